@@ -1,0 +1,195 @@
+//! One search, from query to answer.
+
+use tantivy::DocId;
+
+use crate::browse;
+use crate::explain;
+use crate::facets::Counts;
+use crate::filter::Filter;
+use crate::found::{Found, Hit};
+use crate::level::Level;
+use crate::page;
+use crate::query::{Ask, parse};
+use crate::ranking::{self, Best, Candidate};
+use crate::schema::{literal_term, squashed_term};
+use crate::segment::Segment;
+use crate::snapshot::Snapshot;
+use crate::sources::{self, Docs, Search, Source};
+use crate::tally::tally;
+use crate::{Query, SearchError};
+
+/// When fewer products than this have all words, those with some of them follow.
+pub(crate) const RELAX_BELOW: usize = 50;
+
+/// What was gathered from all segments.
+pub(crate) struct Gathered {
+    pub(crate) total: usize,
+    pub(crate) counts: Counts,
+    /// The best of each segment, in the segments' order.
+    pub(crate) best: Vec<Vec<Candidate>>,
+}
+
+impl Gathered {
+    pub(crate) fn new(snapshot: &Snapshot) -> Self {
+        let counts = snapshot.with_values(Counts::zero);
+        Self {
+            total: 0,
+            counts,
+            best: Vec::with_capacity(snapshot.segments.len()),
+        }
+    }
+}
+
+/// Answers a query.
+pub(crate) fn search(snapshot: &Snapshot, query: &Query) -> Result<Found, SearchError> {
+    let limit = query.limit.min(Query::LIMIT);
+    let filter = Filter::new(snapshot, query);
+    match parse(&query.text) {
+        Some(ask) => with_words(snapshot, query, &filter, ask, limit),
+        None => without_words(snapshot, query, &filter, limit),
+    }
+}
+
+fn without_words(
+    snapshot: &Snapshot,
+    query: &Query,
+    filter: &Filter,
+    limit: usize,
+) -> Result<Found, SearchError> {
+    let (total, counts, chosen) = if filter.conditions.is_empty() {
+        let (total, counts) = browse::everything(snapshot);
+        (
+            total,
+            counts,
+            browse::everything_page(snapshot, filter, query.offset, limit)?,
+        )
+    } else {
+        let gathered = browse::filtered(snapshot, filter, kept(query.offset, limit))?;
+        (
+            gathered.total,
+            gathered.counts,
+            page::choose(snapshot, &gathered.best, query.offset, limit)?,
+        )
+    };
+    let mut hits = Vec::with_capacity(chosen.len());
+    for chosen in chosen {
+        hits.push(page::hit(snapshot, chosen, 0.0)?.0);
+    }
+    Ok(found(snapshot, total, &counts, hits))
+}
+
+fn with_words(
+    snapshot: &Snapshot,
+    query: &Query,
+    filter: &Filter,
+    ask: Ask,
+    limit: usize,
+) -> Result<Found, SearchError> {
+    let Ask {
+        wanted,
+        literal,
+        squashed,
+    } = ask;
+    let searches = sources::prepare(snapshot, wanted)?;
+    let words = u8::try_from(searches.len()).expect("at most Query::WORDS");
+    let wholes = [(2, literal_term(&literal)), (1, squashed_term(&squashed))];
+
+    let keep = kept(query.offset, limit);
+    let mut gathered = gather(snapshot, &searches, &wholes, filter, Wants::All, keep)?;
+    if gathered.total < RELAX_BELOW && words > 1 {
+        gathered = gather(snapshot, &searches, &wholes, filter, Wants::Some, keep)?;
+    }
+
+    let mut hits = Vec::new();
+    for chosen in page::choose(snapshot, &gathered.best, query.offset, limit)? {
+        let (rank, address) = (chosen.rank, chosen.address);
+        let (mut hit, stored) = page::hit(snapshot, chosen, ranking::score(rank, words))?;
+        if query.explain {
+            hit.why = explain::why(snapshot, &searches, &literal, &squashed, &stored, address)?;
+        }
+        hits.push(hit);
+    }
+    Ok(found(snapshot, gathered.total, &gathered.counts, hits))
+}
+
+/// How many of a segment's best may reach the page.
+fn kept(offset: usize, limit: usize) -> usize {
+    if limit == 0 {
+        0
+    } else {
+        offset.saturating_add(limit)
+    }
+}
+
+/// How many of the words a product must have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wants {
+    All,
+    Some,
+}
+
+fn gather(
+    snapshot: &Snapshot,
+    searches: &[Search],
+    wholes: &[(u16, String)],
+    filter: &Filter,
+    wants: Wants,
+    keep: usize,
+) -> Result<Gathered, SearchError> {
+    let words = u8::try_from(searches.len()).expect("at most Query::WORDS");
+    let mut gathered = Gathered::new(snapshot);
+    let mut docs: Vec<DocId> = Vec::new();
+    for segment in &snapshot.segments {
+        let mut best = Best::new(keep);
+        if let Some(conditions) = filter.on(segment)? {
+            let mut lists = lists(snapshot, segment, searches, wholes)?;
+            docs.clear();
+            tally(&mut lists, |doc, mark| {
+                if (wants == Wants::Some || ranking::is_whole(mark, words)) && conditions.takes(doc)
+                {
+                    let rank = ranking::rank(mark, words, || segment.name_lengths.fieldnorm(doc));
+                    best.offer(rank, doc, |doc| segment.id_ord(doc));
+                    docs.push(doc);
+                }
+            });
+            gathered.total += docs.len();
+            gathered.counts.add(&segment.facets, &docs);
+        }
+        gathered.best.push(best.finish());
+    }
+    Ok(gathered)
+}
+
+/// All lists of a segment: the whole query first, then word by word.
+fn lists(
+    snapshot: &Snapshot,
+    segment: &Segment,
+    searches: &[Search],
+    wholes: &[(u16, String)],
+) -> Result<Vec<Source>, SearchError> {
+    let mut lists = Vec::new();
+    for (points, term) in wholes {
+        if let Some(docs) = sources::postings(&segment.exact, term)? {
+            lists.push(Source {
+                word: 0,
+                level: Level::Name,
+                points: *points,
+                docs: Docs::Postings(Box::new(docs)),
+            });
+        }
+    }
+    for (word, search) in (1..).zip(searches) {
+        search.sources(word, &snapshot.fields, segment, &mut lists)?;
+    }
+    Ok(lists)
+}
+
+fn found(snapshot: &Snapshot, total: usize, counts: &Counts, hits: Vec<Hit>) -> Found {
+    let facets = snapshot.with_values(|values| counts.top(values));
+    Found {
+        total,
+        hits,
+        facets,
+        position: snapshot.position,
+    }
+}

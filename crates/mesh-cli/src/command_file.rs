@@ -1,0 +1,312 @@
+//! `.meshcmd` files: a root or council command on its way from signer to signer.
+//!
+//! The file is self-contained, so that a key which never touches a network can sign: the exact envelope bytes, and the
+//! mesh's id and name. What people read before they sign is derived from the verified bytes whenever it is shown; a
+//! summary that travelled in the file could lie.
+
+use std::fmt::Write as _;
+
+use mesh_event::command::{AdmitDomains, CommandError, DomainAdmission, RoleGrant};
+use mesh_event::{Body, Command, Envelope, EnvelopeError, SignedCommand, Signer};
+use mesh_model::{Digest, MeshId, PublicKey};
+use serde::{Deserialize, Serialize};
+
+use crate::text_bytes::TextBytes;
+
+const FORMAT: &str = "datamesh-command-v1";
+
+/// The ending of such files.
+pub(crate) const ENDING: &str = "meshcmd";
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Form {
+    format: String,
+    /// What the file's maker calls the mesh: a name for people, checked by nobody.
+    mesh_name: String,
+    mesh_id: MeshId,
+    envelope: TextBytes,
+}
+
+/// A command file whose signatures verify.
+#[derive(Debug, Clone)]
+pub(crate) struct CommandFile {
+    mesh_name: String,
+    command: SignedCommand,
+}
+
+/// Why a text is no command file, or a step with it was refused.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandFileError {
+    #[error("not a .meshcmd file: {0}")]
+    Form(String),
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    #[error("{0} travels through its domain's feed and needs one signature; `mesh apply` and its kin send it")]
+    DomainCommand(&'static str),
+    #[error("the key {0} signed this already")]
+    SignedAlready(String),
+}
+
+impl From<EnvelopeError> for CommandFileError {
+    fn from(error: EnvelopeError) -> Self {
+        Self::Command(error.into())
+    }
+}
+
+impl CommandFile {
+    /// Signs a new command with the keys at hand; the first of them is the author.
+    pub(crate) fn create(mesh_name: &str, command: &Command, signers: &[&dyn Signer]) -> Result<Self, CommandFileError> {
+        Self::of(mesh_name.to_owned(), command.sign(signers)?, &command.mesh_id)
+    }
+
+    /// Reads a file and verifies it.
+    pub(crate) fn parse(text: &str) -> Result<Self, CommandFileError> {
+        let form: Form = serde_json::from_str(text).map_err(|error| CommandFileError::Form(error.to_string()))?;
+        if form.format != FORMAT {
+            return Err(CommandFileError::Form(format!("its format is {:?}; expected {FORMAT:?}", form.format)));
+        }
+        Self::of(form.mesh_name, Envelope::parse(form.envelope.0)?, &form.mesh_id)
+    }
+
+    fn of(mesh_name: String, envelope: Envelope, mesh: &MeshId) -> Result<Self, CommandFileError> {
+        let command = SignedCommand::verify(envelope, mesh)?;
+        if command.command().body.feed_domain().is_some() {
+            return Err(CommandFileError::DomainCommand(command.command().body.kind()));
+        }
+        Ok(Self { mesh_name, command })
+    }
+
+    /// The file's text.
+    pub(crate) fn to_text(&self) -> String {
+        let form = Form {
+            format: FORMAT.to_owned(),
+            mesh_name: self.mesh_name.clone(),
+            mesh_id: self.mesh_id(),
+            envelope: TextBytes(self.command.envelope().bytes().to_vec()),
+        };
+        let mut text = serde_json::to_string_pretty(&form).expect("a command file is plain data");
+        text.push('\n');
+        text
+    }
+
+    /// The same command with one more signature.
+    pub(crate) fn with_signature(&self, signer: &dyn Signer) -> Result<Self, CommandFileError> {
+        let key = signer.public_key();
+        if self.signers().any(|signed| signed == key) {
+            return Err(CommandFileError::SignedAlready(key.fingerprint()));
+        }
+        let envelope = self.command.envelope().with_signature(signer)?;
+        Self::of(self.mesh_name.clone(), envelope, &self.mesh_id())
+    }
+
+    /// The mesh that it is for.
+    pub(crate) fn mesh_id(&self) -> MeshId {
+        self.command.command().mesh_id
+    }
+    /// What it says.
+    pub(crate) fn command(&self) -> &Command {
+        self.command.command()
+    }
+    /// The exact bytes.
+    pub(crate) fn envelope(&self) -> &Envelope {
+        self.command.envelope()
+    }
+    /// Who signed.
+    pub(crate) fn signers(&self) -> impl Iterator<Item = PublicKey> + '_ {
+        self.command.signers().iter().copied()
+    }
+
+    /// The keys that the command adds and that have not signed: each has to prove once that somebody holds it. A key
+    /// that holds a right in the mesh already has done so before; the file can't know.
+    pub(crate) fn unproven_keys(&self) -> Vec<PublicKey> {
+        let mut keys = added_keys(&self.command().body);
+        keys.retain(|key| !self.command.signers().contains(key));
+        keys
+    }
+
+    /// Everything that a signer has to know, from the verified bytes.
+    pub(crate) fn describe(&self) -> String {
+        let command = self.command();
+        let mut text = String::new();
+        let mut line = |label: &str, value: &str| writeln!(text, "{label:<16}{value}").expect("writing to a string");
+        line("mesh", &format!("{} (this file calls it {})", command.mesh_id, printable(&self.mesh_name)));
+        line("command", command.body.kind());
+        describe_body(&command.body, &mut line);
+        line("expires", &crate::time::show(command.expires_unix_ms));
+        line("author", &named(&command.author));
+        line("command id", &command.id.to_string());
+        line("digest", &Digest::of(self.envelope().payload()).to_string());
+        for signer in self.signers() {
+            line("signed by", &named(&signer));
+        }
+        for key in self.unproven_keys() {
+            line("must sign too", &format!("{}, unless it holds a right in this mesh already", named(&key)));
+        }
+        text
+    }
+}
+
+fn describe_body(body: &Body, line: &mut impl FnMut(&str, &str)) {
+    let domain = |domain: &Option<mesh_model::DomainName>| {
+        domain.as_ref().map_or_else(|| "the whole mesh".to_owned(), ToString::to_string)
+    };
+    match body {
+        Body::AdmitDomains(AdmitDomains { domains, council_version }) => {
+            line("decided by", "the council, to its threshold");
+            line("council version", &council_version.to_string());
+            for admission in domains {
+                describe_admission(admission, line);
+            }
+        }
+        Body::GrantRole(body) => {
+            let by = if body.domain.is_some() { "the domain's root keys" } else { "the council, to its threshold" };
+            line("decided by", by);
+            line("domain", &domain(&body.domain));
+            line("grants", &granted(&body.grant));
+            line("roster version", &body.roster_version.to_string());
+        }
+        Body::RevokeKey(body) => {
+            let by = if body.domain.is_some() { "the domain's root keys" } else { "the council, to its threshold" };
+            line("decided by", by);
+            line("domain", &domain(&body.domain));
+            line("revokes", &format!("every right of {} there", named(&body.key)));
+            line("reason", &printable(&body.reason));
+            line("roster version", &body.roster_version.to_string());
+        }
+        Body::DelegateNode(body) => {
+            line("decided by", "the domain's root keys");
+            line("domain", body.domain.as_str());
+            line("delegates", &format!("node {}, as epoch {}", body.node_id, body.epoch));
+            let root = body.base_root.map_or_else(|| "no root".to_owned(), |root| format!("root {root}"));
+            line("continues from", &format!("{} events of the feed before, {root}", body.base_size));
+        }
+        // Domain commands are refused before: CommandFile::of.
+        Body::PublishVersion(_) | Body::DeprecateVersion(_) | Body::RetireProduct(_) => {}
+    }
+}
+
+fn describe_admission(admission: &DomainAdmission, line: &mut impl FnMut(&str, &str)) {
+    line("admits", admission.name.as_str());
+    line("  title", &printable(&admission.title));
+    line("  description", &printable(&admission.description));
+    for responsibility in &admission.responsibilities {
+        line("  answers for", &printable(responsibility));
+    }
+    if let Some(parent) = &admission.parent {
+        line("  parent", parent.as_str());
+    }
+    line("  root keys", &format!("{} of {} must sign", admission.root_threshold, admission.root_keys.len()));
+    for key in &admission.root_keys {
+        line("  root key", &named(key));
+    }
+    for grant in &admission.roles {
+        line("  role", &granted(grant));
+    }
+    let home = admission.delegate.map_or_else(|| "none yet".to_owned(), |node| format!("node {node}"));
+    line("  home", &home);
+}
+
+fn granted(grant: &RoleGrant) -> String {
+    format!("{} to {}", grant.role, named(&grant.key))
+}
+
+/// A key as people compare it, and in full.
+pub(crate) fn named(key: &PublicKey) -> String {
+    format!("{} ({key})", key.fingerprint())
+}
+
+/// Keys that a command gives rights to, each once, in its order.
+fn added_keys(body: &Body) -> Vec<PublicKey> {
+    let mut keys = Vec::new();
+    let mut add = |key: PublicKey| {
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    };
+    match body {
+        Body::AdmitDomains(body) => {
+            for domain in &body.domains {
+                domain.root_keys.iter().copied().for_each(&mut add);
+                domain.roles.iter().map(|grant| grant.key).for_each(&mut add);
+            }
+        }
+        Body::GrantRole(body) => add(body.grant.key),
+        _ => {}
+    }
+    keys
+}
+
+/// Text of others for a terminal: characters that move the cursor, hide or reorder text are shown as escapes, so that
+/// what is read is what is signed.
+pub(crate) fn printable(text: &str) -> String {
+    let hides = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if hides(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use mesh_event::Keypair;
+    use mesh_event::command::{GrantRole, RetireProduct};
+    use mesh_model::{CommandId, Role};
+    use zeroize::Zeroizing;
+
+    fn keypair(n: u8) -> Keypair {
+        Keypair::from_seed(&Zeroizing::new([n; 32]))
+    }
+
+    fn command(body: Body) -> Command {
+        let author = keypair(1).public_key();
+        Command { mesh_id: MeshId([7; 32]), id: CommandId([9; 16]), author, expires_unix_ms: 1_800_000_000_000, body }
+    }
+
+    fn grant() -> Body {
+        let grant = RoleGrant { key: keypair(2).public_key(), role: Role::DataProductOwner };
+        Body::GrantRole(GrantRole { domain: Some("orders".parse().unwrap()), grant, roster_version: 3 })
+    }
+
+    #[test]
+    fn collects_signatures_and_keeps_the_signed_bytes() {
+        let file = CommandFile::create("acme", &command(grant()), &[&keypair(1)]).unwrap();
+        assert_eq!(file.unproven_keys(), [keypair(2).public_key()]);
+        let signed = CommandFile::parse(&file.to_text()).unwrap().with_signature(&keypair(2)).unwrap();
+        assert_eq!(signed.envelope().payload(), file.envelope().payload());
+        assert_eq!(signed.signers().count(), 2);
+        assert!(signed.unproven_keys().is_empty());
+        let again = signed.with_signature(&keypair(2)).unwrap_err();
+        assert!(matches!(again, CommandFileError::SignedAlready(_)));
+    }
+
+    #[test]
+    fn a_file_relabelled_for_another_mesh_is_refused() {
+        let file = CommandFile::create("acme", &command(grant()), &[&keypair(1)]).unwrap();
+        let forged = file.to_text().replace(&MeshId([7; 32]).to_string(), &MeshId([8; 32]).to_string());
+        assert!(matches!(CommandFile::parse(&forged), Err(CommandFileError::Command(CommandError::WrongMesh { .. }))));
+    }
+
+    #[test]
+    fn domain_commands_are_no_files() {
+        let body = RetireProduct { product: "orders/x".parse().unwrap(), version: None, reason: String::new() };
+        let refused = CommandFile::create("acme", &command(Body::RetireProduct(body)), &[&keypair(1)]);
+        assert!(matches!(refused, Err(CommandFileError::DomainCommand("RetireProduct"))));
+    }
+
+    #[test]
+    fn what_is_shown_comes_from_the_signed_bytes_and_cannot_hide() {
+        let file = CommandFile::create("acme\u{1b}[2J\u{202e}x", &command(grant()), &[&keypair(1)]).unwrap();
+        let shown = file.describe();
+        assert!(!shown.contains('\u{1b}') && !shown.contains('\u{202e}'), "{shown}");
+        for part in ["data-product-owner", "orders", "roster version  3", &keypair(2).public_key().fingerprint(), "2027-01-15"] {
+            assert!(shown.contains(part), "{part} in {shown}");
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! `mesh domain`: who the domains are, letting new ones in, and choosing who writes their feeds.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use futures::StreamExt as _;
+use mesh_client::{Client, DomainView};
+use mesh_event::command::{AdmitDomains, DelegateNode, DomainAdmission, RoleGrant};
+use mesh_event::{Body, FeedHead, FeedId, LedgerLeaf};
+use mesh_model::{Code, Digest, DomainName, NodeId, limits};
+
+use crate::app::App;
+use crate::domain_file::{DomainEntry, DomainFile};
+use crate::failure::Failure;
+use crate::files;
+use crate::governance::{self, Deciders, SigningArgs};
+use crate::command_file::named;
+use crate::key_argument::{KeyArgument, Signers, parse_grant};
+use crate::output::{Row, printable};
+
+/// Domains: the units of ownership.
+#[derive(Debug, Args)]
+pub(crate) struct DomainArgs {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Lists all domains.
+    List,
+    /// Shows one domain with its keys and role holders.
+    Show {
+        /// Which.
+        #[arg(add = crate::completer::domains())]
+        name: DomainName,
+    },
+    /// Lets domains in; the council decides.
+    Admit(Box<AdmitArgs>),
+    /// Chooses the node that writes a domain's feed; the domain's root decides.
+    Delegate(DelegateArgs),
+}
+
+#[derive(Debug, Args)]
+struct AdmitArgs {
+    /// The new domain's name, for ever.
+    #[arg(required_unless_present = "file", conflicts_with = "file")]
+    name: Option<DomainName>,
+    /// What people call it.
+    #[arg(long, default_value = "", conflicts_with = "file")]
+    title: String,
+    /// What it is about.
+    #[arg(long, default_value = "", conflicts_with = "file")]
+    description: String,
+    /// What it answers for. Repeatable.
+    #[arg(long = "responsibility", value_name = "TEXT", conflicts_with = "file")]
+    responsibilities: Vec<String>,
+    /// The domain that it belongs to.
+    #[arg(long, value_name = "DOMAIN", conflicts_with = "file")]
+    parent: Option<DomainName>,
+    /// A private root key of the domain; it signs too. Repeatable.
+    #[arg(long = "root-key", value_name = "FILE", conflicts_with = "file")]
+    root_keys: Vec<String>,
+    /// A public root key of the domain, whose holder signs the file later. Repeatable.
+    #[arg(long = "root-public", value_name = "KEY", conflicts_with = "file")]
+    root_public: Vec<String>,
+    /// How many root keys have to sign what the root decides.
+    #[arg(long, default_value_t = 1, conflicts_with = "file")]
+    root_threshold: u32,
+    /// A first role, KEY=ROLE, where KEY is a public key or a private key file, which then signs too. Repeatable.
+    #[arg(long = "role", value_name = "KEY=ROLE", conflicts_with = "file")]
+    roles: Vec<String>,
+    /// The node that writes the domain's feed.
+    #[arg(long, value_name = "NODE_ID", conflicts_with = "file")]
+    delegate: Option<NodeId>,
+    /// A list of domains, domains.toml, instead of one on the command line.
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    signing: SigningArgs,
+}
+
+#[derive(Debug, Args)]
+struct DelegateArgs {
+    /// Whose feed.
+    #[arg(add = crate::completer::domains())]
+    name: DomainName,
+    /// The node that writes it from now on.
+    #[arg(long = "to", value_name = "NODE_ID")]
+    to: NodeId,
+    /// A private root key of the domain. Repeatable.
+    #[arg(long = "root-key", value_name = "FILE")]
+    root_keys: Vec<PathBuf>,
+    #[command(flatten)]
+    signing: SigningArgs,
+}
+
+pub(crate) async fn run(args: DomainArgs, app: &App) -> Result<(), Failure> {
+    match args.action {
+        Action::List => list(app).await,
+        Action::Show { name } => show(app, &name).await,
+        Action::Admit(args) => admit(app, *args).await,
+        Action::Delegate(args) => delegate(app, args).await,
+    }
+}
+
+/// A domain in a list.
+#[derive(Debug, serde::Serialize)]
+struct DomainRow(DomainView);
+
+impl Row for DomainRow {
+    fn columns(wide: bool) -> Vec<&'static str> {
+        let mut columns = vec!["name", "title", "status", "home", "parent"];
+        if wide {
+            columns.extend(["epoch", "sealed commands", "roster version", "admitted"]);
+        }
+        columns
+    }
+    fn cells(&self, wide: bool) -> Vec<String> {
+        let domain = &self.0;
+        let parent = domain.parent.as_ref().map_or_else(String::new, ToString::to_string);
+        let mut cells = vec![domain.name.to_string(), domain.title.clone(), domain.status.clone(), home(domain), parent];
+        if wide {
+            let numbers = [domain.epoch, domain.sealed_commands, domain.roster_version, domain.admitted_index];
+            cells.extend(numbers.map(|number| number.to_string()));
+        }
+        cells
+    }
+    fn name(&self) -> String {
+        self.0.name.to_string()
+    }
+}
+
+fn home(domain: &DomainView) -> String {
+    domain.home_node_id.map_or_else(|| "none".to_owned(), |node| format!("node {node}"))
+}
+
+async fn list(app: &App) -> Result<(), Failure> {
+    let listing = app.client()?.domains().await?;
+    let rows: Vec<DomainRow> = listing.items.into_iter().map(DomainRow).collect();
+    if rows.is_empty() {
+        app.note("the mesh has no domain yet; the council admits one: `mesh domain admit`");
+    }
+    app.output().list("domains", &rows, serde_json::json!({ "cut": listing.cut, "freshness": listing.freshness }))
+}
+
+async fn show(app: &App, name: &DomainName) -> Result<(), Failure> {
+    let domain = app.client()?.domain(name, None).await?;
+    app.output().one(&domain, name.as_str(), |style| {
+        use std::fmt::Write as _;
+        let mut text = format!("{}  {}\n", style.bold(domain.name.as_str()), printable(&domain.title));
+        let mut line = |label: &str, value: &str| writeln!(text, "{label:<16}{value}").expect("writing to a string");
+        if !domain.description.is_empty() {
+            line("description", &printable(&domain.description));
+        }
+        for responsibility in &domain.responsibilities {
+            line("answers for", &printable(responsibility));
+        }
+        if let Some(parent) = &domain.parent {
+            line("parent", parent.as_str());
+        }
+        line("status", &domain.status);
+        line("home", &format!("{}, epoch {}, {} commands sealed", home(&domain), domain.epoch, domain.sealed_commands));
+        line("root", &format!("{} of {} keys", domain.root_threshold, domain.root_keys.len()));
+        for key in &domain.root_keys {
+            line("", &named(key));
+        }
+        line("roster", &format!("version {}", domain.roster_version));
+        for entry in &domain.roster {
+            let until = entry.revoked_index.map_or_else(String::new, |index| format!(", revoked at {index}"));
+            line("", &format!("{} since {}{until}: {}", entry.role, entry.granted_index, named(&entry.key)));
+        }
+        text
+    })
+}
+
+async fn admit(app: &App, args: AdmitArgs) -> Result<(), Failure> {
+    let (entries, folder) = match &args.file {
+        Some(path) => {
+            let file = DomainFile::parse(&files::read_text(path)?)
+                .map_err(|error| Failure::new(Code::InvalidFile, error).within(path.display()))?;
+            (file.domain, path.parent().unwrap_or(Path::new(".")).to_owned())
+        }
+        None => {
+            let name = args.name.clone().expect("clap demands the name without --file");
+            let entry = DomainEntry {
+                name,
+                title: args.title.clone(),
+                description: args.description.clone(),
+                responsibilities: args.responsibilities.clone(),
+                parent: args.parent.clone(),
+                root_keys: args.root_keys.iter().chain(&args.root_public).cloned().collect(),
+                root_threshold: Some(args.root_threshold),
+                roles: args.roles.clone(),
+                delegate: args.delegate,
+            };
+            (vec![entry], PathBuf::new())
+        }
+    };
+    if entries.len() > limits::ADMIT_LIST {
+        let message = format!("{} domains at once; one command admits at most {}", entries.len(), limits::ADMIT_LIST);
+        return Err(Failure::new(Code::TooLarge, message).hint("split the file"));
+    }
+    let mut signers = Signers::default();
+    // Council members sign first: one of them is the author.
+    signers.add_files(&args.signing.council_keys)?;
+    let domains = entries.into_iter().map(|entry| admission(entry, &folder, &mut signers)).collect::<Result<Vec<_>, _>>()?;
+    let names: Vec<String> = domains.iter().map(|domain| domain.name.to_string()).collect();
+    let client = app.client()?;
+    let council = client.council().await?;
+    let body = Body::AdmitDomains(AdmitDomains { domains, council_version: council.version });
+    let deciders = Deciders::Council(council.council);
+    let acknowledgement = governance::decide(app, &client, body, &deciders, signers, &args.signing).await?;
+    governance::report(app, &format!("admitted {}", names.join(", ")), acknowledgement.as_ref());
+    Ok(())
+}
+
+fn admission(entry: DomainEntry, folder: &Path, signers: &mut Signers) -> Result<DomainAdmission, Failure> {
+    let name = entry.name;
+    if entry.root_keys.is_empty() {
+        let message = format!("the domain {name} has no root key; somebody has to speak for it");
+        return Err(Failure::new(Code::Usage, message).hint("--root-key FILE or --root-public KEY; in a file: root_keys"));
+    }
+    let mut public = |key: KeyArgument| {
+        let public = key.public();
+        if let Some(keypair) = key.private() {
+            signers.add(keypair);
+        }
+        public
+    };
+    let mut root_keys = Vec::new();
+    for key in &entry.root_keys {
+        root_keys.push(public(KeyArgument::parse(key, folder)?));
+    }
+    let mut roles = Vec::new();
+    for grant in &entry.roles {
+        let (key, role) = parse_grant(grant, folder)?;
+        roles.push(RoleGrant { key: public(key), role });
+    }
+    let title = if entry.title.is_empty() { name.to_string() } else { entry.title };
+    Ok(DomainAdmission {
+        name,
+        title,
+        description: entry.description,
+        responsibilities: entry.responsibilities,
+        parent: entry.parent,
+        root_keys,
+        root_threshold: entry.root_threshold.unwrap_or(1),
+        roles,
+        delegate: entry.delegate,
+    })
+}
+
+async fn delegate(app: &App, args: DelegateArgs) -> Result<(), Failure> {
+    let client = app.client()?;
+    let domain = client.domain(&args.name, None).await?;
+    let mut signers = Signers::default();
+    signers.add_files(&args.root_keys)?;
+    let (base_size, base_root) = sealed_head(&client, &domain).await?;
+    let epoch = domain.epoch + 1;
+    let body = Body::DelegateNode(DelegateNode { domain: args.name.clone(), node_id: args.to, epoch, base_size, base_root });
+    let deciders = Deciders::root_of(&domain);
+    let acknowledgement = governance::decide(app, &client, body, &deciders, signers, &args.signing).await?;
+    governance::report(app, &format!("node {} writes {} as epoch {epoch}", args.to, args.name), acknowledgement.as_ref());
+    Ok(())
+}
+
+/// How far the ledger knows the feed of the epoch in force: what the next epoch continues from. Heads are taken only with
+/// the signature of the node that the domain delegated.
+async fn sealed_head(client: &Client, domain: &DomainView) -> Result<(u64, Option<Digest>), Failure> {
+    let (Some(home), true) = (domain.home_node_id, domain.sealed_commands > 0) else { return Ok((0, None)) };
+    let mesh = client.mesh().await?;
+    let nodes = client.node_records().await?.items;
+    let node = nodes.iter().find(|node| node.node_id == home).ok_or_else(|| {
+        Failure::new(Code::UnknownNode, format!("the node doesn't know node {home}, which writes {}", domain.name))
+    })?;
+    let feed = FeedId { domain: domain.name.clone(), epoch: domain.epoch };
+    let mut entries = std::pin::pin!(client.ledger_entries(domain.admitted_index, None, false));
+    let mut base = (0, None);
+    while let Some(entry) = entries.next().await {
+        let (index, bytes) = entry?;
+        let leaf = LedgerLeaf::decode(&bytes)
+            .map_err(|error| Failure::new(Code::Malformed, format!("ledger leaf {index}: {error}")))?;
+        let head = leaf.head_note.and_then(|note| FeedHead::verify(&note, &mesh.id, &feed, &node.key).ok());
+        if let Some(head) = head.filter(|head| head.size > base.0) {
+            base = (head.size, Some(Digest(*head.root.as_bytes())));
+        }
+    }
+    Ok(base)
+}

@@ -1,0 +1,256 @@
+//! `mesh up`: a whole mesh on this machine, in one process.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use clap::Args;
+use mesh_client::Client;
+use mesh_event::genesis::SealedGenesis;
+use mesh_model::{Code, DomainName};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::app::App;
+use crate::failure::Failure;
+use crate::files;
+use crate::local_mesh::founding::{self, COUNCIL};
+use crate::local_mesh::layout::Layout;
+use crate::local_mesh::nodes::{Nodes, write_context};
+use crate::local_mesh::running::{RunLock, RunState, running};
+use crate::local_mesh::sample;
+use crate::node_keys;
+
+/// How long a mesh in the background may take to start, sample included.
+const DETACHED_START: Duration = Duration::from_secs(180);
+
+/// Runs a whole mesh on this machine: founds it on the first start, goes on with it on every later one.
+#[derive(Debug, Args)]
+pub(crate) struct UpArgs {
+    /// Adds three or more sample domains with their products.
+    #[arg(long)]
+    sample: bool,
+    /// Where everything is kept: keys, configurations, data.
+    #[arg(long, value_name = "DIR", default_value = ".mesh")]
+    dir: PathBuf,
+    /// Runs in the background, until `mesh down`.
+    #[arg(long)]
+    detach: bool,
+    /// How many nodes: 1, 3, 5 or 7. Counts when the mesh is founded.
+    #[arg(long, value_name = "N", default_value = "3", value_parser = ["1", "3", "5", "7"])]
+    nodes: String,
+}
+
+pub(crate) async fn run(args: UpArgs, app: &App) -> Result<(), Failure> {
+    let layout = Layout::new(&args.dir);
+    // Before anything else: nothing below the folder is ever to be committed, keys least of all.
+    files::replace(&layout.gitignore(), b"*\n")?;
+    if args.detach {
+        return detach(&args, &layout, app).await;
+    }
+    let io = |error: std::io::Error| Failure::io("lock", &layout.lock(), &error);
+    let mut lock = match RunLock::acquire(&layout.lock()).map_err(io)? {
+        Ok(lock) => lock,
+        Err(state) => return Err(runs_already(&layout, state.as_ref())),
+    };
+    let mut stop = Stop::install().map_err(|error| Failure::internal(format!("cannot listen for signals: {error}")))?;
+    let genesis = found_or_resume(&layout, &args, app)?;
+    let nodes = Nodes::start(&layout, &genesis).await?;
+    write_context(&layout, &genesis, nodes.urls())?;
+    let prepared = tokio::select! {
+        prepared = prepare(&layout, &genesis, &nodes, args.sample, app) => prepared,
+        () = stop.asked() => Err(Failure::interrupted("the nodes were stopped; `mesh up` goes on from here")),
+    };
+    if let Err(failure) = prepared {
+        nodes.stop().await;
+        return Err(failure);
+    }
+    lock.announce(&nodes.urls()).map_err(io)?;
+    next_steps(&layout, &genesis, &nodes.urls(), app);
+    let ended = tokio::select! {
+        () = stop.asked() => Ok(()),
+        reason = nodes.fatal() => Err(Failure::new(Code::StorageFailed, reason)),
+    };
+    app.note("stopping");
+    nodes.stop().await;
+    drop(lock);
+    ended
+}
+
+/// Ctrl-C, or `mesh down`.
+struct Stop {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+    /// A terminal that closes; caught, so that a mesh in the background outlives it.
+    hangup: tokio::signal::unix::Signal,
+}
+
+impl Stop {
+    fn install() -> std::io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn asked(&mut self) {
+        use std::io::IsTerminal as _;
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => return,
+                _ = self.terminate.recv() => return,
+                _ = self.hangup.recv() => if std::io::stderr().is_terminal() { return },
+            }
+        }
+    }
+}
+
+fn found_or_resume(layout: &Layout, args: &UpArgs, app: &App) -> Result<SealedGenesis, Failure> {
+    let path = layout.genesis();
+    if path.exists() {
+        let bytes = std::fs::read(&path).map_err(|error| Failure::io("read", &path, &error))?;
+        return SealedGenesis::parse(bytes)
+            .map_err(|error| Failure::new(Code::InvalidFile, error.to_string()).within(path.display()));
+    }
+    let nodes = args.nodes.parse().expect("clap takes only the numbers that are listed");
+    // There before the nodes are: the context names it.
+    node_keys::read_or_create(&layout.developer_key())?;
+    let genesis = founding::found(layout, "local", nodes)?;
+    let (members, threshold) = COUNCIL;
+    app.note(format!("founded a mesh of {nodes} nodes and a council of {members}, of whom {threshold} decide"));
+    Ok(genesis)
+}
+
+async fn prepare(
+    layout: &Layout,
+    genesis: &SealedGenesis,
+    nodes: &Nodes,
+    with_sample: bool,
+    app: &App,
+) -> Result<(), Failure> {
+    let client = nodes.ready(genesis).await?;
+    if with_sample {
+        let nodes = u32::try_from(genesis.document.voters.len()).expect("at most 7 voters");
+        admit_sample(layout, &client, nodes, app).await?;
+        publish_sample(layout, &client, app).await?;
+    }
+    Ok(())
+}
+
+async fn admit_sample(layout: &Layout, client: &Client, nodes: u32, app: &App) -> Result<(), Failure> {
+    let present: Vec<DomainName> = client.domains().await?.items.into_iter().map(|domain| domain.name).collect();
+    let missing = sample::missing(&present)?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<String> = missing.iter().map(|domain| domain.name.to_string()).collect();
+    let council = client.council().await?;
+    let (body, signers) = sample::admission(layout, missing, council.version, nodes)?;
+    let mesh = client.mesh().await?;
+    let envelope = mesh_client::CommandBuilder::new(mesh.id).sign(body, &signers.as_dyn())?;
+    client.submit(&envelope).await?.accepted()?;
+    app.note(format!("admitted the domains {}", names.join(", ")));
+    Ok(())
+}
+
+async fn publish_sample(_layout: &Layout, _client: &Client, _app: &App) -> Result<(), Failure> {
+    Ok(())
+}
+
+fn next_steps(layout: &Layout, genesis: &SealedGenesis, nodes: &[String], app: &App) {
+    app.note(format!("the mesh {} runs", genesis.mesh_id));
+    for (voter, url) in genesis.document.voters.iter().zip(nodes) {
+        app.note(format!("  {:<8} {url}", voter.name));
+    }
+    let mesh = program();
+    let dir = layout.dir();
+    if dir.file_name().is_some_and(|name| name == ".mesh") {
+        let folder = dir.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let place = folder.map_or_else(String::new, |folder| format!(", in {}", folder.display()));
+        app.note(format!("next, in another terminal{place}:"));
+    } else {
+        app.note("next, in another terminal:");
+        app.note(format!("  export MESH_NODE={} MESH_ID={}", nodes.join(","), genesis.mesh_id));
+        app.note(format!("  export MESH_KEY_FILE={}", layout.developer_key().display()));
+    }
+    let keys = layout.keys();
+    let keys = keys.display();
+    if Path::new("examples/customer_profile.hcl").exists() {
+        app.note(format!("  {mesh} apply examples/customer_profile.hcl"));
+        app.note(format!("  {mesh} search \"customer email\""));
+        app.note(format!("  {mesh} show customer_experience/customer_profile"));
+    } else {
+        app.note(format!("  {mesh} domain list"));
+        app.note(format!("  {mesh} search customer"));
+        app.note(format!("  {mesh} new my_product --domain DOMAIN"));
+    }
+    app.note("to admit a domain of your own:");
+    app.note(format!("  {mesh} key new --out {keys}/orders-root.pem"));
+    app.note(format!(
+        "  {mesh} domain admit orders --root-key {keys}/orders-root.pem --delegate 1 \
+         --role {keys}/developer.pem=data-product-owner --council-key {keys}/council-1.pem \
+         --council-key {keys}/council-2.pem"
+    ));
+    app.note("Ctrl-C or `mesh down` stops it; `mesh up` goes on where it stopped");
+}
+
+/// How to call this program: relative when it lies below this folder.
+pub(crate) fn program() -> String {
+    let Ok(path) = std::env::current_exe() else { return "mesh".to_owned() };
+    let here = std::env::current_dir().ok();
+    let short = here.as_deref().and_then(|here| path.strip_prefix(here).ok());
+    short.unwrap_or(&path).display().to_string()
+}
+
+fn runs_already(layout: &Layout, state: Option<&RunState>) -> Failure {
+    let who = state.map_or_else(String::new, |state| {
+        let nodes = if state.nodes.is_empty() { "it is starting".to_owned() } else { state.nodes.join(", ") };
+        format!(": process {}, {nodes}", state.pid)
+    });
+    Failure::new(Code::StoreInUse, format!("the mesh in {} runs already{who}", layout.dir().display()))
+        .hint("`mesh down` stops it; `mesh status` shows it")
+}
+
+async fn detach(args: &UpArgs, layout: &Layout, app: &App) -> Result<(), Failure> {
+    let lock = layout.lock();
+    let state = || running(&lock).map_err(|error| Failure::io("read", &lock, &error));
+    if let Some(state) = state()? {
+        return Err(runs_already(layout, state.as_ref()));
+    }
+    let trace_path = layout.trace();
+    let io = |error: std::io::Error| Failure::io("write", &trace_path, &error);
+    let trace = std::fs::OpenOptions::new().create(true).append(true).open(&trace_path).map_err(io)?;
+    let exe = std::env::current_exe().map_err(|error| Failure::internal(format!("cannot find this program: {error}")))?;
+    let mut command = Command::new(exe);
+    command.arg("up").arg("--dir").arg(&args.dir).args(["--nodes", &args.nodes]);
+    if args.sample {
+        command.arg("--sample");
+    }
+    command.stdin(Stdio::null()).stdout(trace.try_clone().map_err(io)?).stderr(trace);
+    // A group of its own: Ctrl-C in this terminal is not meant for it.
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    let mut child = command.spawn().map_err(|error| Failure::internal(format!("cannot start in the background: {error}")))?;
+    let started = async {
+        loop {
+            if let Some(status) = child.try_wait().map_err(|error| Failure::internal(error.to_string()))? {
+                return Err(Failure::new(Code::Unavailable, format!("the mesh did not start: {status}"))
+                    .hint(format!("{} says why", layout.trace().display())));
+            }
+            if let Some(Some(state)) = state()?
+                && !state.nodes.is_empty()
+            {
+                return Ok(state);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let state = tokio::time::timeout(DETACHED_START, started).await.map_err(|_| {
+        Failure::new(Code::OutcomeUnknown, "the mesh is still starting").hint(format!("see {}", layout.trace().display()))
+    })??;
+    let path = layout.genesis();
+    let bytes = std::fs::read(&path).map_err(|error| Failure::io("read", &path, &error))?;
+    let genesis = SealedGenesis::parse(bytes).map_err(|error| Failure::new(Code::InvalidFile, error.to_string()))?;
+    app.note(format!("runs in the background as process {}", state.pid));
+    next_steps(layout, &genesis, &state.nodes, app);
+    Ok(())
+}

@@ -1,0 +1,138 @@
+//! Root and council commands on their way to the ledger: signed by the keys at hand and submitted, or put into a
+//! `.meshcmd` file when signatures are missing.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use mesh_client::{Acknowledgement, Client, CommandBuilder, DomainView};
+use mesh_event::{Body, Council};
+use mesh_model::{Code, DomainName, PublicKey, limits};
+
+use crate::app::App;
+use crate::command_file::{CommandFile, CommandFileError, ENDING, named};
+use crate::failure::Failure;
+use crate::files;
+use crate::key_argument::Signers;
+
+/// Options of every command that many may have to sign.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct SigningArgs {
+    /// A council member's private key that is at hand. Repeatable; others sign the file that is written: `mesh sign`.
+    #[arg(long = "council-key", value_name = "FILE")]
+    pub(crate) council_keys: Vec<PathBuf>,
+    /// Writes a .meshcmd file to collect signatures instead of submitting.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// How long the command lives when it isn't submitted, in days; at most 30.
+    #[arg(long, value_name = "DAYS", default_value_t = 7, value_parser = clap::value_parser!(u64).range(1..=30))]
+    pub(crate) expires_days: u64,
+}
+
+/// Whose signatures decide a command.
+#[derive(Debug, Clone)]
+pub(crate) enum Deciders {
+    /// The council.
+    Council(Council),
+    /// A domain's root keys.
+    Root { domain: DomainName, keys: Vec<PublicKey>, threshold: u32 },
+}
+
+impl Deciders {
+    /// The root keys of a domain.
+    pub(crate) fn root_of(domain: &DomainView) -> Self {
+        let (keys, threshold) = (domain.root_keys.clone(), domain.root_threshold);
+        Self::Root { domain: domain.name.clone(), keys, threshold }
+    }
+
+    fn counts(&self, key: &PublicKey) -> bool {
+        match self {
+            Self::Council(council) => council.seats.iter().any(|seat| seat.key == *key),
+            Self::Root { keys, .. } => keys.contains(key),
+        }
+    }
+
+    /// What is still missing; `None` when nothing is.
+    fn missing(&self, signers: &BTreeSet<PublicKey>) -> Option<String> {
+        let (have, need, whose) = match self {
+            Self::Council(council) => (council.seats_signed(signers), council.threshold, "the council".to_owned()),
+            Self::Root { domain, keys, threshold } => {
+                let have = keys.iter().filter(|key| signers.contains(key)).count();
+                (have, *threshold, format!("the root of {domain}"))
+            }
+        };
+        (have < need as usize).then(|| format!("{have} of the {need} signatures of {whose}"))
+    }
+}
+
+/// Signs with the keys at hand and submits; without enough of them, writes the file that collects the rest.
+///
+/// # Errors
+/// What the mesh refuses; no key at hand at all.
+pub(crate) async fn decide(
+    app: &App,
+    client: &Client,
+    body: Body,
+    deciders: &Deciders,
+    mut signers: Signers,
+    options: &SigningArgs,
+) -> Result<Option<Acknowledgement>, Failure> {
+    signers.add_files(&options.council_keys)?;
+    // The context's key signs when it counts, or when there is nobody else to be the author.
+    if let Some(own) = app.signer_if_any()? {
+        use mesh_event::Signer as _;
+        if signers.is_empty() || deciders.counts(&own.public_key()) {
+            signers.add(own);
+        }
+    }
+    let author = signers.author().ok_or_else(|| {
+        Failure::new(Code::NoContext, "no private key to sign with")
+            .hint("name one with --key, --council-key or --root-key; others can sign the file afterwards")
+    })?;
+    let mesh = client.mesh().await?;
+    let life = Duration::from_millis(limits::COMMAND_LIFE_MS).min(Duration::from_secs(options.expires_days * 24 * 60 * 60));
+    let command = CommandBuilder::new(mesh.id).life(life).build(author, body);
+    let file = CommandFile::create(&mesh.name, &command, &signers.as_dyn())?;
+    let mut missing: Vec<String> = deciders.missing(&signers.public()).into_iter().collect();
+    for key in file.unproven_keys() {
+        if client.who_is(key).await?.purposes.is_empty() {
+            missing.push(format!("a signature of the key that is added, {}", named(&key)));
+        }
+    }
+    if missing.is_empty() && options.out.is_none() {
+        let acknowledgement = client.submit(file.envelope()).await?.accepted()?;
+        return Ok(Some(acknowledgement));
+    }
+    let path = options.out.clone().unwrap_or_else(|| {
+        PathBuf::from(format!("{}-{}.{ENDING}", command.body.kind().to_lowercase(), command.id.short()))
+    });
+    files::create(&path, file.to_text().as_bytes())?;
+    app.note(format!("wrote {}; nothing was submitted", path.display()));
+    for what in &missing {
+        app.note(format!("missing: {what}"));
+    }
+    app.note(format!("hint: every signer runs `mesh sign {0}`, then anybody `mesh submit {0}`", path.display()));
+    Ok(None)
+}
+
+/// Says what became of a command.
+pub(crate) fn report(app: &App, what: &str, acknowledgement: Option<&Acknowledgement>) {
+    let Some(acknowledgement) = acknowledgement else { return };
+    let index = acknowledgement.ledger_index.map_or_else(String::new, |index| format!(" at ledger index {index}"));
+    match acknowledgement.code {
+        Some(Code::AlreadySo) => app.note(format!("{what}: it is so already{index}")),
+        _ => app.note(format!("{what}{index}")),
+    }
+}
+
+impl From<CommandFileError> for Failure {
+    fn from(error: CommandFileError) -> Self {
+        let (code, hint) = match &error {
+            CommandFileError::Form(_) => (Code::InvalidFile, "commands that need more signatures write such files"),
+            CommandFileError::Command(error) => (error.code(), "get the file again from whoever sent it"),
+            CommandFileError::DomainCommand(_) => (Code::Usage, "publish, deprecate and retire with the role's own key"),
+            CommandFileError::SignedAlready(_) => (Code::AlreadySo, "pass the file on to the next signer"),
+        };
+        Self::new(code, error.to_string()).hint(hint)
+    }
+}

@@ -1,0 +1,70 @@
+//! Founding a local mesh: the ceremony of [`crate::ceremony`], every step of it, with all the people in one room.
+//!
+//! Each member and each node has key files of its own, and each step is given one person's key only. What comes out is
+//! no special mesh: the same keys could be carried to machines of their own.
+
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use mesh_client::command::{now_unix_ms, random_salt};
+use mesh_event::genesis::SealedGenesis;
+use mesh_model::{Code, Name};
+use mesh_node::Config;
+
+use super::layout::Layout;
+use super::ports;
+use crate::ceremony::Draft;
+use crate::failure::Failure;
+use crate::files;
+use crate::node_keys;
+
+/// How many members the council of a local mesh has, and how many of them decide.
+pub(crate) const COUNCIL: (u32, u32) = (3, 2);
+const API_PORT: u16 = 7080;
+const PEER_PORT: u16 = 7946;
+
+/// Founds the mesh: keys, draft, genesis, a configuration per node. Founding again after a crash goes on with the keys
+/// that are there; nothing counts until the genesis file stands, which is written last.
+///
+/// # Errors
+/// When a file can't be written, or the folder holds files of another kind.
+pub(crate) fn found(layout: &Layout, mesh_name: &str, nodes: u32) -> Result<SealedGenesis, Failure> {
+    let mut draft = Draft::new(mesh_name, COUNCIL.1, Vec::new(), now_unix_ms(), random_salt())?;
+    let name = |text: String| Name::parse(&text).map_err(|error| Failure::internal(error.to_string()));
+    for member in 1..=COUNCIL.0 {
+        let key = node_keys::read_or_create(&layout.council_key(member))?;
+        draft.join_seat(name(format!("member-{member}"))?, None, &key)?;
+    }
+    let mut taken = BTreeSet::new();
+    for node in 1..=nodes {
+        let api = address(API_PORT, &mut taken)?;
+        let peer = address(PEER_PORT, &mut taken)?;
+        let keys = node_keys::of_node(&layout.node_keys(node))?;
+        draft.join_voter(name(format!("node-{node}"))?, &api.to_string(), &peer.to_string(), &keys)?;
+        write_config(layout, node, api, peer)?;
+    }
+    for member in 1..=COUNCIL.1 {
+        draft.sign(&node_keys::read_or_create(&layout.council_key(member))?)?;
+    }
+    let sealed = draft.seal()?;
+    files::replace(&layout.draft(), draft.to_text().as_bytes())?;
+    files::replace(&layout.genesis(), sealed.envelope.bytes())?;
+    Ok(sealed)
+}
+
+fn address(usual: u16, taken: &mut BTreeSet<u16>) -> Result<SocketAddr, Failure> {
+    let port = ports::choose(usual, taken)
+        .map_err(|error| Failure::new(Code::AddressInUse, format!("found no free port above {usual}: {error}")))?;
+    Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+}
+
+/// Writes `node.toml` with paths relative to its folder, so that the whole folder can be moved.
+fn write_config(layout: &Layout, node: u32, api: SocketAddr, peer: SocketAddr) -> Result<(), Failure> {
+    let keys = format!("../keys/node-{node}");
+    let mut config = Config::new("data".into(), keys.into(), "../genesis.bin".into());
+    config.api.listen = api;
+    config.peer.listen = peer;
+    let path = layout.node_config(node);
+    let text = toml::to_string(&config).map_err(|error| Failure::internal(error.to_string()))?;
+    files::replace(&path, text.as_bytes())
+}

@@ -1,0 +1,80 @@
+//! The `mesh` command: for people and scripts.
+//!
+//! Row 6 of the workspace, on top of everything. It reads product files (`mesh-formats`), signs (`mesh-event`), talks to
+//! nodes (`mesh-client`) and, for `mesh up`, runs some itself (`mesh-node`). It decides nothing: what is valid, who may
+//! act and what breaks consumers is said below.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`cli`] | the tree of commands and global flags |
+//! | [`app`] | what every command gets: context, client, signer, output |
+//! | [`context`] | where node, mesh and key come from |
+//! | [`failure`] | errors as people, scripts and exit codes see them |
+//! | [`output`], [`progress`], [`confirm`] | data to stdout, everything else to stderr |
+//! | [`keyfile`] | private keys on disk |
+//! | [`commands`] | one file per command |
+//!
+//! # Invariants
+//! - Data goes to stdout; messages, progress, questions and errors to stderr.
+//! - A private key is read only from a file that nobody else can read, or from `MESH_KEY`.
+//! - The exit code follows from the error's stable code and from nothing else.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::app::App;
+use crate::cli::Cli;
+use crate::failure::Failure;
+
+mod app;
+mod ceremony;
+mod cli;
+mod command_file;
+mod commands;
+mod completer;
+mod confirm;
+mod context;
+mod domain_file;
+mod failure;
+mod files;
+mod governance;
+mod key_argument;
+mod keyfile;
+mod node_keys;
+mod output;
+mod progress;
+mod scaffold;
+mod style;
+mod text_bytes;
+mod time;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_trace();
+    let app = App::new(cli.globals);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return app.fail(&Failure::internal(format!("no threads to run on: {error}"))),
+    };
+    let result = runtime.block_on(async {
+        tokio::select! {
+            result = commands::run(cli.command, &app) => result,
+            () = app.interrupted() => Err(Failure::interrupted(&app.reached())),
+        }
+    });
+    // Connections and blocking reads of a command that ended must not hold up the shell.
+    runtime.shutdown_background();
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => app.fail(&failure),
+    }
+}
+
+/// Diagnostics on stderr, for those who ask: `MESH_TRACE=debug`.
+fn start_trace() {
+    let Ok(filter) = std::env::var("MESH_TRACE") else { return };
+    let subscriber = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).finish();
+    // Set once, at the start: nothing was set before.
+    drop(tracing::subscriber::set_global_default(subscriber));
+}

@@ -1,0 +1,47 @@
+//! Ledger time as people read and write it.
+
+use jiff::Timestamp;
+use mesh_model::UnixMs;
+
+/// `2026-11-23 04:24:00Z`.
+pub(crate) fn show(at: UnixMs) -> String {
+    let at = i64::try_from(at).ok().and_then(|at| Timestamp::from_millisecond(at).ok());
+    at.map_or_else(|| "?".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M:%SZ").to_string())
+}
+
+/// `850 ms`, `12 s`, `3 min`, `5 h`, `2 d`: for ages and waits.
+pub(crate) fn age(ms: u64) -> String {
+    match ms {
+        0..1_000 => format!("{ms} ms"),
+        1_000..120_000 => format!("{} s", ms / 1_000),
+        120_000..7_200_000 => format!("{} min", ms / 60_000),
+        7_200_000..172_800_000 => format!("{} h", ms / 3_600_000),
+        _ => format!("{} d", ms / 86_400_000),
+    }
+}
+
+/// A ledger time: RFC 3339, or a day, which stands for its end (UTC).
+pub(crate) fn parse(text: &str) -> Option<UnixMs> {
+    let at = match text.parse::<Timestamp>() {
+        Ok(at) => at,
+        Err(_) => {
+            let day: jiff::civil::Date = text.parse().ok()?;
+            day.tomorrow().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp()
+        }
+    };
+    u64::try_from(at.as_millisecond()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shows_and_parses() {
+        assert_eq!(show(0), "1970-01-01 00:00:00Z");
+        assert_eq!(parse("1970-01-01T00:00:01Z"), Some(1000));
+        assert_eq!(parse("1970-01-01"), Some(86_400_000));
+        assert_eq!(parse("soon"), None);
+        assert_eq!((age(999).as_str(), age(90_000).as_str(), age(86_400_000).as_str()), ("999 ms", "90 s", "24 h"));
+    }
+}

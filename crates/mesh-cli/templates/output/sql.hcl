@@ -1,0 +1,7 @@
+    sql {
+      protocol = "postgres"
+      location = "postgres://warehouse.example.com/{{domain}}"
+      contract {
+        file = "contract.odcs.yaml"
+      }
+    }

@@ -1,0 +1,63 @@
+//! The Rust SDK: sign, publish, query.
+//!
+//! Row 4 of the workspace. Below it are the wire (`mesh-proto`) and what is signed (`mesh-event`); above it the `mesh`
+//! command and anybody's own program. Generated types stop here: a caller sees domain types only.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), mesh_client::MeshError> {
+//! use mesh_client::{Client, ClientOptions, Read};
+//! let client = Client::connect(ClientOptions::new(["http://127.0.0.1:7080"]))?;
+//! let product = client.product("customer_experience/customer_profile", Read::default()).await?;
+//! println!("{}", product.descriptor.version_id());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`options`] | where the mesh is and how long to wait |
+//! | [`client`] | [`Client`]: connections, fail-over, the pinned mesh id |
+//! | [`retry`] | what may be tried again, and how often |
+//! | [`command`] | building and signing commands: the layer that draws random ids |
+//! | [`publish`], [`stream`] | plan and publish, one or many |
+//! | [`catalog`], [`watch`] | reading products |
+//! | [`governance`], [`ledger`], [`node`] | domains, council, keys; the ledger; one node's state |
+//!
+//! # Invariants
+//! - Nothing is sent to a node before its genesis verified against the mesh id that the options pin; without a pin the
+//!   first mesh that is read is pinned for the client's life.
+//! - Every call has a deadline. A call is tried again only when nothing happened or when repeating it cannot change
+//!   anything (a read; a publish, whose command id the home node remembers), with growing pauses and a limit.
+//! - Errors are [`MeshError`]s with a stable code. `unreachable` and `unavailable` mean that nothing happened;
+//!   `outcome_unknown` means that it may still take effect.
+
+pub mod acknowledgement;
+pub mod catalog;
+pub mod client;
+pub mod command;
+mod convert;
+pub mod governance;
+pub mod ledger;
+pub mod node;
+pub mod options;
+pub mod plan;
+pub mod product;
+pub mod publish;
+pub mod retry;
+pub mod stream;
+pub mod watch;
+
+pub use acknowledgement::{Acknowledgement, FeedPosition, Freshness, WaitLevel};
+pub use catalog::{HistoryItem, ListQuery, Listing, Read, SearchPage, SearchQuery};
+pub use client::{Client, Mesh};
+pub use command::CommandBuilder;
+pub use governance::{CouncilView, DomainView, RosterEntry, WhoAmI};
+pub use ledger::LedgerHead;
+pub use mesh_proto::status::MeshError;
+pub use node::NodeStatus;
+pub use options::ClientOptions;
+pub use plan::{Plan, PlanAction, PlanProblem, PlanRequest};
+pub use product::{Facet, ProductSummary, ProductView, SearchHit, VersionSummary};
+pub use publish::{Attached, Outgoing};
+pub use stream::{AckStream, Delivered, StreamOptions};
+pub use watch::WatchItem;

@@ -1,0 +1,169 @@
+//! One node about itself.
+
+use mesh_model::{Digest, DomainName, MeshId, NodeId, UnixMs};
+use mesh_proto::status::MeshError;
+use mesh_proto::v1;
+use serde::Serialize;
+
+use crate::acknowledgement::Freshness;
+use crate::client::Client;
+use crate::convert::{digest, missing, parse};
+use crate::retry::{Failed, Repeat};
+
+/// What a node says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NodeStatus {
+    /// Its number.
+    pub node_id: NodeId,
+    /// What people call it.
+    pub name: String,
+    /// Its mesh.
+    pub mesh_id: MeshId,
+    /// What people call the mesh.
+    pub mesh_name: String,
+    /// Of the program.
+    pub version: String,
+    /// The rules in force.
+    pub protocol_version: u32,
+    /// Its part in ordering the ledger.
+    pub raft: RaftStatus,
+    /// The ledger as it applied it.
+    pub ledger: LedgerStatus,
+    /// The feeds that it writes.
+    pub feeds: Vec<FeedStatus>,
+    /// Its disk.
+    pub storage: StorageStatus,
+    /// Milliseconds since it started.
+    pub uptime_ms: u64,
+    /// What keeps it from writing; empty when nothing does.
+    pub alarms: Vec<String>,
+    /// How many products it shows.
+    pub products: u64,
+    /// How old that may be.
+    pub freshness: Freshness,
+}
+
+/// A node's part in ordering the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RaftStatus {
+    /// `leader`, `follower`, `candidate` or `learner`.
+    pub role: String,
+    /// The Raft term.
+    pub term: u64,
+    /// The leader as this node sees it; `None` when it sees none.
+    pub leader_id: Option<NodeId>,
+    /// The last entry in its Raft log.
+    pub last_log_index: u64,
+    /// The last entry that it applied.
+    pub applied_index: u64,
+    /// Who votes.
+    pub voters: Vec<NodeId>,
+}
+
+/// The ledger on one node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LedgerStatus {
+    /// How many leaves.
+    pub size: u64,
+    /// Root over them.
+    pub root: Digest,
+    /// Digest of the state after them.
+    pub state_digest: Digest,
+    /// Ledger time of the last.
+    pub last_stamp_unix_ms: UnixMs,
+    /// How many the search index has taken in.
+    pub indexed_size: u64,
+}
+
+/// A feed that the node writes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FeedStatus {
+    /// Whose.
+    pub domain: DomainName,
+    /// Which epoch.
+    pub epoch: u64,
+    /// How many events.
+    pub size: u64,
+    /// Commands that are durable here and not sealed yet.
+    pub outbox_waiting: u64,
+    /// How long the oldest of them has waited.
+    pub oldest_waiting_ms: Option<u64>,
+}
+
+/// A node's disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct StorageStatus {
+    /// What the store takes.
+    pub bytes_on_disk: u64,
+    /// Group commits since the start.
+    pub commits: u64,
+    /// Syncs since the start.
+    pub syncs: u64,
+    /// The 99th percentile of a sync, in microseconds.
+    pub sync_p99_us: u64,
+}
+
+impl Client {
+    /// What the node that answers says of itself. To ask a certain node, connect to that one only.
+    ///
+    /// # Errors
+    /// The transport's.
+    pub async fn status(&self) -> Result<NodeStatus, MeshError> {
+        let answer = self
+            .call(Repeat::Read, async |attempt| {
+                let answer = attempt.node().status(attempt.request(v1::StatusRequest {})).await;
+                answer.map_err(|status| Failed::of(status, &attempt.url))
+            })
+            .await?;
+        status_of(answer.into_inner())
+    }
+}
+
+fn status_of(m: v1::StatusResponse) -> Result<NodeStatus, MeshError> {
+    let raft = m.raft.unwrap_or_default();
+    let ledger = m.ledger.ok_or_else(|| missing("ledger"))?;
+    let storage = m.storage.unwrap_or_default();
+    let feeds = m.feeds.into_iter().map(|feed| {
+        Ok(FeedStatus {
+            domain: parse("feeds.domain", &feed.domain)?,
+            epoch: feed.epoch,
+            size: feed.size,
+            outbox_waiting: feed.outbox_waiting,
+            oldest_waiting_ms: feed.oldest_waiting_ms,
+        })
+    });
+    Ok(NodeStatus {
+        node_id: m.node_id,
+        name: m.name,
+        mesh_id: digest("mesh_id", &m.mesh_id)?.into(),
+        mesh_name: m.mesh_name,
+        version: m.version,
+        protocol_version: m.protocol_version,
+        raft: RaftStatus {
+            role: raft.role,
+            term: raft.term,
+            leader_id: (raft.leader_id != 0).then_some(raft.leader_id),
+            last_log_index: raft.last_log_index,
+            applied_index: raft.applied_index,
+            voters: raft.voters,
+        },
+        ledger: LedgerStatus {
+            size: ledger.size,
+            root: digest("ledger.root", &ledger.root)?,
+            state_digest: digest("ledger.state_digest", &ledger.state_digest)?,
+            last_stamp_unix_ms: ledger.last_stamp_unix_ms,
+            indexed_size: ledger.indexed_size,
+        },
+        feeds: feeds.collect::<Result<_, MeshError>>()?,
+        storage: StorageStatus {
+            bytes_on_disk: storage.bytes_on_disk,
+            commits: storage.commits,
+            syncs: storage.syncs,
+            sync_p99_us: storage.sync_p99_us,
+        },
+        uptime_ms: m.uptime_ms,
+        alarms: m.alarms,
+        products: m.products,
+        freshness: Freshness::of(m.freshness),
+    })
+}

@@ -1,0 +1,46 @@
+//! What is said and signed: commands, feed events, ledger leaves, and the envelope around them.
+//!
+//! Row 1 of the workspace, pure. Between the model below, which knows no bytes, and governance above, which trusts only
+//! what was verified here.
+//!
+//! **Exact bytes.** Prost is not canonical: two encoders may write one message differently. So a signed thing is kept,
+//! hashed, stored and forwarded as the bytes that were received, and decoded after its signatures were checked:
+//! [`Envelope::parse`] -> [`Envelope::verify`] -> [`SignedCommand`]. Nothing in the workspace verifies a re-encoding.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`signing`] | Ed25519 keys, the `Signer` trait, strict verification |
+//! | [`envelope`] | DSSE envelopes over exact bytes |
+//! | [`command`] | commands and their bodies as domain types |
+//! | [`genesis`] | the founding document, council, nodes |
+//! | [`event`] | feed events and signed feed heads |
+//! | [`ledger`] | entries that Raft orders, leaves that the ledger keeps |
+//! | [`attachment`] | private attachments with their salt |
+//! | [`codec`] | the one place where bincode is configured |
+//! | [`proto`] | generated messages; converted here, used nowhere else but on the wire |
+
+pub mod attachment;
+pub mod codec;
+pub mod command;
+mod convert;
+mod descriptor;
+pub mod envelope;
+pub mod event;
+pub mod genesis;
+pub mod ledger;
+pub mod signing;
+
+/// Generated messages of `proto/datamesh/v1/{descriptor,command,ledger}.proto`.
+#[allow(missing_docs, clippy::all, clippy::pedantic, unreachable_pub)]
+pub mod proto {
+    include!(concat!(env!("OUT_DIR"), "/datamesh.v1.rs"));
+}
+
+pub use command::{Body, Command, SignedCommand};
+pub use convert::Malformed;
+pub use descriptor::{decode_descriptor, descriptor_digest, encode_descriptor, encoded_len};
+pub use envelope::{Envelope, EnvelopeError};
+pub use event::{EventKind, FeedEvent, FeedHead, FeedId, HeadError};
+pub use genesis::{Council, GenesisDocument, NodeRecord, Seat};
+pub use ledger::{FeedBatch, LedgerEntry, LedgerLeaf, LeafEntry, Outcome};
+pub use signing::{Keypair, KeypairError, Signer};

@@ -1,0 +1,140 @@
+//! Dry runs: the same functions as [`apply`](crate::apply), before anything is appended or proposed.
+
+use mesh_event::ledger::EntryBody;
+use mesh_event::{EventKind, FeedBatch, LeafEntry, LedgerEntry, SignedCommand};
+use mesh_model::Code;
+
+use crate::applied::Applied;
+use crate::apply::{self, Decided, Moment, moment, seal};
+use crate::commands;
+use crate::decision::{Decision, Rejection, Stop, reject, split};
+use crate::overlay::Overlay;
+use crate::state::StateRead;
+use crate::verify::Verify;
+use crate::{feed, read};
+
+/// What a home node refuses before it appends a domain command to the feed: all that [`apply`](crate::apply) would, but
+/// for the fence, which only exists once the command has an outbox number.
+///
+/// `at_ledger_size` is the ledger size that the event will name.
+///
+/// # Errors
+/// When the state cannot be read or is damaged.
+pub fn admit_domain_command<S: StateRead>(
+    state: &S,
+    command: &SignedCommand,
+    at_ledger_size: u64,
+) -> Result<Result<(), Rejection>, S::Error> {
+    Ok(suppose_domain_command(state, command, at_ledger_size)?.map(|_| ()))
+}
+
+/// What the state would be once the command has taken effect. A home node that is cut off pushes this on an [`Overlay`], so
+/// that what waits in its outbox counts when the next command is admitted. The leaf is a supposition and is never kept.
+///
+/// # Errors
+/// When the state cannot be read or is damaged.
+pub fn suppose_domain_command<S: StateRead>(
+    state: &S,
+    command: &SignedCommand,
+    at_ledger_size: u64,
+) -> Result<Result<Applied, Rejection>, S::Error> {
+    let head = read::head(state)?;
+    let at = moment(&head, 0);
+    let mut draft = Overlay::new(state);
+    Ok(
+        split(supposed(&mut draft, command, at_ledger_size, at))?.map(|effects| {
+            let decided = Decided {
+                result: Ok(effects),
+                changes: draft.into_changes(),
+            };
+            seal(
+                &head,
+                at,
+                LeafEntry::Envelope(command.envelope().bytes().to_vec()),
+                None,
+                decided,
+            )
+        }),
+    )
+}
+
+fn supposed<S: StateRead>(
+    draft: &mut Overlay<'_, S>,
+    command: &SignedCommand,
+    at_ledger_size: u64,
+    at: Moment,
+) -> Decision<Vec<crate::Effect>, S> {
+    let Some(mesh) = read::mesh(draft)? else {
+        return reject(Code::GenesisFirst, "the ledger has no genesis yet");
+    };
+    if command.command().mesh_id != mesh.mesh_id {
+        let (found, this) = (command.command().mesh_id.short(), mesh.mesh_id.short());
+        return reject(
+            Code::WrongMesh,
+            format!("signed for mesh {found}; this is mesh {this}"),
+        );
+    }
+    if command.command().body.feed_domain().is_none() {
+        let kind = command.command().body.kind();
+        return reject(
+            Code::Malformed,
+            format!("{kind} goes straight to the ledger, not through a feed"),
+        );
+    }
+    commands::domain_command(draft, command, at_ledger_size, at)
+}
+
+/// What a leader refuses before it proposes an entry.
+///
+/// Genesis, root and council commands: whatever would not be accepted now. A feed's batch: only what no entry in flight
+/// can set right (limits, bytes, an old epoch, the head's signature, numbers that were decided); its commands are decided in the
+/// ledger, rejected ones included, because their feed keeps them.
+///
+/// # Errors
+/// When the state cannot be read or is damaged.
+pub fn admit_entry<S: StateRead, V: Verify>(
+    state: &S,
+    entry: &LedgerEntry,
+    verify: &V,
+) -> Result<Result<(), Rejection>, S::Error> {
+    match &entry.body {
+        EntryBody::Envelope(_) => {
+            let mut refused = Ok(());
+            for applied in apply::apply(state, entry, verify)? {
+                let outcome = applied.leaf.outcome;
+                if outcome.code != Code::Accepted {
+                    refused = Err(Rejection {
+                        code: outcome.code,
+                        detail: outcome.detail,
+                    });
+                }
+            }
+            Ok(refused)
+        }
+        EntryBody::Feed(batch) => split(admit_batch(state, batch, verify)),
+    }
+}
+
+fn admit_batch<S: StateRead, V: Verify>(
+    state: &S,
+    batch: &FeedBatch,
+    verify: &V,
+) -> Decision<(), S> {
+    let (_, events) = feed::open(state, batch, verify)?;
+    for event in &events {
+        if !matches!(event.kind, EventKind::Command { .. }) {
+            let (domain, epoch) = (&event.feed.domain, event.feed.epoch);
+            return reject(
+                Code::Malformed,
+                format!("event {} of feed {domain}/{epoch} is no command", event.seq),
+            );
+        }
+    }
+    let Some(last) = events.last() else {
+        return reject(Code::Malformed, "a batch has no event");
+    };
+    match feed::decided_before(state, last)? {
+        Some(rejection) => Err(Stop::Rejected(rejection)),
+        None => Ok(()),
+    }
+}

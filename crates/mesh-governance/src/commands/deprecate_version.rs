@@ -1,0 +1,155 @@
+//! DeprecateVersion: a notice to consumers, for one version or for all that are sealed so far. A later notice with another
+//! text replaces an earlier one.
+
+use mesh_event::command::DeprecateVersion;
+use mesh_model::{Action, Code, ProductId, PublicKey, VersionId};
+
+use super::standing;
+use crate::actor;
+use crate::applied::Effect;
+use crate::apply::Moment;
+use crate::authority::active_domain;
+use crate::decision::{Decision, reject};
+use crate::keys;
+use crate::overlay::Overlay;
+use crate::records::{Notice, Record as _, Status};
+use crate::state::StateRead;
+
+pub(crate) fn apply<S: StateRead>(
+    draft: &mut Overlay<'_, S>,
+    author: &PublicKey,
+    body: &DeprecateVersion,
+    ledger_size: u64,
+    at: Moment,
+) -> Decision<Vec<Effect>, S> {
+    let id = &body.product;
+    if !body.sunset.is_empty() && !is_date(&body.sunset) {
+        return reject(Code::Malformed, "sunset is no date; expected YYYY-MM-DD");
+    }
+    let names_something =
+        ProductId::parse(&body.successor).is_ok() || VersionId::parse(&body.successor).is_ok();
+    if !body.successor.is_empty() && !names_something {
+        return reject(
+            Code::Malformed,
+            "successor is no id; expected domain/name or domain/name@version",
+        );
+    }
+    active_domain(draft, &id.domain)?;
+    actor::check(
+        draft,
+        author,
+        Action::DeprecateVersion,
+        &id.domain,
+        ledger_size,
+    )?;
+    let mut product = standing::product(draft, id)?;
+    let notice = Notice {
+        sunset: body.sunset.clone(),
+        successor: body.successor.clone(),
+        reason: body.reason.clone(),
+        index: at.index,
+        stamp_unix_ms: at.stamp,
+    };
+    if let Some(number) = body.version {
+        let mut version = standing::version(draft, &product, number)?;
+        match version.status(&product) {
+            Status::Retired => return reject(Code::Retired, format!("{id}@{number} is retired")),
+            Status::Active => product.active -= 1,
+            Status::Deprecated => {}
+        }
+        if let Some(same) = version
+            .notice(&product)
+            .filter(|present| says_the_same(present, &notice))
+        {
+            return reject(
+                Code::AlreadySo,
+                format!("{id}@{number} was deprecated so at index {}", same.index),
+            );
+        }
+        version.deprecation = Some(notice);
+        draft.put(keys::version(id, number), version.encode());
+    } else {
+        if product.status() == Status::Retired {
+            return reject(Code::Retired, format!("{id} is retired"));
+        }
+        let same = product
+            .deprecation
+            .as_ref()
+            .filter(|present| says_the_same(present, &notice));
+        // A version that was sealed after the notice is not under it, so saying it again means something.
+        if let Some(same) = same.filter(|_| product.active == 0) {
+            return reject(
+                Code::AlreadySo,
+                format!("{id} was deprecated so at index {}", same.index),
+            );
+        }
+        product.active = 0;
+        product.deprecation = Some(notice);
+    }
+    draft.put(keys::product(id), product.encode());
+    Ok(vec![Effect::Deprecated {
+        product: id.clone(),
+        version: body.version,
+    }])
+}
+
+fn says_the_same(a: &Notice, b: &Notice) -> bool {
+    (&a.sunset, &a.successor, &a.reason) == (&b.sunset, &b.successor, &b.reason)
+}
+
+/// Whether the text is a day of the Gregorian calendar as `YYYY-MM-DD` (RFC 3339 `full-date`).
+fn is_date(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let number = |range: std::ops::Range<usize>| -> Option<u32> {
+        bytes.get(range)?.iter().try_fold(0, |n, b| {
+            b.is_ascii_digit().then(|| n * 10 + u32::from(b - b'0'))
+        })
+    };
+    let (Some(year), Some(month), Some(day)) = (number(0..4), number(5..7), number(8..10)) else {
+        return false;
+    };
+    let leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    let days = match month {
+        2 if leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => return false,
+    };
+    bytes.len() == 10 && bytes[4] == b'-' && bytes[7] == b'-' && (1..=days).contains(&day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_date;
+
+    #[test]
+    fn takes_days_of_the_calendar_and_nothing_else() {
+        for good in [
+            "2026-11-23",
+            "2024-02-29",
+            "2000-02-29",
+            "0001-01-01",
+            "9999-12-31",
+        ] {
+            assert!(is_date(good), "{good}");
+        }
+        for bad in [
+            "",
+            "2026-11-2",
+            "2026-11-233",
+            "2026/11/23",
+            "2026-13-01",
+            "2026-00-01",
+            "2026-04-31",
+            "2025-02-29",
+            "1900-02-29",
+            "2026-11-00",
+            "+026-11-23",
+            "2026-11-2é",
+            "２026-1-1",
+        ] {
+            assert!(!is_date(bad), "{bad}");
+        }
+    }
+}

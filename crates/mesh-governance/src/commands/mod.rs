@@ -1,0 +1,51 @@
+//! One file per command. Each reads the state through a draft, says no with a code, or writes its changes into the draft
+//! and returns effects. A draft of a command that said no is thrown away.
+
+pub(crate) mod admit_domains;
+pub(crate) mod delegate_node;
+pub(crate) mod deprecate_version;
+pub(crate) mod genesis;
+pub(crate) mod grant_role;
+mod grants;
+pub(crate) mod publish_version;
+pub(crate) mod retire_product;
+pub(crate) mod revoke_key;
+mod standing;
+
+use mesh_event::{Body, SignedCommand};
+use mesh_model::Code;
+
+use crate::applied::Effect;
+use crate::apply::Moment;
+use crate::decision::{Decision, reject};
+use crate::overlay::Overlay;
+use crate::state::StateRead;
+
+/// Decides on a domain command, whose feed and fence are somebody else's matter. The author's roles are judged at
+/// `ledger_size`.
+pub(crate) fn domain_command<S: StateRead>(
+    draft: &mut Overlay<'_, S>,
+    command: &SignedCommand,
+    ledger_size: u64,
+    at: Moment,
+) -> Decision<Vec<Effect>, S> {
+    let said = command.command();
+    if said.expires_unix_ms != 0 {
+        let detail = format!(
+            "expires_unix_ms is {}; domain commands do not expire",
+            said.expires_unix_ms
+        );
+        return reject(Code::Malformed, detail);
+    }
+    let author = &said.author;
+    match &said.body {
+        Body::PublishVersion(body) => publish_version::apply(draft, command, body, ledger_size, at),
+        Body::DeprecateVersion(body) => {
+            deprecate_version::apply(draft, author, body, ledger_size, at)
+        }
+        Body::RetireProduct(body) => retire_product::apply(draft, author, body, ledger_size, at),
+        Body::AdmitDomains(_) | Body::GrantRole(_) | Body::RevokeKey(_) | Body::DelegateNode(_) => {
+            unreachable!("callers send only commands that have a feed")
+        }
+    }
+}

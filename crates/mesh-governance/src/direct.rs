@@ -1,0 +1,94 @@
+//! The straight way into the ledger: Genesis, root and council commands.
+
+use mesh_event::{Body, Envelope, LeafEntry, envelope};
+use mesh_model::{Code, UnixMs, limits};
+
+use crate::applied::{Applied, Effect};
+use crate::apply::{Decided, Moment, kept, moment, seal};
+use crate::authority::malformed;
+use crate::commands::{admit_domains, delegate_node, genesis, grant_role, revoke_key};
+use crate::decision::{Decision, Rejection, Stop, reject, split};
+use crate::overlay::Overlay;
+use crate::state::StateRead;
+use crate::verify::Verify;
+use crate::{life, read};
+
+/// Decides on one envelope.
+pub(crate) fn apply<S: StateRead, V: Verify>(
+    state: &S,
+    stamp: UnixMs,
+    bytes: &[u8],
+    verify: &V,
+) -> Result<Applied, S::Error> {
+    let head = read::head(state)?;
+    let at = moment(&head, stamp);
+    let (bytes, decided) = match kept(bytes, limits::ENVELOPE_BYTES) {
+        Ok(bytes) => {
+            let mut draft = Overlay::new(state);
+            let decided = match split(decide(&mut draft, bytes.clone(), at, verify))? {
+                Ok(effects) => Decided {
+                    result: Ok(effects),
+                    changes: draft.into_changes(),
+                },
+                Err(rejection) => Decided::refused(rejection),
+            };
+            (bytes, decided)
+        }
+        Err(rejection) => (Vec::new(), Decided::refused(rejection)),
+    };
+    Ok(seal(&head, at, LeafEntry::Envelope(bytes), None, decided))
+}
+
+fn decide<S: StateRead, V: Verify>(
+    draft: &mut Overlay<'_, S>,
+    bytes: Vec<u8>,
+    at: Moment,
+    verify: &V,
+) -> Decision<Vec<Effect>, S> {
+    let mesh = read::mesh(draft)?;
+    let envelope = match Envelope::parse(bytes) {
+        Ok(envelope) => envelope,
+        Err(_) if mesh.is_none() => return genesis_first(),
+        Err(error) => return Err(Stop::Rejected(malformed::envelope(&error))),
+    };
+    if envelope.payload_type() == envelope::GENESIS {
+        if mesh.is_some() || at.index != 0 {
+            let detail = "the ledger has begun; genesis is its leaf 0 and nothing else";
+            return reject(Code::GenesisFirst, detail);
+        }
+        return genesis::apply(draft, envelope.into_bytes(), at);
+    }
+    let Some(mesh) = mesh else {
+        return genesis_first();
+    };
+    let command = verify
+        .command(envelope, &mesh.mesh_id)
+        .map_err(|e| Stop::Rejected(malformed::command(&e)))?;
+    let body = &command.command().body;
+    if body.feed_domain().is_some() {
+        let detail = format!("{} travels through the feed of its domain", body.kind());
+        return reject(Code::Malformed, detail);
+    }
+    life::check(draft, command.command(), at.stamp)?;
+    let effects = match body {
+        Body::AdmitDomains(body) => {
+            admit_domains::apply(draft, &mesh, command.signers(), body, at)?
+        }
+        Body::GrantRole(body) => grant_role::apply(draft, &mesh, command.signers(), body, at)?,
+        Body::RevokeKey(body) => revoke_key::apply(draft, &mesh, command.signers(), body, at)?,
+        Body::DelegateNode(body) => delegate_node::apply(draft, command.signers(), body, at)?,
+        Body::PublishVersion(_) | Body::DeprecateVersion(_) | Body::RetireProduct(_) => {
+            unreachable!("domain commands were refused above")
+        }
+    };
+    life::remember(draft, command.command(), at.index);
+    life::forget(draft, at.stamp)?;
+    Ok(effects)
+}
+
+fn genesis_first<T, E>() -> Result<T, Stop<E>> {
+    Err(Stop::Rejected(Rejection::new(
+        Code::GenesisFirst,
+        "the ledger has no genesis yet",
+    )))
+}

@@ -1,0 +1,283 @@
+//! The way into the ledger through a domain's feed: batches under one signed head, fenced by (domain, epoch, outbox
+//! number).
+//!
+//! The fence decides whether a command may be looked at at all. Behind it, the command uses its number up whatever its own
+//! outcome is: the feed keeps it, and the next one goes on from there.
+
+use mesh_event::{Envelope, EventKind, FeedBatch, FeedEvent, FeedHead, LeafEntry};
+use mesh_model::{Code, MeshId, UnixMs, limits};
+
+use crate::applied::{Applied, Effect};
+use crate::apply::{Decided, EVENT_BYTES, Moment, kept, moment, seal};
+use crate::authority::malformed;
+use crate::commands;
+use crate::decision::{Decision, Rejection, Stop, reject, split};
+use crate::overlay::Overlay;
+use crate::records::{FeedCursor, Record as _};
+use crate::state::{Damage, StateRead};
+use crate::verify::Verify;
+use crate::{keys, read};
+
+/// Largest signed head, in bytes. One signature by the node needs about 550; together with the largest event and detail it
+/// fits a leaf.
+pub const HEAD_NOTE_BYTES: usize = 1024;
+
+/// Decides on a batch: one leaf per event, the head's note on the last one.
+pub(crate) fn apply<S: StateRead, V: Verify>(
+    state: &S,
+    stamp: UnixMs,
+    batch: &FeedBatch,
+    verify: &V,
+) -> Result<Vec<Applied>, S::Error> {
+    let opened = split(open(state, batch, verify))?;
+    let mut overlay = Overlay::new(state);
+    let mut all = Vec::with_capacity(batch.events.len());
+    for (n, bytes) in batch.events.iter().enumerate() {
+        let head = read::head(&overlay)?;
+        let at = moment(&head, stamp);
+        let (bytes, decided) = match (kept(bytes, EVENT_BYTES), &opened) {
+            (Err(too_large), _) => (Vec::new(), Decided::refused(too_large)),
+            (Ok(bytes), Err(rejection)) => (bytes, Decided::refused(rejection.clone())),
+            (Ok(bytes), Ok((mesh, events))) => {
+                (bytes, item(&overlay, mesh, &events[n], at, verify)?)
+            }
+        };
+        let is_last = n + 1 == batch.events.len();
+        let note =
+            (is_last && batch.head_note.len() <= HEAD_NOTE_BYTES).then(|| batch.head_note.clone());
+        let applied = seal(&head, at, LeafEntry::FeedEvent(bytes), note, decided);
+        overlay.push(&applied);
+        all.push(applied);
+    }
+    Ok(all)
+}
+
+/// Checks what the events of a batch share: limits, delegation, signed head, chain.
+pub(crate) fn open<S: StateRead, V: Verify>(
+    state: &S,
+    batch: &FeedBatch,
+    verify: &V,
+) -> Decision<(MeshId, Vec<FeedEvent>), S> {
+    let Some(mesh) = read::mesh(state)? else {
+        return reject(Code::GenesisFirst, "the ledger has no genesis yet");
+    };
+    let bytes: usize = batch.events.iter().map(Vec::len).sum();
+    let (events, note) = (batch.events.len(), batch.head_note.len());
+    for (what, found, limit) in [
+        ("events", events, limits::FEED_BATCH),
+        ("bytes of events", bytes, limits::FEED_BATCH_BYTES),
+        ("bytes of head", note, HEAD_NOTE_BYTES),
+    ] {
+        if found > limit {
+            return reject(
+                Code::TooLarge,
+                format!("a batch has {found} {what}; at most {limit} are taken"),
+            );
+        }
+    }
+    let Some(first) = batch.events.first() else {
+        return reject(Code::Malformed, "a batch has no event");
+    };
+    let feed = FeedEvent::decode(first)
+        .map_err(|error| Stop::Rejected(malformed::field(&error)))?
+        .feed;
+    let domain = crate::authority::active_domain(state, &feed.domain)?;
+    let Some(delegation) = domain.delegation else {
+        return reject(
+            Code::NotDelegated,
+            format!("no node writes the feed of domain {} yet", feed.domain),
+        );
+    };
+    if feed.epoch != delegation.epoch {
+        let detail = format!(
+            "epoch {} of the feed of domain {}; epoch {} is in force",
+            feed.epoch, feed.domain, delegation.epoch
+        );
+        return reject(Code::OldEpoch, detail);
+    }
+    let Some(node) = read::node(state, delegation.node_id)? else {
+        let what = format!("the delegation of domain {}", feed.domain);
+        return Err(Stop::State(
+            Damage::new(what, "names an unknown node").into(),
+        ));
+    };
+    let head = |error: &_| Stop::Rejected(malformed::head(error));
+    let verified: FeedHead = verify
+        .head(&batch.head_note, &mesh.mesh_id, &feed, &node.record.key)
+        .map_err(|error| head(&error))?;
+    let events = verified
+        .check_chain(&mesh.mesh_id, &batch.events)
+        .map_err(|error| head(&error))?;
+    Ok((mesh.mesh_id, events))
+}
+
+/// What the fence says of one event.
+enum Fence<'a> {
+    /// It is the next one: its number is used up, and its command decides.
+    Next {
+        outbox: u64,
+        envelope: &'a [u8],
+        cursor: FeedCursor,
+    },
+    /// It is not, and nothing changes.
+    Shut(Rejection),
+}
+
+fn item<S: StateRead, V: Verify>(
+    state: &S,
+    mesh: &MeshId,
+    event: &FeedEvent,
+    at: Moment,
+    verify: &V,
+) -> Result<Decided, S::Error> {
+    let (outbox, envelope, cursor) = match fence(state, event)? {
+        Fence::Shut(rejection) => return Ok(Decided::refused(rejection)),
+        Fence::Next {
+            outbox,
+            envelope,
+            cursor,
+        } => (outbox, envelope, cursor),
+    };
+    let mut draft = Overlay::new(state);
+    let decision = split(decide(
+        &mut draft, mesh, event, envelope, &cursor, at, verify,
+    ))?;
+    if decision.is_err() {
+        draft = Overlay::new(state);
+    }
+    let next = FeedCursor {
+        epoch: cursor.epoch,
+        last_outbox: outbox,
+        last_seq: Some(event.seq),
+        // A size that is ahead or went back is refused below and moves nothing.
+        last_ledger_size: if event.ledger_size <= at.index {
+            cursor.last_ledger_size.max(event.ledger_size)
+        } else {
+            cursor.last_ledger_size
+        },
+    };
+    draft.put(keys::feed_cursor(&event.feed.domain), next.encode());
+    draft.put(
+        keys::outbox(&event.feed.domain, cursor.epoch, outbox),
+        at.index.encode(),
+    );
+    Ok(Decided {
+        result: decision,
+        changes: draft.into_changes(),
+    })
+}
+
+/// Why proposing an event would be in vain: its number was decided before.
+pub(crate) fn decided_before<S: StateRead>(
+    state: &S,
+    event: &FeedEvent,
+) -> Result<Option<Rejection>, S::Error> {
+    Ok(match fence(state, event)? {
+        Fence::Shut(rejection) if rejection.code != Code::Gap => Some(rejection),
+        Fence::Shut(_) | Fence::Next { .. } => None,
+    })
+}
+
+fn fence<'a, S: StateRead>(state: &S, event: &'a FeedEvent) -> Result<Fence<'a>, S::Error> {
+    let feed = &event.feed;
+    let shut = |code, detail: String| Ok(Fence::Shut(Rejection::new(code, detail)));
+    let EventKind::Command { outbox, envelope } = &event.kind else {
+        return shut(
+            Code::Malformed,
+            format!(
+                "event {} of feed {}/{} is no command",
+                event.seq, feed.domain, feed.epoch
+            ),
+        );
+    };
+    let outbox = *outbox;
+    let cursor = read::feed_cursor(state, &feed.domain)?;
+    // `open` matched the epoch with the delegation, and each delegation opens a cursor.
+    let Some(cursor) = cursor.filter(|cursor| cursor.epoch == feed.epoch) else {
+        let what = format!("the feed cursor of domain {}", feed.domain);
+        return Err(Damage::new(what, "is not of the epoch in force").into());
+    };
+    let number = format!(
+        "outbox number {outbox} of feed {}/{}",
+        feed.domain, feed.epoch
+    );
+    if outbox == 0 {
+        return shut(Code::Malformed, format!("{number}; numbers start at 1"));
+    }
+    if outbox <= cursor.last_outbox {
+        let Some(index) = read::outbox_outcome(state, &feed.domain, feed.epoch, outbox)? else {
+            return Err(Damage::new(number, "has no index").into());
+        };
+        return shut(
+            Code::Duplicate,
+            format!("{number} was decided at index {index}"),
+        );
+    }
+    let expected = cursor.last_outbox + 1;
+    if outbox > expected {
+        return shut(Code::Gap, format!("{number}; number {expected} is next"));
+    }
+    if let Some(last) = cursor.last_seq.filter(|last| event.seq <= *last) {
+        return shut(
+            Code::Gap,
+            format!(
+                "{number} is in event {}; event {last} came before it",
+                event.seq
+            ),
+        );
+    }
+    Ok(Fence::Next {
+        outbox,
+        envelope,
+        cursor,
+    })
+}
+
+fn decide<S: StateRead, V: Verify>(
+    draft: &mut Overlay<'_, S>,
+    mesh: &MeshId,
+    event: &FeedEvent,
+    envelope: &[u8],
+    cursor: &FeedCursor,
+    at: Moment,
+    verify: &V,
+) -> Decision<Vec<Effect>, S> {
+    let (named, seen) = (event.ledger_size, cursor.last_ledger_size);
+    if named > at.index {
+        let detail = format!(
+            "the event names ledger size {named}; the ledger has {} leaves",
+            at.index
+        );
+        return reject(Code::WrongLedgerSize, detail);
+    }
+    if named < seen {
+        let detail = format!(
+            "the event names ledger size {named}; an earlier one of this domain named {seen}"
+        );
+        return reject(Code::WrongLedgerSize, detail);
+    }
+    let envelope =
+        Envelope::parse(envelope.to_vec()).map_err(|e| Stop::Rejected(malformed::envelope(&e)))?;
+    let command = verify
+        .command(envelope, mesh)
+        .map_err(|e| Stop::Rejected(malformed::command(&e)))?;
+    match command.command().body.feed_domain() {
+        Some(domain) if *domain == event.feed.domain => {
+            commands::domain_command(draft, &command, named, at)
+        }
+        Some(domain) => {
+            let detail = format!(
+                "a command for domain {domain} in the feed of domain {}",
+                event.feed.domain
+            );
+            reject(Code::WrongDomain, detail)
+        }
+        None => {
+            let kind = command.command().body.kind();
+            reject(
+                Code::Malformed,
+                format!("{kind} goes straight to the ledger, not through a feed"),
+            )
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The layout of the state's keys.
+//!
+//! One prefix byte per kind, then parts that sort as what they mean: numbers are big-endian, names end in `0x00` (no name
+//! has one, so no name is taken for the beginning of another), versions are [`Version::sort_key`]. Mesh-wide stands where
+//! a domain would as the empty name, which is none.
+//!
+//! ```text
+//! 01                                          head: size, last stamp, state digest (never hashed)
+//! 02                                          the mesh: id, council, versions of council and roster
+//! 10 domain 00                                a domain
+//! 11 domain 00                                cursor of its feed in the epoch in force
+//! 12 domain 00 epoch:8 n:8                    outbox number -> ledger index
+//! 13 domain 00 key:32                         roster: the key has or had a role there
+//! 20 key:32 domain 00                         the key's grants there
+//! 21 key:32                                   the one purpose of a key
+//! 22 node:8                                   a node
+//! 30 domain 00 product 00                     a product
+//! 31 domain 00 product 00 major:4             counts of one major
+//! 32 domain 00 product 00 version:12          a sealed version
+//! 40 command:16                               a root or council command that has not expired
+//! 41 expires:8 command:16                     the same in the order in which they are forgotten
+//! ```
+
+use mesh_model::{CommandId, DomainName, NodeId, ProductId, PublicKey, UnixMs, Version};
+
+const HEAD: u8 = 0x01;
+const MESH: u8 = 0x02;
+const DOMAIN: u8 = 0x10;
+const FEED_CURSOR: u8 = 0x11;
+const OUTBOX: u8 = 0x12;
+const ROSTER: u8 = 0x13;
+const GRANTS: u8 = 0x20;
+const PURPOSE: u8 = 0x21;
+const NODE: u8 = 0x22;
+const PRODUCT: u8 = 0x30;
+const MAJOR: u8 = 0x31;
+const VERSION: u8 = 0x32;
+const COMMAND: u8 = 0x40;
+const EXPIRY: u8 = 0x41;
+
+fn named(kind: u8, names: &[&str], rest: &[&[u8]]) -> Vec<u8> {
+    let mut key = vec![kind];
+    for name in names {
+        key.extend_from_slice(name.as_bytes());
+        key.push(0);
+    }
+    for part in rest {
+        key.extend_from_slice(part);
+    }
+    key
+}
+
+fn place(domain: Option<&DomainName>) -> &str {
+    domain.map_or("", DomainName::as_str)
+}
+
+/// The head.
+pub fn head() -> Vec<u8> {
+    vec![HEAD]
+}
+/// The mesh.
+pub fn mesh() -> Vec<u8> {
+    vec![MESH]
+}
+/// All domains.
+pub fn domains() -> Vec<u8> {
+    vec![DOMAIN]
+}
+/// A domain.
+pub fn domain(name: &DomainName) -> Vec<u8> {
+    named(DOMAIN, &[name.as_str()], &[])
+}
+/// The cursor of a domain's feed.
+pub fn feed_cursor(domain: &DomainName) -> Vec<u8> {
+    named(FEED_CURSOR, &[domain.as_str()], &[])
+}
+/// Where an outbox number was decided.
+pub fn outbox(domain: &DomainName, epoch: u64, n: u64) -> Vec<u8> {
+    named(
+        OUTBOX,
+        &[domain.as_str()],
+        &[&epoch.to_be_bytes(), &n.to_be_bytes()],
+    )
+}
+/// All keys that have or had a role in a domain, or mesh-wide.
+pub fn roster(domain: Option<&DomainName>) -> Vec<u8> {
+    named(ROSTER, &[place(domain)], &[])
+}
+/// One key of a roster.
+pub fn roster_entry(domain: Option<&DomainName>, key: &PublicKey) -> Vec<u8> {
+    named(ROSTER, &[place(domain)], &[&key.0])
+}
+/// All grants of a key.
+pub fn grants(key: &PublicKey) -> Vec<u8> {
+    named(GRANTS, &[], &[&key.0])
+}
+/// A key's grants in a domain, or mesh-wide.
+pub fn grants_in(key: &PublicKey, domain: Option<&DomainName>) -> Vec<u8> {
+    named(GRANTS, &[], &[&key.0, place(domain).as_bytes(), &[0]])
+}
+/// The domain of a key made by [`grants_in`]; `None` for other bytes, `Some(None)` for mesh-wide.
+pub(crate) fn place_of_grants(key: &[u8]) -> Option<Option<DomainName>> {
+    let name = key.strip_prefix(&[GRANTS])?.get(32..)?.strip_suffix(&[0])?;
+    match name {
+        [] => Some(None),
+        name => DomainName::parse(std::str::from_utf8(name).ok()?)
+            .ok()
+            .map(Some),
+    }
+}
+/// The purpose of a key.
+pub fn purpose(key: &PublicKey) -> Vec<u8> {
+    named(PURPOSE, &[], &[&key.0])
+}
+/// All nodes.
+pub fn nodes() -> Vec<u8> {
+    vec![NODE]
+}
+/// A node.
+pub fn node(id: NodeId) -> Vec<u8> {
+    named(NODE, &[], &[&id.to_be_bytes()])
+}
+/// All products, or those of one domain.
+pub fn products(domain: Option<&DomainName>) -> Vec<u8> {
+    match domain {
+        None => vec![PRODUCT],
+        Some(domain) => named(PRODUCT, &[domain.as_str()], &[]),
+    }
+}
+/// A product.
+pub fn product(id: &ProductId) -> Vec<u8> {
+    named(PRODUCT, &[id.domain.as_str(), id.name.as_str()], &[])
+}
+/// One major of a product.
+pub fn major(id: &ProductId, major: u32) -> Vec<u8> {
+    named(
+        MAJOR,
+        &[id.domain.as_str(), id.name.as_str()],
+        &[&major.to_be_bytes()],
+    )
+}
+/// All versions of a product.
+pub fn versions(id: &ProductId) -> Vec<u8> {
+    named(VERSION, &[id.domain.as_str(), id.name.as_str()], &[])
+}
+/// A version.
+pub fn version(id: &ProductId, version: Version) -> Vec<u8> {
+    named(
+        VERSION,
+        &[id.domain.as_str(), id.name.as_str()],
+        &[&version.sort_key()],
+    )
+}
+/// A remembered command.
+pub fn command(id: &CommandId) -> Vec<u8> {
+    named(COMMAND, &[], &[&id.0])
+}
+/// All remembered commands in the order in which they expire.
+pub fn expiries() -> Vec<u8> {
+    vec![EXPIRY]
+}
+/// A remembered command in that order.
+pub fn expiry(expires: UnixMs, id: &CommandId) -> Vec<u8> {
+    named(EXPIRY, &[], &[&expires.to_be_bytes(), &id.0])
+}
+/// The parts of a key made by [`expiry`].
+pub(crate) fn parts_of_expiry(key: &[u8]) -> Option<(UnixMs, CommandId)> {
+    let (expires, id) = key.strip_prefix(&[EXPIRY])?.split_first_chunk()?;
+    Some((u64::from_be_bytes(*expires), CommandId::from_slice(id)?))
+}
+/// The key of a roster entry made by [`roster_entry`].
+pub(crate) fn key_of_roster(entry: &[u8]) -> Option<PublicKey> {
+    entry.last_chunk().map(|bytes| PublicKey(*bytes))
+}

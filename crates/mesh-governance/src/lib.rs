@@ -1,0 +1,79 @@
+//! The replicated state machine: [`apply`] takes a state and a committed entry, and gives leaves, changes and effects.
+//!
+//! Row 2 of the workspace, pure. It is step 5 (*decide*) of the path of a publish, and the dry run of step 2 (*admit*).
+//! Every voter runs it on every committed entry, and whoever audits an export runs it again: the same ledger prefix
+//! gives the same leaves, byte for byte, on every node and every build of one protocol version.
+//!
+//! ```text
+//!              LedgerEntry (an envelope, or a batch of one feed's events)
+//!                   |
+//!   StateRead --> apply --> [Applied { leaf, leaf_bytes, changes, effects }]   one per leaf, in order
+//!   (on disk)                     |            |         |
+//!                        ledger, Merkle tree   state     catalog, watch streams
+//! ```
+//!
+//! Nothing is held in memory between calls: the state is a key-value map that is read through [`StateRead`], so a node
+//! starts without replay. The caller commits `changes` and the leaf in one batch; [`Overlay`] lets it apply further
+//! entries before that batch is durable.
+//!
+//! # Rules
+//!
+//! - The stamp in effect is the later of the entry's and the last leaf's. There is no other time.
+//! - Every committed command is one leaf, accepted or not. What is rejected changes nothing but the head; a domain
+//!   command whose fence was right (epoch in force, number = last + 1) uses its outbox number up all the same.
+//! - Details are texts of our own, never a library's: they are hashed into the leaf and have to be the same in every
+//!   build.
+//! - No bytes that a caller hands in make it panic.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`state`] | how state is read: [`StateRead`], [`Damage`] |
+//! | [`keys`], [`records`] | the layout of the state's keys and values |
+//! | [`read`] | what nodes and tools ask of a state |
+//! | [`applied`] | what `apply` gives back |
+//! | `feed`, `direct` | the two ways into the ledger: a domain's feed, or straight (root, council, genesis) |
+//! | `commands` | one file per command |
+//! | `actor`, `authority`, `life` | who may: roles; thresholds and purposes of keys; expiry and remembered ids |
+//! | [`admit`](mod@admit) | dry runs before anything is appended or proposed |
+//! | [`verify`] | signature checks, which a node may answer from memory |
+//! | [`roles`] | `docs/roles.md` |
+
+mod actor;
+pub mod admit;
+pub mod applied;
+mod apply;
+mod authority;
+mod chain;
+mod commands;
+mod decision;
+mod direct;
+mod feed;
+pub mod keys;
+mod life;
+pub mod mem;
+pub mod overlay;
+pub mod read;
+pub mod records;
+pub mod roles;
+pub mod state;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+#[cfg(test)]
+mod tests;
+pub mod verify;
+
+pub use admit::{admit_domain_command, admit_entry, suppose_domain_command};
+pub use applied::{Applied, Effect, StateChange};
+pub use apply::apply;
+pub use chain::next_state_digest;
+pub use decision::{DETAIL_BYTES, Rejection};
+pub use feed::HEAD_NOTE_BYTES;
+pub use mem::MemState;
+pub use overlay::Overlay;
+pub use records::{
+    Delegation, Domain, DomainStatus, Ending, FeedCursor, Grant, Head, KeyPurpose, KnownNode,
+    LastSealed, Mesh, Notice, Product, RosterEntry, SealedVersion, Status,
+};
+pub use roles::roles_markdown;
+pub use state::{Damage, StateRead};
+pub use verify::{Strict, Verify};

@@ -1,0 +1,62 @@
+//! The values of the state: serde structs behind one format byte (`mesh_event::codec`).
+//!
+//! Their encoding is hashed into every leaf, so it is part of the protocol: fields and variants are neither moved nor
+//! renamed in meaning; a new form is a new format byte that a new protocol version writes.
+
+mod domain;
+mod grant;
+mod ledger;
+mod node;
+mod product;
+
+pub use domain::{Delegation, Domain, DomainStatus, FeedCursor};
+pub use grant::{Grant, Grants, KeyPurpose, RosterEntry};
+pub use ledger::{Head, Mesh, RememberedCommand};
+pub use node::KnownNode;
+pub use product::{Ending, LastSealed, Major, Notice, Product, SealedVersion, Status};
+
+use mesh_event::codec;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::state::Damage;
+
+/// The format byte of every record so far.
+pub const FORMAT: u8 = 1;
+
+/// A value of the state.
+pub trait Record: Serialize + DeserializeOwned {
+    /// What it is, for messages.
+    const KIND: &'static str;
+
+    /// Its bytes.
+    fn encode(&self) -> Vec<u8> {
+        codec::encode(FORMAT, self)
+    }
+
+    /// Reads what [`Record::encode`] wrote.
+    ///
+    /// # Errors
+    /// [`Damage`] for anything else.
+    fn decode(bytes: &[u8]) -> Result<Self, Damage> {
+        codec::decode(FORMAT, bytes).map_err(|error| Damage::new(Self::KIND, error.to_string()))
+    }
+}
+
+macro_rules! records {
+    ($($type:ty, $kind:literal;)*) => { $(impl Record for $type { const KIND: &'static str = $kind; })* };
+}
+records! {
+    Head, "the head";
+    Mesh, "the mesh";
+    RememberedCommand, "a remembered command";
+    Domain, "a domain";
+    FeedCursor, "a feed cursor";
+    Grants, "a key's grants";
+    KeyPurpose, "a key's purpose";
+    KnownNode, "a node";
+    Product, "a product";
+    Major, "a major";
+    SealedVersion, "a version";
+    u64, "an index";
+}

@@ -1,0 +1,196 @@
+//! Every stable code: what the ledger records, what the wire carries, what the command line exits with.
+//!
+//! A number, once given, keeps its meaning for ever; a code that is no longer used stays in the table. Numbers below
+//! 100 are outcomes that `apply` decides and the ledger keeps; 100 to 199 are a node's own answers; 200 and above
+//! belong to the command line.
+
+use std::fmt;
+
+/// What kind of answer a code is; decides the exit code and the gRPC status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// Accepted.
+    Done,
+    /// A defect or damage on our side.
+    Internal,
+    /// The command line was wrong.
+    Usage,
+    /// The content is wrong, or violates a standard.
+    Rejected,
+    /// What was named is not there.
+    NotFound,
+    /// Somebody else was first, or the content differs from what is sealed.
+    Conflict,
+    /// Not now; the text says whether nothing happened or the outcome is unknown.
+    Unavailable,
+    /// A key that may not do this.
+    NotAuthorised,
+    /// Bytes that do not verify.
+    Verification,
+    /// Accepted, not sealed yet.
+    Pending,
+}
+
+impl Class {
+    /// The exit code of `mesh` (`interfaces.md`).
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Internal => 1,
+            Self::Usage => 2,
+            Self::Rejected => 3,
+            Self::NotFound => 4,
+            Self::Conflict => 5,
+            Self::Unavailable => 6,
+            Self::NotAuthorised => 7,
+            Self::Verification => 8,
+            Self::Pending => 9,
+        }
+    }
+}
+
+macro_rules! codes {
+    ($($number:literal $name:ident $slug:literal $class:ident $what:literal $next:literal;)*) => {
+        /// A stable code. Displays as `MESH-0012`.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code {
+            $(#[doc = $what] $name = $number,)*
+        }
+
+        impl Code {
+            /// All codes, in the order of their numbers.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The code of a number.
+            pub const fn from_number(number: u32) -> Option<Self> {
+                match number {
+                    $($number => Some(Self::$name),)*
+                    _ => None,
+                }
+            }
+            /// The reason of `google.rpc.ErrorInfo` and the name in JSON.
+            pub const fn slug(self) -> &'static str {
+                match self { $(Self::$name => $slug,)* }
+            }
+            /// Its class.
+            pub const fn class(self) -> Class {
+                match self { $(Self::$name => Class::$class,)* }
+            }
+            /// What it means, one sentence.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$name => $what,)* }
+            }
+            /// What to do next, one sentence.
+            pub const fn next_step(self) -> &'static str {
+                match self { $(Self::$name => $next,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    0 Accepted "accepted" Done "the command took effect" "nothing";
+    1 Malformed "malformed" Rejected "the bytes are not what their type says" "send what the client library encodes; nothing was changed";
+    2 TooLarge "too_large" Rejected "a size or count is over its limit" "the text names the limit; make that part smaller";
+    3 WrongMesh "wrong_mesh" Rejected "the command was signed for another mesh" "check the mesh id that your context pins with `mesh whoami`";
+    4 BadSignature "bad_signature" Verification "a signature does not verify over the exact bytes" "sign again; if it persists the bytes were altered on the way";
+    5 UnknownKey "unknown_key" NotAuthorised "the key holds no right in this mesh" "ask the domain's root to grant a role to it: `mesh role grant`";
+    6 RevokedKey "revoked_key" NotAuthorised "the key was revoked" "use another key; `mesh role list` shows which are in force";
+    7 Expired "expired" Rejected "the command's life ended before it reached the ledger" "sign it again";
+    8 Duplicate "duplicate" Conflict "this command id or outbox number is in the ledger already" "nothing; the first outcome stands at the index that the text names";
+    9 Gap "gap" Conflict "an outbox number was skipped" "the home node proposes from the number that the ledger expects; it repairs this by itself";
+    10 OldEpoch "old_epoch" Conflict "the feed's epoch is not the one in force" "the domain was delegated to another node; publish there";
+    11 WrongDomain "wrong_domain" NotAuthorised "the key has its role in another domain" "use a key of the domain that owns the product";
+    12 WrongRole "wrong_role" NotAuthorised "the key's roles do not allow this" "`mesh can ACTION ID` says who may; docs/roles.md has the table";
+    13 VersionConflict "version_conflict" Conflict "this version is sealed with other content" "raise the version: `mesh plan` proposes the next one";
+    14 StalePlan "stale_plan" Conflict "another version came in between" "run `mesh plan` again and look at the difference";
+    15 BreakingChange "breaking_change" Rejected "the change breaks consumers of the last version" "publish it as a new major with --major, or keep what was promised";
+    16 VersionTooLow "version_too_low" Rejected "the version does not stand for the change it carries" "use the version that `mesh plan` proposes";
+    17 InvalidProduct "invalid_product" Rejected "the descriptor breaks a rule of the model" "every violated rule is listed; `mesh validate FILE` shows them without publishing";
+    18 UnknownDomain "unknown_domain" NotFound "no such domain in this mesh" "`mesh domain list` shows them; the council admits new ones";
+    19 DomainExists "domain_exists" Conflict "a domain of this name was admitted before; names are never reused" "choose another name";
+    20 UnknownProduct "unknown_product" NotFound "no such product in this mesh" "`mesh search` finds close names";
+    21 UnknownVersion "unknown_version" NotFound "the product has no such version" "`mesh history ID` lists its versions";
+    22 ThresholdNotMet "threshold_not_met" NotAuthorised "too few valid signatures of distinct keys" "collect the missing signatures on the same file: `mesh sign`";
+    23 NotDelegated "not_delegated" NotAuthorised "the node does not write this domain's feed" "the domain's root delegates a node: `mesh domain delegate`";
+    24 StaleRoster "stale_roster" Conflict "the council or the roster changed since this was signed" "read the present version and sign again";
+    25 Retired "retired" Conflict "the product or version is retired" "nothing new can happen to it; publish under another name";
+    26 AlreadySo "already_so" Done "it is so already" "nothing to do";
+    27 UnknownNode "unknown_node" NotFound "no such node in this mesh" "`mesh node list` shows them";
+    28 WrongLedgerSize "wrong_ledger_size" Conflict "the event names a ledger size that went back or is ahead" "the home node repairs this by itself; if not, its disk was set back";
+    29 KeyInUse "key_in_use" Conflict "the key serves another purpose in this mesh" "one key, one purpose: make another with `mesh key new`";
+    30 NoPossession "no_possession" Verification "a key that is to be added did not sign" "whoever adds a key also signs once with it";
+    31 GenesisFirst "genesis_first" Conflict "the ledger has its genesis already, or not yet" "a mesh is founded once; check the mesh id";
+    32 WeakKey "weak_key" Rejected "the public key is weak or no point of the curve" "make another with `mesh key new`";
+    33 DomainSuspended "domain_suspended" NotAuthorised "the domain is suspended or removed" "ask the council";
+    34 LastRoot "last_root" Rejected "this would leave a domain without anybody who may act for it" "grant the role to another key first";
+    35 UnsupportedCommand "unsupported_command" Rejected "this protocol version has no such command" "update the node or the client, whichever is older";
+
+    100 Unavailable "unavailable" Unavailable "the node cannot take this now; nothing happened" "try again; clients back off by themselves";
+    101 OutcomeUnknown "outcome_unknown" Unavailable "the answer did not come in time; it may still take effect" "run the same command again: it is safe and reports the first outcome";
+    102 QueueFull "queue_full" Unavailable "a bounded queue is full; nothing happened" "slow down or try again";
+    103 HomeUnreachable "home_unreachable" Unavailable "the domain's home node does not answer; nothing happened" "publish at the home node itself, or wait for it";
+    104 NotCaughtUp "not_caught_up" Unavailable "this node has not reached the index you asked for" "wait, or read without `at_least_index`";
+    105 OutboxFull "outbox_full" Unavailable "too much waits for the ledger already; nothing happened" "wait until a quorum answers again; `mesh status` shows the outbox";
+    106 Sealing "sealing" Pending "safe on the home node, not ordered by the ledger yet" "nothing; it is sealed as soon as a quorum answers. Running the command again is safe";
+    107 StorageFailed "storage_failed" Internal "the disk refused a write, so the node stopped writing" "free or replace the disk and restart the node";
+    108 Damaged "damaged" Internal "stored bytes are damaged and are not served" "the trace says which; fetch them back from another node";
+    109 ReadDenied "read_denied" NotAuthorised "this may be read by named keys only" "sign the read with a key of the domain";
+    110 AttachmentMissing "attachment_missing" NotFound "this node does not have the attachment" "ask the product's home node";
+    111 NotPublishedHere "not_published_here" Rejected "an attachment that the descriptor names was not sent" "send every attachment with the publish";
+    112 ReadOnly "read_only" Unavailable "this node only reads" "`mesh status` says why; publish at another node";
+    113 NotFound "not_found" NotFound "there is no such thing on this node" "check the id";
+    114 BadArgument "bad_argument" Rejected "a request field is not what it should be" "the text names the field";
+    115 Internal "internal" Internal "a defect in the node" "the trace has the details; please report it";
+
+    200 Usage "usage" Usage "the command line does not fit" "see --help";
+    201 KeyFile "key_file" Usage "the key file cannot be used" "the text says why: permissions 0600, PKCS#8 v1 PEM, one Ed25519 key";
+    202 Config "config" Usage "the configuration does not fit" "the text names file, key and what was expected";
+    203 NoContext "no_context" Usage "no node, mesh or key to work with" "`mesh context add`, or set MESH_NODE, MESH_ID and MESH_KEY_FILE";
+    204 AddressInUse "address_in_use" Usage "another program listens on the address" "choose another port in the config, or stop that program";
+    205 InvalidFile "invalid_file" Rejected "the file has errors; all of them are listed" "mend the fields that are listed";
+    206 Unreachable "unreachable" Unavailable "the node does not answer; nothing happened" "check --node, and that meshd runs";
+    207 StoreInUse "store_in_use" Usage "another process has the store open" "one process per store: stop the other first";
+    208 StoreTooNew "store_too_new" Internal "the store was written by a newer version" "update this program; the store was left untouched";
+    209 Changes "changes" Done "the plan has changes" "`mesh apply` carries them out";
+    210 NotConfirmed "not_confirmed" Usage "this cannot be undone and nobody confirmed it" "add --yes";
+}
+
+impl Code {
+    /// The number, as stored in the ledger.
+    pub const fn number(self) -> u32 {
+        self as u32
+    }
+    /// Finds a code by `MESH-0012`, `12` or its slug, as `mesh explain` takes it.
+    pub fn find(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let digits = text.strip_prefix("MESH-").or_else(|| text.strip_prefix("mesh-")).unwrap_or(text);
+        match digits.parse() {
+            Ok(number) => Self::from_number(number),
+            Err(_) => Self::ALL.iter().copied().find(|code| code.slug().eq_ignore_ascii_case(text)),
+        }
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MESH-{:04}", self.number())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn every_code_is_found_by_number_name_and_slug() {
+        for code in Code::ALL {
+            assert_eq!(Code::from_number(code.number()), Some(*code));
+            assert_eq!(Code::find(&code.to_string()), Some(*code));
+            assert_eq!(Code::find(code.slug()), Some(*code));
+            assert!(!code.meaning().is_empty() && !code.next_step().is_empty());
+        }
+        assert_eq!(Code::find("MESH-9999"), None);
+    }
+}

@@ -1,0 +1,194 @@
+//! Who may do what: the guide's five roles and the one table that `apply` uses and `docs/roles.md` is made of.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A role that a domain's root grants to a key; the last three may also be granted mesh-wide by the council.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Answers for a data product: publishes, deprecates and retires it.
+    DataProductOwner = 1,
+    /// Builds and publishes the domain's products.
+    DomainDataEngineer = 2,
+    /// Watches over standards and quality.
+    DataGovernanceSteward = 3,
+    /// Shapes the mesh across domains.
+    DataMeshArchitect = 4,
+    /// Runs the nodes.
+    DataPlatformEngineer = 5,
+}
+
+/// Something a key can do in the mesh, as far as roles decide it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Action {
+    /// Seal a new version of a product.
+    PublishVersion,
+    /// Mark a version as deprecated, with a date and a successor.
+    DeprecateVersion,
+    /// End a product or one of its versions.
+    RetireProduct,
+    /// Read the domain's private attachments.
+    ReadPrivate,
+    /// Grant a role in the domain.
+    GrantRole,
+    /// Revoke a key of the domain.
+    RevokeKey,
+    /// Choose the node that writes the domain's feed.
+    DelegateNode,
+    /// Admit a domain.
+    AdmitDomain,
+}
+
+/// Who else than role holders may act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Authority {
+    /// Role holders only.
+    Roles,
+    /// The domain's root keys, to their threshold.
+    Root,
+    /// The council, to its threshold.
+    Council,
+}
+
+impl Role {
+    /// The five, in the guide's order.
+    pub const ALL: [Self; 5] = [
+        Self::DataProductOwner,
+        Self::DomainDataEngineer,
+        Self::DataMeshArchitect,
+        Self::DataGovernanceSteward,
+        Self::DataPlatformEngineer,
+    ];
+
+    /// The name that files and the command line use.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::DataProductOwner => "data-product-owner",
+            Self::DomainDataEngineer => "domain-data-engineer",
+            Self::DataGovernanceSteward => "data-governance-steward",
+            Self::DataMeshArchitect => "data-mesh-architect",
+            Self::DataPlatformEngineer => "data-platform-engineer",
+        }
+    }
+
+    /// The number that signed bytes carry.
+    pub const fn number(self) -> u32 {
+        self as u32
+    }
+
+    /// The role of a number.
+    pub fn from_number(number: u32) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.number() == number)
+    }
+
+    /// Whether the council may grant it for the whole mesh.
+    pub const fn may_be_mesh_wide(self) -> bool {
+        matches!(self, Self::DataGovernanceSteward | Self::DataMeshArchitect | Self::DataPlatformEngineer)
+    }
+
+    /// What the role is for, in the words of `docs/roles.md`.
+    pub const fn purpose(self) -> &'static str {
+        match self {
+            Self::DataProductOwner => "answers for a product's promises to its consumers",
+            Self::DomainDataEngineer => "builds the domain's products and ships their versions",
+            Self::DataGovernanceSteward => "watches over standards, classification and quality",
+            Self::DataMeshArchitect => "keeps products across domains fitting together",
+            Self::DataPlatformEngineer => "runs the nodes that the domains rely on",
+        }
+    }
+
+    /// The table: whether this role allows the action, in the domains for which it was granted.
+    pub const fn allows(self, action: Action) -> bool {
+        match action {
+            Action::PublishVersion | Action::DeprecateVersion => {
+                matches!(self, Self::DataProductOwner | Self::DomainDataEngineer)
+            }
+            Action::RetireProduct => matches!(self, Self::DataProductOwner),
+            Action::ReadPrivate => {
+                matches!(self, Self::DataProductOwner | Self::DomainDataEngineer | Self::DataGovernanceSteward)
+            }
+            Action::GrantRole | Action::RevokeKey | Action::DelegateNode | Action::AdmitDomain => false,
+        }
+    }
+}
+
+impl Action {
+    /// All actions, in the order of the table.
+    pub const ALL: [Self; 8] = [
+        Self::PublishVersion,
+        Self::DeprecateVersion,
+        Self::RetireProduct,
+        Self::ReadPrivate,
+        Self::GrantRole,
+        Self::RevokeKey,
+        Self::DelegateNode,
+        Self::AdmitDomain,
+    ];
+
+    /// The name that `mesh can` takes.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PublishVersion => "publish",
+            Self::DeprecateVersion => "deprecate",
+            Self::RetireProduct => "retire",
+            Self::ReadPrivate => "read-private",
+            Self::GrantRole => "grant-role",
+            Self::RevokeKey => "revoke-key",
+            Self::DelegateNode => "delegate-node",
+            Self::AdmitDomain => "admit-domain",
+        }
+    }
+
+    /// Which keys decide it beside role holders.
+    pub const fn authority(self) -> Authority {
+        match self {
+            Self::PublishVersion | Self::DeprecateVersion | Self::RetireProduct | Self::ReadPrivate => Authority::Roles,
+            Self::GrantRole | Self::RevokeKey | Self::DelegateNode => Authority::Root,
+            Self::AdmitDomain => Authority::Council,
+        }
+    }
+}
+
+/// A word that is no role or action.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{found}' is no {kind}; expected one of {expected}")]
+pub struct UnknownWord {
+    kind: &'static str,
+    found: String,
+    expected: String,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Role {
+    type Err = UnknownWord;
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        Self::ALL.into_iter().find(|role| role.as_str() == text).ok_or_else(|| UnknownWord {
+            kind: "role",
+            found: crate::name::excerpt(text),
+            expected: Self::ALL.map(Self::as_str).join(", "),
+        })
+    }
+}
+impl FromStr for Action {
+    type Err = UnknownWord;
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        Self::ALL.into_iter().find(|action| action.as_str() == text).ok_or_else(|| UnknownWord {
+            kind: "action",
+            found: crate::name::excerpt(text),
+            expected: Self::ALL.map(Self::as_str).join(", "),
+        })
+    }
+}

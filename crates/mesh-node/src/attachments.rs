@@ -1,0 +1,182 @@
+//! Files that belong to versions: taken with a publish, served by digest, fetched from their home when they are not here.
+//!
+//! A private attachment is kept as salt and body in one file, so its digest is the file's; on the wire it is a
+//! `PrivateAttachment`. Only the domain's own readers get it, against a signed request.
+
+use mesh_event::attachment::PrivateAttachment;
+use mesh_event::envelope::READ;
+use mesh_event::{Envelope, proto};
+use mesh_governance::read;
+use mesh_model::{Action, Attachment, Code, Descriptor, Digest, DomainName, PublicKey, limits};
+use mesh_proto::status::MeshError;
+use mesh_proto::v1::AttachmentBody;
+use prost::Message as _;
+
+use crate::clock::now_unix_ms;
+use crate::node::Core;
+
+/// Where in the store's index space attachments are found: digest -> the domain whose version names it.
+pub const OWNERS: u8 = 2;
+/// How old a read request may be, and how far ahead of this node's clock, in milliseconds.
+const READ_WINDOW_MS: u64 = 300_000;
+
+fn storage(error: &mesh_store::StoreError) -> MeshError {
+    MeshError::new(Code::StorageFailed, error.to_string())
+}
+
+/// Takes every attachment that the descriptor names: from the request, or because it is here already. On the disk when this
+/// returns, before the event that names them.
+///
+/// # Errors
+/// [`Code::NotPublishedHere`] names one that is missing, [`Code::TooLarge`], [`Code::Malformed`] one that does not match its digest.
+pub async fn take(core: &Core, descriptor: &Descriptor, bodies: Vec<AttachmentBody>) -> Result<(), MeshError> {
+    let total: usize = bodies.iter().map(|body| body.body.len()).sum();
+    let limit = core.config.limits.publish_mib << 20;
+    if total > limit {
+        let text = format!("the attachments have {total} bytes; at most {limit} go with one publish");
+        return Err(MeshError::new(Code::TooLarge, text));
+    }
+    let mut sent = std::collections::BTreeMap::new();
+    for body in bodies {
+        let digest = Digest::from_slice(&body.digest)
+            .ok_or_else(|| MeshError::new(Code::Malformed, "an attachment's digest is not 32 bytes long"))?;
+        sent.insert(digest, body);
+    }
+    for attachment in &descriptor.attachments {
+        let name = &attachment.name;
+        if let Some(body) = sent.remove(&attachment.digest) {
+            keep(core, attachment, body).await?;
+        } else if !holds(core, attachment)? {
+            let text = format!("the attachment {name} ({}) was not sent with the publish", attachment.digest.short());
+            return Err(MeshError::new(Code::NotPublishedHere, text));
+        }
+    }
+    Ok(())
+}
+
+fn holds(core: &Core, attachment: &Attachment) -> Result<bool, MeshError> {
+    let files = if attachment.private { core.store.private_attachments() } else { core.store.attachments() };
+    files.contains(&attachment.digest.0).map_err(|e| storage(&e))
+}
+
+async fn keep(core: &Core, attachment: &Attachment, sent: AttachmentBody) -> Result<(), MeshError> {
+    let (name, size) = (&attachment.name, attachment.size);
+    let (file, length) = if attachment.private {
+        let private = PrivateAttachment::parse(&sent.body)
+            .map_err(|error| MeshError::new(Code::Malformed, format!("the attachment {name}: {error}")))?;
+        (file_of(&private), private.body.len())
+    } else {
+        let length = sent.body.len();
+        (sent.body, length)
+    };
+    if length as u64 != size || length > limits::ATTACHMENT_BYTES {
+        let text = format!("the attachment {name} has {length} bytes; the descriptor says {size}");
+        return Err(MeshError::new(Code::Malformed, text));
+    }
+    if Digest::of(&file) != attachment.digest {
+        let text = format!("the attachment {name} does not match its digest {}", attachment.digest.short());
+        return Err(MeshError::new(Code::Malformed, text));
+    }
+    write(core, file, attachment.private).await
+}
+
+/// Writes on a thread that may block: every file is synced.
+async fn write(core: &Core, file: Vec<u8>, private: bool) -> Result<(), MeshError> {
+    let store = std::sync::Arc::clone(&core.store);
+    let written = tokio::task::spawn_blocking(move || {
+        let files = if private { store.private_attachments() } else { store.attachments() };
+        files.put(&file).map(|_| ())
+    });
+    match written.await {
+        Ok(result) => result.map_err(|e| storage(&e)),
+        Err(error) => Err(MeshError::new(Code::Internal, error.to_string())),
+    }
+}
+
+/// Salt and body in one file: its SHA-256 is the salted digest.
+fn file_of(private: &PrivateAttachment) -> Vec<u8> {
+    [private.salt.as_slice(), &private.body].concat()
+}
+
+/// A public attachment of this node, or fetched from its home and kept.
+///
+/// # Errors
+/// [`Code::AttachmentMissing`], or why the home node did not answer.
+pub async fn public(core: &Core, digest: Digest) -> Result<Vec<u8>, MeshError> {
+    if let Some(body) = core.store.attachments().get(&digest.0).map_err(|e| storage(&e))? {
+        return Ok(body);
+    }
+    let home = home_of(core, digest)?;
+    let fetched = core.forward.attachment(home, digest, Vec::new()).await?;
+    if Digest::of(&fetched.body) != digest {
+        let text = format!("the home node sent other bytes for the attachment {}", digest.short());
+        return Err(MeshError::new(Code::Damaged, text));
+    }
+    write(core, fetched.body.clone(), false).await?;
+    Ok(fetched.body)
+}
+
+/// An attachment for a client: public ones freely, private ones against a signed request.
+///
+/// # Errors
+/// [`Code::ReadDenied`], [`Code::AttachmentMissing`].
+pub async fn serve(core: &Core, digest: Digest, read_request: Vec<u8>) -> Result<AttachmentBody, MeshError> {
+    if read_request.is_empty() {
+        let body = public(core, digest).await?;
+        return Ok(AttachmentBody { digest: digest.0.to_vec(), body, private: false });
+    }
+    let domain = owner(core, digest)?;
+    if let Some(file) = core.store.private_attachments().get(&digest.0).map_err(|e| storage(&e))? {
+        check_reader(core, &read_request, digest, &domain)?;
+        let (salt, body) = file.split_at_checked(16).ok_or_else(|| missing(digest))?;
+        let salt = salt.try_into().map_err(|_| missing(digest))?;
+        let body = PrivateAttachment { salt, body: body.to_vec() }.to_bytes();
+        return Ok(AttachmentBody { digest: digest.0.to_vec(), body, private: true });
+    }
+    let home = home_of(core, digest)?;
+    core.forward.attachment(home, digest, read_request).await
+}
+
+fn missing(digest: Digest) -> MeshError {
+    MeshError::new(Code::AttachmentMissing, format!("this node does not have the attachment {}", digest.short()))
+}
+
+fn owner(core: &Core, digest: Digest) -> Result<DomainName, MeshError> {
+    let stored = core.store.index(OWNERS).get(&digest.0).map_err(|e| storage(&e))?;
+    let name = stored.and_then(|bytes| String::from_utf8(bytes).ok()).and_then(|text| DomainName::parse(&text).ok());
+    name.ok_or_else(|| missing(digest))
+}
+
+fn home_of(core: &Core, digest: Digest) -> Result<u64, MeshError> {
+    let domain = owner(core, digest)?;
+    let record = read::domain(&core.state, &domain).map_err(|e| core.state_error(&e))?;
+    let home = record.and_then(|record| record.delegation).map(|delegation| delegation.node_id);
+    home.filter(|home| *home != core.node_id()).ok_or_else(|| missing(digest))
+}
+
+/// Who may read a domain's private bytes: the keys whose roles allow it, for five minutes after they signed.
+fn check_reader(core: &Core, request: &[u8], digest: Digest, domain: &DomainName) -> Result<(), MeshError> {
+    let denied = |text: String| MeshError::new(Code::ReadDenied, text);
+    let envelope =
+        Envelope::parse(request.to_vec()).map_err(|error| MeshError::new(error.code(), error.to_string()))?;
+    let signers = envelope.verify(READ).map_err(|error| MeshError::new(error.code(), error.to_string()))?;
+    let read_request = proto::ReadRequest::decode(envelope.payload())
+        .map_err(|error| MeshError::new(Code::Malformed, format!("not a read request: {error}")))?;
+    let author = PublicKey::from_slice(&read_request.author).filter(|author| signers.contains(author));
+    let author = author.ok_or_else(|| denied("the request's author did not sign it".into()))?;
+    if read_request.mesh_id != core.mesh_id.0 {
+        return Err(MeshError::new(Code::WrongMesh, "the request was signed for another mesh"));
+    }
+    if read_request.digest != digest.0 {
+        return Err(denied("the request was signed for another attachment".into()));
+    }
+    if now_unix_ms().abs_diff(read_request.at_unix_ms) > READ_WINDOW_MS {
+        return Err(denied("the request was signed more than five minutes away from this node's clock".into()));
+    }
+    let may = read::may(&core.state, &author, Action::ReadPrivate, Some(domain), core.ledger_size());
+    if may.map_err(|e| core.state_error(&e))? {
+        Ok(())
+    } else {
+        Err(denied(format!("the key {} may not read private attachments of {domain}", author.fingerprint())))
+    }
+}

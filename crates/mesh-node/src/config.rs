@@ -1,0 +1,362 @@
+//! The node's configuration: one TOML file, one struct, parsed once.
+//!
+//! `config/node.example.toml` shows every key with its unit, its default and what a wrong value does; a test keeps it
+//! equal to this struct. Unknown keys are errors. `MESHD_SECTION__KEY` in the environment overrides `section.key`.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// Everything a node is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Who the node is and where it keeps things.
+    pub node: NodeSection,
+    /// Where clients come in.
+    #[serde(default)]
+    pub api: ApiSection,
+    /// Where other nodes come in.
+    #[serde(default)]
+    pub peer: PeerSection,
+    /// How voters agree.
+    #[serde(default)]
+    pub raft: RaftSection,
+    /// The disk.
+    #[serde(default)]
+    pub storage: StorageSection,
+    /// The search index.
+    #[serde(default)]
+    pub search: SearchSection,
+    /// What is refused before it costs anything.
+    #[serde(default)]
+    pub limits: LimitsSection,
+    /// Diagnostics.
+    #[serde(default)]
+    pub trace: TraceSection,
+}
+
+/// Who the node is and where it keeps things.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeSection {
+    /// Feeds, ledger, attachments, search index. Made when it is missing. One process at a time.
+    pub data_dir: PathBuf,
+    /// Holds `node.pem`, and `log.pem` and `cosigner.pem` of a voter; each 0600.
+    pub keys_dir: PathBuf,
+    /// The sealed genesis document.
+    pub genesis: PathBuf,
+}
+
+/// Where clients come in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ApiSection {
+    /// Address and port of gRPC and HTTP.
+    pub listen: SocketAddr,
+    /// Bearer tokens, one of which a read needs; reads are open when the list is empty. Commands authenticate themselves.
+    pub read_tokens: Vec<String>,
+}
+
+impl Default for ApiSection {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 7080)), read_tokens: Vec::new() }
+    }
+}
+
+/// Where other nodes come in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PeerSection {
+    /// Address and port of the peer services.
+    pub listen: SocketAddr,
+    /// Allows peer addresses that are not loopback although peers don't prove who they are yet.
+    pub insecure_peers: bool,
+}
+
+impl Default for PeerSection {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 7946)), insecure_peers: false }
+    }
+}
+
+/// How voters agree.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RaftSection {
+    /// Milliseconds between a leader's signs of life.
+    pub heartbeat_ms: u64,
+    /// Least silence, in milliseconds, after which a voter stands for election.
+    pub election_min_ms: u64,
+    /// Most.
+    pub election_max_ms: u64,
+    /// Entries after which Raft's own log is cut; the ledger is kept for ever.
+    pub snapshot_every: u64,
+}
+
+impl Default for RaftSection {
+    fn default() -> Self {
+        Self { heartbeat_ms: 150, election_min_ms: 900, election_max_ms: 1_800, snapshot_every: 20_000 }
+    }
+}
+
+/// The disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StorageSection {
+    /// Page cache of the store, in MiB.
+    pub cache_mib: u64,
+    /// Free space, in MiB, below which new commands are refused.
+    pub reserve_mib: u64,
+}
+
+impl Default for StorageSection {
+    fn default() -> Self {
+        Self { cache_mib: 128, reserve_mib: 64 }
+    }
+}
+
+/// The search index.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SearchSection {
+    /// Memory of the index writer, in MiB.
+    pub heap_mib: usize,
+    /// Most milliseconds between a seal and its being searchable while writes go on.
+    pub commit_ms: u64,
+}
+
+impl Default for SearchSection {
+    fn default() -> Self {
+        Self { heap_mib: 32, commit_ms: 300 }
+    }
+}
+
+/// What is refused before it costs anything.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsSection {
+    /// Commands of one domain that may wait for the ledger; more are refused.
+    pub outbox_commands: usize,
+    /// Requests that one stream may have under way.
+    pub stream_window: usize,
+    /// Client requests under way at once.
+    pub requests: usize,
+    /// Longest a publish waits for the ledger when the client sets no deadline, in milliseconds.
+    pub publish_wait_ms: u64,
+    /// Attachment bytes of one publish, in MiB.
+    pub publish_mib: usize,
+}
+
+impl Default for LimitsSection {
+    fn default() -> Self {
+        Self { outbox_commands: 20_000, stream_window: 1_024, requests: 4_096, publish_wait_ms: 30_000, publish_mib: 32 }
+    }
+}
+
+/// Diagnostics.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TraceSection {
+    /// What is traced, in the directives of `tracing-subscriber`, such as `info,mesh_raft=debug`.
+    pub filter: String,
+    /// `text` or `json`.
+    pub format: TraceFormat,
+}
+
+/// How traces are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TraceFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Default for TraceSection {
+    fn default() -> Self {
+        Self { filter: "info".to_owned(), format: TraceFormat::Text }
+    }
+}
+
+/// Why a configuration does not fit.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{path}: {source}")]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is no TOML, or a key or value does not fit.
+    #[error("{path}: {message}")]
+    Parse {
+        /// Which file.
+        path: PathBuf,
+        /// The key, what was expected and what was found.
+        message: String,
+    },
+    /// An environment variable that overrides nothing.
+    #[error("{name} in the environment: {message}")]
+    Environment {
+        /// The variable.
+        name: String,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// Values that do not go together.
+    #[error("{0}")]
+    Values(String),
+}
+
+impl Config {
+    /// A configuration with the defaults and these three paths.
+    pub fn new(data_dir: PathBuf, keys_dir: PathBuf, genesis: PathBuf) -> Self {
+        Self {
+            node: NodeSection { data_dir, keys_dir, genesis },
+            api: ApiSection::default(),
+            peer: PeerSection::default(),
+            raft: RaftSection::default(),
+            storage: StorageSection::default(),
+            search: SearchSection::default(),
+            limits: LimitsSection::default(),
+            trace: TraceSection::default(),
+        }
+    }
+
+    /// Reads the file, lays the environment over it and checks the values. Relative paths are taken from the file's
+    /// folder.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names file and key.
+    pub fn load(path: &Path, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.into(), source })?;
+        let mut config = Self::parse(&text, path, environment)?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        for path in [&mut config.node.data_dir, &mut config.node.keys_dir, &mut config.node.genesis] {
+            *path = folder.join(&*path);
+        }
+        Ok(config)
+    }
+
+    fn parse(
+        text: &str,
+        path: &Path,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let error = |message: String| ConfigError::Parse { path: path.into(), message };
+        let mut table: toml::Table = text.parse().map_err(|e: toml::de::Error| error(e.to_string()))?;
+        // Parsed once without the environment, so that an error names the file's own line.
+        let _: Self = toml::from_str(text).map_err(|e| error(e.to_string()))?;
+        for (name, value) in environment {
+            let Some((section, key)) = name.strip_prefix("MESHD_").and_then(|rest| rest.split_once("__")) else { continue };
+            let (section, key) = (section.to_lowercase(), key.to_lowercase());
+            let section = table.entry(section).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+            let Some(section) = section.as_table_mut() else { continue };
+            // `7` is a number where the key wants one; a text everywhere else.
+            let typed = format!("v = {value}").parse::<toml::Table>().ok().and_then(|mut t| t.remove("v"));
+            let mut attempt = section.clone();
+            attempt.insert(key.clone(), typed.unwrap_or_else(|| toml::Value::String(value.clone())));
+            *section = attempt;
+            if let Err(error) = table.clone().try_into::<Self>() {
+                return Err(ConfigError::Environment { name, message: error.to_string().trim().to_owned() });
+            }
+        }
+        let config: Self = table.try_into().map_err(|e: toml::de::Error| error(e.to_string()))?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Checks what types cannot: values that do not go together.
+    ///
+    /// # Errors
+    /// [`ConfigError::Values`].
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let raft = &self.raft;
+        let fail = |text: String| Err(ConfigError::Values(text));
+        if raft.heartbeat_ms == 0 || raft.election_min_ms < 3 * raft.heartbeat_ms {
+            let (heartbeat, election) = (raft.heartbeat_ms, raft.election_min_ms);
+            return fail(format!("raft.election_min_ms is {election}; expected at least three times raft.heartbeat_ms ({heartbeat})"));
+        }
+        if raft.election_max_ms <= raft.election_min_ms {
+            let (min, max) = (raft.election_min_ms, raft.election_max_ms);
+            return fail(format!("raft.election_max_ms is {max}; expected more than raft.election_min_ms ({min})"));
+        }
+        if raft.snapshot_every < 100 {
+            return fail(format!("raft.snapshot_every is {}; expected at least 100", raft.snapshot_every));
+        }
+        if self.storage.cache_mib < 8 {
+            return fail(format!("storage.cache_mib is {}; expected at least 8", self.storage.cache_mib));
+        }
+        if self.search.heap_mib < 16 {
+            return fail(format!("search.heap_mib is {}; expected at least 16", self.search.heap_mib));
+        }
+        let limits = &self.limits;
+        if [limits.outbox_commands, limits.stream_window, limits.requests, limits.publish_mib].contains(&0) {
+            return fail("a value of [limits] is 0; expected at least 1".to_owned());
+        }
+        if !self.peer.insecure_peers && !self.peer.listen.ip().is_loopback() {
+            let listen = self.peer.listen;
+            return fail(format!("peer.listen is {listen}; peers don't prove who they are yet, so addresses beyond loopback need peer.insecure_peers = true and a network of your own"));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const MINIMAL: &str = "[node]\ndata_dir = \"data\"\nkeys_dir = \"keys\"\ngenesis = \"genesis.bin\"\n";
+
+    fn parse(text: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Config::parse(text, Path::new("node.toml"), environment)
+    }
+
+    #[test]
+    fn defaults_fill_what_the_file_leaves_out() {
+        let config = parse(MINIMAL, &[]).unwrap();
+        assert_eq!(config, Config::new("data".into(), "keys".into(), "genesis.bin".into()));
+    }
+
+    #[test]
+    fn the_example_file_holds_every_key_with_its_default() {
+        let text = include_str!("../../../config/node.example.toml");
+        let uncommented = toml::to_string(&parse(text, &[]).unwrap()).unwrap();
+        let defaults = Config::new("data".into(), "keys".into(), "genesis.bin".into());
+        assert_eq!(uncommented, toml::to_string(&defaults).unwrap());
+        let table: toml::Table = toml::to_string(&defaults).unwrap().parse().unwrap();
+        for (section, keys) in table {
+            for key in keys.as_table().unwrap().keys() {
+                let shown = text.lines().any(|line| line.starts_with(&format!("{key} = ")));
+                assert!(shown, "config/node.example.toml lacks {section}.{key}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_environment_overrides_and_its_errors_name_the_variable() {
+        let config = parse(MINIMAL, &[("MESHD_API__LISTEN", "127.0.0.1:9"), ("MESHD_STORAGE__CACHE_MIB", "64")]).unwrap();
+        assert_eq!((config.api.listen.port(), config.storage.cache_mib), (9, 64));
+        let error = parse(MINIMAL, &[("MESHD_API__LISTN", "x")]).unwrap_err().to_string();
+        assert!(error.starts_with("MESHD_API__LISTN in the environment: ") && error.contains("listn"), "{error}");
+        let error = parse(MINIMAL, &[("MESHD_STORAGE__CACHE_MIB", "much")]).unwrap_err().to_string();
+        assert!(error.contains("MESHD_STORAGE__CACHE_MIB"), "{error}");
+    }
+
+    #[test]
+    fn errors_name_file_line_and_key() {
+        let error = parse(&format!("{MINIMAL}[api]\nlisen = \"x\"\n"), &[]).unwrap_err().to_string();
+        assert!(error.contains("node.toml") && error.contains("line 6") && error.contains("lisen"), "{error}");
+        let error = parse(&format!("{MINIMAL}[peer]\nlisten = \"0.0.0.0:7946\"\n"), &[]).unwrap_err().to_string();
+        assert!(error.contains("insecure_peers"), "{error}");
+        let error = parse(&format!("{MINIMAL}[raft]\nelection_min_ms = 100\n"), &[]).unwrap_err().to_string();
+        assert!(error.contains("three times"), "{error}");
+    }
+}

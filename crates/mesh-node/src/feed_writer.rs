@@ -1,0 +1,431 @@
+//! The one writer of one feed.
+//!
+//! A feed has one writer: the node that the ledger names for the domain's epoch in force. It numbers events, chains them, hands them to the group commit and remembers which commands
+//! still wait for the ledger. Taking them there is the outbox's work.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use mesh_event::event::NO_LEAF;
+use mesh_event::{EventKind, FeedEvent, FeedHead, FeedId, Signer};
+use mesh_model::{Code, CommandId, LedgerIndex, MeshId, ProductId, limits};
+use mesh_proto::status::MeshError;
+use mesh_store::{Appender, Batch, Feed, Store};
+use mesh_tlog::{Hash, leaf_hash};
+use tokio::sync::{Notify, oneshot, watch};
+
+use crate::clock::now_unix_ms;
+use crate::feeds::{COMMANDS, encode_position, product_of};
+use crate::publish::Admitted;
+
+/// The feed's named value with the last outbox number that was given out.
+const LAST_OUTBOX: &str = "outbox";
+
+/// What the ledger said about a command; everybody who waits for it sees the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decided {
+    /// Where in the ledger.
+    pub ledger_index: LedgerIndex,
+    /// The outcome.
+    pub code: Code,
+    /// What it is about.
+    pub detail: String,
+}
+
+/// How a wait for the ledger ended: decided, or refused without a leaf.
+pub type Resolution = Result<Decided, MeshError>;
+
+/// Where a command lies in its feed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    /// The feed.
+    pub feed: FeedId,
+    /// The event's number.
+    pub seq: u64,
+    /// The command's number in the epoch's outbox.
+    pub outbox: u64,
+}
+
+/// A command that is durable here and waits for the ledger.
+struct Waiting {
+    outbox: u64,
+    seq: u64,
+    bytes: Vec<u8>,
+    leaf: Hash,
+    root: Hash,
+    command: CommandId,
+    product: Option<ProductId>,
+    since: Instant,
+    resolution: watch::Sender<Option<Resolution>>,
+}
+
+struct Tail {
+    appender: Appender,
+    last_leaf: Hash,
+    last_outbox: u64,
+    last_ledger_size: u64,
+    waiting: VecDeque<Waiting>,
+    /// Commands among `waiting`, so that a retry finds its first attempt.
+    commands: HashMap<CommandId, u64>,
+    /// Products among `waiting`, with how often: what the ledger will say about the next command depends on these.
+    products: BTreeMap<ProductId, usize>,
+}
+
+/// A run of waiting commands that is ready to be proposed.
+#[derive(Debug)]
+pub struct Ready {
+    /// The signed head that covers them.
+    pub head: FeedHead,
+    /// The exact events.
+    pub events: Vec<Vec<u8>>,
+    /// The first one's outbox number.
+    pub first_outbox: u64,
+}
+
+/// The one writer of one feed.
+pub struct FeedWriter {
+    id: FeedId,
+    mesh: MeshId,
+    store: Arc<Store>,
+    feed: Feed,
+    limit: usize,
+    tail: Mutex<Tail>,
+    /// Events below this number are durable.
+    durable: Arc<watch::Sender<u64>>,
+    wake: Arc<Notify>,
+}
+
+/// The wait for an event to be durable.
+#[derive(Debug)]
+pub enum Durable {
+    /// The first attempt waits for its own commit.
+    Commit(oneshot::Receiver<Result<(), MeshError>>),
+    /// A retry waits until the feed is durable beyond the event.
+    Beyond(watch::Receiver<u64>, u64),
+}
+
+impl Durable {
+    /// Waits.
+    ///
+    /// # Errors
+    /// [`Code::StorageFailed`] when the disk refused: the command is not acknowledged.
+    pub async fn wait(self) -> Result<(), MeshError> {
+        let gone = || MeshError::new(Code::StorageFailed, "the store closed before the event was durable");
+        match self {
+            Self::Commit(told) => told.await.map_err(|_| gone())?,
+            Self::Beyond(mut size, seq) => size.wait_for(|size| *size > seq).await.map(|_| ()).map_err(|_| gone()),
+        }
+    }
+}
+
+/// What an append gives: where, when it is durable, and what the ledger will say.
+#[derive(Debug)]
+pub struct Receipt {
+    /// Where it lies.
+    pub position: Position,
+    /// When the event is durable here.
+    pub durable: Durable,
+    /// Resolves when the ledger decided.
+    pub resolution: watch::Receiver<Option<Resolution>>,
+}
+
+fn storage(error: &mesh_store::StoreError) -> MeshError {
+    MeshError::new(Code::StorageFailed, error.to_string())
+}
+
+impl FeedWriter {
+    /// Opens the feed for writing: finds its end and every command that the ledger has not decided yet.
+    ///
+    /// `sealed_outbox` and `sealed_seq` are the ledger's cursor for this epoch.
+    ///
+    /// # Errors
+    /// [`Code::Damaged`] or [`Code::StorageFailed`] when the feed's end cannot be read.
+    pub fn open(
+        id: FeedId,
+        mesh: MeshId,
+        store: Arc<Store>,
+        limit: usize,
+        sealed_outbox: u64,
+        sealed_seq: Option<u64>,
+    ) -> Result<Arc<Self>, MeshError> {
+        let store_id = mesh_store::FeedId::new(id.domain.as_str(), id.epoch).map_err(|e| storage(&e))?;
+        let feed = store.feed(store_id);
+        let damaged = |error: &mesh_store::StoreError| MeshError::new(Code::Damaged, error.to_string());
+        let appender = feed.log().appender().map_err(|e| damaged(&e))?;
+        let size = appender.size();
+        let last_leaf = match size.checked_sub(1) {
+            None => NO_LEAF,
+            Some(last) => leaf_hash(&feed.log().leaf(last).map_err(|e| damaged(&e))?.unwrap_or_default()),
+        };
+        let stored = feed.value(LAST_OUTBOX).map_err(|e| damaged(&e))?;
+        let stored = stored.and_then(|bytes| <[u8; 8]>::try_from(bytes).ok()).map_or(0, u64::from_be_bytes);
+        let mut tail = Tail {
+            appender,
+            last_leaf,
+            last_outbox: stored.max(sealed_outbox),
+            last_ledger_size: 0,
+            waiting: VecDeque::new(),
+            commands: HashMap::new(),
+            products: BTreeMap::new(),
+        };
+        let mut from = sealed_seq.map_or(0, |seq| seq + 1);
+        while from < size {
+            let page = feed.log().leaves(from..size, 512).map_err(|e| damaged(&e))?;
+            let Some((last, _)) = page.last() else { break };
+            from = last + 1;
+            for (seq, bytes) in page {
+                tail.take_up(&feed, seq, bytes, sealed_outbox)?;
+            }
+        }
+        Ok(Arc::new(Self {
+            id,
+            mesh,
+            store,
+            feed,
+            limit,
+            durable: Arc::new(watch::Sender::new(tail.appender.size())),
+            tail: Mutex::new(tail),
+            wake: Arc::new(Notify::new()),
+        }))
+    }
+
+    /// The feed.
+    pub fn id(&self) -> &FeedId {
+        &self.id
+    }
+
+    fn tail(&self) -> MutexGuard<'_, Tail> {
+        self.tail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether commands about this product wait for the ledger: what it will say is not known before they are decided.
+    pub fn is_waiting_for(&self, product: &ProductId) -> bool {
+        self.tail().products.contains_key(product)
+    }
+
+    /// How many commands wait, and for how long the oldest does.
+    pub fn backlog(&self) -> (usize, Option<std::time::Duration>) {
+        let tail = self.tail();
+        (tail.waiting.len(), tail.waiting.front().map(|first| first.since.elapsed()))
+    }
+
+    /// How many events the feed has.
+    pub fn size(&self) -> u64 {
+        self.tail().appender.size()
+    }
+
+    /// Appends an admitted command. The event is numbered here and now, so concurrent callers are ordered; it is durable when
+    /// [`Receipt::durable`] says so. A command id that waits already gives the first attempt's receipt.
+    ///
+    /// # Errors
+    /// [`Code::OutboxFull`] when too much waits for the ledger: nothing happened.
+    pub fn append(&self, admitted: &Admitted, ledger_size: u64) -> Result<Receipt, MeshError> {
+        let command = admitted.signed.command();
+        let mut tail = self.tail();
+        if let Some(outbox) = tail.commands.get(&command.id).copied() {
+            return Ok(tail.receipt_again(&self.id, outbox, self.durable.subscribe()));
+        }
+        if tail.waiting.len() >= self.limit {
+            let (limit, domain) = (self.limit, &self.id.domain);
+            let text = format!("{limit} commands of {domain} wait for the ledger already; nothing happened");
+            return Err(MeshError::new(Code::OutboxFull, text));
+        }
+        tail.last_ledger_size = tail.last_ledger_size.max(ledger_size);
+        let outbox = tail.last_outbox + 1;
+        let seq = tail.appender.size();
+        let event = FeedEvent {
+            mesh_id: self.mesh,
+            feed: self.id.clone(),
+            seq,
+            previous_leaf: tail.last_leaf,
+            ledger_size: tail.last_ledger_size,
+            at_unix_ms: now_unix_ms(),
+            kind: EventKind::Command { outbox, envelope: admitted.signed.envelope().bytes().to_vec() },
+        };
+        let bytes = event.encode();
+        let position = Position { feed: self.id.clone(), seq, outbox };
+        let mut batch = Batch::new();
+        self.write(&mut tail, &mut batch, &bytes);
+        self.feed.put_value(&mut batch, LAST_OUTBOX, &outbox.to_be_bytes()).map_err(|e| storage(&e))?;
+        let key = encode_position(&position);
+        self.store.index(COMMANDS).put(&mut batch, &command.id.0, &key);
+        let durable = self.commit(batch, seq);
+
+        tail.last_outbox = outbox;
+        let (sender, resolution) = watch::channel(None);
+        let waiting = Waiting {
+            outbox,
+            seq,
+            leaf: tail.last_leaf,
+            root: tail.appender.root(),
+            bytes,
+            command: command.id,
+            product: admitted.product.clone(),
+            since: Instant::now(),
+            resolution: sender,
+        };
+        tail.wait(waiting);
+        Ok(Receipt { position, durable: Durable::Commit(durable), resolution })
+    }
+
+    /// Appends what the ledger said about a rejected command: the feed's history says why.
+    ///
+    /// # Errors
+    /// [`Code::StorageFailed`].
+    pub fn append_verdict(&self, outbox: u64, decided: &Decided, ledger_size: u64) -> Result<(), MeshError> {
+        let mut tail = self.tail();
+        tail.last_ledger_size = tail.last_ledger_size.max(ledger_size);
+        let seq = tail.appender.size();
+        let event = FeedEvent {
+            mesh_id: self.mesh,
+            feed: self.id.clone(),
+            seq,
+            previous_leaf: tail.last_leaf,
+            ledger_size: tail.last_ledger_size,
+            at_unix_ms: now_unix_ms(),
+            kind: EventKind::Verdict {
+                outbox,
+                ledger_index: decided.ledger_index,
+                code: decided.code.number(),
+                detail: decided.detail.clone(),
+            },
+        };
+        let bytes = event.encode();
+        let mut batch = Batch::new();
+        self.write(&mut tail, &mut batch, &bytes);
+        drop(self.commit(batch, seq));
+        Ok(())
+    }
+
+    fn write(&self, tail: &mut Tail, batch: &mut Batch, bytes: &[u8]) {
+        tail.appender.append(batch, bytes);
+        tail.last_leaf = leaf_hash(bytes);
+    }
+
+    /// Hands the batch to the group commit. Called with the tail locked, so batches are queued in the order of their
+    /// events; the callback must therefore not take that lock.
+    fn commit(&self, batch: Batch, seq: u64) -> oneshot::Receiver<Result<(), MeshError>> {
+        let (tell, told) = oneshot::channel();
+        let (durable, wake) = (Arc::clone(&self.durable), Arc::clone(&self.wake));
+        self.store.committer().commit(
+            batch,
+            Box::new(move |result| {
+                if result.is_ok() {
+                    durable.send_modify(|size| *size = seq + 1);
+                    wake.notify_one();
+                }
+                // Nobody may be waiting any more: the client went away.
+                drop(tell.send(result.map_err(|error| storage(&error))));
+            }),
+        );
+        told
+    }
+
+    /// Resolves when something became durable since the last call, or at once if that was missed.
+    pub async fn changed(&self) {
+        self.wake.notified().await;
+    }
+
+    /// The longest run of durable commands from the front whose events are consecutive, within the limits of one batch.
+    pub fn ready(&self, node: &dyn Signer) -> Option<(Ready, Vec<u8>)> {
+        let (head, events, first_outbox) = {
+            let tail = self.tail();
+            let durable = *self.durable.borrow();
+            let mut bytes = 0;
+            let mut run: Vec<&Waiting> = Vec::new();
+            for waiting in &tail.waiting {
+                bytes += waiting.bytes.len();
+                let follows = run.last().is_none_or(|last| last.seq + 1 == waiting.seq);
+                let fits = run.is_empty() || (run.len() < limits::FEED_BATCH && bytes <= limits::FEED_BATCH_BYTES);
+                if waiting.seq >= durable || !follows || !fits {
+                    break;
+                }
+                run.push(waiting);
+            }
+            let (first, last) = (run.first()?, run.last()?);
+            let head = FeedHead { feed: self.id.clone(), size: last.seq + 1, root: last.root, last_leaf: last.leaf };
+            (head, run.iter().map(|waiting| waiting.bytes.clone()).collect(), first.outbox)
+        };
+        let note = head.sign(&self.mesh, node).expect("a mesh id and a domain name always make an origin");
+        Some((Ready { head, events, first_outbox }, note))
+    }
+
+    /// Tells everybody who waits for this command, and forgets it.
+    pub fn resolve(&self, outbox: u64, resolution: Resolution) {
+        let mut tail = self.tail();
+        let Some(at) = tail.waiting.iter().position(|waiting| waiting.outbox == outbox) else { return };
+        let waiting = tail.waiting.remove(at).expect("found above");
+        tail.commands.remove(&waiting.command);
+        if let Some(product) = &waiting.product
+            && let Some(count) = tail.products.get_mut(product)
+        {
+            *count -= 1;
+            if *count == 0 {
+                tail.products.remove(product);
+            }
+        }
+        waiting.resolution.send_replace(Some(resolution));
+    }
+
+    /// What the ledger will say about a waiting command; `None` when it does not wait.
+    pub fn resolution(&self, outbox: u64) -> Option<watch::Receiver<Option<Resolution>>> {
+        self.tail().waiting.iter().find(|waiting| waiting.outbox == outbox).map(|waiting| waiting.resolution.subscribe())
+    }
+
+    /// Outbox numbers that wait, up to and including this one: after a retry, what the ledger may know already.
+    pub fn waiting_up_to(&self, outbox: u64) -> Vec<u64> {
+        self.tail().waiting.iter().map(|waiting| waiting.outbox).take_while(|number| *number <= outbox).collect()
+    }
+
+    /// All outbox numbers that wait.
+    pub fn waiting(&self) -> Vec<u64> {
+        self.tail().waiting.iter().map(|waiting| waiting.outbox).collect()
+    }
+}
+
+impl Tail {
+    fn wait(&mut self, waiting: Waiting) {
+        self.commands.insert(waiting.command, waiting.outbox);
+        if let Some(product) = &waiting.product {
+            *self.products.entry(product.clone()).or_default() += 1;
+        }
+        self.waiting.push_back(waiting);
+    }
+
+    fn receipt_again(&self, feed: &FeedId, outbox: u64, durable: watch::Receiver<u64>) -> Receipt {
+        let waiting = self.waiting.iter().find(|w| w.outbox == outbox).expect("commands and waiting agree");
+        let position = Position { feed: feed.clone(), seq: waiting.seq, outbox };
+        let durable = Durable::Beyond(durable, waiting.seq);
+        Receipt { position, durable, resolution: waiting.resolution.subscribe() }
+    }
+
+    /// Takes an event that was found at start into the waiting commands.
+    fn take_up(&mut self, feed: &Feed, seq: u64, bytes: Vec<u8>, sealed: u64) -> Result<(), MeshError> {
+        let damaged = |text: String| MeshError::new(Code::Damaged, text);
+        let event = FeedEvent::decode(&bytes).map_err(|error| damaged(error.to_string()))?;
+        self.last_ledger_size = self.last_ledger_size.max(event.ledger_size);
+        let EventKind::Command { outbox, envelope } = event.kind else { return Ok(()) };
+        if outbox <= sealed {
+            return Ok(());
+        }
+        let command = mesh_event::Envelope::parse(envelope)
+            .ok()
+            .and_then(|envelope| mesh_event::Command::decode(envelope.payload()).ok())
+            .ok_or_else(|| damaged(format!("event {seq} of the feed holds no command")))?;
+        let root = feed.log().root_at(seq + 1).map_err(|error| damaged(error.to_string()))?;
+        let (resolution, _) = watch::channel(None);
+        self.wait(Waiting {
+            outbox,
+            seq,
+            leaf: leaf_hash(&bytes),
+            root,
+            bytes,
+            command: command.id,
+            product: product_of(&command.body),
+            since: Instant::now(),
+            resolution,
+        });
+        Ok(())
+    }
+}

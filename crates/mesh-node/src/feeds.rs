@@ -1,0 +1,159 @@
+//! The feeds that this node was delegated: one writer and one outbox each, opened when first needed.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use mesh_event::{FeedId, SignedCommand};
+use mesh_governance::{admit_domain_command, read};
+use mesh_model::{Code, CommandId, DomainName, ProductId};
+use mesh_proto::status::MeshError;
+use mesh_store::Store;
+use tokio::sync::watch;
+use tracing::info;
+
+use crate::feed_writer::{FeedWriter, Position, Resolution};
+use crate::node::Core;
+use crate::outbox::Outbox;
+
+/// Where in `mesh_store`'s index space the home node keeps command ids: id -> (epoch, seq, outbox, domain).
+pub const COMMANDS: u8 = 1;
+
+/// The writers, by domain.
+#[derive(Default)]
+pub struct Feeds {
+    open: Mutex<BTreeMap<DomainName, Arc<FeedWriter>>>,
+}
+
+impl Feeds {
+    /// The writer of a domain's feed in the epoch in force; opened, and its outbox started, when first needed.
+    ///
+    /// # Errors
+    /// [`Code::NotDelegated`] when the ledger names another node by now, [`Code::Damaged`].
+    pub fn writer(&self, core: &Arc<Core>, domain: &DomainName) -> Result<Arc<FeedWriter>, MeshError> {
+        let record = read::domain(&core.state, domain).map_err(|e| core.state_error(&e))?;
+        let delegation = record.and_then(|record| record.delegation);
+        let Some(delegation) = delegation.filter(|delegation| delegation.node_id == core.node_id()) else {
+            return Err(MeshError::new(Code::NotDelegated, format!("this node does not write the feed of {domain}")));
+        };
+        let id = FeedId { domain: domain.clone(), epoch: delegation.epoch };
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(writer) = open.get(domain).filter(|writer| *writer.id() == id) {
+            return Ok(Arc::clone(writer));
+        }
+        let cursor = read::feed_cursor(&core.state, domain).map_err(|e| core.state_error(&e))?;
+        let cursor = cursor.filter(|cursor| cursor.epoch == id.epoch);
+        let (outbox, seq) = cursor.map_or((0, None), |cursor| (cursor.last_outbox, cursor.last_seq));
+        let limit = core.config.limits.outbox_commands;
+        let writer = FeedWriter::open(id, core.mesh_id, Arc::clone(&core.store), limit, outbox, seq)?;
+        open.insert(domain.clone(), Arc::clone(&writer));
+        core.tasks.spawn(Outbox::new(Arc::clone(core), Arc::clone(&writer)).run());
+        Ok(writer)
+    }
+
+    /// Opens every feed of this node that has commands which the ledger does not know: what a crash left behind goes on.
+    ///
+    /// # Errors
+    /// [`Code::Damaged`] when a feed's end cannot be read.
+    pub fn resume(&self, core: &Arc<Core>) -> Result<(), MeshError> {
+        for feed in core.store.feeds().map_err(|e| crate::node::storage_error(&e))? {
+            let Ok(domain) = DomainName::parse(feed.domain()) else { continue };
+            let cursor = read::feed_cursor(&core.state, &domain).map_err(|e| core.state_error(&e))?;
+            let sealed = cursor.filter(|c| c.epoch == feed.epoch()).and_then(|c| c.last_seq).map_or(0, |seq| seq + 1);
+            let size = core.store.feed(feed.clone()).log().size().map_err(|e| crate::node::storage_error(&e))?;
+            if size <= sealed {
+                continue;
+            }
+            match self.writer(core, &domain) {
+                Ok(writer) => {
+                    let (waiting, _) = writer.backlog();
+                    if waiting > 0 {
+                        info!(%domain, waiting, "going on with commands that wait for the ledger");
+                    }
+                }
+                Err(error) if error.code == Code::NotDelegated => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// The dry run of step 2. While earlier commands about the same product wait for the ledger, what it will say about this one
+    /// is not known: then only what cannot change is checked, and the ledger decides.
+    ///
+    /// # Errors
+    /// The code that the ledger would give.
+    pub fn admit(
+        &self,
+        core: &Arc<Core>,
+        signed: &SignedCommand,
+        domain: &DomainName,
+        product: Option<&ProductId>,
+    ) -> Result<(), MeshError> {
+        let verdict = admit_domain_command(&core.state, signed, core.ledger_size()).map_err(|e| core.state_error(&e))?;
+        let Err(rejection) = verdict else { return Ok(()) };
+        let depends_on_product = matches!(
+            rejection.code,
+            Code::StalePlan
+                | Code::VersionConflict
+                | Code::BreakingChange
+                | Code::VersionTooLow
+                | Code::UnknownProduct
+                | Code::UnknownVersion
+                | Code::AlreadySo
+        );
+        if depends_on_product
+            && let Some(product) = product
+            && self.writer(core, domain)?.is_waiting_for(product)
+        {
+            return Ok(());
+        }
+        Err(MeshError::new(rejection.code, rejection.detail))
+    }
+
+    /// What the ledger will say about a command that waits here.
+    pub fn waiting(&self, position: &Position) -> Option<watch::Receiver<Option<Resolution>>> {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let writer = open.get(&position.feed.domain).filter(|writer| *writer.id() == position.feed)?;
+        writer.resolution(position.outbox)
+    }
+
+    /// All writers that are open.
+    pub fn all(&self) -> Vec<Arc<FeedWriter>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+}
+
+/// The product that a domain command is about.
+pub fn product_of(body: &mesh_event::Body) -> Option<ProductId> {
+    match body {
+        mesh_event::Body::PublishVersion(body) => Some(body.descriptor.id()),
+        mesh_event::Body::DeprecateVersion(body) => Some(body.product.clone()),
+        mesh_event::Body::RetireProduct(body) => Some(body.product.clone()),
+        _ => None,
+    }
+}
+
+/// `epoch seq outbox domain`, numbers big-endian.
+pub(crate) fn encode_position(position: &Position) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(24 + 63);
+    for number in [position.feed.epoch, position.seq, position.outbox] {
+        bytes.extend_from_slice(&number.to_be_bytes());
+    }
+    bytes.extend_from_slice(position.feed.domain.as_str().as_bytes());
+    bytes
+}
+
+/// Where a command lies that this node took before; `None` when it never did.
+///
+/// # Errors
+/// [`Code::StorageFailed`] or [`Code::Damaged`].
+pub fn find_command(store: &Store, id: &CommandId) -> Result<Option<Position>, MeshError> {
+    let Some(bytes) = store.index(COMMANDS).get(&id.0).map_err(|e| crate::node::storage_error(&e))? else { return Ok(None) };
+    let damaged = || MeshError::new(Code::Damaged, "the index of command ids is damaged");
+    let number = |at: usize| bytes.get(at..at + 8).and_then(|b| b.try_into().ok()).map(u64::from_be_bytes);
+    let domain = bytes.get(24..).and_then(|b| std::str::from_utf8(b).ok()).and_then(|text| DomainName::parse(text).ok());
+    let (Some(epoch), Some(seq), Some(outbox), Some(domain)) = (number(0), number(8), number(16), domain) else {
+        return Err(damaged());
+    };
+    Ok(Some(Position { feed: FeedId { domain, epoch }, seq, outbox }))
+}

@@ -1,0 +1,332 @@
+//! The API port: gRPC, and JSON over HTTP for everybody without it.
+//!
+//! The JSON side is a client of the node's own gRPC services, through the SDK: the same checks, the same answers, and the same
+//! keys as `mesh … -o json`. `openapi.json` describes it; a test walks every path of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Path, Query, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{Html, IntoResponse, Json, Response};
+use axum::routing::{get, post};
+use mesh_client::{Client, ClientOptions, ListQuery, Read, SearchQuery};
+use mesh_event::{Command, Envelope};
+use mesh_model::{Class, Code, Digest, DomainName};
+use mesh_proto::status::MeshError;
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+use tower::limit::GlobalConcurrencyLimitLayer;
+use tracing::warn;
+
+use crate::node::Core;
+use crate::services;
+
+const OPENAPI: &str = include_str!("openapi.json");
+/// Largest command over HTTP, in bytes.
+const COMMAND_BYTES: usize = mesh_model::limits::ENVELOPE_BYTES;
+
+#[derive(Clone)]
+struct Gateway {
+    core: Arc<Core>,
+    client: Client,
+}
+
+type Answer = Result<Response, Failure>;
+
+/// An error as JSON.
+struct Failure(MeshError);
+
+impl From<MeshError> for Failure {
+    fn from(error: MeshError) -> Self {
+        Self(error)
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let error = self.0;
+        let status = match error.code.class() {
+            Class::Done => StatusCode::OK,
+            Class::Pending => StatusCode::ACCEPTED,
+            Class::Usage | Class::Rejected => StatusCode::BAD_REQUEST,
+            Class::NotFound => StatusCode::NOT_FOUND,
+            Class::Conflict => StatusCode::CONFLICT,
+            Class::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Class::NotAuthorised => StatusCode::FORBIDDEN,
+            Class::Verification => StatusCode::UNPROCESSABLE_ENTITY,
+            Class::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        let fields: Vec<_> = (error.fields.iter())
+            .map(|(field, message)| serde_json::json!({ "field": field, "message": message }))
+            .collect();
+        let body = serde_json::json!({ "error": {
+            "code": error.code.to_string(),
+            "name": error.code.slug(),
+            "message": error.message,
+            "hint": error.code.next_step(),
+            "fields": fields,
+        }});
+        (status, Json(body)).into_response()
+    }
+}
+
+fn json(value: &impl Serialize) -> Answer {
+    Ok(Json(value).into_response())
+}
+
+fn bad(message: impl std::fmt::Display) -> Failure {
+    Failure(MeshError::new(Code::BadArgument, message.to_string()))
+}
+
+/// Serves until the node stops.
+pub async fn serve(core: Arc<Core>, listener: TcpListener) {
+    let address = listener.local_addr().map_or_else(|_| core.config.api.listen, |address| address);
+    let host = if address.ip().is_unspecified() { "127.0.0.1".to_owned() } else { host_of(address.ip()) };
+    let mut options = ClientOptions::new([format!("http://{host}:{}", address.port())]).pinned(core.mesh_id);
+    options.token = core.config.api.read_tokens.first().cloned();
+    options.timeout = Duration::from_secs(30);
+    let client = match Client::connect(options) {
+        Ok(client) => client,
+        Err(error) => {
+            warn!(%error, "the API port does not open");
+            return;
+        }
+    };
+    let grpc = services::routes(&core).into_axum_router();
+    let app = grpc
+        .merge(router(Gateway { core: Arc::clone(&core), client }))
+        .layer(GlobalConcurrencyLimitLayer::new(core.config.limits.requests));
+    let stopping = core.stopping.clone();
+    let served = axum::serve(listener, app).with_graceful_shutdown(async move { stopping.cancelled().await }).await;
+    if let Err(error) = served {
+        warn!(%error, "the API port closed");
+    }
+}
+
+fn host_of(ip: std::net::IpAddr) -> String {
+    match ip {
+        std::net::IpAddr::V4(ip) => ip.to_string(),
+        std::net::IpAddr::V6(ip) => format!("[{ip}]"),
+    }
+}
+
+fn router(gateway: Gateway) -> Router {
+    let reads = Router::new()
+        .route("/products", get(products))
+        .route("/products/{domain}/{name}", get(product))
+        .route("/products/{domain}/{name}/history", get(product_history))
+        .route("/search", get(search))
+        .route("/domains", get(domains))
+        .route("/domains/{name}", get(domain))
+        .route("/domains/{name}/history", get(domain_history))
+        .route("/council", get(council))
+        .route("/nodes", get(nodes))
+        .route("/ledger/head", get(ledger_head))
+        .route("/attachments/{digest}", get(attachment))
+        .route("/status", get(status))
+        .layer(axum::middleware::from_fn_with_state(gateway.clone(), check_token));
+    let open = Router::new()
+        .route("/mesh", get(mesh))
+        .route("/commands", post(command))
+        .route("/openapi.json", get(openapi));
+    Router::new()
+        .nest("/api/v1", reads.merge(open))
+        .route("/metrics", get(metrics))
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .route("/", get(root))
+        .with_state(gateway)
+}
+
+async fn check_token(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {
+    let shown = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    match services::token_allows(&gateway.core, shown) {
+        Ok(()) => next.run(request).await,
+        Err(error) => (StatusCode::UNAUTHORIZED, Failure(error)).into_response(),
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct ProductsParameters {
+    domain: Option<String>,
+    status: Option<String>,
+    limit: Option<usize>,
+}
+
+fn words(text: Option<&String>) -> Vec<String> {
+    text.map_or_else(Vec::new, |text| text.split(',').filter(|word| !word.is_empty()).map(str::to_owned).collect())
+}
+
+fn domain_name(text: &str) -> Result<DomainName, Failure> {
+    DomainName::parse(text).map_err(bad)
+}
+
+async fn products(State(gateway): State<Gateway>, Query(asked): Query<ProductsParameters>) -> Answer {
+    let query = ListQuery {
+        domain: asked.domain.unwrap_or_default(),
+        statuses: words(asked.status.as_ref()),
+        limit: Some(asked.limit.unwrap_or(200).min(10_000)),
+        ..ListQuery::default()
+    };
+    json(&gateway.client.products(&query).await?)
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct ProductParameters {
+    version: Option<String>,
+    at_index: Option<u64>,
+    at_least_index: Option<u64>,
+}
+
+async fn product(
+    State(gateway): State<Gateway>,
+    Path((domain, name)): Path<(String, String)>,
+    Query(asked): Query<ProductParameters>,
+) -> Answer {
+    let id = match asked.version {
+        Some(version) => format!("{domain}/{name}@{version}"),
+        None => format!("{domain}/{name}"),
+    };
+    let read = Read { at_least_index: asked.at_least_index, as_of_index: asked.at_index, ..Read::default() };
+    json(&gateway.client.product(&id, read).await?)
+}
+
+async fn product_history(State(gateway): State<Gateway>, Path((domain, name)): Path<(String, String)>) -> Answer {
+    json(&gateway.client.history(&format!("{domain}/{name}")).await?)
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct SearchParameters {
+    q: String,
+    domain: Option<String>,
+    tag: Option<String>,
+    status: Option<String>,
+    owner: Option<String>,
+    limit: Option<u32>,
+    offset: Option<u32>,
+    explain: bool,
+}
+
+async fn search(State(gateway): State<Gateway>, Query(asked): Query<SearchParameters>) -> Answer {
+    let query = SearchQuery {
+        query: asked.q,
+        domains: words(asked.domain.as_ref()),
+        tags: words(asked.tag.as_ref()),
+        statuses: words(asked.status.as_ref()),
+        owners: words(asked.owner.as_ref()),
+        limit: asked.limit.unwrap_or(20),
+        offset: asked.offset.unwrap_or(0),
+        explain: asked.explain,
+        ..SearchQuery::default()
+    };
+    json(&gateway.client.search(&query).await?)
+}
+
+async fn domains(State(gateway): State<Gateway>) -> Answer {
+    json(&gateway.client.domains().await?)
+}
+
+async fn domain(State(gateway): State<Gateway>, Path(name): Path<String>) -> Answer {
+    json(&gateway.client.domain(&domain_name(&name)?, None).await?)
+}
+
+async fn domain_history(State(gateway): State<Gateway>, Path(name): Path<String>) -> Answer {
+    json(&gateway.client.history(domain_name(&name)?.as_str()).await?)
+}
+
+async fn council(State(gateway): State<Gateway>) -> Answer {
+    json(&gateway.client.council().await?)
+}
+
+async fn nodes(State(gateway): State<Gateway>) -> Answer {
+    json(&gateway.client.node_records().await?)
+}
+
+async fn mesh(State(gateway): State<Gateway>) -> Answer {
+    let document = &gateway.core.genesis.document;
+    json(&serde_json::json!({
+        "mesh_id": gateway.core.mesh_id,
+        "name": document.mesh_name,
+        "protocol_version": document.protocol_version,
+    }))
+}
+
+async fn ledger_head(State(gateway): State<Gateway>) -> Answer {
+    json(&gateway.client.ledger_head(None).await?)
+}
+
+async fn status(State(gateway): State<Gateway>) -> Answer {
+    json(&gateway.client.status().await?)
+}
+
+async fn attachment(State(gateway): State<Gateway>, Path(digest): Path<String>) -> Answer {
+    let digest = Digest::parse(&digest).map_err(bad)?;
+    let body = gateway.client.attachment(digest).await?;
+    // Other people's bytes: never rendered by a browser in this origin.
+    let headers = [
+        (header::CONTENT_TYPE, "application/octet-stream"),
+        (header::CONTENT_DISPOSITION, "attachment"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    Ok((headers, body).into_response())
+}
+
+/// A signed command, as its envelope's exact bytes: authenticates itself.
+async fn command(State(gateway): State<Gateway>, headers: HeaderMap, body: axum::body::Body) -> Answer {
+    if headers.get(header::CONTENT_TYPE).is_none_or(|kind| kind != "application/vnd.datamesh.envelope") {
+        return Err(bad("content-type: expected application/vnd.datamesh.envelope"));
+    }
+    let bytes = axum::body::to_bytes(body, COMMAND_BYTES).await.map_err(|_| {
+        MeshError::new(Code::TooLarge, format!("the body is over {COMMAND_BYTES} bytes; nothing happened"))
+    })?;
+    let envelope =
+        Envelope::parse(bytes.to_vec()).map_err(|error| MeshError::new(error.code(), error.to_string()))?;
+    let command = Command::decode(envelope.payload())
+        .map_err(|error| MeshError::new(Code::Malformed, error.to_string()))?;
+    if command.body.feed_domain().is_none() {
+        return json(&gateway.client.submit(&envelope).await?);
+    }
+    let outgoing = mesh_client::Outgoing::new(envelope);
+    json(&gateway.client.publish(&outgoing, mesh_client::WaitLevel::Sealed).await?)
+}
+
+async fn openapi() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], OPENAPI).into_response()
+}
+
+async fn metrics(State(gateway): State<Gateway>) -> Answer {
+    let core = Arc::clone(&gateway.core);
+    let text = tokio::task::spawn_blocking(move || services::status(&core).map(|status| core.metrics.render(&status)))
+        .await
+        .map_err(|error| MeshError::new(Code::Internal, error.to_string()))??;
+    Ok(([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response())
+}
+
+async fn healthz() -> &'static str {
+    "alive\n"
+}
+
+async fn readyz(State(gateway): State<Gateway>) -> Response {
+    match services::is_ready(&gateway.core) {
+        Ok(()) => "ready\n".into_response(),
+        Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n")).into_response(),
+    }
+}
+
+/// Until the portal comes: where everything is.
+async fn root(State(gateway): State<Gateway>) -> Html<String> {
+    let name = gateway.core.genesis.document.mesh_name.replace('&', "&amp;").replace('<', "&lt;");
+    let node = gateway.core.node_id();
+    Html(format!(
+        "<!doctype html><meta charset=utf-8><title>{name}</title><h1>{name}, node {node}</h1>\
+         <ul><li><a href=/api/v1/products>products</a><li><a href=/api/v1/domains>domains</a>\
+         <li><a href=/api/v1/status>status</a><li><a href=/api/v1/openapi.json>OpenAPI</a>\
+         <li><a href=/metrics>metrics</a></ul>"
+    ))
+}

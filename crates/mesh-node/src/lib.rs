@@ -1,0 +1,43 @@
+//! The node daemon: one process that writes the feeds of its domains, votes on the ledger and answers everybody.
+//!
+//! Row 5: the only place, beside the command line, where the pure crates meet sockets, threads and the clock.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`publish`] | **the main path**: sign, decode, admit, append, order, decide, as one readable function |
+//! | [`plan`] | what a publish would do, without doing it |
+//! | [`feeds`], [`feed_writer`] | the writers of the feeds that this node was delegated |
+//! | [`outbox`] | what takes a feed's commands to the ledger, and goes on after a restart |
+//! | [`reads`] | products, domains, history as of the applied ledger |
+//! | [`projector`] | folds applied leaves into indexes and search |
+//! | [`attachments`] | files by digest: taken with a publish, fetched from their home |
+//! | [`forward`] | talking to a domain's home node |
+//! | [`verified`] | each signature checked once per process |
+//! | [`services`] | gRPC, one file per service |
+//! | [`http`] | JSON, OpenAPI, metrics and health on the same port |
+//! | [`node`] | puts it together; starts and stops |
+//! | [`config`], [`keys`] | what the node is told, and its keys |
+//!
+//! Invariants kept here: a command is acknowledged only after its event is durable; nothing acts on bytes before their
+//! signature is checked; every queue is bounded; a read says how fresh it is.
+
+pub mod attachments;
+pub mod clock;
+pub mod config;
+pub mod feed_writer;
+pub mod feeds;
+pub mod forward;
+pub mod http;
+pub mod keys;
+pub mod metrics;
+pub mod node;
+pub mod outbox;
+pub mod plan;
+pub mod projector;
+pub mod publish;
+pub mod reads;
+pub mod services;
+pub mod verified;
+
+pub use config::{Config, ConfigError};
+pub use node::{Node, StartError};

@@ -1,0 +1,126 @@
+//! Step 4 of a publish: takes a feed's durable commands to the ledger, in order, each once in effect.
+//!
+//! One run of [`Outbox::run`] per feed, as long as something waits. At most one batch of a feed is under way: while it is
+//! ordered the next one fills up, so load makes batches, not queues. When the answer does not come, the ledger's own cursor says
+//! what it knows; the rest is proposed again under the same numbers, and the fence in `apply` makes that safe.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mesh_event::ledger::EntryBody;
+use mesh_event::{FeedBatch, LedgerLeaf};
+use mesh_governance::read;
+use mesh_model::Code;
+use mesh_proto::status::MeshError;
+use tracing::{debug, warn};
+
+use crate::feed_writer::{Decided, FeedWriter, Position};
+use crate::node::Core;
+
+/// How long one proposal may take before the ledger's cursor is asked instead.
+const PROPOSAL: Duration = Duration::from_secs(10);
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// The way of one feed's commands to the ledger.
+pub struct Outbox {
+    core: Arc<Core>,
+    writer: Arc<FeedWriter>,
+}
+
+impl Outbox {
+    /// For one feed.
+    pub fn new(core: Arc<Core>, writer: Arc<FeedWriter>) -> Self {
+        Self { core, writer }
+    }
+
+    /// Proposes what waits until the node stops.
+    pub async fn run(self) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let Some((ready, head_note)) = self.writer.ready(&*self.core.keypair) else {
+                tokio::select! {
+                    () = self.writer.changed() => continue,
+                    () = self.core.stopping.cancelled() => return,
+                }
+            };
+            let (first, count) = (ready.first_outbox, ready.events.len());
+            let batch = FeedBatch { head_note, events: ready.events };
+            let proposed = self.core.raft.proposer().propose(EntryBody::Feed(batch), PROPOSAL).await;
+            match proposed {
+                Ok(leaves) if leaves.len() == count => {
+                    let last = leaves.last().map_or(0, |leaf| leaf.index);
+                    self.core.wait_applied(last, PROPOSAL).await;
+                    let mut gap = false;
+                    for (outbox, leaf) in (first..).zip(leaves) {
+                        gap |= self.settle(outbox, Decided { ledger_index: leaf.index, code: leaf.code(), detail: leaf.detail });
+                    }
+                    // The ledger expects an earlier number than the batch began with: its cursor moved on elsewhere.
+                    if gap {
+                        self.resync();
+                    }
+                    pause = FIRST_PAUSE;
+                    continue;
+                }
+                Ok(leaves) => warn!(feed = ?self.writer.id(), expected = count, found = leaves.len(), "a batch made another number of leaves"),
+                Err(error) => debug!(feed = ?self.writer.id(), %error, "a batch was not ordered; trying again"),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.core.stopping.cancelled() => return,
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+            self.resync();
+        }
+    }
+
+    /// Takes what one leaf says; returns whether the outbox and the ledger disagree on where to go on.
+    fn settle(&self, outbox: u64, decided: Decided) -> bool {
+        match decided.code {
+            Code::Gap => return true,
+            // Proposed before under the same number: the first outcome stands, and the ledger has it.
+            Code::Duplicate => {
+                let position = Position { feed: self.writer.id().clone(), seq: 0, outbox };
+                match self.core.decided(&position) {
+                    Ok(Some(resolution)) => self.writer.resolve(outbox, resolution),
+                    Ok(None) => return true,
+                    Err(error) => self.writer.resolve(outbox, Err(error)),
+                }
+            }
+            Code::Accepted | Code::AlreadySo => self.writer.resolve(outbox, Ok(decided)),
+            _ => {
+                if let Err(error) = self.writer.append_verdict(outbox, &decided, self.core.ledger_size()) {
+                    warn!(%error, "a verdict was not appended");
+                }
+                self.writer.resolve(outbox, Ok(decided));
+            }
+        }
+        false
+    }
+
+    /// Asks the applied ledger what it knows of what waits here.
+    fn resync(&self) {
+        let feed = self.writer.id();
+        let Ok(Some(cursor)) = read::feed_cursor(&self.core.state, &feed.domain) else { return };
+        if cursor.epoch != feed.epoch {
+            for outbox in self.writer.waiting() {
+                let text = format!("{} is written in epoch {} now; this was epoch {}", feed.domain, cursor.epoch, feed.epoch);
+                self.writer.resolve(outbox, Err(MeshError::new(Code::OldEpoch, text)));
+            }
+            return;
+        }
+        for outbox in self.writer.waiting_up_to(cursor.last_outbox) {
+            let position = Position { feed: feed.clone(), seq: 0, outbox };
+            match self.core.decided(&position) {
+                Ok(Some(resolution)) => self.writer.resolve(outbox, resolution),
+                Ok(None) => {}
+                Err(error) => warn!(%error, "the outcome of a sealed command cannot be read"),
+            }
+        }
+    }
+}
+
+/// What a leaf says.
+pub fn decided_by(leaf: LedgerLeaf) -> Decided {
+    Decided { ledger_index: leaf.index, code: leaf.outcome.code, detail: leaf.outcome.detail }
+}

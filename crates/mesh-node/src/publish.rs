@@ -1,0 +1,267 @@
+//! The main path: how a signed command of a domain becomes a fact of the mesh.
+//!
+//! | step | function | durable after |
+//! |---|---|---|
+//! | 0 sign | the client | - |
+//! | 1 decode | [`Publisher::decode`] | no |
+//! | 2 admit | [`Publisher::admit`] | no |
+//! | 3 append | [`Publisher::append`] | **yes, on this node** |
+//! | 4 order | [`crate::outbox::Outbox::run`] | **yes, on a quorum** |
+//! | 5 decide | `mesh_governance::apply`, on every voter | by replay |
+//! | 6 project | [`crate::projector::Projector::run`] | rebuildable |
+//! | 8 show | [`crate::reads::Reads`] | - |
+//!
+//! (Step 7, announce, comes with gossip.) Each step takes the proof that the one before returned, so an edit cannot reorder
+//! them: [`SignedRequest`] -> [`Admitted`] -> [`Appended`] -> [`Decided`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mesh_event::command::CommandError;
+use mesh_event::{Body, Envelope, SignedCommand};
+use mesh_governance::{Verify as _, read};
+use mesh_model::{Code, CommandId, Descriptor, DomainName, NodeId, ProductId};
+use mesh_proto::status::MeshError;
+use mesh_proto::v1::{Acknowledgement, AttachmentBody, FeedPosition, WaitLevel};
+use tokio::sync::watch;
+
+use crate::attachments;
+use crate::feed_writer::{Decided, Position, Resolution};
+use crate::feeds::{self, product_of};
+use crate::node::Core;
+
+/// A command whose signatures hold, with what came along.
+pub struct SignedRequest {
+    signed: SignedCommand,
+    domain: DomainName,
+    attachments: Vec<AttachmentBody>,
+}
+
+/// A command that this node would take: its domain's feed is written here and the ledger as known here would accept it.
+pub struct Admitted {
+    /// The command.
+    pub signed: SignedCommand,
+    /// The product that it is about.
+    pub product: Option<ProductId>,
+    domain: DomainName,
+}
+
+/// A command that is durable in its domain's feed.
+pub struct Appended {
+    command: CommandId,
+    version_id: String,
+    position: Position,
+    resolution: watch::Receiver<Option<Resolution>>,
+}
+
+/// Where a command belongs.
+pub enum Route {
+    /// This node writes the domain's feed.
+    Here,
+    /// Another one does.
+    Home(NodeId),
+}
+
+/// Takes domain commands from clients.
+#[derive(Clone)]
+pub struct Publisher {
+    core: Arc<Core>,
+}
+
+fn from_command(error: &CommandError) -> MeshError {
+    MeshError::new(error.code(), error.to_string())
+}
+
+impl Publisher {
+    /// Over the node's parts.
+    pub fn new(core: Arc<Core>) -> Self {
+        Self { core }
+    }
+
+    /// The path of one publish, from received bytes to the acknowledgement that the client asked for.
+    ///
+    /// # Errors
+    /// A [`MeshError`] whose code says whether nothing happened or the outcome is unknown.
+    pub async fn publish(
+        &self,
+        envelope: Vec<u8>,
+        attachments: Vec<AttachmentBody>,
+        wait: WaitLevel,
+        within: Duration,
+    ) -> Result<Acknowledgement, MeshError> {
+        if wait == WaitLevel::Receipt {
+            let text = "expected local or sealed; receipts need checkpoints, which this protocol version has not";
+            return Err(MeshError::new(Code::BadArgument, text));
+        }
+        let request = self.decode(envelope, attachments)?;
+        if let Some(earlier) = self.earlier(&request)? {
+            return self.acknowledge(earlier, wait, within).await;
+        }
+        if let Route::Home(home) = self.route(&request.domain)? {
+            return self.core.forward.publish(home, request.into_wire(wait), within).await;
+        }
+        let admitted = self.admit(request).await?;
+        let appended = self.append(admitted).await?;
+        self.acknowledge(appended, wait, within).await
+    }
+
+    /// Step 1: bytes to a signed command. Size limits first, signatures before anything is believed.
+    ///
+    /// # Errors
+    /// [`Code::TooLarge`], [`Code::Malformed`], [`Code::BadSignature`], [`Code::WrongMesh`]: nothing happened.
+    pub fn decode(&self, envelope: Vec<u8>, attachments: Vec<AttachmentBody>) -> Result<SignedRequest, MeshError> {
+        let envelope = Envelope::parse(envelope).map_err(|error| MeshError::new(error.code(), error.to_string()))?;
+        let signed = self.core.verified.command(envelope, &self.core.mesh_id).map_err(|e| from_command(&e))?;
+        let Some(domain) = signed.command().body.feed_domain().cloned() else {
+            let kind = signed.command().body.kind();
+            let text = format!("{kind} is no domain command; expected it at GovernanceService.Submit");
+            return Err(MeshError::new(Code::BadArgument, text));
+        };
+        Ok(SignedRequest { signed, domain, attachments })
+    }
+
+    /// A command that this node took before is answered with its first result, whatever became of it.
+    fn earlier(&self, request: &SignedRequest) -> Result<Option<Appended>, MeshError> {
+        let id = request.signed.command().id;
+        let Some(position) = feeds::find_command(&self.core.store, &id)? else { return Ok(None) };
+        // Decided first: a command that is decided between the two look-ups no longer waits.
+        let waiting = self.core.feeds.waiting(&position);
+        let resolution = match (waiting, self.core.decided(&position)?) {
+            (Some(resolution), _) => resolution,
+            (None, Some(decided)) => watch::channel(Some(decided)).1,
+            (None, None) => match self.core.feeds.writer(&self.core, &position.feed.domain)?.resolution(position.outbox) {
+                Some(resolution) => resolution,
+                None => {
+                    let text = "this command was taken in an epoch that ended before the ledger had it; sign it anew";
+                    return Err(MeshError::new(Code::OldEpoch, text));
+                }
+            },
+        };
+        Ok(Some(Appended { command: id, version_id: version_id(&request.signed), position, resolution }))
+    }
+
+    /// Which node writes the domain's feed.
+    ///
+    /// # Errors
+    /// [`Code::UnknownDomain`], [`Code::NotDelegated`].
+    pub fn route(&self, domain: &DomainName) -> Result<Route, MeshError> {
+        let record = read::domain(&self.core.state, domain).map_err(|e| self.core.state_error(&e))?;
+        let Some(record) = record else {
+            return Err(MeshError::new(Code::UnknownDomain, format!("no domain is called {domain}")));
+        };
+        match record.delegation {
+            None => Err(MeshError::new(Code::NotDelegated, format!("no node writes the feed of {domain} yet"))),
+            Some(delegation) if delegation.node_id == self.core.node_id() => Ok(Route::Here),
+            Some(delegation) => Ok(Route::Home(delegation.node_id)),
+        }
+    }
+
+    /// Step 2: whether the ledger would take it, as far as this node knows: roles, model, versions, standards. The same
+    /// functions decide again in step 5.
+    ///
+    /// # Errors
+    /// The code that the ledger would give, [`Code::NotPublishedHere`] for a missing attachment, [`Code::ReadOnly`] or
+    /// [`Code::StorageFailed`] while the node must not write: nothing happened.
+    pub async fn admit(&self, request: SignedRequest) -> Result<Admitted, MeshError> {
+        self.core.check_writable()?;
+        let SignedRequest { signed, domain, attachments } = request;
+        if let Body::PublishVersion(body) = &signed.command().body {
+            let flaws = body.descriptor.check();
+            if !flaws.is_empty() {
+                return Err(flawed(&body.descriptor, flaws));
+            }
+            attachments::take(&self.core, &body.descriptor, attachments).await?;
+        }
+        let product = product_of(&signed.command().body);
+        self.core.feeds.admit(&self.core, &signed, &domain, product.as_ref())?;
+        Ok(Admitted { signed, product, domain })
+    }
+
+    /// Step 3: the event goes into the domain's feed, with others in one group commit. Durable on this node when this returns;
+    /// after a crash, the restarted node finds the unproposed tail and goes on with step 4.
+    ///
+    /// # Errors
+    /// [`Code::OutboxFull`] (nothing happened), [`Code::StorageFailed`].
+    pub async fn append(&self, admitted: Admitted) -> Result<Appended, MeshError> {
+        let writer = self.core.feeds.writer(&self.core, &admitted.domain)?;
+        let receipt = writer.append(&admitted, self.core.ledger_size())?;
+        receipt.durable.wait().await?;
+        Ok(Appended {
+            command: admitted.signed.command().id,
+            version_id: version_id(&admitted.signed),
+            position: receipt.position,
+            resolution: receipt.resolution,
+        })
+    }
+
+    /// Steps 4 and 5 happen elsewhere, for many commands at once; this waits for what became of one of them, as far as the
+    /// client wants to.
+    async fn acknowledge(
+        &self,
+        appended: Appended,
+        wait: WaitLevel,
+        within: Duration,
+    ) -> Result<Acknowledgement, MeshError> {
+        let Appended { command, version_id, position, mut resolution } = appended;
+        let mut acknowledgement = Acknowledgement {
+            command_id: command.0.to_vec(),
+            reached: WaitLevel::Local.into(),
+            feed: Some(FeedPosition {
+                domain: position.feed.domain.to_string(),
+                epoch: position.feed.epoch,
+                seq: position.seq,
+                outbox: position.outbox,
+            }),
+            ledger_index: None,
+            code: None,
+            detail: String::new(),
+            version_id,
+        };
+        if wait == WaitLevel::Local {
+            return Ok(acknowledgement);
+        }
+        let decided = match tokio::time::timeout(within, resolution.wait_for(Option::is_some)).await {
+            Ok(Ok(resolution)) => resolution.clone().expect("waited for it")?,
+            // Too late, or the node stops: durable here either way, and the outbox goes on.
+            Ok(Err(_)) | Err(_) => return Ok(acknowledgement),
+        };
+        if decided.code != Code::Accepted && decided.code != Code::AlreadySo {
+            let text = format!("{} (ledger index {})", decided.detail, decided.ledger_index);
+            return Err(MeshError::new(decided.code, text));
+        }
+        let Decided { ledger_index, code, detail } = decided;
+        acknowledgement.reached = WaitLevel::Sealed.into();
+        acknowledgement.ledger_index = Some(ledger_index);
+        acknowledgement.code = Some(code.number());
+        acknowledgement.detail = detail;
+        Ok(acknowledgement)
+    }
+}
+
+impl SignedRequest {
+    fn into_wire(self, wait: WaitLevel) -> mesh_proto::v1::PublishRequest {
+        mesh_proto::v1::PublishRequest {
+            envelope: self.signed.envelope().bytes().to_vec(),
+            wait: wait.into(),
+            attachments: self.attachments,
+        }
+    }
+}
+
+fn version_id(signed: &SignedCommand) -> String {
+    match &signed.command().body {
+        Body::PublishVersion(body) => body.descriptor.version_id().to_string(),
+        Body::DeprecateVersion(mesh_event::command::DeprecateVersion { product, version, .. })
+        | Body::RetireProduct(mesh_event::command::RetireProduct { product, version, .. }) => match version {
+            Some(version) => format!("{product}@{version}"),
+            None => product.to_string(),
+        },
+        _ => String::new(),
+    }
+}
+
+fn flawed(descriptor: &Descriptor, flaws: Vec<mesh_model::descriptor::Flaw>) -> MeshError {
+    let text = format!("{} breaks {} rules of the model", descriptor.version_id(), flaws.len());
+    let fields = flaws.into_iter().map(|flaw| (flaw.path, flaw.message)).collect();
+    MeshError { code: Code::InvalidProduct, message: text, fields }
+}

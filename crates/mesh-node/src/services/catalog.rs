@@ -1,0 +1,281 @@
+//! `CatalogService`.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use futures::Stream;
+use mesh_catalog::{Lifecycle, Query};
+use mesh_event::LedgerLeaf;
+use mesh_model::{Code, Digest, DomainName, ProductId, VersionId};
+use mesh_proto::status::MeshError;
+use mesh_proto::v1::catalog_service_server::CatalogService;
+use mesh_proto::v1::{
+    CompleteRequest, CompleteResponse, Facet, FacetValue, GetAttachmentRequest, GetAttachmentResponse,
+    GetProductRequest, GetProductResponse, HistoryRequest, HistoryResponse, ListProductsRequest, ListProductsResponse,
+    ProductSummary, Reason, SearchHit, SearchRequest, SearchResponse, WatchRequest, WatchResponse,
+};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status};
+
+use super::view;
+use crate::attachments;
+use crate::node::{Core, storage_error};
+use crate::reads::{AsOf, Subject, tell};
+
+const PAGE: usize = 200;
+const LARGEST_PAGE: usize = 1_000;
+const HITS: usize = 20;
+const WATCHED: usize = 256;
+
+pub(super) struct Service {
+    core: Arc<Core>,
+}
+
+impl Service {
+    pub(super) fn new(core: Arc<Core>) -> Self {
+        Self { core }
+    }
+}
+
+fn bad(field: &str, error: impl std::fmt::Display) -> MeshError {
+    let why = error.to_string();
+    MeshError { code: Code::BadArgument, message: format!("{field}: {why}"), fields: vec![(field.to_owned(), why)] }
+}
+
+fn page_size(asked: u32) -> usize {
+    if asked == 0 { PAGE } else { (asked as usize).min(LARGEST_PAGE) }
+}
+
+fn parse_all<T: std::str::FromStr>(field: &str, texts: &[String]) -> Result<Vec<T>, MeshError>
+where
+    T::Err: std::fmt::Display,
+{
+    texts.iter().map(|text| text.parse().map_err(|error| bad(field, error))).collect()
+}
+
+/// `domain/name` or `domain/name@version`.
+fn product_or_version(id: &str) -> Result<(ProductId, Option<mesh_model::Version>), MeshError> {
+    if id.contains('@') {
+        let id = VersionId::parse(id).map_err(|error| bad("id", error))?;
+        return Ok((id.product, Some(id.version)));
+    }
+    Ok((ProductId::parse(id).map_err(|error| bad("id", error))?, None))
+}
+
+#[tonic::async_trait]
+impl CatalogService for Service {
+    async fn get_product(&self, request: Request<GetProductRequest>) -> Result<Response<GetProductResponse>, Status> {
+        super::check_token(&self.core, &request)?;
+        let within = super::deadline(&self.core, &request);
+        let request = request.into_inner();
+        let (id, version) = product_or_version(&request.id)?;
+        super::at_least(&self.core, request.at_least_index, within).await?;
+        let as_of = match (request.as_of_index, request.as_of_unix_ms) {
+            (Some(index), _) => AsOf::Index(index),
+            (None, Some(time)) => AsOf::Index(self.core.reads.index_at(&self.core, time)?),
+            (None, None) => AsOf::Now,
+        };
+        let found = self.core.reads.product(&self.core, &id, version, as_of)?;
+        Ok(Response::new(GetProductResponse {
+            product: Some(view::product(&found)),
+            versions: view::versions(&found),
+            freshness: Some(super::freshness(&self.core)),
+        }))
+    }
+
+    async fn list_products(
+        &self,
+        request: Request<ListProductsRequest>,
+    ) -> Result<Response<ListProductsResponse>, Status> {
+        super::check_token(&self.core, &request)?;
+        let within = super::deadline(&self.core, &request);
+        let request = request.into_inner();
+        let domain = match request.domain.as_str() {
+            "" => None,
+            name => Some(DomainName::parse(name).map_err(|error| bad("domain", error))?),
+        };
+        let statuses: Vec<Lifecycle> = parse_all("statuses", &request.statuses)?;
+        let after = match request.page_token.as_str() {
+            "" => None,
+            token => Some(ProductId::parse(token).map_err(|error| bad("page_token", error))?),
+        };
+        super::at_least(&self.core, request.at_least_index, within).await?;
+        let limit = page_size(request.page_size);
+        let (views, next) = self.core.reads.list(&self.core, domain.as_ref(), &statuses, after, limit)?;
+        Ok(Response::new(ListProductsResponse {
+            products: views.iter().map(view::summary).collect(),
+            next_page_token: next.map_or_else(String::new, |id| id.to_string()),
+            freshness: Some(super::freshness(&self.core)),
+        }))
+    }
+
+    async fn search(&self, request: Request<SearchRequest>) -> Result<Response<SearchResponse>, Status> {
+        super::check_token(&self.core, &request)?;
+        let within = super::deadline(&self.core, &request);
+        let request = request.into_inner();
+        if let Some(index) = request.at_least_index
+            && !self.core.wait_indexed(index, within).await
+        {
+            let text = format!("this node has indexed {} leaves; expected leaf {index}", self.core.indexed_size());
+            return Err(MeshError::new(Code::NotCaughtUp, text).into());
+        }
+        let query = Query {
+            text: request.query,
+            domains: parse_all("domains", &request.domains)?,
+            tags: request.tags,
+            statuses: parse_all("statuses", &request.statuses)?,
+            owners: request.owners,
+            limit: if request.limit == 0 { HITS } else { (request.limit as usize).min(LARGEST_PAGE) },
+            offset: request.offset as usize,
+            explain: request.explain,
+        };
+        let core = Arc::clone(&self.core);
+        let found = tokio::task::spawn_blocking(move || core.search.search(&query))
+            .await
+            .map_err(|error| MeshError::new(Code::Internal, error.to_string()))?
+            .map_err(|error| MeshError::new(Code::Damaged, error.to_string()))?;
+        let facet = |name: &str, values: Vec<(String, u64)>| Facet {
+            name: name.to_owned(),
+            values: values.into_iter().map(|(value, count)| FacetValue { value, count }).collect(),
+        };
+        let facets = vec![
+            facet("domain", found.facets.domains),
+            facet("tag", found.facets.tags),
+            facet("status", found.facets.statuses),
+            facet("owner", found.facets.owners),
+        ];
+        let hits = found.hits.into_iter().map(|hit| SearchHit {
+            product: Some(ProductSummary {
+                id: hit.id.to_string(),
+                version: hit.version.to_string(),
+                status: hit.status.to_string(),
+                title: hit.title,
+                description: hit.description,
+                owner: hit.owner,
+                tags: hit.tags,
+                ledger_index: hit.ledger_index,
+            }),
+            score: hit.score,
+            why: (hit.why.into_iter())
+                .map(|why| Reason {
+                    field: why.field.to_owned(),
+                    term: why.term,
+                    matched: why.matched,
+                    how: format!("{:?}", why.how).to_lowercase(),
+                    weight: why.weight,
+                })
+                .collect(),
+        });
+        Ok(Response::new(SearchResponse {
+            hits: hits.collect(),
+            total: found.total as u64,
+            facets,
+            freshness: Some(super::freshness(&self.core)),
+        }))
+    }
+
+    async fn history(&self, request: Request<HistoryRequest>) -> Result<Response<HistoryResponse>, Status> {
+        super::check_token(&self.core, &request)?;
+        let request = request.into_inner();
+        let subject = if request.id.contains('/') {
+            let (id, _) = product_or_version(&request.id)?;
+            self.core.reads.product(&self.core, &id, None, AsOf::Now)?;
+            Subject::Product(id)
+        } else {
+            Subject::Domain(DomainName::parse(&request.id).map_err(|error| bad("id", error))?)
+        };
+        let after = match request.page_token.as_str() {
+            "" => None,
+            token => Some(token.parse().map_err(|error| bad("page_token", error))?),
+        };
+        let limit = page_size(request.page_size);
+        let (items, next) = self.core.reads.history(&self.core, &subject, after, limit)?;
+        Ok(Response::new(HistoryResponse {
+            items: items.into_iter().map(view::history).collect(),
+            next_page_token: next.map_or_else(String::new, |index| index.to_string()),
+            freshness: Some(super::freshness(&self.core)),
+        }))
+    }
+
+    type WatchStream = Pin<Box<dyn Stream<Item = Result<WatchResponse, Status>> + Send>>;
+
+    async fn watch(&self, request: Request<WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        super::check_token(&self.core, &request)?;
+        let request = request.into_inner();
+        let domains: Vec<DomainName> = parse_all("domains", &request.domains)?;
+        let next = request.from_index.unwrap_or_else(|| self.core.ledger_size());
+        let (send, receive) = mpsc::channel(WATCHED);
+        let core = Arc::clone(&self.core);
+        self.core.tasks.spawn(async move {
+            if let Err(status) = watch(&core, next, &domains, &send).await {
+                // The client may be gone; then nobody needs the reason.
+                drop(send.send(Err(status)).await);
+            }
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(receive))))
+    }
+
+    async fn get_attachment(
+        &self,
+        request: Request<GetAttachmentRequest>,
+    ) -> Result<Response<GetAttachmentResponse>, Status> {
+        super::check_token(&self.core, &request)?;
+        let request = request.into_inner();
+        let digest = Digest::from_slice(&request.digest).ok_or_else(|| bad("digest", "expected 32 bytes"))?;
+        let attachment = attachments::serve(&self.core, digest, request.read_request).await?;
+        Ok(Response::new(GetAttachmentResponse { attachment: Some(attachment) }))
+    }
+
+    async fn complete(&self, request: Request<CompleteRequest>) -> Result<Response<CompleteResponse>, Status> {
+        super::check_token(&self.core, &request)?;
+        let request = request.into_inner();
+        let limit = page_size(request.limit);
+        let ids = self.core.search.suggest(&request.prefix, limit);
+        let ids = ids.map_err(|error| MeshError::new(Code::Damaged, error.to_string()))?;
+        Ok(Response::new(CompleteResponse { ids: ids.iter().map(ToString::to_string).collect() }))
+    }
+}
+
+/// Sends what leaves say, from `next` on, until the client or the node goes away.
+async fn watch(
+    core: &Core,
+    mut next: u64,
+    domains: &[DomainName],
+    send: &mpsc::Sender<Result<WatchResponse, Status>>,
+) -> Result<(), Status> {
+    let mut end = core.follow();
+    loop {
+        let size = end.borrow_and_update().size;
+        while next < size {
+            let leaves = core.store.ledger().leaves(next..size, WATCHED).map_err(|e| storage_error(&e))?;
+            let Some((last, _)) = leaves.last() else { break };
+            next = last + 1;
+            for (index, bytes) in leaves {
+                let leaf = LedgerLeaf::decode(&bytes)
+                    .map_err(|error| MeshError::new(Code::Damaged, format!("leaf {index}: {error}")))?;
+                let item = tell(&leaf);
+                if !domains.is_empty() && !item.domain.as_ref().is_some_and(|domain| domains.contains(domain)) {
+                    continue;
+                }
+                let response = WatchResponse {
+                    ledger_index: item.ledger_index,
+                    at_unix_ms: item.at_unix_ms,
+                    kind: item.kind.to_owned(),
+                    subject: item.subject,
+                    version: item.version,
+                    code: item.code.number(),
+                    detail: item.detail,
+                };
+                if send.send(Ok(response)).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+        tokio::select! {
+            changed = end.changed() => if changed.is_err() { return Ok(()) },
+            () = send.closed() => return Ok(()),
+            () = core.stopping.cancelled() => return Err(MeshError::new(Code::Unavailable, "the node stops; watch again elsewhere").into()),
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! `GovernanceService`.
+
+use std::sync::Arc;
+
+use mesh_event::ledger::EntryBody;
+use mesh_event::{Envelope, proto};
+use mesh_governance::{Domain, DomainStatus, KeyPurpose, RosterEntry as Entry, Verify as _, read};
+use mesh_model::{Action, Code, DomainName, ProductId, PublicKey};
+use mesh_proto::status::MeshError;
+use mesh_proto::v1::governance_service_server::GovernanceService;
+use mesh_proto::v1::{
+    Acknowledgement, DomainRole, DomainView, GetCouncilRequest, GetCouncilResponse, GetDomainRequest,
+    GetDomainResponse, GetMeshRequest, GetMeshResponse, ListDomainsRequest, ListDomainsResponse, ListNodesRequest,
+    ListNodesResponse, RosterEntry, SubmitRequest, SubmitResponse, WaitLevel, WhoAmIRequest, WhoAmIResponse,
+};
+use tonic::{Request, Response, Status};
+
+use super::view;
+use crate::node::Core;
+
+const PAGE: usize = 200;
+const LARGEST_PAGE: usize = 1_000;
+
+pub(super) struct Service {
+    core: Arc<Core>,
+}
+
+impl Service {
+    pub(super) fn new(core: Arc<Core>) -> Self {
+        Self { core }
+    }
+
+    fn domain(&self, domain: &Domain) -> Result<DomainView, MeshError> {
+        let fail = |e| self.core.state_error(&e);
+        let state = &self.core.state;
+        let roster = read::roster(state, Some(&domain.name)).map_err(fail)?;
+        let cursor = read::feed_cursor(state, &domain.name).map_err(fail)?;
+        let delegation = domain.delegation.as_ref();
+        Ok(DomainView {
+            name: domain.name.to_string(),
+            title: domain.title.clone(),
+            description: domain.description.clone(),
+            responsibilities: domain.responsibilities.clone(),
+            parent: domain.parent.as_ref().map_or_else(String::new, ToString::to_string),
+            root_keys: domain.root_keys.iter().map(|key| key.0.to_vec()).collect(),
+            root_threshold: domain.root_threshold,
+            roster_version: domain.roster_version,
+            status: match domain.status {
+                DomainStatus::Active => "active".to_owned(),
+                #[allow(unreachable_patterns, reason = "suspension comes with council decisions")]
+                _ => "suspended".to_owned(),
+            },
+            home_node_id: delegation.map_or(0, |delegation| delegation.node_id),
+            epoch: delegation.map_or(0, |delegation| delegation.epoch),
+            admitted_index: domain.admitted_at,
+            roster: roster_entries(&roster),
+            sealed_commands: cursor.map_or(0, |cursor| cursor.last_outbox),
+        })
+    }
+}
+
+fn roster_entries(roster: &[Entry]) -> Vec<RosterEntry> {
+    (roster.iter())
+        .flat_map(|entry| {
+            entry.grants.iter().map(|grant| RosterEntry {
+                key: entry.key.0.to_vec(),
+                role: view::role(grant.role),
+                granted_index: grant.granted_at,
+                revoked_index: grant.revoked_at,
+            })
+        })
+        .collect()
+}
+
+fn bad(field: &str, error: impl std::fmt::Display) -> MeshError {
+    let why = error.to_string();
+    MeshError { code: Code::BadArgument, message: format!("{field}: {why}"), fields: vec![(field.to_owned(), why)] }
+}
+
+#[tonic::async_trait]
+impl GovernanceService for Service {
+    async fn submit(&self, request: Request<SubmitRequest>) -> Result<Response<SubmitResponse>, Status> {
+        let within = super::deadline(&self.core, &request);
+        let bytes = request.into_inner().envelope;
+        self.core.check_writable()?;
+        let envelope = Envelope::parse(bytes).map_err(|error| MeshError::new(error.code(), error.to_string()))?;
+        let signed = self.core.verified.command(envelope, &self.core.mesh_id);
+        let signed = signed.map_err(|error| MeshError::new(error.code(), error.to_string()))?;
+        let command = signed.command();
+        if command.body.feed_domain().is_some() {
+            let text = format!("{} is a domain command; expected it at PublishService.Publish", command.body.kind());
+            return Err(MeshError::new(Code::BadArgument, text).into());
+        }
+        // A retry of what is in the ledger already is answered with the first outcome.
+        let known = read::command(&self.core.state, &command.id).map_err(|e| self.core.state_error(&e))?;
+        let command_id = command.id.0.to_vec();
+        let (index, code, detail) = if let Some(known) = known {
+            let leaf = read::leaf(&self.core.state, known.ledger_index).map_err(|e| self.core.state_error(&e))?;
+            let leaf = leaf.ok_or_else(|| MeshError::new(Code::Damaged, "a sealed leaf is not there"))?;
+            (leaf.index, leaf.outcome.code, leaf.outcome.detail)
+        } else {
+            let body = EntryBody::Envelope(signed.envelope().bytes().to_vec());
+            let leaves = self.core.raft.proposer().propose(body, within).await.map_err(MeshError::from)?;
+            let leaf = leaves.into_iter().next();
+            let leaf = leaf.ok_or_else(|| MeshError::new(Code::OutcomeUnknown, "the ledger named no leaf"))?;
+            self.core.wait_applied(leaf.index, within).await;
+            (leaf.index, leaf.code(), leaf.detail)
+        };
+        if code != Code::Accepted {
+            return Err(MeshError::new(code, format!("{detail} (ledger index {index})")).into());
+        }
+        let acknowledgement = Acknowledgement {
+            command_id,
+            reached: WaitLevel::Sealed.into(),
+            feed: None,
+            ledger_index: Some(index),
+            code: Some(code.number()),
+            detail,
+            version_id: String::new(),
+        };
+        Ok(Response::new(SubmitResponse { acknowledgement: Some(acknowledgement) }))
+    }
+
+    async fn get_mesh(&self, _request: Request<GetMeshRequest>) -> Result<Response<GetMeshResponse>, Status> {
+        let document = &self.core.genesis.document;
+        Ok(Response::new(GetMeshResponse {
+            mesh_id: self.core.mesh_id.0.to_vec(),
+            name: document.mesh_name.clone(),
+            protocol_version: document.protocol_version,
+            genesis: self.core.genesis.envelope.bytes().to_vec(),
+            freshness: Some(super::freshness(&self.core)),
+        }))
+    }
+
+    async fn get_council(&self, request: Request<GetCouncilRequest>) -> Result<Response<GetCouncilResponse>, Status> {
+        super::check_token(&self.core, &request)?;
+        let mesh = read::mesh(&self.core.state).map_err(|e| self.core.state_error(&e))?;
+        let mesh = mesh.ok_or_else(|| MeshError::new(Code::GenesisFirst, "the ledger has no genesis yet"))?;
+        let roster = read::roster(&self.core.state, None).map_err(|e| self.core.state_error(&e))?;
+        let seats = mesh.council.seats.iter().map(|seat| proto::Seat {
+            name: seat.name.clone(),
+            key: seat.key.0.to_vec(),
+            domain: seat.domain.as_ref().map_or_else(String::new, ToString::to_string),
+        });
+        Ok(Response::new(GetCouncilResponse {
+            council: Some(proto::Council { threshold: mesh.council.threshold, seats: seats.collect() }),
+            version: mesh.council_version,
+            mesh_roles: roster_entries(&roster),
+            freshness: Some(super::freshness(&self.core)),
+        }))
+    }
+
+    async fn get_domain(&self, request: Request<GetDomainRequest>) -> Result<Response<GetDomainResponse>, Status> {
+        super::check_token(&self.core, &request)?;
+        let within = super::deadline(&self.core, &request);
+        let request = request.into_inner();
+        let name = DomainName::parse(&request.name).map_err(|error| bad("name", error))?;
+        super::at_least(&self.core, request.at_least_index, within).await?;
+        let domain = read::domain(&self.core.state, &name).map_err(|e| self.core.state_error(&e))?;
+        let domain =
+            domain.ok_or_else(|| MeshError::new(Code::UnknownDomain, format!("no domain is called {name}")))?;
+        Ok(Response::new(GetDomainResponse {
+            domain: Some(self.domain(&domain)?),
+            freshness: Some(super::freshness(&self.core)),
+        }))
+    }
+
+    async fn list_domains(
+        &self,
+        request: Request<ListDomainsRequest>,
+    ) -> Result<Response<ListDomainsResponse>, Status> {
+        super::check_token(&self.core, &request)?;
+        let request = request.into_inner();
+        let limit = if request.page_size == 0 { PAGE } else { (request.page_size as usize).min(LARGEST_PAGE) };
+        let after = match request.page_token.as_str() {
+            "" => None,
+            token => Some(DomainName::parse(token).map_err(|error| bad("page_token", error))?),
+        };
+        let domains =
+            read::domains(&self.core.state, after.as_ref(), limit).map_err(|e| self.core.state_error(&e))?;
+        let next = domains.last().filter(|_| domains.len() == limit).map_or_else(String::new, |d| d.name.to_string());
+        let domains = domains.iter().map(|domain| self.domain(domain)).collect::<Result<_, _>>()?;
+        let freshness = Some(super::freshness(&self.core));
+        Ok(Response::new(ListDomainsResponse { domains, next_page_token: next, freshness }))
+    }
+
+    async fn list_nodes(&self, request: Request<ListNodesRequest>) -> Result<Response<ListNodesResponse>, Status> {
+        super::check_token(&self.core, &request)?;
+        let nodes = read::nodes(&self.core.state).map_err(|e| self.core.state_error(&e))?;
+        Ok(Response::new(ListNodesResponse {
+            nodes: nodes.iter().map(|node| node.record.to_message()).collect(),
+            freshness: Some(super::freshness(&self.core)),
+        }))
+    }
+
+    async fn who_am_i(&self, request: Request<WhoAmIRequest>) -> Result<Response<WhoAmIResponse>, Status> {
+        super::check_token(&self.core, &request)?;
+        let request = request.into_inner();
+        let fail = |e| self.core.state_error(&e);
+        let state = &self.core.state;
+        let key = PublicKey::from_slice(&request.key).ok_or_else(|| bad("key", "expected 32 bytes"))?;
+        let purpose = read::key_purpose(state, &key).map_err(fail)?;
+        let purposes = purpose.iter().map(name_purpose).collect();
+        let roles = read::grants_of(state, &key).map_err(fail)?;
+        let roles = roles.iter().flat_map(|entry| {
+            entry.grants.iter().map(|grant| DomainRole {
+                domain: entry.domain.as_ref().map_or_else(String::new, ToString::to_string),
+                role: view::role(grant.role),
+                granted_index: grant.granted_at,
+                revoked_index: grant.revoked_at,
+            })
+        });
+        let mut response = WhoAmIResponse { purposes, roles: roles.collect(), allowed: None, why: String::new() };
+        if !request.action.is_empty() {
+            let action: Action = request.action.parse().map_err(|error| bad("action", error))?;
+            let domain = match ProductId::parse(&request.subject) {
+                Ok(product) => product.domain,
+                Err(_) => DomainName::parse(&request.subject).map_err(|error| bad("subject", error))?,
+            };
+            let allowed = read::may(state, &key, action, &domain, self.core.ledger_size()).map_err(fail)?;
+            response.allowed = Some(allowed);
+            response.why = mesh_governance::roles::who_may(action);
+        }
+        Ok(Response::new(response))
+    }
+}
+
+fn name_purpose(purpose: &KeyPurpose) -> String {
+    match purpose {
+        KeyPurpose::Council => "council member".to_owned(),
+        KeyPurpose::Root(domain) => format!("root of {domain}"),
+        KeyPurpose::RoleHolder => "role holder".to_owned(),
+        KeyPurpose::Node(id) => format!("node {id}"),
+        KeyPurpose::Log(id) => format!("log key of node {id}"),
+        KeyPurpose::Cosigner(id) => format!("cosigner key of node {id}"),
+        KeyPurpose::Recovery => "recovery key of the council".to_owned(),
+    }
+}

@@ -1,0 +1,174 @@
+//! gRPC: one file per service. Wire in, domain types within, wire out; nothing is decided here.
+
+mod catalog;
+mod governance;
+mod ledger;
+mod node;
+mod publish;
+mod view;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mesh_model::Code;
+use mesh_proto::status::MeshError;
+use mesh_proto::v1::Freshness;
+use mesh_proto::v1::catalog_service_server::CatalogServiceServer;
+use mesh_proto::v1::governance_service_server::GovernanceServiceServer;
+use mesh_proto::v1::ledger_service_server::LedgerServiceServer;
+use mesh_proto::v1::node_service_server::NodeServiceServer;
+use mesh_proto::v1::publish_service_server::PublishServiceServer;
+use tokio::net::TcpListener;
+use tonic::service::Routes;
+use tonic::{Request, Status};
+use tracing::warn;
+
+pub use node::status;
+
+use crate::node::Core;
+use crate::publish::Publisher;
+
+/// Largest message from a client, in bytes: a publish with its attachments.
+const MESSAGE_BYTES: usize = 64 << 20;
+/// Longest wait that a deadline may ask for.
+const LONGEST: Duration = Duration::from_secs(300);
+
+/// All client services, health and reflection.
+pub fn routes(core: &Arc<Core>) -> Routes {
+    let (health, health_service) = tonic_health::server::health_reporter();
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(mesh_proto::FILE_DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()
+        .expect("the descriptors were made with the services");
+    let watched = Arc::clone(core);
+    core.tasks.spawn(async move { services_health(watched, health).await });
+    let publish = PublishServiceServer::new(publish::Service::new(Arc::clone(core)));
+    let catalog = CatalogServiceServer::new(catalog::Service::new(Arc::clone(core)));
+    let governance = GovernanceServiceServer::new(governance::Service::new(Arc::clone(core)));
+    let ledger = LedgerServiceServer::new(ledger::Service::new(Arc::clone(core)));
+    let node = NodeServiceServer::new(node::Service::new(Arc::clone(core)));
+    Routes::new(publish.max_decoding_message_size(MESSAGE_BYTES))
+        .add_service(catalog.max_encoding_message_size(MESSAGE_BYTES))
+        .add_service(governance)
+        .add_service(ledger.max_encoding_message_size(MESSAGE_BYTES))
+        .add_service(node)
+        .add_service(health_service)
+        .add_service(reflection)
+}
+
+/// Serving while the node can take commands and knows a leader; re-read every second.
+async fn services_health(core: Arc<Core>, health: tonic_health::server::HealthReporter) {
+    loop {
+        let status = match is_ready(&core) {
+            Ok(()) => tonic_health::ServingStatus::Serving,
+            Err(_) => tonic_health::ServingStatus::NotServing,
+        };
+        health.set_service_status("", status).await;
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            () = core.stopping.cancelled() => break,
+        }
+    }
+    health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+}
+
+/// Whether the node answers truthfully and takes commands: founded, in touch with a leader, writable.
+///
+/// # Errors
+/// Why not.
+pub fn is_ready(core: &Core) -> Result<(), String> {
+    if core.ledger_size() == 0 {
+        return Err("the ledger has no genesis yet".to_owned());
+    }
+    if core.raft.status().leader.is_none() {
+        return Err("no leader is known".to_owned());
+    }
+    core.check_writable().map_err(|error| error.message)
+}
+
+/// The peer port: Raft.
+pub async fn serve_peers(core: Arc<Core>, listener: TcpListener) {
+    let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
+    let stopping = core.stopping.clone();
+    let served = tonic::transport::Server::builder()
+        .tcp_nodelay(true)
+        .http2_keepalive_interval(Some(Duration::from_secs(10)))
+        .add_service(core.raft.server())
+        .serve_with_incoming_shutdown(incoming, async move { stopping.cancelled().await })
+        .await;
+    if let Err(error) = served {
+        warn!(%error, "the peer port closed");
+    }
+}
+
+/// How long the client waits: its deadline (`grpc-timeout`), or the node's own.
+fn deadline<T>(core: &Core, request: &Request<T>) -> Duration {
+    let own = Duration::from_millis(core.config.limits.publish_wait_ms);
+    let Some(text) = request.metadata().get("grpc-timeout").and_then(|value| value.to_str().ok()) else { return own };
+    let (number, unit) = text.split_at(text.len().saturating_sub(1));
+    let Ok(number) = number.parse::<u64>() else { return own };
+    let asked = match unit {
+        "H" => Duration::from_secs(number.saturating_mul(3600)),
+        "M" => Duration::from_secs(number.saturating_mul(60)),
+        "S" => Duration::from_secs(number),
+        "m" => Duration::from_millis(number),
+        "u" => Duration::from_micros(number),
+        "n" => Duration::from_nanos(number),
+        _ => return own,
+    };
+    // The answer needs time to travel: a publish that ends at its deadline would only be heard as "outcome unknown".
+    asked.min(LONGEST).mul_f32(0.9)
+}
+
+/// Whether reads are open to this request.
+#[expect(clippy::result_large_err, reason = "tonic's own error type")]
+fn check_token<T>(core: &Core, request: &Request<T>) -> Result<(), Status> {
+    let shown = request.metadata().get("authorization").and_then(|value| value.to_str().ok());
+    token_allows(core, shown).map_err(Status::from)
+}
+
+/// Whether a bearer token opens reads.
+///
+/// # Errors
+/// [`Code::ReadDenied`].
+pub fn token_allows(core: &Core, authorization: Option<&str>) -> Result<(), MeshError> {
+    let tokens = &core.config.api.read_tokens;
+    let shown = authorization.and_then(|value| value.strip_prefix("Bearer "));
+    if tokens.is_empty() || shown.is_some_and(|shown| tokens.iter().any(|token| same(token, shown))) {
+        return Ok(());
+    }
+    Err(MeshError::new(Code::ReadDenied, "reads of this node need a bearer token"))
+}
+
+/// Compares in a time that depends on the lengths alone.
+fn same(a: &str, b: &str) -> bool {
+    a.len() == b.len() && a.bytes().zip(b.bytes()).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
+}
+
+/// Waits for `at_least_index`.
+async fn at_least(core: &Core, index: Option<u64>, within: Duration) -> Result<(), MeshError> {
+    let Some(index) = index else { return Ok(()) };
+    if core.wait_applied(index, within).await {
+        return Ok(());
+    }
+    let size = core.ledger_size();
+    Err(MeshError::new(Code::NotCaughtUp, format!("this node has applied {size} leaves; expected leaf {index}")))
+}
+
+/// How old a read may be.
+pub fn freshness(core: &Core) -> Freshness {
+    let end = core.ledger_end();
+    Freshness {
+        ledger_size: end.size,
+        last_stamp_unix_ms: end.last_stamp,
+        indexed_size: core.indexed_size(),
+        age_ms: core.raft.status().quorum_contact_ms,
+        node_id: core.node_id(),
+    }
+}
+
+/// A publisher over the same parts.
+fn publisher(core: &Arc<Core>) -> Publisher {
+    Publisher::new(Arc::clone(core))
+}

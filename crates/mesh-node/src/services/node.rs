@@ -1,0 +1,87 @@
+//! `NodeService`.
+
+use std::sync::Arc;
+
+use mesh_governance::read;
+use mesh_proto::status::MeshError;
+use mesh_proto::v1::node_service_server::NodeService;
+use mesh_proto::v1::{FeedStatus, LedgerStatus, RaftStatus, StatusRequest, StatusResponse, StorageStatus};
+use tonic::{Request, Response, Status};
+
+use crate::node::{Core, storage_error};
+
+pub(super) struct Service {
+    core: Arc<Core>,
+}
+
+impl Service {
+    pub(super) fn new(core: Arc<Core>) -> Self {
+        Self { core }
+    }
+}
+
+/// What the node says about itself.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn status(core: &Core) -> Result<StatusResponse, MeshError> {
+    let raft = core.raft.status();
+    let end = core.ledger_end();
+    let head = read::head(&core.state).map_err(|e| core.state_error(&e))?;
+    let mut feeds: Vec<FeedStatus> = (core.feeds.all().iter())
+        .map(|writer| {
+            let (waiting, oldest) = writer.backlog();
+            FeedStatus {
+                domain: writer.id().domain.to_string(),
+                epoch: writer.id().epoch,
+                size: writer.size(),
+                outbox_waiting: waiting as u64,
+                oldest_waiting_ms: oldest.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
+            }
+        })
+        .collect();
+    feeds.sort_by(|a, b| a.domain.cmp(&b.domain));
+    let commits = core.store.committer().stats();
+    Ok(StatusResponse {
+        node_id: core.node_id(),
+        name: core.record.name.clone(),
+        mesh_id: core.mesh_id.0.to_vec(),
+        mesh_name: core.genesis.document.mesh_name.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        protocol_version: core.genesis.document.protocol_version,
+        raft: Some(RaftStatus {
+            role: raft.role.to_string(),
+            term: raft.term,
+            leader_id: raft.leader.unwrap_or(0),
+            last_log_index: raft.last_log_index,
+            applied_index: raft.applied_index,
+            voters: raft.voters,
+        }),
+        ledger: Some(LedgerStatus {
+            size: head.size,
+            root: core.store.ledger().root_at(head.size).map_err(|e| storage_error(&e))?.as_bytes().to_vec(),
+            state_digest: head.state_digest.0.to_vec(),
+            last_stamp_unix_ms: end.last_stamp,
+            indexed_size: core.indexed_size(),
+        }),
+        feeds,
+        storage: Some(StorageStatus {
+            bytes_on_disk: core.store.disk_usage().map_err(|e| storage_error(&e))?.total,
+            commits: commits.commits,
+            syncs: commits.syncs,
+            sync_p99_us: commits.sync_p99_us,
+        }),
+        uptime_ms: u64::try_from(core.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        alarms: core.alarms(),
+        freshness: Some(super::freshness(core)),
+        products: core.search.len(),
+    })
+}
+
+#[tonic::async_trait]
+impl NodeService for Service {
+    async fn status(&self, request: Request<StatusRequest>) -> Result<Response<StatusResponse>, Status> {
+        super::check_token(&self.core, &request)?;
+        Ok(Response::new(status(&self.core)?))
+    }
+}

@@ -1,0 +1,116 @@
+//! Who speaks for which mesh.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use mesh_event::genesis::PROTOCOL_VERSION;
+use mesh_model::{MeshId, NodeId};
+use mesh_proto::v1::{HelloRequest, HelloResponse};
+
+/// What a node says of itself to peers.
+#[derive(Debug, Clone)]
+pub(crate) struct Identity {
+    pub(crate) node_id: NodeId,
+    pub(crate) mesh_id: MeshId,
+    pub(crate) protocols: RangeInclusive<u32>,
+    /// Name and version of the program: informative.
+    pub(crate) build: String,
+}
+
+/// Why two nodes don't speak with each other.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Mismatch {
+    /// Another mesh.
+    #[error("expected a node of mesh {ours}, found one of mesh {theirs}")]
+    Mesh {
+        /// Our mesh id.
+        ours: String,
+        /// What the peer said.
+        theirs: String,
+    },
+    /// No protocol version in common.
+    #[error("expected a protocol version in {ours}, the peer speaks {theirs}")]
+    Protocol {
+        /// What this build speaks.
+        ours: Span,
+        /// What the peer speaks.
+        theirs: Span,
+    },
+    /// Somebody else at the address.
+    #[error("expected node {expected} at this address, found node {found}")]
+    Node {
+        /// Whom we called.
+        expected: NodeId,
+        /// Who answered.
+        found: NodeId,
+    },
+}
+
+/// A range of protocol versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// The oldest.
+    pub min: u32,
+    /// The newest.
+    pub max: u32,
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}..={}", self.min, self.max)
+    }
+}
+
+impl Identity {
+    pub(crate) fn new(node_id: NodeId, mesh_id: MeshId, build: String) -> Self {
+        Self { node_id, mesh_id, protocols: 1..=PROTOCOL_VERSION, build }
+    }
+
+    fn span(&self) -> Span {
+        Span { min: *self.protocols.start(), max: *self.protocols.end() }
+    }
+
+    pub(crate) fn check_mesh(&self, mesh_id: &[u8]) -> Result<(), Mismatch> {
+        if mesh_id == self.mesh_id.0 {
+            return Ok(());
+        }
+        let theirs = MeshId::from_slice(mesh_id).map_or_else(|| "(no mesh id)".to_owned(), |id| id.to_string());
+        Err(Mismatch::Mesh { ours: self.mesh_id.to_string(), theirs })
+    }
+
+    fn check_protocols(&self, min: u32, max: u32) -> Result<(), Mismatch> {
+        let (ours, theirs) = (self.span(), Span { min, max });
+        let common = ours.min.max(min) <= ours.max.min(max);
+        if common { Ok(()) } else { Err(Mismatch::Protocol { ours, theirs }) }
+    }
+
+    pub(crate) fn hello(&self) -> HelloRequest {
+        HelloRequest {
+            mesh_id: self.mesh_id.0.to_vec(),
+            node_id: self.node_id,
+            protocol_min: *self.protocols.start(),
+            protocol_max: *self.protocols.end(),
+            build: self.build.clone(),
+        }
+    }
+
+    /// The answer to a peer's hello.
+    pub(crate) fn greet(&self, hello: &HelloRequest) -> Result<HelloResponse, Mismatch> {
+        self.check_mesh(&hello.mesh_id)?;
+        self.check_protocols(hello.protocol_min, hello.protocol_max)?;
+        Ok(HelloResponse {
+            node_id: self.node_id,
+            protocol_min: *self.protocols.start(),
+            protocol_max: *self.protocols.end(),
+            build: self.build.clone(),
+        })
+    }
+
+    /// Whether the answer is from whom we called.
+    pub(crate) fn check_greeting(&self, called: NodeId, greeting: &HelloResponse) -> Result<(), Mismatch> {
+        if greeting.node_id != called {
+            return Err(Mismatch::Node { expected: called, found: greeting.node_id });
+        }
+        self.check_protocols(greeting.protocol_min, greeting.protocol_max)
+    }
+}

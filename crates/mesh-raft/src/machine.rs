@@ -1,0 +1,76 @@
+//! What state machine, snapshot sender and snapshot receiver share.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use mesh_store::{Batch, Store, StoreError};
+
+use crate::exports::Exports;
+use crate::log_store::awaitable;
+use crate::store_state::StoreState;
+
+/// Keys that one batch of a clean-up removes.
+const CLEAR_KEYS: usize = 1000;
+
+/// The store and who is at work on the state. One per node.
+pub(crate) struct Machine {
+    pub(crate) store: Arc<Store>,
+    pub(crate) state: StoreState,
+    exports: Mutex<Exports>,
+    importing: AtomicBool,
+}
+
+impl Machine {
+    pub(crate) fn open(store: Arc<Store>) -> Result<Self, StoreError> {
+        let state = StoreState::open(&store)?;
+        Ok(Self { store, state, exports: Mutex::new(Exports::default()), importing: AtomicBool::new(false) })
+    }
+
+    /// Held while a batch changes the state, and while an export reads a page of it.
+    pub(crate) fn exports(&self) -> MutexGuard<'_, Exports> {
+        self.exports.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Commits a batch and returns when it is durable.
+    pub(crate) async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        let (callback, done) = awaitable();
+        self.store.committer().commit(batch, callback);
+        done.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Hands in a batch that can be read when this returns. It needn't be durable: the raft log is, and replays it.
+    pub(crate) fn write_readable(&self, batch: Batch) -> Result<(), StoreError> {
+        self.store.committer().commit_readable(batch, Box::new(drop));
+        // An error of the loop is sticky and fatal; here it is asked for, so that nobody is answered on its account.
+        self.store.committer().failure().map_or(Ok(()), Err)
+    }
+
+    /// The right to write into the generation that is not in use: one at a time.
+    pub(crate) fn import_slot(self: &Arc<Self>) -> Option<ImportSlot> {
+        let taken = self.importing.swap(true, Ordering::SeqCst);
+        (!taken).then(|| ImportSlot(Arc::clone(self)))
+    }
+
+    /// Removes all of a generation that is not in use.
+    pub(crate) async fn clear(&self, generation: u32) -> Result<(), StoreError> {
+        while let Some(batch) = self.state.state().clear(generation, CLEAR_KEYS)? {
+            self.commit(batch).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Whoever holds it may write the generation after the one in use.
+pub(crate) struct ImportSlot(Arc<Machine>);
+
+impl ImportSlot {
+    pub(crate) fn machine(&self) -> &Arc<Machine> {
+        &self.0
+    }
+}
+
+impl Drop for ImportSlot {
+    fn drop(&mut self) {
+        self.0.importing.store(false, Ordering::SeqCst);
+    }
+}

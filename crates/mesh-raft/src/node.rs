@@ -1,0 +1,307 @@
+//! One voter, running.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mesh_event::{codec, ledger::EntryBody};
+use mesh_model::{MeshId, NodeId};
+use mesh_proto::v1::raft_service_server::RaftServiceServer;
+use mesh_store::{Batch, Store};
+use openraft::async_runtime::{Instant as _, WatchReceiver as _};
+use openraft::errors::{InitializeError, RaftError};
+use openraft::{BasicNode, ServerState};
+use tokio::sync::{broadcast, watch};
+use tokio::task::JoinSet;
+
+use crate::applied::{Announcer, Applied, LedgerEnd};
+use crate::contact::Contact;
+use crate::frame::MESSAGE_BYTES;
+use crate::identity::Identity;
+use crate::log_store::LogStore;
+use crate::machine::Machine;
+use crate::options::RaftOptions;
+use crate::peers::Peers;
+use crate::proposer::Proposer;
+use crate::sequencer::{Back, Sequencer};
+use crate::server::RaftServer;
+use crate::start_error::StartError;
+use crate::state_machine::{SharedVerify, StateMachine};
+use crate::status::{RaftRole, RaftStatus};
+use crate::store_state::StoreState;
+use crate::tokio_config::{Raft, Runtime};
+
+/// Name of the store's record that says whose raft log it holds.
+const OWNER: &str = "raft/owner";
+const OWNER_FORMAT: u8 = 1;
+/// How long a leader that stops waits for another to take over.
+const HAND_OVER: Duration = Duration::from_millis(800);
+/// How long one attempt to found the mesh may take.
+const FOUNDING: Duration = Duration::from_secs(5);
+
+/// A running voter. Dropped without [`RaftNode::shutdown`], its tasks end like in a crash.
+pub struct RaftNode {
+    options: RaftOptions,
+    me: Arc<Identity>,
+    raft: Raft,
+    machine: Arc<Machine>,
+    announcer: Announcer,
+    proposer: Proposer,
+    contact: Arc<Contact>,
+    tasks: tokio::sync::Mutex<JoinSet<()>>,
+}
+
+impl RaftNode {
+    /// Starts the node on its store. On an empty store, the founding document's voters begin the mesh: whichever leads first puts
+    /// Genesis into the ledger.
+    ///
+    /// # Errors
+    /// [`StartError`], with nothing written.
+    pub async fn start(options: RaftOptions, store: Arc<Store>, verify: SharedVerify) -> Result<Self, StartError> {
+        let (node_id, mesh_id) = (options.node_id, options.genesis.mesh_id);
+        if let Some(reason) = store.lost_authority()? {
+            return Err(StartError::LostAuthority { node_id, reason });
+        }
+        let config = options.config().validate().map_err(|error| StartError::Settings(error.to_string()))?;
+        own(&store, node_id, mesh_id)?;
+        let log = LogStore::<Runtime>::open(&store)?;
+        let state_machine = StateMachine::<Runtime>::open(Arc::clone(&store), Arc::clone(&verify))?;
+        let (machine, announcer) = (Arc::clone(state_machine.machine()), state_machine.announcer().clone());
+        let me = Arc::new(Identity::new(node_id, mesh_id, options.build.clone()));
+        let peers = Peers::new(Arc::clone(&me), options.addresses.clone());
+        let raft = Raft::new(node_id, Arc::new(config), peers.clone(), log, state_machine).await;
+        let raft = raft.map_err(|fatal| StartError::Raft(fatal.to_string()))?;
+        let (proposer, queue) = Proposer::new(options.queue);
+        let sequencer = Sequencer {
+            node_id,
+            raft: raft.clone(),
+            peers,
+            state: machine.state.clone(),
+            verify,
+            announcer: announcer.clone(),
+            clock: Arc::clone(&options.clock),
+            back: Back(proposer.downgrade()),
+            queue,
+            last_stamp: 0,
+        };
+        let mut tasks = JoinSet::new();
+        tasks.spawn(sequencer.run());
+        tasks.spawn(tidy(Arc::clone(&machine)));
+        let contact = Arc::new(Contact::new());
+        let tasks = tokio::sync::Mutex::new(tasks);
+        let node = Self { options, me, raft, machine, announcer, proposer, contact, tasks };
+        node.initialise().await?;
+        let founding = found(node.raft.clone(), node.announcer.clone(), node.proposer.clone(), node.genesis());
+        node.tasks.lock().await.spawn(founding);
+        Ok(node)
+    }
+
+    fn genesis(&self) -> Vec<u8> {
+        self.options.genesis.envelope.bytes().to_vec()
+    }
+
+    /// Gives an empty store the first membership. All founders do the same, so it doesn't matter who is first.
+    async fn initialise(&self) -> Result<(), StartError> {
+        let voters: BTreeMap<NodeId, BasicNode> = (self.options.genesis.document.voters.iter())
+            .map(|voter| (voter.node_id, BasicNode::new(voter.peer_address.clone())))
+            .collect();
+        if !voters.contains_key(&self.options.node_id) {
+            return Ok(());
+        }
+        match self.raft.initialize(voters).await {
+            Ok(()) | Err(RaftError::APIError(InitializeError::NotAllowed(_))) => Ok(()),
+            Err(error) => Err(StartError::Raft(error.to_string())),
+        }
+    }
+
+    /// The way into the ledger.
+    pub fn proposer(&self) -> Proposer {
+        self.proposer.clone()
+    }
+
+    /// What is applied from now on. A subscriber that lags too far is told so and reads the ledger instead.
+    pub fn applied(&self) -> broadcast::Receiver<Applied> {
+        self.announcer.subscribe()
+    }
+
+    /// Where the ledger ends, now and from now on.
+    pub fn ledger_end(&self) -> watch::Receiver<LedgerEnd> {
+        self.announcer.watch_end()
+    }
+
+    /// The applied state; it follows along.
+    pub fn state(&self) -> StoreState {
+        self.machine.state.clone()
+    }
+
+    /// Serves peers.
+    pub fn server(&self) -> RaftServiceServer<RaftServer> {
+        let founders = self.options.genesis.document.voters.iter().map(|voter| voter.node_id).collect();
+        let server = RaftServer {
+            me: Arc::clone(&self.me),
+            raft: self.raft.clone(),
+            machine: Arc::clone(&self.machine),
+            proposer: self.proposer.clone(),
+            founders,
+            clock: Arc::clone(&self.options.clock),
+            contact: Arc::clone(&self.contact),
+        };
+        RaftServiceServer::new(server).max_decoding_message_size(MESSAGE_BYTES).max_encoding_message_size(MESSAGE_BYTES)
+    }
+
+    /// How the node is doing.
+    pub fn status(&self) -> RaftStatus {
+        let end = self.announcer.end();
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        let failure = metrics.running_state.as_ref().err().map(ToString::to_string);
+        let role = match metrics.state {
+            _ if failure.is_some() => RaftRole::Stopped,
+            ServerState::Leader => RaftRole::Leader,
+            ServerState::Follower => RaftRole::Follower,
+            ServerState::Candidate => RaftRole::Candidate,
+            ServerState::Learner => RaftRole::Learner,
+            ServerState::Shutdown => RaftRole::Stopped,
+        };
+        let quorum_contact = match role {
+            // A leader without others is its own quorum.
+            RaftRole::Leader if metrics.membership_config.voter_ids().count() == 1 => Some(Duration::ZERO),
+            RaftRole::Leader => metrics.last_quorum_acked.map(|acked| acked.elapsed()),
+            _ => self.contact.ago(),
+        };
+        RaftStatus {
+            node_id: self.options.node_id,
+            role,
+            term: metrics.current_term,
+            leader: metrics.current_leader,
+            last_log_index: metrics.last_log_index,
+            applied_index: metrics.last_applied.map(|id| id.index),
+            purged_index: metrics.purged.map(|id| id.index),
+            voters: metrics.membership_config.voter_ids().collect(),
+            quorum_contact,
+            ledger_size: end.size,
+            last_stamp: end.last_stamp,
+            failure,
+        }
+    }
+
+    /// Whether the mesh is founded and a quorum was heard lately: what is proposed now is likely to be ordered soon.
+    pub fn is_ready(&self) -> bool {
+        let status = self.status();
+        let lately = self.options.election_max * 2;
+        status.failure.is_none()
+            && status.ledger_size > 0
+            && status.leader.is_some()
+            && status.quorum_contact.is_some_and(|ago| ago <= lately)
+    }
+
+    /// Waits until Raft stops, on purpose or by a failure of the store, and says why. It never goes on by itself.
+    pub async fn stopped(&self) -> String {
+        let mut metrics = self.raft.metrics();
+        loop {
+            if let Err(fatal) = &metrics.borrow_watched().running_state {
+                return fatal.to_string();
+            }
+            if metrics.changed().await.is_err() {
+                return "raft stopped".to_owned();
+            }
+        }
+    }
+
+    /// Shortens the raft log now: declares the applied state to be a snapshot.
+    ///
+    /// # Errors
+    /// When Raft has stopped; the text says why.
+    pub async fn take_snapshot(&self) -> Result<(), String> {
+        self.raft.trigger().snapshot().await.map_err(|fatal| fatal.to_string())
+    }
+
+    /// Stops: a leader hands over first, if somebody can take over; waiting proposals are answered. The store stays open.
+    pub async fn shutdown(&self) {
+        self.hand_over().await;
+        if let Err(error) = self.raft.shutdown().await {
+            tracing::warn!(%error, "raft did not end well");
+        }
+        self.tasks.lock().await.shutdown().await;
+    }
+
+    async fn hand_over(&self) {
+        if !self.raft.is_leader() {
+            return;
+        }
+        let reached = {
+            let metrics = self.raft.metrics();
+            let metrics = metrics.borrow_watched();
+            // Whoever has the most of the log takes over soonest.
+            let replication = metrics.replication.clone().unwrap_or_default();
+            let others = metrics.membership_config.voter_ids().filter(|id| *id != self.options.node_id);
+            others.max_by_key(|id| replication.get(id).copied().flatten())
+        };
+        let Some(heir) = reached else { return };
+        if self.raft.trigger().transfer_leader(heir).await.is_ok() {
+            let mut metrics = self.raft.metrics();
+            let handed = async {
+                while metrics.borrow_watched().state == ServerState::Leader {
+                    if metrics.changed().await.is_err() {
+                        return;
+                    }
+                }
+            };
+            // If nobody takes over, the others elect.
+            drop(tokio::time::timeout(HAND_OVER, handed).await);
+        }
+    }
+}
+
+/// Takes the store for this node, for good.
+fn own(store: &Store, node_id: NodeId, mesh_id: MeshId) -> Result<(), StartError> {
+    let name = |(node_id, mesh_id): (NodeId, [u8; 32])| format!("node {node_id} of mesh {}", MeshId(mesh_id));
+    let ours = (node_id, mesh_id.0);
+    match store.meta().value(OWNER)? {
+        None => {
+            let mut batch = Batch::new();
+            store.meta().put_value(&mut batch, OWNER, &codec::encode(OWNER_FORMAT, &ours))?;
+            Ok(store.committer().commit_blocking(batch)?)
+        }
+        Some(bytes) => match codec::decode::<(NodeId, [u8; 32])>(OWNER_FORMAT, &bytes) {
+            Ok(theirs) if theirs == ours => Ok(()),
+            Ok(theirs) => Err(StartError::OtherStore { expected: name(ours), found: name(theirs) }),
+            Err(error) => Err(StartError::Open(std::io::Error::other(error))),
+        },
+    }
+}
+
+/// Puts Genesis into an empty ledger once this node leads and has applied all that was there before it led.
+async fn found(raft: Raft, announcer: Announcer, proposer: Proposer, genesis: Vec<u8>) {
+    let mut metrics = raft.metrics();
+    while announcer.end().size == 0 {
+        let (leads, stopped) = {
+            let metrics = metrics.borrow_watched();
+            let own_term = metrics.last_applied.is_some_and(|id| id.committed_leader_id().term == metrics.current_term);
+            (metrics.state == ServerState::Leader && own_term, metrics.running_state.is_err())
+        };
+        if stopped {
+            return;
+        }
+        if leads {
+            match proposer.propose(EntryBody::Envelope(genesis.clone()), FOUNDING).await {
+                Ok(_) => return,
+                Err(error) => tracing::debug!(%error, "the mesh is not founded yet"),
+            }
+        }
+        // An election may be under way, or another leads and founds: look again soon.
+        drop(tokio::time::timeout(Duration::from_millis(200), metrics.changed()).await);
+    }
+}
+
+/// Removes what an interrupted snapshot left.
+async fn tidy(machine: Arc<Machine>) {
+    let Some(slot) = machine.import_slot() else { return };
+    let used = machine.state.generation();
+    for generation in [used.wrapping_sub(1), used.wrapping_add(1)] {
+        if let Err(error) = machine.clear(generation).await {
+            tracing::warn!(%error, generation, "an old state is still in the store");
+        }
+    }
+    drop(slot);
+}

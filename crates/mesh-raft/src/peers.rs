@@ -1,0 +1,48 @@
+//! All other nodes.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use mesh_model::NodeId;
+use openraft::{BasicNode, RaftNetworkFactory};
+
+use crate::identity::Identity;
+use crate::link::Link;
+use crate::peer::Peer;
+use crate::tokio_config::Config;
+
+/// Peers by id: one connection each, whoever needs it. Clones share them.
+#[derive(Clone)]
+pub(crate) struct Peers {
+    me: Arc<Identity>,
+    /// Addresses that win over what the membership says.
+    addresses: Arc<BTreeMap<NodeId, String>>,
+    peers: Arc<Mutex<BTreeMap<NodeId, Arc<Peer>>>>,
+}
+
+impl Peers {
+    pub(crate) fn new(me: Arc<Identity>, addresses: BTreeMap<NodeId, String>) -> Self {
+        Self { me, addresses: Arc::new(addresses), peers: Arc::default() }
+    }
+
+    pub(crate) fn mesh_id(&self) -> mesh_model::MeshId {
+        self.me.mesh_id
+    }
+
+    /// The peer; `address` is where the membership says it is.
+    pub(crate) fn peer(&self, id: NodeId, address: &str) -> Arc<Peer> {
+        let address = self.addresses.get(&id).map_or(address, String::as_str);
+        let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        let peer = peers.entry(id).or_insert_with(|| Arc::new(Peer::new(Arc::clone(&self.me), id, address.to_owned())));
+        peer.move_to(address);
+        Arc::clone(peer)
+    }
+}
+
+impl RaftNetworkFactory<Config> for Peers {
+    type Network = Link;
+
+    async fn new_client(&mut self, target: NodeId, node: &BasicNode) -> Link {
+        Link::new(Arc::clone(&self.me), self.peer(target, &node.addr))
+    }
+}

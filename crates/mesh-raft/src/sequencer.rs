@@ -1,0 +1,262 @@
+//! The task behind the proposer's queue.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::TryStreamExt as _;
+use mesh_event::LedgerEntry;
+use mesh_governance::admit_entry;
+use mesh_model::{Code, NodeId, UnixMs, limits};
+use openraft::ServerState;
+use openraft::async_runtime::WatchReceiver as _;
+use openraft::errors::ClientWriteError;
+use tokio::sync::{Semaphore, mpsc};
+
+use crate::applied::Announcer;
+use crate::forward;
+use crate::options::Clock;
+use crate::peers::Peers;
+use crate::proposal::Proposal;
+use crate::propose_error::ProposeError;
+use crate::sealed::Sealed;
+use crate::state_machine::SharedVerify;
+use crate::store_state::StoreState;
+use crate::tokio_config::{Config, Raft};
+use crate::waiting::Waiting;
+
+/// Entries that go on together.
+const BATCH_ENTRIES: usize = 512;
+/// The same in bytes.
+const BATCH_BYTES: usize = 4 << 20;
+/// Batches that may be on their way to the leader.
+const FORWARDS: usize = 8;
+/// Pause before what did not happen is tried again.
+const AGAIN: Duration = Duration::from_millis(25);
+/// How often somebody looks for a leader while nothing changes.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Hands proposals to Raft while this node leads, to the leader while another does, and keeps them while nobody does.
+pub(crate) struct Sequencer {
+    pub(crate) node_id: NodeId,
+    pub(crate) raft: Raft,
+    pub(crate) peers: Peers,
+    pub(crate) state: StoreState,
+    pub(crate) verify: SharedVerify,
+    pub(crate) announcer: Announcer,
+    pub(crate) clock: Clock,
+    /// Where what did not happen comes back.
+    pub(crate) back: Back,
+    pub(crate) queue: mpsc::UnboundedReceiver<Waiting>,
+    /// The last stamp that this node gave.
+    pub(crate) last_stamp: UnixMs,
+}
+
+/// Puts proposals back into the queue; weak, so that the queue ends when the last proposer goes.
+#[derive(Clone)]
+pub(crate) struct Back(pub(crate) mpsc::WeakUnboundedSender<Waiting>);
+
+impl Back {
+    /// Tries them again after a pause: they certainly did not happen. Those that another node passed on go back to it.
+    pub(crate) fn put(&self, batch: Vec<Waiting>, why: &str) {
+        let mut again = Vec::new();
+        for waiting in batch {
+            waiting.ticket.give_back();
+            if waiting.forwarded {
+                waiting.answer(Err(ProposeError::unavailable(why)));
+            } else if waiting.is_wanted() {
+                again.push(waiting);
+            }
+        }
+        let Some(queue) = self.0.upgrade().filter(|_| !again.is_empty()) else {
+            return;
+        };
+        tokio::spawn(async move {
+            tokio::time::sleep(AGAIN).await;
+            for waiting in again {
+                // Fails while the node stops; the caller learns from its ticket that nothing happened.
+                drop(queue.send(waiting));
+            }
+        });
+    }
+}
+
+/// Whom to hand proposals to.
+enum Target {
+    Raft,
+    Leader(NodeId, String),
+    Nobody,
+}
+
+impl Sequencer {
+    /// Runs until every proposer is gone.
+    pub(crate) async fn run(mut self) {
+        let forwards = Arc::new(Semaphore::new(FORWARDS));
+        let mut metrics = self.raft.metrics();
+        let mut waiting = VecDeque::new();
+        loop {
+            if waiting.is_empty() {
+                match self.queue.recv().await {
+                    Some(first) => waiting.push_back(first),
+                    None => return,
+                }
+            }
+            while let Ok(next) = self.queue.try_recv() {
+                waiting.push_back(next);
+            }
+            waiting.retain(Waiting::is_wanted);
+            match self.target() {
+                Target::Raft => self.lead(take(&mut waiting)).await,
+                Target::Leader(leader, address) => {
+                    self.refuse_forwarded(&mut waiting);
+                    let batch = take(&mut waiting);
+                    if batch.is_empty() {
+                        continue;
+                    }
+                    let permit = Arc::clone(&forwards).acquire_owned().await.expect("never closed");
+                    let (peer, back) = (self.peers.peer(leader, &address), self.back.clone());
+                    let mesh_id = self.peers.mesh_id();
+                    tokio::spawn(async move {
+                        forward::to_leader(&peer, mesh_id, batch, &back).await;
+                        drop(permit);
+                    });
+                }
+                Target::Nobody => {
+                    self.refuse_forwarded(&mut waiting);
+                    tokio::select! {
+                        changed = metrics.changed() => if changed.is_err() { tokio::time::sleep(LOOK).await },
+                        () = tokio::time::sleep(LOOK) => {}
+                    }
+                }
+            }
+        }
+    }
+
+    fn target(&self) -> Target {
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        if metrics.running_state.is_err() {
+            return Target::Nobody;
+        }
+        if metrics.state == ServerState::Leader {
+            return Target::Raft;
+        }
+        let leader = metrics.current_leader.filter(|leader| *leader != self.node_id);
+        let node = leader.and_then(|id| metrics.membership_config.membership().get_node(&id).map(|node| (id, node)));
+        node.map_or(Target::Nobody, |(id, node)| Target::Leader(id, node.addr.clone()))
+    }
+
+    fn refuse_forwarded(&self, waiting: &mut VecDeque<Waiting>) {
+        for _ in 0..waiting.len() {
+            let Some(next) = waiting.pop_front() else { return };
+            if next.forwarded {
+                next.answer(Err(ProposeError::unavailable(format!("node {} is not the leader", self.node_id))));
+            } else {
+                waiting.push_back(next);
+            }
+        }
+    }
+
+    /// Stamps, admits and hands over one batch.
+    async fn lead(&mut self, batch: Vec<Waiting>) {
+        let now = (self.clock)();
+        let end = self.announcer.end();
+        let last = self.last_stamp.max(end.last_stamp);
+        if last > now.saturating_add(limits::STAMP_AHEAD_MS) {
+            self.step_down(last - now).await;
+            self.back.put(batch, "the leader's clock is behind the ledger's time");
+            return;
+        }
+        let stamp = now.max(last);
+        self.last_stamp = stamp;
+        let (mut handed, mut proposals, mut early) = (Vec::new(), Vec::new(), Vec::new());
+        for mut waiting in batch {
+            // The body goes into the proposal and comes back only if it has to.
+            let body = std::mem::replace(&mut waiting.body, mesh_event::ledger::EntryBody::Envelope(Vec::new()));
+            let entry = LedgerEntry { stamp_unix_ms: stamp, body };
+            let admitted = admit_entry(&self.state, &entry, &&*self.verify);
+            let bytes = entry.encode();
+            waiting.body = entry.body;
+            match admitted {
+                Ok(Ok(())) if waiting.ticket.hand_over() => {
+                    proposals.push(Proposal::new(bytes));
+                    handed.push(waiting);
+                }
+                // Its caller gave up.
+                Ok(Ok(())) => {}
+                Ok(Err(refused)) if end.size == 0 && refused.code == Code::GenesisFirst => early.push(waiting),
+                Ok(Err(refused)) => waiting.answer(Err(refused.into())),
+                Err(error) => {
+                    tracing::error!(%error, "the state can't be read");
+                    waiting.answer(Err(ProposeError::unavailable(error.to_string())));
+                }
+            }
+        }
+        self.back.put(early, "the mesh has no genesis yet");
+        if handed.is_empty() {
+            return;
+        }
+        match self.raft.client_write_many(proposals).await {
+            Ok(answers) => {
+                tokio::spawn(deliver(answers, handed, self.back.clone()));
+            }
+            Err(fatal) => self.back.put(handed, &fatal.to_string()),
+        }
+    }
+
+    /// A stamp never goes back, and the others refuse one that is too far ahead of them: only a node with a better clock can go on.
+    async fn step_down(&self, behind_ms: u64) {
+        tracing::error!(behind_ms, "this node's clock is behind the ledger's time; it gives up leading");
+        let other = self.raft.voter_ids().find(|id| *id != self.node_id);
+        if let Some(other) = other
+            && let Err(error) = self.raft.trigger().transfer_leader(other).await
+        {
+            tracing::warn!(%error, "leadership was not transferred");
+        }
+    }
+}
+
+type Answers = openraft::base::BoxStream<
+    'static,
+    Result<Result<openraft::raft::WriteResponse<Config>, ClientWriteError<Config>>, openraft::errors::Fatal<Config>>,
+>;
+
+/// Answers the callers of one batch, in its order.
+async fn deliver(mut answers: Answers, handed: Vec<Waiting>, back: Back) {
+    let mut again = Vec::new();
+    for waiting in handed {
+        match answers.try_next().await {
+            Ok(Some(Ok(written))) => {
+                let Sealed { leaves } = written.response;
+                waiting.answer(if leaves.is_empty() {
+                    Err(ProposeError::Refused { code: Code::Malformed, detail: "the entry makes no leaf".into() })
+                } else {
+                    Ok(leaves)
+                });
+            }
+            Ok(Some(Err(ClientWriteError::ForwardToLeader(_)))) => again.push(waiting),
+            Ok(Some(Err(error))) => waiting.answer(Err(ProposeError::unknown(error.to_string()))),
+            Ok(None) => waiting.answer(Err(ProposeError::unknown("Raft gave no answer"))),
+            Err(fatal) => waiting.answer(Err(ProposeError::unknown(fatal.to_string()))),
+        }
+    }
+    back.put(again, "this node is not the leader any more");
+}
+
+/// Takes what goes on together from the front.
+fn take(waiting: &mut VecDeque<Waiting>) -> Vec<Waiting> {
+    let mut bytes = 0;
+    let mut batch = Vec::new();
+    while batch.len() < BATCH_ENTRIES && bytes < BATCH_BYTES {
+        let Some(next) = waiting.pop_front() else { break };
+        bytes += next.bytes;
+        batch.push(next);
+    }
+    batch
+}
+
+/// The latest deadline of a batch, from now.
+pub(crate) fn patience(batch: &[Waiting]) -> Duration {
+    let latest = batch.iter().map(|waiting| waiting.deadline).max();
+    latest.map_or(Duration::ZERO, |latest| latest.saturating_duration_since(Instant::now()))
+}

@@ -1,0 +1,322 @@
+//! What peers ask of this node.
+
+use std::collections::BTreeSet;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::{FutureExt as _, Stream, StreamExt as _, future, stream};
+use mesh_event::LedgerEntry;
+use mesh_model::{Code, NodeId, limits};
+use mesh_proto::status::MeshError;
+use mesh_proto::v1::raft_service_server::RaftService;
+use mesh_proto::v1::{
+    HelloRequest, HelloResponse, ProposeRequest, ProposeResponse, ProposeResult, RaftFrame, SealedLeaf, SnapshotChunk,
+    snapshot_chunk::Part,
+};
+use mesh_tlog::Frontier;
+use openraft::EntryPayload;
+use openraft::async_runtime::WatchReceiver as _;
+use openraft::raft::{AppendEntriesRequest, TransferLeaderRequest, VoteRequest};
+use prost::Message as _;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::contact::Contact;
+use crate::frame::{self, SnapshotAnswer, SnapshotHeader};
+use crate::identity::Identity;
+use crate::import::{Import, ImportError};
+use crate::machine::Machine;
+use crate::options::Clock;
+use crate::propose_error::ProposeError;
+use crate::proposer::Proposer;
+use crate::snapshot::{Data, Snapshot, SnapshotData};
+use crate::tokio_config::{Config, Raft, Runtime};
+
+/// Longest wait for entries of another node that names no deadline.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Longest wait for the next chunk of a snapshot.
+const CHUNK: Duration = Duration::from_secs(30);
+/// Most entries in one request to propose.
+const ENTRIES: usize = 1024;
+
+/// Serves `RaftService`: openraft's questions from voters, and entries from any node of the mesh.
+///
+/// Each frame names its mesh and its sender, who must be a voter or learner. It is the transport's business that a sender can't lie
+/// about who it is.
+pub struct RaftServer {
+    pub(crate) me: Arc<Identity>,
+    pub(crate) raft: Raft,
+    pub(crate) machine: Arc<Machine>,
+    pub(crate) proposer: Proposer,
+    pub(crate) founders: BTreeSet<NodeId>,
+    pub(crate) clock: Clock,
+    pub(crate) contact: Arc<Contact>,
+}
+
+/// The stamp alone: the rest of an entry is skipped, not copied.
+#[derive(prost::Message)]
+struct Stamp {
+    #[prost(uint64, tag = "1")]
+    stamp_unix_ms: u64,
+}
+
+impl RaftServer {
+    fn check_mesh(&self, mesh_id: &[u8]) -> Result<(), Status> {
+        let checked = self.me.check_mesh(mesh_id);
+        checked.map_err(|mismatch| MeshError::new(Code::WrongMesh, mismatch.to_string()).into())
+    }
+
+    /// Founders stay members for those who don't know of later ones yet.
+    fn check_member(&self, mesh_id: &[u8], from: NodeId) -> Result<(), Status> {
+        self.check_mesh(mesh_id)?;
+        let metrics = self.raft.metrics();
+        let known = metrics.borrow_watched().membership_config.membership().get_node(&from).is_some();
+        if known || self.founders.contains(&from) {
+            return Ok(());
+        }
+        Err(MeshError::new(Code::UnknownNode, format!("node {from} is no voter or learner of this mesh")).into())
+    }
+
+    fn open<T: DeserializeOwned>(&self, frame: &RaftFrame) -> Result<T, Status> {
+        self.check_member(&frame.mesh_id, frame.from_node_id)?;
+        frame::decode(&frame.frame).map_err(|error| malformed(error.to_string()))
+    }
+
+    fn seal<T: Serialize>(&self, value: &T) -> Response<RaftFrame> {
+        Response::new(frame::seal(&self.me, value))
+    }
+
+    /// Refuses entries from a future that this node's clock doesn't believe in, before Raft sees them.
+    fn check_stamps(&self, request: &AppendEntriesRequest<Config>) -> Result<(), Status> {
+        let limit = (self.clock)().saturating_add(limits::STAMP_AHEAD_MS);
+        for entry in &request.entries {
+            let EntryPayload::Normal(proposal) = &entry.payload else {
+                continue;
+            };
+            let Stamp { stamp_unix_ms } =
+                Stamp::decode(proposal.bytes()).map_err(|error| malformed(format!("entry {}: {error}", entry.log_id)))?;
+            if stamp_unix_ms > limit {
+                let ahead = stamp_unix_ms - (limit - limits::STAMP_AHEAD_MS);
+                tracing::error!(log_id = %entry.log_id, ahead, "the leader's stamp is ahead of this node's clock");
+                let text = format!(
+                    "expected a stamp at most {} ms ahead of this node's clock, found one {ahead} ms ahead",
+                    limits::STAMP_AHEAD_MS
+                );
+                return Err(MeshError::new(Code::Unavailable, text).into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a snapshot in, or says what of it is needed.
+    async fn receive(&self, mut chunks: Streaming<SnapshotChunk>) -> Result<SnapshotAnswer<Runtime>, Status> {
+        let Some(Part::Header(header)) = self.next_part(&mut chunks).await? else {
+            return Err(malformed("a snapshot begins with its header".into()));
+        };
+        let header: SnapshotHeader<Runtime> = frame::decode(&header).map_err(|error| malformed(error.to_string()))?;
+        let target = Frontier::from_bytes(&header.frontier).map_err(|error| malformed(error.to_string()))?;
+        let vote = self.raft.metrics().borrow_watched().vote;
+        if vote > header.vote {
+            return Ok(SnapshotAnswer::Done { vote });
+        }
+        if header.asks {
+            let ledger_size = self.machine.state.ledger().size().map_err(|error| broken(&error))?;
+            return Ok(SnapshotAnswer::Holds { ledger_size, vote });
+        }
+        self.contact.heard();
+        let slot = self.machine.import_slot().ok_or_else(|| Status::unavailable("another snapshot is coming in"))?;
+        let mut import = Import::begin(slot, target).await.map_err(refused)?;
+        while let Some(part) = self.next_part(&mut chunks).await? {
+            match part {
+                Part::State(records) => import.state(records.keys, records.values).await,
+                Part::Leaves(leaves) => import.leaves(leaves.first_index, &leaves.leaves).await,
+                Part::Header(_) => return Err(malformed("a snapshot has one header".into())),
+            }
+            .map_err(refused)?;
+        }
+        let received = import.finish().map_err(refused)?;
+        self.check_place(&header)?;
+        let data = SnapshotData(Data::Received(Box::new(received)));
+        let snapshot = Snapshot::<Runtime> { meta: header.meta, snapshot: data };
+        let answer = self.raft.install_full_snapshot(header.vote, snapshot).await;
+        let answer = answer.map_err(|fatal| Status::unavailable(fatal.to_string()))?;
+        Ok(SnapshotAnswer::Done { vote: answer.vote })
+    }
+
+    /// openraft takes these for impossible and panics.
+    fn check_place(&self, header: &SnapshotHeader<Runtime>) -> Result<(), Status> {
+        let Some(last) = header.meta.last_log_id else {
+            return Err(malformed("a snapshot of nothing".into()));
+        };
+        if last.committed_leader_id().term > header.vote.leader_id.term || !header.vote.committed {
+            return Err(malformed(format!("a snapshot up to {last} from the leader {}", header.vote)));
+        }
+        let committed = self.raft.metrics().borrow_watched().local_committed;
+        match committed {
+            Some(committed) if last > committed && last.index <= committed.index => {
+                Err(malformed(format!("a snapshot up to {last}, expected one that has the committed {committed}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn next_part(&self, chunks: &mut Streaming<SnapshotChunk>) -> Result<Option<Part>, Status> {
+        let next = tokio::time::timeout(CHUNK, chunks.message()).await;
+        let Some(chunk) = next.map_err(|_| Status::deadline_exceeded("the next chunk did not come in time"))?? else {
+            return Ok(None);
+        };
+        self.check_member(&chunk.mesh_id, chunk.from_node_id)?;
+        let part = chunk.part.ok_or_else(|| malformed("a chunk without a part".into()))?;
+        Ok(Some(part))
+    }
+
+    async fn propose_one(&self, bytes: Vec<u8>) -> ProposeResult {
+        let entry = match LedgerEntry::decode(&bytes) {
+            Ok(entry) => entry,
+            Err(error) => return failed(Code::Malformed, error.to_string()),
+        };
+        let pending = self.proposer.enqueue(entry.body, PATIENCE, true);
+        let answer = match pending {
+            Ok(pending) => pending.answer().await,
+            Err(error) => Err(error),
+        };
+        match answer {
+            Ok(leaves) => {
+                let leaf = |leaf: crate::sealed::SealedLeaf| SealedLeaf {
+                    ledger_index: leaf.index,
+                    code: leaf.code().number(),
+                    detail: leaf.detail,
+                };
+                ProposeResult { leaves: leaves.into_iter().map(leaf).collect(), code: None, detail: String::new() }
+            }
+            Err(ProposeError::Refused { code, detail }) => failed(code, detail),
+            Err(ProposeError::Unavailable { why }) => failed(Code::Unavailable, why),
+            Err(ProposeError::OutcomeUnknown { why }) => failed(Code::OutcomeUnknown, why),
+            Err(error) => failed(error.code(), error.to_string()),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl RaftService for RaftServer {
+    async fn hello(&self, request: Request<HelloRequest>) -> Result<Response<HelloResponse>, Status> {
+        let hello = request.into_inner();
+        let greeting = self.me.greet(&hello);
+        greeting.map(Response::new).map_err(|mismatch| {
+            tracing::warn!(peer = hello.node_id, build = hello.build, %mismatch, "a peer was refused");
+            Status::failed_precondition(mismatch.to_string())
+        })
+    }
+
+    async fn vote(&self, request: Request<RaftFrame>) -> Result<Response<RaftFrame>, Status> {
+        let question: VoteRequest<Config> = self.open(request.get_ref())?;
+        let answer = self.raft.vote(question).await.map_err(|error| Status::unavailable(error.to_string()))?;
+        Ok(self.seal(&answer))
+    }
+
+    async fn pre_vote(&self, request: Request<RaftFrame>) -> Result<Response<RaftFrame>, Status> {
+        let question: VoteRequest<Config> = self.open(request.get_ref())?;
+        let answer = self.raft.pre_vote(question).await.map_err(|error| Status::unavailable(error.to_string()))?;
+        Ok(self.seal(&answer))
+    }
+
+    async fn transfer_leader(&self, request: Request<RaftFrame>) -> Result<Response<RaftFrame>, Status> {
+        let question: TransferLeaderRequest<Config> = self.open(request.get_ref())?;
+        let answer = self.raft.handle_transfer_leader(question).await;
+        Ok(self.seal(&answer.map_err(|fatal| Status::unavailable(fatal.to_string()))?))
+    }
+
+    type AppendStreamStream = Pin<Box<dyn Stream<Item = Result<RaftFrame, Status>> + Send>>;
+
+    async fn append_stream(
+        &self,
+        request: Request<Streaming<RaftFrame>>,
+    ) -> Result<Response<Self::AppendStreamStream>, Status> {
+        let server = self.handle();
+        let frames = request.into_inner();
+        // What ended the input, for the end of the output.
+        let fault = Arc::new(Mutex::new(None));
+        let told = Arc::clone(&fault);
+        let requests = stream::unfold(Some((frames, server)), move |state| {
+            let fault = Arc::clone(&fault);
+            async move {
+                let (mut frames, server) = state?;
+                let request = match frames.message().await {
+                    Ok(None) => return None,
+                    Ok(Some(frame)) => server.open::<AppendEntriesRequest<Config>>(&frame),
+                    Err(status) => Err(status),
+                };
+                match request.and_then(|request| server.check_stamps(&request).map(|()| request)) {
+                    Ok(request) => {
+                        server.contact.heard();
+                        Some((request, Some((frames, server))))
+                    }
+                    Err(status) => {
+                        *fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(status);
+                        None
+                    }
+                }
+            }
+        });
+        let me = Arc::clone(&self.me);
+        let answers = self.raft.stream_append(requests).map(move |answer| match answer {
+            Ok(answer) => Ok(frame::seal(&me, &answer)),
+            Err(fatal) => Err(Status::unavailable(fatal.to_string())),
+        });
+        let end = async move { told.lock().unwrap_or_else(PoisonError::into_inner).take() };
+        let end = end.into_stream().filter_map(|fault| future::ready(fault.map(Err)));
+        Ok(Response::new(Box::pin(answers.chain(end))))
+    }
+
+    async fn install_snapshot(&self, request: Request<Streaming<SnapshotChunk>>) -> Result<Response<RaftFrame>, Status> {
+        let answer = self.receive(request.into_inner()).await?;
+        Ok(self.seal(&answer))
+    }
+
+    async fn propose(&self, request: Request<ProposeRequest>) -> Result<Response<ProposeResponse>, Status> {
+        let ProposeRequest { mesh_id, entries } = request.into_inner();
+        self.check_mesh(&mesh_id)?;
+        if entries.len() > ENTRIES {
+            let text = format!("expected at most {ENTRIES} entries, found {}", entries.len());
+            return Err(MeshError::new(Code::TooLarge, text).into());
+        }
+        let results = future::join_all(entries.into_iter().map(|bytes| self.propose_one(bytes))).await;
+        Ok(Response::new(ProposeResponse { results }))
+    }
+}
+
+impl RaftServer {
+    /// A second handle for a stream that outlives the call.
+    fn handle(&self) -> Self {
+        Self {
+            me: Arc::clone(&self.me),
+            raft: self.raft.clone(),
+            machine: Arc::clone(&self.machine),
+            proposer: self.proposer.clone(),
+            founders: self.founders.clone(),
+            clock: Arc::clone(&self.clock),
+            contact: Arc::clone(&self.contact),
+        }
+    }
+}
+
+fn failed(code: Code, detail: String) -> ProposeResult {
+    ProposeResult { leaves: Vec::new(), code: Some(code.number()), detail }
+}
+
+fn malformed(why: String) -> Status {
+    MeshError::new(Code::Malformed, why).into()
+}
+
+fn broken(error: &mesh_store::StoreError) -> Status {
+    MeshError::new(Code::StorageFailed, error.chain()).into()
+}
+
+fn refused(error: ImportError) -> Status {
+    match error {
+        ImportError::Store(error) => broken(&error),
+        error => MeshError::new(Code::Malformed, error.to_string()).into(),
+    }
+}

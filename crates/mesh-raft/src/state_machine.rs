@@ -1,0 +1,281 @@
+//! The replicated state machine over the store.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::{Stream, TryStreamExt as _};
+use mesh_event::{LedgerEntry, codec::CodecError};
+use mesh_governance::{Overlay, Verify, apply, read};
+use mesh_store::{Appender, Batch, Store, StoreError};
+use openraft::storage::{EntryResponder, RaftStateMachine};
+use openraft::type_config::TypeConfigExt as _;
+use openraft::{AsyncRuntime, EntryPayload, OptionalSend};
+
+use crate::applied::{Announcer, LedgerEnd};
+use crate::applied_record::AppliedRecord;
+use crate::export::{Export, SendError};
+use crate::import::{Import, ImportError, Received};
+use crate::machine::Machine;
+use crate::recent_entries::cost;
+use crate::sealed::{Sealed, SealedLeaf};
+use crate::snapshot::{Current, Data, Snapshot, SnapshotBuilder, SnapshotData};
+use crate::store_state::{StateError, StoreState};
+use crate::type_config::{Entry, LogId, SnapshotMeta, StoredMembership, TypeConfig};
+
+/// Entries that become one batch of the store.
+const BATCH_ENTRIES: usize = 256;
+/// The same in bytes.
+const BATCH_BYTES: usize = 2 << 20;
+/// Leaves of a snapshot that are copied at once, in bytes.
+const COPY_BYTES: usize = 1 << 20;
+
+/// Checks signatures for the state machine; a node's remembers what it has checked.
+pub type SharedVerify = Arc<dyn Verify + Send + Sync>;
+
+/// Applies committed entries: the one writer of ledger and state.
+///
+/// A run of entries becomes one batch: leaves, subtree hashes and right edge of the ledger, the changed state, the applied log id and
+/// membership. The batch can be read when its entries are answered, and is durable with a later sync: the raft log is durable
+/// already, and a restart applies again what is lost. Since the store keeps the order of batches, what is applied twice is applied
+/// to the same state.
+pub struct StateMachine<R: AsyncRuntime> {
+    machine: Arc<Machine>,
+    verify: SharedVerify,
+    ledger: Appender,
+    applied: AppliedRecord<R>,
+    current: Current<R>,
+    announcer: Announcer,
+}
+
+/// Why an entry can't be applied. The node stops: to go on would be to differ from the others.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ApplyError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error("the applied record is damaged: {0}")]
+    Record(#[from] CodecError),
+    #[error("the ledger has {ledger} leaves, the state is the one after {state}")]
+    Apart { ledger: u64, state: u64 },
+    #[error("a snapshot can't be copied: {0}")]
+    Send(#[from] SendError),
+    #[error("a snapshot can't be taken in: {0}")]
+    Import(#[from] ImportError),
+    #[error("another snapshot is coming in")]
+    Busy,
+}
+
+impl From<ApplyError> for io::Error {
+    fn from(error: ApplyError) -> Self {
+        io::Error::other(error)
+    }
+}
+
+impl<R: AsyncRuntime> StateMachine<R> {
+    /// The state machine over what the store holds.
+    ///
+    /// # Errors
+    /// When that can't be read, or ledger and state are not of one size.
+    pub fn open(store: Arc<Store>, verify: SharedVerify) -> io::Result<Self> {
+        Ok(Self::over(Machine::open(store).map_err(ApplyError::from)?, verify)?)
+    }
+
+    fn over(machine: Machine, verify: SharedVerify) -> Result<Self, ApplyError> {
+        let applied = AppliedRecord::decode(machine.state.view().applied()?.as_deref())?;
+        let ledger = machine.state.ledger().appender()?;
+        let head = read::head(&machine.state)?;
+        if head.size != ledger.size() {
+            return Err(ApplyError::Apart { ledger: ledger.size(), state: head.size });
+        }
+        let announcer = Announcer::new(LedgerEnd { size: head.size, last_stamp: head.last_stamp });
+        let current = Arc::new(Mutex::new(None));
+        Ok(Self { machine: Arc::new(machine), verify, ledger, applied, current, announcer })
+    }
+
+    pub(crate) fn machine(&self) -> &Arc<Machine> {
+        &self.machine
+    }
+
+    pub(crate) fn announcer(&self) -> &Announcer {
+        &self.announcer
+    }
+
+    /// The applied state.
+    pub fn state(&self) -> &StoreState {
+        &self.machine.state
+    }
+
+    /// Applies entries as one batch and returns their outcomes, in order.
+    fn apply_run(&mut self, entries: Vec<Entry<R>>) -> Result<Vec<Sealed>, ApplyError> {
+        let state = self.machine.state.clone();
+        let view = state.view();
+        let mut overlay = Overlay::new(&state);
+        let mut batch = Batch::new();
+        let mut outcomes = Vec::with_capacity(entries.len());
+        let mut effects = Vec::new();
+        let mut end = self.announcer.end();
+        let mut leaves = Vec::new();
+        for entry in entries {
+            self.applied.last_applied = Some(entry.log_id);
+            let proposal = match entry.payload {
+                EntryPayload::Blank => None,
+                EntryPayload::Membership(membership) => {
+                    self.applied.membership = StoredMembership::<R>::new(Some(entry.log_id), membership);
+                    None
+                }
+                EntryPayload::Normal(proposal) => Some(proposal),
+            };
+            let Some(proposal) = proposal else {
+                outcomes.push(Sealed::default());
+                continue;
+            };
+            let decoded = match LedgerEntry::decode(proposal.bytes()) {
+                Ok(decoded) => decoded,
+                Err(error) => {
+                    // Only a leader with a defect proposes such bytes. They are the same everywhere, so is this answer.
+                    tracing::error!(log_id = %entry.log_id, %error, "a committed entry does not decode and makes no leaf");
+                    outcomes.push(Sealed::default());
+                    continue;
+                }
+            };
+            let mut sealed = Sealed::default();
+            for applied in apply(&overlay, &decoded, &&*self.verify)? {
+                overlay.push(&applied);
+                let outcome = applied.outcome();
+                sealed.leaves.push(SealedLeaf::new(applied.leaf.index, outcome.code, outcome.detail.clone()));
+                assert_eq!(applied.leaf.index, self.ledger.size() + leaves.len() as u64, "leaves are dense");
+                end = LedgerEnd { size: applied.leaf.index + 1, last_stamp: applied.leaf.stamp_unix_ms };
+                effects.push((applied.leaf.index, applied.effects));
+                leaves.push(applied.leaf_bytes);
+            }
+            outcomes.push(sealed);
+        }
+        let sealed_any = !leaves.is_empty();
+        self.ledger.append_all(&mut batch, leaves);
+        let changes = overlay.into_changes();
+        view.set_applied(&mut batch, &self.applied.encode());
+        // Whoever reads a page of the state for a follower waits for the batch, or the batch for them.
+        let mut exports = self.machine.exports();
+        exports.before_changes(&view, &changes)?;
+        view.apply(&mut batch, changes.into_iter().map(|change| (change.key, change.value)));
+        self.machine.write_readable(batch)?;
+        drop(exports);
+        if sealed_any {
+            self.announcer.announce(end, effects);
+        }
+        Ok(outcomes)
+    }
+
+    /// Puts a received snapshot in the place of the state.
+    async fn switch(&mut self, meta: &SnapshotMeta<R>, received: Received) -> Result<(), ApplyError> {
+        let old = self.machine.state.generation();
+        let generation = received.view().generation();
+        let applied = AppliedRecord::of(meta);
+        let mut batch = Batch::new();
+        received.view().set_applied(&mut batch, &applied.encode());
+        self.machine.state.state().switch(&mut batch, generation);
+        let ledger = self.machine.state.ledger().install(&mut batch, received.frontier().clone())?;
+        self.machine.commit(batch).await?;
+        // A crash before: the old state, and the leader sends again. A crash from here on: the new one.
+        self.machine.state.switched(generation);
+        self.ledger = ledger;
+        self.applied = applied;
+        let head = read::head(&self.machine.state)?;
+        self.announcer.announce(LedgerEnd { size: head.size, last_stamp: head.last_stamp }, Vec::new());
+        let machine = Arc::clone(&self.machine);
+        let clearing = TypeConfig::<R>::spawn(async move {
+            // The slot goes with `received`, at the end: nobody imports into what is being removed.
+            if let Err(error) = machine.clear(old).await {
+                tracing::warn!(%error, "the state before the snapshot is still in the store");
+            }
+            drop(received);
+        });
+        // It runs on by itself.
+        drop(clearing);
+        Ok(())
+    }
+
+    /// Copies another machine's state in this process.
+    async fn copy(&self, from: &Arc<Machine>) -> Result<(SnapshotMeta<R>, Received), ApplyError> {
+        let export = Export::<R>::begin(from)?;
+        let slot = self.machine.import_slot().ok_or(ApplyError::Busy)?;
+        let mut import = Import::begin(slot, export.frontier().clone()).await?;
+        while let Some(page) = export.state()? {
+            let (keys, values) = page.into_iter().unzip();
+            import.state(keys, values).await?;
+        }
+        while import.next_leaf() < export.frontier().size() {
+            let first = import.next_leaf();
+            import.leaves(first, &export.leaves(first, COPY_BYTES)?).await?;
+        }
+        Ok((export.meta().clone(), import.finish()?))
+    }
+
+    fn set_current(&self, meta: &SnapshotMeta<R>) {
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(meta.clone());
+    }
+}
+
+impl<R: AsyncRuntime> RaftStateMachine<TypeConfig<R>> for StateMachine<R> {
+    type SnapshotData = SnapshotData;
+    type SnapshotBuilder = SnapshotBuilder<R>;
+
+    async fn applied_state(&mut self) -> io::Result<(Option<LogId<R>>, StoredMembership<R>)> {
+        Ok((self.applied.last_applied, self.applied.membership.clone()))
+    }
+
+    async fn apply<S>(&mut self, mut entries: S) -> io::Result<()>
+    where
+        S: Stream<Item = io::Result<EntryResponder<TypeConfig<R>>>> + Unpin + OptionalSend,
+    {
+        loop {
+            let (mut run, mut responders, mut bytes) = (Vec::new(), Vec::new(), 0);
+            while run.len() < BATCH_ENTRIES && bytes < BATCH_BYTES {
+                let Some((entry, responder)) = entries.try_next().await? else {
+                    break;
+                };
+                bytes += cost::<R>(&entry);
+                run.push(entry);
+                responders.push(responder);
+            }
+            if run.is_empty() {
+                return Ok(());
+            }
+            let outcomes = self.apply_run(run)?;
+            for (responder, outcome) in responders.into_iter().zip(outcomes) {
+                if let Some(responder) = responder {
+                    responder.send(outcome);
+                }
+            }
+        }
+    }
+
+    async fn get_snapshot_builder(&mut self) -> SnapshotBuilder<R> {
+        let (machine, current) = (Arc::clone(&self.machine), Arc::clone(&self.current));
+        SnapshotBuilder { machine, meta: self.applied.meta(), current }
+    }
+
+    async fn install_snapshot(&mut self, meta: &SnapshotMeta<R>, snapshot: SnapshotData) -> io::Result<()> {
+        match snapshot.0 {
+            Data::Received(received) => {
+                assert!(received.is_for(&self.machine), "a snapshot is installed in the store that it was received into");
+                self.switch(meta, *received).await?;
+                self.set_current(meta);
+            }
+            Data::Here(machine) if Arc::ptr_eq(&machine, &self.machine) => self.set_current(meta),
+            Data::Here(machine) => {
+                let (copied, received) = self.copy(&machine).await?;
+                self.switch(&copied, received).await?;
+                self.set_current(&copied);
+            }
+        }
+        Ok(())
+    }
+
+    async fn get_current_snapshot(&mut self) -> io::Result<Option<Snapshot<R>>> {
+        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let snapshot = |meta| Snapshot::<R> { meta, snapshot: SnapshotData(Data::Here(Arc::clone(&self.machine))) };
+        Ok(current.map(snapshot))
+    }
+}

@@ -1,0 +1,49 @@
+//! How a voter is doing.
+
+use std::time::Duration;
+
+use mesh_model::{NodeId, UnixMs};
+
+/// What a node does in Raft.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RaftRole {
+    /// Orders.
+    Leader,
+    /// Follows a leader, or waits for one.
+    Follower,
+    /// Stands for election.
+    Candidate,
+    /// Receives entries and has no vote.
+    Learner,
+    /// Stopped, on purpose or by a failure.
+    Stopped,
+}
+
+/// How a voter is doing, at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RaftStatus {
+    /// Which node.
+    pub node_id: NodeId,
+    /// What it does.
+    pub role: RaftRole,
+    /// Raft's term.
+    pub term: u64,
+    /// The leader it knows of.
+    pub leader: Option<NodeId>,
+    /// Index of its last raft entry.
+    pub last_log_index: Option<u64>,
+    /// Index of the last raft entry that it applied.
+    pub applied_index: Option<u64>,
+    /// Index of the last raft entry that it removed.
+    pub purged_index: Option<u64>,
+    /// Who votes.
+    pub voters: Vec<NodeId>,
+    /// How long ago a quorum answered (leader) or a leader was heard (others); `None`: never.
+    pub quorum_contact: Option<Duration>,
+    /// Leaves in the ledger.
+    pub ledger_size: u64,
+    /// The last leaf's stamp.
+    pub last_stamp: UnixMs,
+    /// Why Raft stopped, if it did.
+    pub failure: Option<String>,
+}
