@@ -10,9 +10,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use mesh_catalog::{Directory, Entry, IndexOptions, Lifecycle, Query, SearchIndex};
-use mesh_model::{
-    Dataset, Descriptor, DomainName, Field, Name, OutputPort, PortKind, QualityRule, Severity,
-};
+use mesh_model::{Dataset, Descriptor, DomainName, Field, Name, OutputPort, PortKind, QualityRule, Severity};
 use tantivy::directory::RamDirectory;
 
 const STEMS: [&str; 24] = [
@@ -42,12 +40,12 @@ const STEMS: [&str; 24] = [
     "forecast",
 ];
 const KINDS: [&str; 16] = [
-    "profile", "history", "daily", "events", "summary", "snapshot", "scores", "metrics", "feed",
-    "quality", "segments", "returns", "limits", "audit", "archive", "links",
+    "profile", "history", "daily", "events", "summary", "snapshot", "scores", "metrics", "feed", "quality", "segments",
+    "returns", "limits", "audit", "archive", "links",
 ];
 const PLACES: [&str; 20] = [
-    "berlin", "paris", "madrid", "rome", "vienna", "lisbon", "oslo", "dublin", "athens", "prague",
-    "warsaw", "zagreb", "riga", "bern", "tallinn", "helsinki", "sofia", "malmo", "porto", "turin",
+    "berlin", "paris", "madrid", "rome", "vienna", "lisbon", "oslo", "dublin", "athens", "prague", "warsaw", "zagreb",
+    "riga", "bern", "tallinn", "helsinki", "sofia", "malmo", "porto", "turin",
 ];
 
 /// SplitMix64: small, and the same everywhere.
@@ -71,27 +69,13 @@ impl Dice {
 
 fn product(number: usize, version: u32) -> Descriptor {
     let mut dice = Dice(number as u64);
-    let domain = DomainName::parse(&format!(
-        "{}_{}",
-        STEMS[dice.roll(24)],
-        PLACES[dice.roll(20)]
-    ))
-    .unwrap();
-    let (stem, kind, place) = (
-        dice.skewed(&STEMS),
-        dice.skewed(&KINDS),
-        dice.skewed(&PLACES),
-    );
-    let mut d = Descriptor::new(
-        domain,
-        Name::parse(&format!("{stem}_{kind}_{place}_{number}")).unwrap(),
-    );
+    let domain = DomainName::parse(&format!("{}_{}", STEMS[dice.roll(24)], PLACES[dice.roll(20)])).unwrap();
+    let (stem, kind, place) = (dice.skewed(&STEMS), dice.skewed(&KINDS), dice.skewed(&PLACES));
+    let mut d = Descriptor::new(domain, Name::parse(&format!("{stem}_{kind}_{place}_{number}")).unwrap());
     d.version.minor = version;
     d.title = format!("{stem} {kind} of {place}");
     d.owner.team = format!("team_{}", dice.roll(2000));
-    d.tags = (0..3)
-        .map(|_| format!("{}-{}", dice.skewed(&STEMS), dice.skewed(&KINDS)))
-        .collect();
+    d.tags = (0..3).map(|_| format!("{}-{}", dice.skewed(&STEMS), dice.skewed(&KINDS))).collect();
     let mut words = Vec::new();
     for _ in 0..40 {
         words.push(match dice.roll(3) {
@@ -146,53 +130,26 @@ fn put(index: &SearchIndex, number: usize, version: u32) {
 fn queries(products: usize) -> Vec<(&'static str, Query)> {
     let domain = product(7, 0).domain;
     vec![
-        (
-            "exact name",
-            Query::text(product(products / 2, 0).name.as_str()),
-        ),
+        ("exact name", Query::text(product(products / 2, 0).name.as_str())),
         ("two words", Query::text("customer email")),
         ("frequent word", Query::text("customer")),
         ("typing error", Query::text("shipmnt forcast")),
         ("rare prose", Query::text("word4800")),
-        (
-            "three words, partly",
-            Query::text("weather helsinki word4990"),
-        ),
+        ("three words, partly", Query::text("weather helsinki word4990")),
         ("phrase", Query::text("\"customer profile\"")),
         ("beginning", Query::text("inven")),
-        (
-            "explained",
-            Query {
-                explain: true,
-                ..Query::text("customer email")
-            },
-        ),
-        (
-            "word in a domain",
-            Query {
-                domains: vec![domain.clone()],
-                ..Query::text("history")
-            },
-        ),
-        (
-            "a domain",
-            Query {
-                domains: vec![domain],
-                ..Query::text("")
-            },
-        ),
+        ("explained", Query { explain: true, ..Query::text("customer email") }),
+        ("word in a domain", Query { domains: vec![domain.clone()], ..Query::text("history") }),
+        ("a domain", Query { domains: vec![domain], ..Query::text("") }),
         ("everything", Query::text("")),
         ("nothing", Query::text("xyzzy")),
     ]
 }
 
 fn searching(criterion: &mut Criterion) {
-    let products =
-        std::env::var("MESH_BENCH_PRODUCTS").map_or(100_000, |text| text.parse().unwrap());
+    let products = std::env::var("MESH_BENCH_PRODUCTS").map_or(100_000, |text| text.parse().unwrap());
     let directory: Box<dyn Directory> = Box::new(RamDirectory::create());
-    let index = SearchIndex::open(directory, IndexOptions::default())
-        .unwrap()
-        .index;
+    let index = SearchIndex::open(directory, IndexOptions::default()).unwrap().index;
     let started = Instant::now();
     for number in 0..products {
         put(&index, number, 0);
@@ -207,13 +164,9 @@ fn searching(criterion: &mut Criterion) {
     for (name, query) in queries(products) {
         let found = index.search(&query).unwrap();
         eprintln!("{name}: {} found", found.total);
-        group.bench_function(name, |bencher| {
-            bencher.iter(|| index.search(black_box(&query)).unwrap())
-        });
+        group.bench_function(name, |bencher| bencher.iter(|| index.search(black_box(&query)).unwrap()));
     }
-    group.bench_function("suggest", |bencher| {
-        bencher.iter(|| index.suggest(black_box("customer_b"), 20))
-    });
+    group.bench_function("suggest", |bencher| bencher.iter(|| index.suggest(black_box("customer_b"), 20)));
     group.finish();
     while_publishing(&index, products);
 }

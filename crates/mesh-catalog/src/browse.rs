@@ -18,11 +18,7 @@ use crate::snapshot::Snapshot;
 use crate::{SearchError, sources};
 
 /// All products that meet a condition, gathered from its posting lists: the shortest ones lead.
-pub(crate) fn filtered(
-    snapshot: &Snapshot,
-    filter: &Filter,
-    keep: usize,
-) -> Result<Gathered, SearchError> {
+pub(crate) fn filtered(snapshot: &Snapshot, filter: &Filter, keep: usize) -> Result<Gathered, SearchError> {
     let mut gathered = Gathered::new(snapshot);
     for segment in &snapshot.segments {
         let mut best = Best::new(keep);
@@ -41,16 +37,10 @@ pub(crate) fn filtered(
 }
 
 /// The documents of the condition that fewest meet, each once, in order.
-fn leading(
-    snapshot: &Snapshot,
-    segment: &Segment,
-    filter: &Filter,
-) -> Result<Vec<DocId>, SearchError> {
+fn leading(snapshot: &Snapshot, segment: &Segment, filter: &Filter) -> Result<Vec<DocId>, SearchError> {
     let mut shortest: Option<(u64, Vec<SegmentPostings>)> = None;
     for condition in &filter.conditions {
-        let index = segment
-            .reader
-            .inverted_index(snapshot.fields.facets[condition.facet as usize])?;
+        let index = segment.reader.inverted_index(snapshot.fields.facets[condition.facet as usize])?;
         let mut lists = Vec::new();
         for value in &condition.values {
             lists.extend(sources::postings(&index, value)?);
@@ -90,11 +80,7 @@ pub(crate) fn everything_page(
         let Some(conditions) = filter.on(segment)? else {
             continue;
         };
-        let mut walk = Walk {
-            segment,
-            conditions,
-            terms: segment.ids.terms().stream()?,
-        };
+        let mut walk = Walk { segment, conditions, terms: segment.ids.terms().stream()? };
         if let Some((id, doc)) = walk.next()? {
             heads.push(Reverse((id, (walks.len(), doc))));
         }
@@ -109,11 +95,7 @@ pub(crate) fn everything_page(
         if skip > 0 {
             skip -= 1;
         } else {
-            chosen.push(Chosen {
-                id: page::product_id(&id)?,
-                address: page::address(*segment, doc),
-                rank: 0,
-            });
+            chosen.push(Chosen { id: page::product_id(&id)?, address: page::address(*segment, doc), rank: 0 });
         }
         if let Some((id, doc)) = walk.next()? {
             heads.push(Reverse((id, (at, doc))));
@@ -132,10 +114,7 @@ impl Walk<'_> {
     fn next(&mut self) -> Result<Option<(String, DocId)>, SearchError> {
         while self.terms.advance() {
             let info = self.terms.value();
-            let mut docs = self
-                .segment
-                .ids
-                .read_postings_from_terminfo(info, IndexRecordOption::Basic)?;
+            let mut docs = self.segment.ids.read_postings_from_terminfo(info, IndexRecordOption::Basic)?;
             while docs.doc() != TERMINATED {
                 if self.conditions.takes(docs.doc()) {
                     let id = String::from_utf8_lossy(self.terms.key()).into_owned();

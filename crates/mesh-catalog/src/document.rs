@@ -3,7 +3,7 @@
 use mesh_model::{Descriptor, LedgerIndex, UnixMs, Version};
 use serde::{Deserialize, Serialize};
 use tantivy::TantivyDocument;
-use tantivy::schema::Value as _;
+use tantivy::schema::Value;
 
 use crate::level::Level;
 use crate::parts::parts;
@@ -51,10 +51,7 @@ pub(crate) fn document(fields: &Fields, entry: &Entry<'_>) -> TantivyDocument {
     for whole in [literal_term(name), literal_term(&id)] {
         document.add_text(fields.exact, whole);
     }
-    for whole in [
-        squashed_term(&words::squash(name)),
-        squashed_term(&words::squash(&id)),
-    ] {
+    for whole in [squashed_term(&words::squash(name)), squashed_term(&words::squash(&id))] {
         document.add_text(fields.exact, whole);
     }
 
@@ -119,10 +116,7 @@ pub(crate) fn shown(fields: &Fields, document: &TantivyDocument) -> Result<Shown
 }
 
 /// The descriptor that was indexed.
-pub(crate) fn descriptor(
-    fields: &Fields,
-    document: &TantivyDocument,
-) -> Result<Descriptor, SearchError> {
+pub(crate) fn descriptor(fields: &Fields, document: &TantivyDocument) -> Result<Descriptor, SearchError> {
     stored(document, fields.descriptor)
 }
 
@@ -135,12 +129,8 @@ fn stored<T: serde::de::DeserializeOwned>(
     field: tantivy::schema::Field,
 ) -> Result<T, SearchError> {
     let value = document.get_first(field);
-    let bytes = value
-        .as_ref()
-        .and_then(|value| value.as_bytes())
-        .unwrap_or_default();
-    serde_json::from_slice(bytes)
-        .map_err(|error| SearchError::Damaged(format!("a stored product: {error}")))
+    let bytes = value.as_ref().and_then(Value::as_bytes).unwrap_or_default();
+    serde_json::from_slice(bytes).map_err(|error| SearchError::Damaged(format!("a stored product: {error}")))
 }
 
 /// The longest beginning of the text that has at most so many bytes.

@@ -9,9 +9,7 @@ use tantivy::TantivyError;
 pub enum SearchError {
     /// Its files are damaged or were written by another version. Clear the directory and fill a new index from the
     /// ledger's state.
-    #[error(
-        "the search index is damaged or of another version ({0}); expected one that this build wrote"
-    )]
+    #[error("the search index is damaged or of another version ({0}); expected one that this build wrote")]
     Damaged(String),
     /// Another writer has the directory open.
     #[error("the search index is open elsewhere; expected to be its only writer")]
@@ -33,9 +31,7 @@ impl From<TantivyError> for SearchError {
     fn from(error: TantivyError) -> Self {
         match error {
             TantivyError::LockFailure(..) => Self::Busy,
-            TantivyError::IoError(ref io) if is_garbage(io.kind()) => {
-                Self::Damaged(error.to_string())
-            }
+            TantivyError::IoError(ref io) if is_garbage(io.kind()) => Self::Damaged(error.to_string()),
             TantivyError::OpenReadError(_)
             | TantivyError::DataCorruption(_)
             | TantivyError::FieldNotFound(_)
@@ -57,8 +53,5 @@ impl From<std::io::Error> for SearchError {
 }
 
 fn is_garbage(kind: ErrorKind) -> bool {
-    matches!(
-        kind,
-        ErrorKind::InvalidData | ErrorKind::UnexpectedEof | ErrorKind::NotFound
-    )
+    matches!(kind, ErrorKind::InvalidData | ErrorKind::UnexpectedEof | ErrorKind::NotFound)
 }

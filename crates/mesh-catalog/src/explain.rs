@@ -30,13 +30,7 @@ pub(crate) fn why(
     for (field, whole) in [(parts::NAME, descriptor.name.as_str()), ("id", &id)] {
         if whole == literal || words::squash(whole) == squashed {
             let (term, matched) = (literal.to_owned(), whole.to_owned());
-            reasons.push(Reason {
-                field,
-                term,
-                matched,
-                weight: WHOLE_WEIGHT,
-                how: How::Exact,
-            });
+            reasons.push(Reason { field, term, matched, weight: WHOLE_WEIGHT, how: How::Exact });
         }
     }
     let parts = parts::parts(&descriptor);
@@ -52,13 +46,7 @@ pub(crate) fn why(
             && docs.contains(address.doc_id)
         {
             // Overflowed texts are searched, not kept.
-            reasons.push(reason(
-                search,
-                parts::OVERFLOW,
-                search.shown(),
-                Level::Prose,
-                How::Exact,
-            ));
+            reasons.push(reason(search, parts::OVERFLOW, search.shown(), Level::Prose, How::Exact));
         }
     }
     reasons.sort_by(|a, b| b.weight.total_cmp(&a.weight)); // stable: alike ones stay in the query's and product's order
@@ -71,25 +59,15 @@ fn compare(search: &Search, part: &Part<'_>, stems: &mut Stems, reasons: &mut Ve
     let mut recent: Vec<(String, usize)> = Vec::new();
     let mut best: Option<(Level, How, String)> = None;
     words::split(&part.text, split_of(part.level), |word| {
-        let text = if part.level.is_stemmed() {
-            stems.of(word.text)
-        } else {
-            word.text.to_owned()
-        };
+        let text = if part.level.is_stemmed() { stems.of(word.text) } else { word.text.to_owned() };
         let found = if wanted.len() > 1 {
             if word.joined {
                 return;
             }
             recent.push((text, word.start));
-            let phrase = recent
-                .len()
-                .checked_sub(wanted.len())
-                .map(|from| &recent[from..]);
-            let is_there =
-                |phrase: &[(String, usize)]| phrase.iter().map(|(text, _)| text).eq(wanted);
-            phrase
-                .filter(|phrase| is_there(phrase))
-                .map(|phrase| (part.level, How::Exact, phrase[0].1))
+            let phrase = recent.len().checked_sub(wanted.len()).map(|from| &recent[from..]);
+            let is_there = |phrase: &[(String, usize)]| phrase.iter().map(|(text, _)| text).eq(wanted);
+            phrase.filter(|phrase| is_there(phrase)).map(|phrase| (part.level, How::Exact, phrase[0].1))
         } else if text == wanted[0] {
             Some((part.level, How::Exact, word.start))
         } else if part.level == Level::Name && search.is_plain() {
@@ -109,27 +87,16 @@ fn compare(search: &Search, part: &Part<'_>, stems: &mut Stems, reasons: &mut Ve
         }
     });
     if let Some((level, how, matched)) = best {
-        let known = |reason: &Reason| {
-            reason.field == part.field && reason.matched == matched && reason.how == how
-        };
+        let known = |reason: &Reason| reason.field == part.field && reason.matched == matched && reason.how == how;
         let term = search.shown();
-        if !reasons
-            .iter()
-            .any(|reason| reason.term == term && known(reason))
-        {
+        if !reasons.iter().any(|reason| reason.term == term && known(reason)) {
             reasons.push(reason(search, part.field, matched, level, how));
         }
     }
 }
 
 fn reason(search: &Search, field: &'static str, matched: String, level: Level, how: How) -> Reason {
-    Reason {
-        field,
-        term: search.shown(),
-        matched,
-        weight: f32::from(level.points() * search.rarity),
-        how,
-    }
+    Reason { field, term: search.shown(), matched, weight: f32::from(level.points() * search.rarity), how }
 }
 
 /// How a word of the name is like the wanted one, when it is not the same.

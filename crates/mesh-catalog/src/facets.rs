@@ -47,29 +47,18 @@ impl Values {
         if let Some(number) = self.numbers.get(text) {
             return *number;
         }
-        let number =
-            u32::try_from(self.texts.len()).expect("fewer values than documents, which u32 counts");
+        let number = u32::try_from(self.texts.len()).expect("fewer values than documents, which u32 counts");
         let text: Arc<str> = text.into();
         self.texts.push(Arc::clone(&text));
-        self.alike
-            .entry(text.to_lowercase())
-            .or_default()
-            .push(number);
+        self.alike.entry(text.to_lowercase()).or_default().push(number);
         self.numbers.insert(text, number);
         number
     }
 
     /// The values that differ from the text in upper and lower case at most.
     pub(crate) fn alike(&self, text: &str) -> Vec<Arc<str>> {
-        let numbers = self
-            .alike
-            .get(&text.to_lowercase())
-            .map(Vec::as_slice)
-            .unwrap_or_default();
-        numbers
-            .iter()
-            .map(|number| Arc::clone(&self.texts[*number as usize]))
-            .collect()
+        let numbers = self.alike.get(&text.to_lowercase()).map(Vec::as_slice).unwrap_or_default();
+        numbers.iter().map(|number| Arc::clone(&self.texts[*number as usize])).collect()
     }
 
     fn top(&self, counts: &[u32]) -> Vec<(String, u64)> {
@@ -83,9 +72,7 @@ impl Values {
             top.truncate(SHOWN);
         }
         top.sort_unstable_by(order);
-        top.into_iter()
-            .map(|(count, text)| (text.to_owned(), u64::from(count)))
-            .collect()
+        top.into_iter().map(|(count, text)| (text.to_owned(), u64::from(count))).collect()
     }
 }
 
@@ -117,8 +104,7 @@ impl FacetColumn {
                 let mut numbers = Vec::with_capacity(column.num_terms());
                 let mut terms = column.dictionary().stream()?;
                 while terms.advance() {
-                    numbers
-                        .push(values[facet as usize].number(&String::from_utf8_lossy(terms.key())));
+                    numbers.push(values[facet as usize].number(&String::from_utf8_lossy(terms.key())));
                 }
                 numbers.into()
             }
@@ -136,21 +122,14 @@ impl FacetColumn {
 
     /// Whether the document has one of these of the segment's own numbers.
     pub(crate) fn has(&self, doc: DocId, ords: &[u64]) -> bool {
-        self.column.as_ref().is_some_and(|column| {
-            column
-                .ords()
-                .values_for_doc(doc)
-                .any(|ord| ords.contains(&ord))
-        })
+        self.column.as_ref().is_some_and(|column| column.ords().values_for_doc(doc).any(|ord| ords.contains(&ord)))
     }
 
-    fn count(&self, docs: &[DocId], by: u32, counts: &mut Vec<u32>) {
+    fn count(&self, docs: &[DocId], by: u32, counts: &mut [u32]) {
         let Some(column) = &self.column else { return };
         let ords = column.ords();
         let mut count = |ord: u64| {
-            let number = usize::try_from(ord)
-                .ok()
-                .and_then(|ord| self.numbers.get(ord));
+            let number = usize::try_from(ord).ok().and_then(|ord| self.numbers.get(ord));
             if let Some(number) = number {
                 let count = &mut counts[*number as usize];
                 *count = count.wrapping_add(by);
@@ -161,11 +140,14 @@ impl FacetColumn {
             for docs in docs.chunks(BLOCK) {
                 let block = &mut block[..docs.len()];
                 ords.values.get_vals(docs, block);
-                block.iter().for_each(|ord| count(*ord));
+                for ord in block {
+                    count(*ord);
+                }
             }
         } else {
-            docs.iter()
-                .for_each(|doc| ords.values_for_doc(*doc).for_each(&mut count));
+            for doc in docs {
+                ords.values_for_doc(*doc).for_each(&mut count);
+            }
         }
     }
 }
@@ -177,9 +159,7 @@ pub(crate) struct Counts([Vec<u32>; 4]);
 impl Counts {
     /// Zero for all values there are.
     pub(crate) fn zero(values: &AllValues) -> Self {
-        Self(std::array::from_fn(|facet| {
-            vec![0; values[facet].texts.len()]
-        }))
+        Self(std::array::from_fn(|facet| vec![0; values[facet].texts.len()]))
     }
 
     /// Adds the documents of a segment.

@@ -27,9 +27,7 @@ pub struct IndexOptions {
 impl Default for IndexOptions {
     /// 32 MiB.
     fn default() -> Self {
-        Self {
-            writer_heap_bytes: 32 * 1024 * 1024,
-        }
+        Self { writer_heap_bytes: 32 * 1024 * 1024 }
     }
 }
 
@@ -84,10 +82,7 @@ impl SearchIndex {
     /// [`SearchError::Damaged`] when there is one that cannot be read or that another version of this crate wrote:
     /// clear the directory and fill a new one. [`SearchError::Busy`] when it is open already.
     /// [`SearchError::Storage`] when the directory fails.
-    pub fn open(
-        directory: Box<dyn Directory>,
-        options: IndexOptions,
-    ) -> Result<Opened, SearchError> {
+    pub fn open(directory: Box<dyn Directory>, options: IndexOptions) -> Result<Opened, SearchError> {
         let (schema, fields) = schema::schema();
         let index = Index::builder().schema(schema).open_or_create(directory)?;
         schema::register(&index);
@@ -107,24 +102,11 @@ impl SearchIndex {
         writer.set_merge_policy(Box::new(merging));
 
         // Reloaded by `commit` alone, so that what is seen and its position always belong together.
-        let reader: IndexReader = index
-            .reader_builder()
-            .reload_policy(ReloadPolicy::Manual)
-            .try_into()?;
+        let reader: IndexReader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
         let snapshot = Snapshot::open(reader.searcher(), fields, position, None)?;
-        let shared = Shared {
-            index,
-            fields,
-            reader,
-            writer: Mutex::new(writer),
-            snapshot: RwLock::new(Arc::new(snapshot)),
-        };
-        Ok(Opened {
-            index: Self {
-                shared: Arc::new(shared),
-            },
-            position,
-        })
+        let shared =
+            Shared { index, fields, reader, writer: Mutex::new(writer), snapshot: RwLock::new(Arc::new(snapshot)) };
+        Ok(Opened { index: Self { shared: Arc::new(shared) }, position })
     }
 
     /// Puts a product, in place of what was known of it. Searches see it after the next [`SearchIndex::commit`].
@@ -154,10 +136,7 @@ impl SearchIndex {
     /// [`SearchError::Storage`] when the directory fails: open the index again and go on after its position.
     pub fn commit(&self, position: LedgerIndex) -> Result<(), SearchError> {
         let mut writer = self.writer();
-        let payload = Payload {
-            schema: schema::VERSION,
-            position,
-        };
+        let payload = Payload { schema: schema::VERSION, position };
         let payload = serde_json::to_string(&payload).expect("two numbers");
         let mut prepared = writer.prepare_commit()?;
         prepared.set_payload(&payload);
@@ -165,23 +144,9 @@ impl SearchIndex {
 
         self.shared.reader.reload()?;
         let before = self.snapshot();
-        let next = Snapshot::open(
-            self.shared.reader.searcher(),
-            self.shared.fields,
-            Some(position),
-            Some(&before),
-        )?;
-        tracing::debug!(
-            position,
-            segments = next.segments.len(),
-            products = next.searcher.num_docs(),
-            "indexed"
-        );
-        *self
-            .shared
-            .snapshot
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
+        let next = Snapshot::open(self.shared.reader.searcher(), self.shared.fields, Some(position), Some(&before))?;
+        tracing::debug!(position, segments = next.segments.len(), products = next.searcher.num_docs(), "indexed");
+        *self.shared.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
         drop(writer); // held until here, so that snapshots follow each other as commits do
         Ok(())
     }
@@ -227,10 +192,7 @@ impl SearchIndex {
         if damaged.is_empty() {
             return Ok(());
         }
-        let mut names: Vec<String> = damaged
-            .iter()
-            .map(|path| path.display().to_string())
-            .collect();
+        let mut names: Vec<String> = damaged.iter().map(|path| path.display().to_string()).collect();
         names.sort_unstable();
         Err(SearchError::Damaged(names.join(", ")))
     }
@@ -240,29 +202,17 @@ impl SearchIndex {
     }
 
     fn snapshot(&self) -> Arc<Snapshot> {
-        Arc::clone(
-            &self
-                .shared
-                .snapshot
-                .read()
-                .unwrap_or_else(PoisonError::into_inner),
-        )
+        Arc::clone(&self.shared.snapshot.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn writer(&self) -> std::sync::MutexGuard<'_, IndexWriter<TantivyDocument>> {
-        self.shared
-            .writer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl fmt::Debug for SearchIndex {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SearchIndex")
-            .field("position", &self.position())
-            .field("len", &self.len())
-            .finish()
+        f.debug_struct("SearchIndex").field("position", &self.position()).field("len", &self.len()).finish()
     }
 }
 
@@ -271,19 +221,12 @@ fn position_of(index: &Index) -> Result<Option<LedgerIndex>, SearchError> {
     let meta = index.load_metas()?;
     let Some(payload) = meta.payload else {
         // Made, and never committed. A commit without a payload is none of ours.
-        return if meta.segments.is_empty() {
-            Ok(None)
-        } else {
-            Err(SearchError::Damaged("no position".into()))
-        };
+        return if meta.segments.is_empty() { Ok(None) } else { Err(SearchError::Damaged("no position".into())) };
     };
-    let payload: Payload =
-        serde_json::from_str(&payload).map_err(|error| SearchError::Damaged(error.to_string()))?;
+    let payload: Payload = serde_json::from_str(&payload).map_err(|error| SearchError::Damaged(error.to_string()))?;
     if payload.schema != schema::VERSION {
         let (expected, found) = (schema::VERSION, payload.schema);
-        return Err(SearchError::Damaged(format!(
-            "expected version {expected}, found {found}"
-        )));
+        return Err(SearchError::Damaged(format!("expected version {expected}, found {found}")));
     }
     Ok(Some(payload.position))
 }

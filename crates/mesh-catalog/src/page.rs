@@ -29,10 +29,7 @@ struct Head {
 
 impl Ord for Head {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.candidate
-            .rank
-            .cmp(&other.candidate.rank)
-            .then_with(|| other.id.cmp(&self.id))
+        self.candidate.rank.cmp(&other.candidate.rank).then_with(|| other.id.cmp(&self.id))
     }
 }
 
@@ -54,12 +51,7 @@ pub(crate) fn choose(
             return Ok(None);
         };
         let id = snapshot.segments[segment].id(candidate.id)?;
-        Ok(Some(Head {
-            candidate: *candidate,
-            id,
-            segment,
-            at,
-        }))
+        Ok(Some(Head { candidate: *candidate, id, segment, at }))
     };
     let mut heads = BinaryHeap::new();
     for segment in 0..best.len() {
@@ -68,23 +60,14 @@ pub(crate) fn choose(
     let mut chosen = Vec::new();
     let mut skip = offset;
     while chosen.len() < limit
-        && let Some(Head {
-            candidate,
-            id,
-            segment,
-            at,
-        }) = heads.pop()
+        && let Some(Head { candidate, id, segment, at }) = heads.pop()
     {
         heads.extend(head(segment, at + 1)?);
         if skip > 0 {
             skip -= 1;
             continue;
         }
-        chosen.push(Chosen {
-            id: product_id(&id)?,
-            address: address(segment, candidate.doc),
-            rank: candidate.rank,
-        });
+        chosen.push(Chosen { id: product_id(&id)?, address: address(segment, candidate.doc), rank: candidate.rank });
     }
     Ok(chosen)
 }
@@ -96,18 +79,11 @@ pub(crate) fn product_id(id: &str) -> Result<ProductId, SearchError> {
 
 /// A document's address.
 pub(crate) fn address(segment: usize, doc: tantivy::DocId) -> DocAddress {
-    DocAddress::new(
-        u32::try_from(segment).expect("far fewer segments than that"),
-        doc,
-    )
+    DocAddress::new(u32::try_from(segment).expect("far fewer segments than that"), doc)
 }
 
 /// Loads what a hit shows.
-pub(crate) fn hit(
-    snapshot: &Snapshot,
-    chosen: Chosen,
-    score: f32,
-) -> Result<(Hit, TantivyDocument), SearchError> {
+pub(crate) fn hit(snapshot: &Snapshot, chosen: Chosen, score: f32) -> Result<(Hit, TantivyDocument), SearchError> {
     let stored: TantivyDocument = snapshot.searcher.doc(chosen.address)?;
     let shown = document::shown(&snapshot.fields, &stored)?;
     let hit = Hit {

@@ -45,11 +45,7 @@ pub(crate) fn parts(descriptor: &Descriptor) -> Vec<Part<'_>> {
         parts.add(Level::Structure, "contact", &channel.address);
         parts.add(Level::Prose, "contact_description", &channel.description);
     }
-    parts.opt(
-        Level::Structure,
-        "contact",
-        d.documentation.support_contact.as_deref(),
-    );
+    parts.opt(Level::Structure, "contact", d.documentation.support_contact.as_deref());
     for link in &d.documentation.links {
         parts.add(Level::Structure, "link", &link.title);
     }
@@ -74,11 +70,7 @@ pub(crate) fn parts(descriptor: &Descriptor) -> Vec<Part<'_>> {
     }
     for level in &d.sla {
         parts.add(Level::Structure, "service_level", &level.name);
-        parts.add(
-            Level::Prose,
-            "service_level_description",
-            &level.description,
-        );
+        parts.add(Level::Prose, "service_level_description", &level.description);
     }
     d.outputs.iter().for_each(|port| parts.port(port));
     for input in &d.inputs {
@@ -88,11 +80,7 @@ pub(crate) fn parts(descriptor: &Descriptor) -> Vec<Part<'_>> {
     }
     parts.opt(Level::Structure, "license", d.license.as_deref());
     parts.all(Level::Structure, "regulation", &d.compliance.regulations);
-    parts.all(
-        Level::Prose,
-        "compliance_statement",
-        &d.compliance.statements,
-    );
+    parts.all(Level::Prose, "compliance_statement", &d.compliance.statements);
     parts.all(Level::Structure, "residency", &d.storage.residency);
     for (key, value) in &d.extensions {
         parts.add(Level::Prose, "extension", key);
@@ -106,20 +94,12 @@ struct Parts<'a>(Vec<Part<'a>>);
 impl<'a> Parts<'a> {
     fn add(&mut self, level: Level, field: &'static str, text: &'a str) {
         if !text.trim().is_empty() {
-            self.0.push(Part {
-                field,
-                level,
-                text: Cow::Borrowed(text),
-            });
+            self.0.push(Part { field, level, text: Cow::Borrowed(text) });
         }
     }
 
     fn owned(&mut self, level: Level, field: &'static str, text: String) {
-        self.0.push(Part {
-            field,
-            level,
-            text: Cow::Owned(text),
-        });
+        self.0.push(Part { field, level, text: Cow::Owned(text) });
     }
 
     fn opt(&mut self, level: Level, field: &'static str, text: Option<&'a str>) {
@@ -127,18 +107,16 @@ impl<'a> Parts<'a> {
     }
 
     fn all(&mut self, level: Level, field: &'static str, texts: &'a [String]) {
-        texts.iter().for_each(|text| self.add(level, field, text));
+        for text in texts {
+            self.add(level, field, text);
+        }
     }
 
     fn field(&mut self, field: &'a Field) {
         self.add(Level::Structure, "field", &field.name);
         self.all(Level::Structure, "field_tag", &field.tags);
         self.opt(Level::Structure, "term", field.term.as_deref());
-        self.opt(
-            Level::Structure,
-            "field_classification",
-            field.classification.as_deref(),
-        );
+        self.opt(Level::Structure, "field_classification", field.classification.as_deref());
         self.add(Level::Prose, "field_description", &field.description);
     }
 

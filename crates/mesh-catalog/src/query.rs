@@ -39,11 +39,7 @@ impl Query {
 
     /// A query for the best 20 products.
     pub fn text(text: impl Into<String>) -> Self {
-        Self {
-            text: text.into(),
-            limit: 20,
-            ..Self::default()
-        }
+        Self { text: text.into(), limit: 20, ..Self::default() }
     }
 }
 
@@ -75,10 +71,8 @@ pub(crate) struct Ask {
 }
 
 /// Left out beside other words: nearly every description has them, and few names.
-const STOP_WORDS: [&str; 17] = [
-    "a", "an", "and", "are", "at", "by", "for", "from", "in", "is", "of", "on", "or", "the", "to",
-    "which", "with",
-];
+const STOP_WORDS: [&str; 17] =
+    ["a", "an", "and", "are", "at", "by", "for", "from", "in", "is", "of", "on", "or", "the", "to", "which", "with"];
 
 /// Makes a text ready; `None` for a blank one.
 pub(crate) fn parse(text: &str) -> Option<Ask> {
@@ -93,15 +87,9 @@ pub(crate) fn parse(text: &str) -> Option<Ask> {
         let mut words = Vec::new();
         words::split(piece, Split::Query, |word| words.push(word.text.to_owned()));
         if at % 2 == 1 && closed {
-            wanted.push(Wanted {
-                words,
-                quoted: true,
-            });
+            wanted.push(Wanted { words, quoted: true });
         } else {
-            wanted.extend(words.into_iter().map(|word| Wanted {
-                words: vec![word],
-                quoted: false,
-            }));
+            wanted.extend(words.into_iter().map(|word| Wanted { words: vec![word], quoted: false }));
         }
     }
     let mut unique: Vec<Wanted> = Vec::new();
@@ -115,11 +103,7 @@ pub(crate) fn parse(text: &str) -> Option<Ask> {
         unique.retain(telling);
     }
     unique.truncate(Query::WORDS);
-    Some(Ask {
-        wanted: unique,
-        literal: text.to_lowercase(),
-        squashed: words::squash(text),
-    })
+    Some(Ask { wanted: unique, literal: text.to_lowercase(), squashed: words::squash(text) })
 }
 
 #[cfg(test)]
@@ -129,11 +113,7 @@ mod tests {
 
     fn wanted(text: &str) -> Vec<String> {
         let show = |want: &Wanted| {
-            if want.quoted {
-                format!("<{}>", want.shown())
-            } else {
-                want.shown()
-            }
+            if want.quoted { format!("<{}>", want.shown()) } else { want.shown() }
         };
         parse(text).unwrap().wanted.iter().map(show).collect()
     }
@@ -143,16 +123,10 @@ mod tests {
         for (text, expected) in [
             ("customer email", vec!["customer", "email"]),
             ("NOAA-GOES16", vec!["noaa", "goes", "16"]),
-            (
-                "\"point of sale\" the data data",
-                vec!["<point of sale>", "data"],
-            ),
+            ("\"point of sale\" the data data", vec!["<point of sale>", "data"]),
             ("never \"closed phrase", vec!["never", "closed", "phrase"]),
             ("to the", vec!["to", "the"]),
-            (
-                "title:x AND (y OR *) ~2 ^3 \\",
-                vec!["title", "x", "y", "2", "3"],
-            ),
+            ("title:x AND (y OR *) ~2 ^3 \\", vec!["title", "x", "y", "2", "3"]),
             ("\"\" !!", vec![]),
         ] {
             assert_eq!(wanted(text), expected, "{text}");

@@ -6,7 +6,7 @@ use crate::level::Level;
 use crate::tally::Mark;
 
 /// A hit's place in the order: the higher the better. From the top: words found (8 bits), tier (8 bits, the best
-/// highest), points (32 bits), shortness of the name (16 bits).
+/// highest), points (40 bits), shortness of the name (8 bits).
 pub(crate) type Rank = u64;
 
 /// Tiers from best to worst: the id or name as it is, squashed, then the levels.
@@ -24,15 +24,10 @@ pub(crate) fn rank(mark: Mark, words: u8, name_length: impl FnOnce() -> u32) -> 
         _ => (words, TIER_LITERAL),
     };
     let by_name = [Level::Name, Level::Close, Level::Prefix].map(|level| TIER_LEVELS + level as u8);
-    let brevity = if by_name.contains(&tier) {
-        255 - name_length().min(255)
-    } else {
-        0
-    };
-    u64::from(found) << 56
-        | u64::from(u8::MAX - tier) << 48
-        | u64::from(mark.points) << 16
-        | u64::from(brevity)
+    let brevity =
+        if by_name.contains(&tier) { u8::try_from(255 - name_length().min(255)).expect("at most 255") } else { 0 };
+    let [high, low] = mark.points.to_be_bytes();
+    Rank::from_be_bytes([found, u8::MAX - tier, 0, 0, 0, high, low, brevity])
 }
 
 /// Whether the mark has all words.
@@ -40,17 +35,18 @@ pub(crate) fn is_whole(mark: Mark, words: u8) -> bool {
     mark.exact > 0 || mark.words == words
 }
 
-/// The rank as a number for people; it falls as the rank does.
+/// The rank as a number for people; it never rises as the rank falls.
 pub(crate) fn score(rank: Rank, words: u8) -> f32 {
-    let found = f32::from((rank >> 56) as u8);
-    let tier = f32::from(SCORE_TIERS - (u8::MAX - (rank >> 48) as u8));
-    // Points and shortness together stay below 1.
-    let within = (rank & 0xffff_ffff) as f32 / (u64::from(u32::MAX) + 1) as f32;
-    let within = within.sqrt().min(0.999); // spread out: points use few of their bits
-    if found >= f32::from(words) {
-        100.0 * (tier + within)
+    let [found, tier, _, _, _, high, low, brevity] = rank.to_be_bytes();
+    let points = f32::from(u16::from_be_bytes([high, low]));
+    // Points stay below 99, and what a short name adds below what a point does, up to the most points there are.
+    let within = 99.0 * points / (points + 50.0) + 0.0005 * f32::from(brevity) / 255.0;
+    let tiered = 100.0 * f32::from(SCORE_TIERS - (u8::MAX - tier)) + within;
+    if found >= words {
+        tiered
     } else {
-        100.0 * (found - 1.0 + (tier + within) / 11.0) / f32::from(words)
+        let most = 100.0 * f32::from(SCORE_TIERS + 1);
+        100.0 * (f32::from(found) - 1.0 + tiered / most) / f32::from(words)
     }
 }
 
@@ -74,11 +70,7 @@ pub(crate) struct Best {
 impl Best {
     /// Keeps at most so many.
     pub(crate) fn new(most: usize) -> Self {
-        Self {
-            most,
-            kept: Vec::new(),
-            floor: 0,
-        }
+        Self { most, kept: Vec::new(), floor: 0 }
     }
 
     /// Offers a document; `id` is asked for only when it may get in.
@@ -87,11 +79,7 @@ impl Best {
         if self.most == 0 || rank < self.floor {
             return;
         }
-        self.kept.push(Candidate {
-            rank,
-            id: id(doc),
-            doc,
-        });
+        self.kept.push(Candidate { rank, id: id(doc), doc });
         if self.kept.len() >= self.most.max(64).saturating_mul(2) {
             self.prune();
         }

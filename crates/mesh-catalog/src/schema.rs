@@ -1,8 +1,6 @@
 //! The index's fields, and how words get into them.
 
-use tantivy::schema::{
-    BytesOptions, FAST, Field, IndexRecordOption, Schema, TextFieldIndexing, TextOptions,
-};
+use tantivy::schema::{BytesOptions, FAST, Field, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
 use tantivy::tokenizer::{TextAnalyzer, Token, TokenStream, Tokenizer};
 
 use crate::level::Level;
@@ -63,19 +61,12 @@ pub(crate) fn shelf_number(level: Level) -> usize {
 pub(crate) fn schema() -> (Schema, Fields) {
     let mut builder = Schema::builder();
     let raw = || {
-        let indexing = TextFieldIndexing::default()
-            .set_tokenizer("raw")
-            .set_fieldnorms(false);
-        TextOptions::default()
-            .set_indexing_options(indexing.set_index_option(IndexRecordOption::Basic))
+        let indexing = TextFieldIndexing::default().set_tokenizer("raw").set_fieldnorms(false);
+        TextOptions::default().set_indexing_options(indexing.set_index_option(IndexRecordOption::Basic))
     };
     let words = |lengths: bool| {
-        let indexing = TextFieldIndexing::default()
-            .set_tokenizer(REPLAY)
-            .set_fieldnorms(lengths);
-        TextOptions::default().set_indexing_options(
-            indexing.set_index_option(IndexRecordOption::WithFreqsAndPositions),
-        )
+        let indexing = TextFieldIndexing::default().set_tokenizer(REPLAY).set_fieldnorms(lengths);
+        TextOptions::default().set_indexing_options(indexing.set_index_option(IndexRecordOption::WithFreqsAndPositions))
     };
     let stored = || BytesOptions::default().set_stored();
     let fields = Fields {
@@ -97,10 +88,7 @@ pub(crate) fn schema() -> (Schema, Fields) {
 
 /// Registers the tokenizer that [`Replay`] texts need.
 pub(crate) fn register(index: &tantivy::Index) {
-    index.tokenizers().register(
-        REPLAY,
-        TextAnalyzer::builder(ReplayTokenizer::default()).build(),
-    );
+    index.tokenizers().register(REPLAY, TextAnalyzer::builder(ReplayTokenizer::default()).build());
 }
 
 /// The term under which a whole id or name stands as it is.
@@ -156,11 +144,7 @@ impl Tokenizer for ReplayTokenizer {
     type TokenStream<'a> = ReplayStream<'a>;
     fn token_stream<'a>(&'a mut self, text: &'a str) -> ReplayStream<'a> {
         self.token.reset();
-        ReplayStream {
-            rest: text,
-            next_position: 0,
-            token: &mut self.token,
-        }
+        ReplayStream { rest: text, next_position: 0, token: &mut self.token }
     }
 }
 
@@ -176,11 +160,7 @@ impl TokenStream for ReplayStream<'_> {
                 Some(word) => (word, true),
                 None => (word, false),
             };
-            self.token.position = if joined {
-                self.next_position.saturating_sub(1)
-            } else {
-                self.next_position
-            };
+            self.token.position = if joined { self.next_position.saturating_sub(1) } else { self.next_position };
             if !joined {
                 self.next_position += 1;
             }

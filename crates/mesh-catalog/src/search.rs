@@ -32,11 +32,7 @@ pub(crate) struct Gathered {
 impl Gathered {
     pub(crate) fn new(snapshot: &Snapshot) -> Self {
         let counts = snapshot.with_values(Counts::zero);
-        Self {
-            total: 0,
-            counts,
-            best: Vec::with_capacity(snapshot.segments.len()),
-        }
+        Self { total: 0, counts, best: Vec::with_capacity(snapshot.segments.len()) }
     }
 }
 
@@ -50,26 +46,13 @@ pub(crate) fn search(snapshot: &Snapshot, query: &Query) -> Result<Found, Search
     }
 }
 
-fn without_words(
-    snapshot: &Snapshot,
-    query: &Query,
-    filter: &Filter,
-    limit: usize,
-) -> Result<Found, SearchError> {
+fn without_words(snapshot: &Snapshot, query: &Query, filter: &Filter, limit: usize) -> Result<Found, SearchError> {
     let (total, counts, chosen) = if filter.conditions.is_empty() {
         let (total, counts) = browse::everything(snapshot);
-        (
-            total,
-            counts,
-            browse::everything_page(snapshot, filter, query.offset, limit)?,
-        )
+        (total, counts, browse::everything_page(snapshot, filter, query.offset, limit)?)
     } else {
         let gathered = browse::filtered(snapshot, filter, kept(query.offset, limit))?;
-        (
-            gathered.total,
-            gathered.counts,
-            page::choose(snapshot, &gathered.best, query.offset, limit)?,
-        )
+        (gathered.total, gathered.counts, page::choose(snapshot, &gathered.best, query.offset, limit)?)
     };
     let mut hits = Vec::with_capacity(chosen.len());
     for chosen in chosen {
@@ -85,11 +68,7 @@ fn with_words(
     ask: Ask,
     limit: usize,
 ) -> Result<Found, SearchError> {
-    let Ask {
-        wanted,
-        literal,
-        squashed,
-    } = ask;
+    let Ask { wanted, literal, squashed } = ask;
     let searches = sources::prepare(snapshot, wanted)?;
     let words = u8::try_from(searches.len()).expect("at most Query::WORDS");
     let wholes = [(2, literal_term(&literal)), (1, squashed_term(&squashed))];
@@ -114,11 +93,7 @@ fn with_words(
 
 /// How many of a segment's best may reach the page.
 fn kept(offset: usize, limit: usize) -> usize {
-    if limit == 0 {
-        0
-    } else {
-        offset.saturating_add(limit)
-    }
+    if limit == 0 { 0 } else { offset.saturating_add(limit) }
 }
 
 /// How many of the words a product must have.
@@ -145,8 +120,7 @@ fn gather(
             let mut lists = lists(snapshot, segment, searches, wholes)?;
             docs.clear();
             tally(&mut lists, |doc, mark| {
-                if (wants == Wants::Some || ranking::is_whole(mark, words)) && conditions.takes(doc)
-                {
+                if (wants == Wants::Some || ranking::is_whole(mark, words)) && conditions.takes(doc) {
                     let rank = ranking::rank(mark, words, || segment.name_lengths.fieldnorm(doc));
                     best.offer(rank, doc, |doc| segment.id_ord(doc));
                     docs.push(doc);
@@ -170,12 +144,7 @@ fn lists(
     let mut lists = Vec::new();
     for (points, term) in wholes {
         if let Some(docs) = sources::postings(&segment.exact, term)? {
-            lists.push(Source {
-                word: 0,
-                level: Level::Name,
-                points: *points,
-                docs: Docs::Postings(Box::new(docs)),
-            });
+            lists.push(Source { word: 0, level: Level::Name, points: *points, docs: Docs::Postings(Box::new(docs)) });
         }
     }
     for (word, search) in (1..).zip(searches) {
@@ -186,10 +155,5 @@ fn lists(
 
 fn found(snapshot: &Snapshot, total: usize, counts: &Counts, hits: Vec<Hit>) -> Found {
     let facets = snapshot.with_values(|values| counts.top(values));
-    Found {
-        total,
-        hits,
-        facets,
-        position: snapshot.position,
-    }
+    Found { total, hits, facets, position: snapshot.position }
 }

@@ -53,9 +53,7 @@ impl Segment {
             shelves.push(reader.inverted_index(field)?);
         }
         let open = match before {
-            Some(before) if before.reader.num_deleted_docs() == reader.num_deleted_docs() => {
-                Arc::clone(&before.open)
-            }
+            Some(before) if before.reader.num_deleted_docs() == reader.num_deleted_docs() => Arc::clone(&before.open),
             _ => Arc::new(open_counts(reader, &facets, before, values)?),
         };
         Ok(Self {
@@ -72,10 +70,7 @@ impl Segment {
 
     /// The number of a document's id.
     pub(crate) fn id_ord(&self, doc: DocId) -> u64 {
-        self.id_column
-            .as_ref()
-            .and_then(|ids| ids.ords().first(doc))
-            .unwrap_or(u64::MAX)
+        self.id_column.as_ref().and_then(|ids| ids.ords().first(doc)).unwrap_or(u64::MAX)
     }
 
     /// The id of a number.
@@ -103,28 +98,17 @@ fn open_counts(
     let status = &facets[Facet::Status as usize];
     let retired = status.ord(Lifecycle::Retired.as_str())?;
     let is_open = |doc: &DocId| retired.is_none_or(|retired| !status.has(*doc, &[retired]));
-    Ok(match before {
-        Some(before) => {
-            let gone: Vec<DocId> = before
-                .reader
-                .doc_ids_alive()
-                .filter(|doc| reader.is_deleted(*doc))
-                .filter(is_open)
-                .collect();
-            let mut open = OpenCounts::clone(&before.open);
-            open.counts.grow(values);
-            open.counts.subtract(facets, &gone);
-            open.total -= gone.len();
-            open
-        }
-        None => {
-            let docs: Vec<DocId> = reader.doc_ids_alive().filter(is_open).collect();
-            let mut counts = Counts::zero(values);
-            counts.add(facets, &docs);
-            OpenCounts {
-                total: docs.len(),
-                counts,
-            }
-        }
-    })
+    if let Some(before) = before {
+        let alive = before.reader.doc_ids_alive();
+        let gone: Vec<DocId> = alive.filter(|doc| reader.is_deleted(*doc)).filter(is_open).collect();
+        let mut open = OpenCounts::clone(&before.open);
+        open.counts.grow(values);
+        open.counts.subtract(facets, &gone);
+        open.total -= gone.len();
+        return Ok(open);
+    }
+    let docs: Vec<DocId> = reader.doc_ids_alive().filter(is_open).collect();
+    let mut counts = Counts::zero(values);
+    counts.add(facets, &docs);
+    Ok(OpenCounts { total: docs.len(), counts })
 }

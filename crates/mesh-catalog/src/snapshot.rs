@@ -40,10 +40,7 @@ impl Snapshot {
             let mut values = values.write().unwrap_or_else(PoisonError::into_inner);
             for reader in searcher.segment_readers() {
                 let known = before.and_then(|before| {
-                    before
-                        .segments
-                        .iter()
-                        .find(|segment| segment.reader.segment_id() == reader.segment_id())
+                    before.segments.iter().find(|segment| segment.reader.segment_id() == reader.segment_id())
                 });
                 segments.push(Segment::open(reader, &fields, known, &mut values)?);
             }
@@ -54,15 +51,7 @@ impl Snapshot {
                 open_counts.merge(&segment.open.counts);
             }
         }
-        Ok(Self {
-            searcher,
-            fields,
-            segments,
-            position,
-            open_total,
-            open_counts,
-            values,
-        })
+        Ok(Self { searcher, fields, segments, position, open_total, open_counts, values })
     }
 
     /// Reads the facet values.

@@ -71,10 +71,7 @@ impl Docs {
 }
 
 /// Makes wanted words ready, and finds how rare they are.
-pub(crate) fn prepare(
-    snapshot: &Snapshot,
-    wanted: Vec<Wanted>,
-) -> Result<Vec<Search>, SearchError> {
+pub(crate) fn prepare(snapshot: &Snapshot, wanted: Vec<Wanted>) -> Result<Vec<Search>, SearchError> {
     let mut stems = Stems::new();
     let single = wanted.len() == 1;
     let mut searches = Vec::with_capacity(wanted.len());
@@ -83,14 +80,8 @@ pub(crate) fn prepare(
         let plain = !wanted.quoted;
         let mut search = Search {
             stems: wanted.words.iter().map(|word| stems.of(word)).collect(),
-            close: if plain {
-                close_automaton(&snapshot.fields, word)?
-            } else {
-                None
-            },
-            is_prefix: plain
-                && word.chars().count() >= level::PREFIX_LETTERS
-                && !level::has_digit(word),
+            close: if plain { close_automaton(&snapshot.fields, word)? } else { None },
+            is_prefix: plain && word.chars().count() >= level::PREFIX_LETTERS && !level::has_digit(word),
             rarity: 1,
             wanted,
         };
@@ -144,11 +135,7 @@ impl Search {
 
     /// What to look for on a shelf.
     pub(crate) fn words(&self, level: Level) -> &[String] {
-        if level.is_stemmed() {
-            &self.stems
-        } else {
-            &self.wanted.words
-        }
+        if level.is_stemmed() { &self.stems } else { &self.wanted.words }
     }
 
     /// Whether it may be a typing error away, or a beginning.
@@ -168,11 +155,7 @@ impl Search {
             return Ok(postings(shelf, word)?.map(|docs| Docs::Postings(Box::new(docs))));
         }
         let field = fields.shelf(level);
-        let terms = self
-            .words(level)
-            .iter()
-            .map(|word| Term::from_field_text(field, word))
-            .collect();
+        let terms = self.words(level).iter().map(|word| Term::from_field_text(field, word)).collect();
         let schema = segment.reader.schema();
         let weight = PhraseQuery::new(terms).weight(EnableScoring::disabled_from_schema(schema))?;
         Ok(Some(Docs::Phrase(weight.scorer(&segment.reader, 1.0)?)))
@@ -188,12 +171,7 @@ impl Search {
     ) -> Result<(), SearchError> {
         let names = &segment.shelves[shelf_number(Level::Name)];
         let mut add = |level: Level, docs: Docs| {
-            into.push(Source {
-                word,
-                level,
-                points: level.points() * self.rarity,
-                docs,
-            });
+            into.push(Source { word, level, points: level.points() * self.rarity, docs });
         };
         let shelf = |level: Level, add: &mut dyn FnMut(Level, Docs)| -> Result<(), SearchError> {
             if let Some(docs) = self.on_shelf(fields, segment, level)? {
@@ -219,21 +197,14 @@ impl Search {
 }
 
 /// The documents of a term; no frequencies or positions.
-pub(crate) fn postings(
-    index: &InvertedIndexReader,
-    word: &str,
-) -> Result<Option<SegmentPostings>, SearchError> {
+pub(crate) fn postings(index: &InvertedIndexReader, word: &str) -> Result<Option<SegmentPostings>, SearchError> {
     Ok(match index.terms().get(word)? {
         Some(info) => Some(index.read_postings_from_terminfo(&info, IndexRecordOption::Basic)?),
         None => None,
     })
 }
 
-fn close(
-    names: &InvertedIndexReader,
-    automaton: &DfaWrapper,
-    word: &str,
-) -> Result<Vec<SegmentPostings>, SearchError> {
+fn close(names: &InvertedIndexReader, automaton: &DfaWrapper, word: &str) -> Result<Vec<SegmentPostings>, SearchError> {
     let mut found = Vec::new();
     let mut terms = names.terms().search(automaton).into_stream()?;
     while found.len() < EXAMINED && terms.advance() {
@@ -245,10 +216,7 @@ fn close(
     most_frequent(names, found)
 }
 
-fn beginning_with(
-    names: &InvertedIndexReader,
-    word: &str,
-) -> Result<Vec<SegmentPostings>, SearchError> {
+fn beginning_with(names: &InvertedIndexReader, word: &str) -> Result<Vec<SegmentPostings>, SearchError> {
     let dictionary: &TermDictionary = names.terms();
     let mut found = Vec::new();
     let mut terms = dictionary.range().gt(word).into_stream()?;
@@ -264,10 +232,6 @@ fn most_frequent(
 ) -> Result<Vec<SegmentPostings>, SearchError> {
     found.sort_by_key(|info| std::cmp::Reverse(info.doc_freq)); // stable: alike ones stay in the words' order
     found.truncate(EXPANSIONS);
-    let open = |info| {
-        names
-            .read_postings_from_terminfo(info, IndexRecordOption::Basic)
-            .map_err(Into::into)
-    };
+    let open = |info| names.read_postings_from_terminfo(info, IndexRecordOption::Basic).map_err(Into::into);
     found.iter().map(open).collect()
 }

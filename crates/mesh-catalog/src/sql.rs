@@ -98,16 +98,11 @@ pub(crate) fn columns(expression: &str) -> Vec<&str> {
             '/' if rest.starts_with("/*") => rest.find("*/").map_or(rest.len(), |at| at + 2),
             '"' | '`' | '[' => {
                 let length = quoted(rest, if c == '[' { ']' } else { c });
-                note(
-                    &mut columns,
-                    rest[..length].trim_matches(['"', '`', '[', ']']),
-                );
+                note(&mut columns, rest[..length].trim_matches(['"', '`', '[', ']']));
                 length
             }
             _ if c.is_alphanumeric() || c == '_' => {
-                let length = rest
-                    .find(|c: char| !(c.is_alphanumeric() || "_.$".contains(c)))
-                    .unwrap_or(rest.len());
+                let length = rest.find(|c: char| !(c.is_alphanumeric() || "_.$".contains(c))).unwrap_or(rest.len());
                 let (word, after) = rest.split_at(length);
                 let lower = word.to_ascii_lowercase();
                 let called = after.trim_start().starts_with('(');
@@ -132,9 +127,7 @@ fn note<'a>(columns: &mut Vec<&'a str>, column: &'a str) {
 /// The length of a quoted piece, quotes included; the rest of the text when it is not closed.
 fn quoted(text: &str, close: char) -> usize {
     let open = text.chars().next().map_or(0, char::len_utf8);
-    text[open..]
-        .find(close)
-        .map_or(text.len(), |at| open + at + close.len_utf8())
+    text[open..].find(close).map_or(text.len(), |at| open + at + close.len_utf8())
 }
 
 #[cfg(test)]
@@ -144,22 +137,10 @@ mod tests {
     #[test]
     fn finds_columns_and_nothing_else() {
         for (expression, expected) in [
-            (
-                r"regexp_match(email, '^[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}$')",
-                vec!["email"],
-            ),
-            (
-                "NOT(first_name IS NULL OR last_name IS NULL)",
-                vec!["first_name", "last_name"],
-            ),
-            (
-                "o.amount >= 0 AND \"Net Price\" < 1e6 -- amount",
-                vec!["o.amount", "Net Price"],
-            ),
-            (
-                "count (x) = 3 /* y */ and `z` in ('it''s', 'w')",
-                vec!["x", "z"],
-            ),
+            (r"regexp_match(email, '^[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}$')", vec!["email"]),
+            ("NOT(first_name IS NULL OR last_name IS NULL)", vec!["first_name", "last_name"]),
+            ("o.amount >= 0 AND \"Net Price\" < 1e6 -- amount", vec!["o.amount", "Net Price"]),
+            ("count (x) = 3 /* y */ and `z` in ('it''s', 'w')", vec!["x", "z"]),
             ("'never closed, email", vec![]),
             ("größe > 0", vec!["größe"]),
             ("", vec![]),

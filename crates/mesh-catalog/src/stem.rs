@@ -7,18 +7,12 @@ pub(crate) struct Stems(TextAnalyzer);
 
 impl Stems {
     pub(crate) fn new() -> Self {
-        Self(
-            TextAnalyzer::builder(RawTokenizer::default())
-                .filter(Stemmer::new(Language::English))
-                .build(),
-        )
+        Self(TextAnalyzer::builder(RawTokenizer::default()).filter(Stemmer::new(Language::English)).build())
     }
 
     /// The stem of a lower-case word.
     pub(crate) fn of(&mut self, word: &str) -> String {
         let mut stream = self.0.token_stream(word);
-        stream
-            .next()
-            .map_or_else(|| word.to_owned(), |token| token.text.clone())
+        stream.next().map_or_else(|| word.to_owned(), |token| token.text.clone())
     }
 }

@@ -14,15 +14,9 @@ use crate::snapshot::Snapshot;
 use crate::{Lifecycle, Query, SearchError};
 
 /// Products whose id begins so, then those whose name does, each by id; where there are none, what a search finds.
-pub(crate) fn suggest(
-    snapshot: &Snapshot,
-    prefix: &str,
-    limit: usize,
-) -> Result<Vec<ProductId>, SearchError> {
+pub(crate) fn suggest(snapshot: &Snapshot, prefix: &str, limit: usize) -> Result<Vec<ProductId>, SearchError> {
     let limit = limit.min(Query::LIMIT);
-    let prefix = prefix[..prefix.floor_char_boundary(Query::TEXT_BYTES)]
-        .trim()
-        .to_lowercase();
+    let prefix = prefix[..prefix.floor_char_boundary(Query::TEXT_BYTES)].trim().to_lowercase();
     let mut suggested: Vec<ProductId> = Vec::new();
     let add = |ids: &mut dyn Iterator<Item = ProductId>, suggested: &mut Vec<ProductId>| {
         for id in ids {
@@ -34,11 +28,8 @@ pub(crate) fn suggest(
     for by_name in [false, true] {
         let mut found = BTreeSet::new();
         for segment in &snapshot.segments {
-            let index = if by_name {
-                segment.reader.inverted_index(snapshot.fields.by_name)?
-            } else {
-                segment.ids.clone()
-            };
+            let index =
+                if by_name { segment.reader.inverted_index(snapshot.fields.by_name)? } else { segment.ids.clone() };
             complete(segment, &index, &prefix, limit, &mut found)?;
         }
         add(&mut found.into_iter(), &mut suggested);
@@ -48,10 +39,7 @@ pub(crate) fn suggest(
     }
     let query = Query {
         statuses: vec![Lifecycle::Draft, Lifecycle::Active, Lifecycle::Deprecated],
-        ..Query {
-            limit,
-            ..Query::text(prefix)
-        }
+        ..Query { limit, ..Query::text(prefix) }
     };
     let hits = search(snapshot, &query)?.hits;
     add(&mut hits.into_iter().map(|hit| hit.id), &mut suggested);
@@ -69,8 +57,7 @@ fn complete(
     let mut terms = index.terms().range().ge(prefix).into_stream()?;
     let mut taken = 0;
     while taken < limit && terms.advance() && terms.key().starts_with(prefix.as_bytes()) {
-        let mut docs =
-            index.read_postings_from_terminfo(terms.value(), IndexRecordOption::Basic)?;
+        let mut docs = index.read_postings_from_terminfo(terms.value(), IndexRecordOption::Basic)?;
         while docs.doc() != TERMINATED && segment.reader.is_deleted(docs.doc()) {
             docs.advance();
         }

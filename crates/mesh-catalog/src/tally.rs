@@ -53,29 +53,16 @@ impl Mark {
 /// Hands every document of the lists to `take` with its mark, in order. The lists must come word by word, best level
 /// first.
 pub(crate) fn tally(sources: &mut [Source], mut take: impl FnMut(DocId, Mark)) {
-    debug_assert!(
-        sources.is_sorted_by_key(|source| (source.word, source.level)),
-        "as the contract says"
-    );
+    debug_assert!(sources.is_sorted_by_key(|source| (source.word, source.level)), "as the contract says");
     let mut marks = vec![Mark::default(); WINDOW as usize];
     loop {
-        let first = sources
-            .iter()
-            .map(|source| source.docs.doc())
-            .min()
-            .unwrap_or(TERMINATED);
+        let first = sources.iter().map(|source| source.docs.doc()).min().unwrap_or(TERMINATED);
         if first == TERMINATED {
             return;
         }
         let window = first..first.saturating_add(WINDOW).min(TERMINATED);
         let mut last = first;
-        for Source {
-            word,
-            level,
-            points,
-            docs,
-        } in sources.iter_mut()
-        {
+        for Source { word, level, points, docs } in sources.iter_mut() {
             let mut mark = |at: usize| marks[at].add(*word, *level, *points);
             last = last.max(match docs {
                 Docs::Postings(docs) => drain(docs.as_mut(), &window, &mut mark),

@@ -48,12 +48,7 @@ pub struct LifecycleView {
 impl LifecycleView {
     /// A state of which nothing else is said.
     pub const fn of(status: Lifecycle) -> Self {
-        Self {
-            status,
-            sunset: None,
-            successor: None,
-            reason: None,
-        }
+        Self { status, sunset: None, successor: None, reason: None }
     }
 }
 
@@ -86,9 +81,7 @@ pub struct Stamp(pub UnixMs);
 impl std::fmt::Display for Stamp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // What is beyond the year 9999 has no RFC 3339 form; shown as the last instant that has.
-        let at = i64::try_from(self.0)
-            .ok()
-            .and_then(|ms| Timestamp::from_millisecond(ms).ok());
+        let at = i64::try_from(self.0).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
         at.unwrap_or(Timestamp::MAX).fmt(f)
     }
 }

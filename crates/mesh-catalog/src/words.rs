@@ -43,14 +43,7 @@ pub(crate) struct Word<'a> {
 
 /// Hands each word of the text to `take`, in order.
 pub(crate) fn split(text: &str, how: Split, mut take: impl FnMut(Word<'_>)) {
-    let mut run = Run {
-        how,
-        word: String::new(),
-        start: 0,
-        whole: String::new(),
-        whole_start: 0,
-        parts: 0,
-    };
+    let mut run = Run { how, word: String::new(), start: 0, whole: String::new(), whole_start: 0, parts: 0 };
     let mut previous = Class::Other;
     let mut letters = 0_usize; // letters in a row before this character
     let mut rest = text.char_indices().peekable();
@@ -75,9 +68,7 @@ pub(crate) fn split(text: &str, how: Split, mut take: impl FnMut(Word<'_>)) {
                 run.end_whole(at + c.len_utf8(), &mut take);
             }
             Class::Upper | Class::Lower | Class::Digit => {
-                let next = rest
-                    .peek()
-                    .map_or(Class::Other, |(_, next)| Class::of(*next));
+                let next = rest.peek().map_or(Class::Other, |(_, next)| Class::of(*next));
                 let parted = match (previous, class) {
                     (Class::Lower, Class::Upper) => how != Split::Query,
                     (Class::Upper, Class::Upper) => how != Split::Query && next == Class::Lower,
@@ -91,11 +82,7 @@ pub(crate) fn split(text: &str, how: Split, mut take: impl FnMut(Word<'_>)) {
                 run.push(c, at);
             }
         }
-        letters = if matches!(class, Class::Lower | Class::Upper) {
-            letters + 1
-        } else {
-            0
-        };
+        letters = if matches!(class, Class::Lower | Class::Upper) { letters + 1 } else { 0 };
         previous = class;
     }
     run.end_word(text.len(), &mut take);
@@ -115,17 +102,8 @@ pub(crate) fn squash(text: &str) -> String {
 pub(crate) fn surroundings(text: &str, word: Range<usize>) -> &str {
     const SHOWN_CHARS: usize = 80;
     let belongs = |c: char| c.is_alphanumeric() || is_combining(c) || "-_.@/:+".contains(c);
-    let before = text[..word.start]
-        .char_indices()
-        .rev()
-        .take(SHOWN_CHARS)
-        .take_while(|(_, c)| belongs(*c))
-        .last();
-    let after = text[word.end..]
-        .char_indices()
-        .take(SHOWN_CHARS)
-        .take_while(|(_, c)| belongs(*c))
-        .last();
+    let before = text[..word.start].char_indices().rev().take(SHOWN_CHARS).take_while(|(_, c)| belongs(*c)).last();
+    let after = text[word.end..].char_indices().take(SHOWN_CHARS).take_while(|(_, c)| belongs(*c)).last();
     let start = before.map_or(word.start, |(at, _)| at);
     let end = after.map_or(word.end, |(at, c)| word.end + at + c.len_utf8());
     text[start..end].trim_matches(|c: char| !c.is_alphanumeric() && !is_combining(c))
@@ -159,23 +137,13 @@ impl Run {
         if matches!(self.how, Split::Identifier | Split::Prose) && self.parts <= JOINED_PARTS {
             self.whole.push_str(&self.word);
         }
-        take(Word {
-            text: cut(&self.word),
-            start: self.start,
-            end,
-            joined: false,
-        });
+        take(Word { text: cut(&self.word), start: self.start, end, joined: false });
         self.word.clear();
     }
 
     fn end_whole(&mut self, end: usize, take: &mut impl FnMut(Word<'_>)) {
         if !self.whole.is_empty() && (2..=JOINED_PARTS).contains(&self.parts) {
-            take(Word {
-                text: cut(&self.whole),
-                start: self.whole_start,
-                end,
-                joined: true,
-            });
+            take(Word { text: cut(&self.whole), start: self.whole_start, end, joined: true });
         }
         self.whole.clear();
         self.parts = 0;
@@ -197,12 +165,7 @@ fn fold(c: char, into: &mut String) {
     // Latin-1 letters to Latin Extended-B, and Latin Extended Additional: the ones that people type without accents.
     let latin = matches!(c, '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}');
     match deunicode::deunicode_char(c).filter(|_| latin) {
-        Some(ascii) => into.extend(
-            ascii
-                .chars()
-                .filter(char::is_ascii_alphanumeric)
-                .map(|c| c.to_ascii_lowercase()),
-        ),
+        Some(ascii) => into.extend(ascii.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase())),
         None => into.extend(c.to_lowercase().filter(|c| !is_combining(*c))),
     }
 }
@@ -212,10 +175,7 @@ fn is_combining(c: char) -> bool {
 }
 
 fn starts_with_letters(text: &str) -> bool {
-    text.chars()
-        .take_while(|c| matches!(Class::of(*c), Class::Lower | Class::Upper))
-        .take(LETTER_RUN)
-        .count()
+    text.chars().take_while(|c| matches!(Class::of(*c), Class::Lower | Class::Upper)).take(LETTER_RUN).count()
         == LETTER_RUN
 }
 
@@ -259,11 +219,7 @@ mod tests {
     fn words(text: &str, how: Split) -> String {
         let mut words = Vec::new();
         split(text, how, |word| {
-            words.push(format!(
-                "{}{}",
-                if word.joined { "=" } else { "" },
-                word.text
-            ))
+            words.push(format!("{}{}", if word.joined { "=" } else { "" }, word.text));
         });
         words.join(" ")
     }
@@ -287,14 +243,8 @@ mod tests {
 
     #[test]
     fn each_way_of_splitting_keeps_its_own_wholes() {
-        assert_eq!(
-            words("GitHub customer_id", Split::Prose),
-            "git hub =github customer id"
-        );
-        assert_eq!(
-            words("GitHub customer_id goes16", Split::Query),
-            "github customer id goes 16"
-        );
+        assert_eq!(words("GitHub customer_id", Split::Prose), "git hub =github customer id");
+        assert_eq!(words("GitHub customer_id goes16", Split::Query), "github customer id goes 16");
         assert_eq!(words("customer_profile", Split::Name), "customer profile");
     }
 
@@ -309,10 +259,7 @@ mod tests {
     fn shows_what_a_person_would_point_at() {
         let text = "write to customer-data-owners@company.com.";
         let at = text.find("data").expect("it is there");
-        assert_eq!(
-            surroundings(text, at..at + 4),
-            "customer-data-owners@company.com"
-        );
+        assert_eq!(surroundings(text, at..at + 4), "customer-data-owners@company.com");
         assert_eq!(squash("Customer-Profile"), squash("customer_profile"));
     }
 }

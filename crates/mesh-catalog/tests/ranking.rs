@@ -48,19 +48,8 @@ fn a_tier_never_loses_however_often_lower_ones_match() {
     loud.description = "orders ".repeat(500);
     loud.datasets = vec![dataset("orders", vec![field("orders", "orders")])];
     loud.quality_rules = vec![rule("orders", "orders > 0")];
-    let corpus = Corpus::of(&[
-        loud,
-        product("d/zz_orders_of_a_very_long_name_indeed"),
-        product("d/ordres"),
-    ]);
-    assert_eq!(
-        corpus.find("orders"),
-        [
-            "d/zz_orders_of_a_very_long_name_indeed",
-            "d/ordres",
-            "d/loud"
-        ]
-    );
+    let corpus = Corpus::of(&[loud, product("d/zz_orders_of_a_very_long_name_indeed"), product("d/ordres")]);
+    assert_eq!(corpus.find("orders"), ["d/zz_orders_of_a_very_long_name_indeed", "d/ordres", "d/loud"]);
 }
 
 #[test]
@@ -72,14 +61,7 @@ fn id_and_name_come_first_as_typed_then_however_they_are_joined() {
         product("c/customerprofile"),
     ]);
     assert_eq!(corpus.find("customer_profile")[0], "c/customer_profile");
-    assert_eq!(
-        corpus.find("Customer Profile")[..3],
-        [
-            "b/customer-profile",
-            "c/customer_profile",
-            "c/customerprofile"
-        ]
-    );
+    assert_eq!(corpus.find("Customer Profile")[..3], ["b/customer-profile", "c/customer_profile", "c/customerprofile"]);
     assert_eq!(corpus.find("customer-profile")[0], "b/customer-profile");
     assert_eq!(corpus.find("c/customerprofile")[0], "c/customerprofile");
     assert_eq!(corpus.find("customerprofile")[0], "c/customerprofile");
@@ -92,25 +74,12 @@ fn finds_the_guides_product_by_its_rule_column_and_contact() {
     let mut mailing = product("marketing/mailing");
     mailing.description = "Every email we sent".into();
     let corpus = Corpus::of(&[mailing, other, customer_profile()]);
-    for query in [
-        "customer email",
-        "email customer",
-        "email",
-        "email_valid",
-        "first_name",
-        "customer-data-owners@company.com",
-    ] {
-        assert_eq!(
-            corpus.find(query)[0],
-            "customer_experience/customer_profile",
-            "{query}"
-        );
+    for query in
+        ["customer email", "email customer", "email", "email_valid", "first_name", "customer-data-owners@company.com"]
+    {
+        assert_eq!(corpus.find(query)[0], "customer_experience/customer_profile", "{query}");
     }
-    assert_eq!(
-        corpus.find("customer email").len(),
-        3,
-        "those with one of the words follow"
-    );
+    assert_eq!(corpus.find("customer email").len(), 3, "those with one of the words follow");
 }
 
 #[test]
@@ -152,13 +121,8 @@ fn noaa_goes_leads_with_products_of_that_name() {
 fn forgives_typing_errors_by_length_in_names_only() {
     let mut prose = product("d/prose");
     prose.description = "warehouse".into();
-    let corpus = Corpus::of(&[
-        prose,
-        product("d/cat"),
-        product("d/fleet"),
-        product("d/inventory"),
-        product("d/year_2018"),
-    ]);
+    let corpus =
+        Corpus::of(&[prose, product("d/cat"), product("d/fleet"), product("d/inventory"), product("d/year_2018")]);
     for (typo, expected) in [
         ("cut", vec![]),            // three letters: none
         ("flet", vec!["d/fleet"]),  // one
@@ -178,11 +142,7 @@ fn finds_by_the_beginning_of_a_names_word() {
     let corpus = Corpus::of(&[product("d/inventory"), product("d/invoice")]);
     assert_eq!(
         corpus.find("inv"),
-        ["d/invoice", "d/inventory"]
-            .map(String::from)
-            .into_iter()
-            .rev()
-            .collect::<Vec<_>>()
+        ["d/invoice", "d/inventory"].map(String::from).into_iter().rev().collect::<Vec<_>>()
     );
     assert_eq!(corpus.find("inven"), ["d/inventory"]);
     assert_eq!(corpus.find("in"), [""; 0]);
@@ -215,38 +175,19 @@ fn every_place_of_a_product_is_searched() {
         description: "word21".into(),
     }];
     d.documentation.support_contact = Some("word22@x.org".into());
-    d.documentation.links = vec![mesh_model::Link {
-        title: "word23".into(),
-        url: String::new(),
-    }];
-    d.owner.support = vec![mesh_model::SupportChannel {
-        address: "#word24".into(),
-        ..Default::default()
-    }];
+    d.documentation.links = vec![mesh_model::Link { title: "word23".into(), url: String::new() }];
+    d.owner.support = vec![mesh_model::SupportChannel { address: "#word24".into(), ..Default::default() }];
     d.compliance.regulations = vec!["word25".into()];
-    d.source = Some(SourceFile {
-        format: "hcl".into(),
-        id: Some("word26".into()),
-    });
-    d.extensions = [(
-        "odps.x".to_owned(),
-        mesh_model::JsonText::parse(r#"{"a":["word27"]}"#).unwrap(),
-    )]
-    .into();
+    d.source = Some(SourceFile { format: "hcl".into(), id: Some("word26".into()) });
+    d.extensions = [("odps.x".to_owned(), mesh_model::JsonText::parse(r#"{"a":["word27"]}"#).unwrap())].into();
     let corpus = Corpus::of(&[d]);
     for n in 1..=27 {
         let word = format!("word{n:02}");
-        let found = corpus.ask(&Query {
-            explain: true,
-            ..Query::text(format!("\"{word}\""))
-        });
+        let found = corpus.ask(&Query { explain: true, ..Query::text(format!("\"{word}\"")) });
         assert_eq!(found.total, 1, "{word}");
         assert!(!found.hits[0].why.is_empty(), "{word}");
     }
-    assert!(
-        corpus.find("\"word99\"").is_empty(),
-        "literals are no columns"
-    );
+    assert!(corpus.find("\"word99\"").is_empty(), "literals are no columns");
     assert_eq!(corpus.find("some_domain sql").len(), 1);
 }
 
@@ -264,22 +205,12 @@ fn stems_prose_and_never_names() {
 #[test]
 fn words_are_split_as_people_read_them() {
     let mut d = product("d/x");
-    d.datasets = vec![dataset(
-        "CustomerOrders",
-        vec![field("shipToAddress", ""), field("order_id", "")],
-    )];
+    d.datasets = vec![dataset("CustomerOrders", vec![field("shipToAddress", ""), field("order_id", "")])];
     d.description = "See our GitHub in Zürich".into();
     let corpus = Corpus::of(&[d]);
-    for query in [
-        "customer",
-        "customerorders",
-        "ship address",
-        "shiptoaddress",
-        "shipToAddress",
-        "orderid",
-        "github",
-        "zurich",
-    ] {
+    for query in
+        ["customer", "customerorders", "ship address", "shiptoaddress", "shipToAddress", "orderid", "github", "zurich"]
+    {
         assert_eq!(corpus.find(query), ["d/x"], "{query}");
     }
 }
@@ -290,18 +221,9 @@ fn finds_words_of_any_script() {
     d.title = "顧客データ".into();
     d.description = "Данные клиентов, Größe, Zu\u{308}rich, naïve 🚀".into();
     let corpus = Corpus::of(&[d]);
-    for query in [
-        "顧客",
-        "データ",
-        "\"顧客\"",
-        "клиентов",
-        "КЛИЕНТОВ",
-        "grosse",
-        "GRÖSSE",
-        "größe",
-        "Zürich",
-        "naive 🚀",
-    ] {
+    for query in
+        ["顧客", "データ", "\"顧客\"", "клиентов", "КЛИЕНТОВ", "grosse", "GRÖSSE", "größe", "Zürich", "naive 🚀"]
+    {
         assert_eq!(corpus.find(query), ["d/x"], "{query}");
     }
     assert!(corpus.find("🚀").is_empty());
@@ -314,10 +236,7 @@ fn phrases_are_taken_as_they_stand() {
     let mut wrong = product("d/b");
     wrong.description = "Sale points: a point, a sale of things".into();
     let mut fields = product("d/c");
-    fields.datasets = vec![dataset(
-        "x",
-        vec![field("point", ""), field("of", ""), field("sale", "")],
-    )];
+    fields.datasets = vec![dataset("x", vec![field("point", ""), field("of", ""), field("sale", "")])];
     let corpus = Corpus::of(&[right, wrong, fields]);
     assert_eq!(corpus.find("\"point of sale\""), ["d/a"]);
     assert_eq!(corpus.find("\"point of sale\" system"), ["d/a"]);
@@ -328,127 +247,51 @@ fn phrases_are_taken_as_they_stand() {
 #[test]
 fn overflowed_text_is_searched() {
     let mut corpus = Corpus::new();
-    let long = format!(
-        "{} needle {}",
-        "hay stack ".repeat(15_000),
-        "more straw ".repeat(15_000)
-    );
+    let long = format!("{} needle {}", "hay stack ".repeat(15_000), "more straw ".repeat(15_000));
     assert!(long.len() > 300 * 1024);
-    corpus.put_with(
-        &product("d/long"),
-        Lifecycle::Active,
-        &["first".into(), long],
-    );
+    corpus.put_with(&product("d/long"), Lifecycle::Active, &["first".into(), long]);
     corpus.commit();
-    let found = corpus.ask(&Query {
-        explain: true,
-        ..Query::text("needles straw")
-    });
+    let found = corpus.ask(&Query { explain: true, ..Query::text("needles straw") });
     assert_eq!(found.total, 1);
     let why = &found.hits[0].why;
-    assert_eq!(
-        why.iter().map(|reason| reason.field).collect::<Vec<_>>(),
-        ["overflow", "overflow"]
-    );
+    assert_eq!(why.iter().map(|reason| reason.field).collect::<Vec<_>>(), ["overflow", "overflow"]);
 }
 
 #[test]
 fn explanations_name_the_field_and_what_stands_there() {
     let corpus = Corpus::of(&[customer_profile()]);
-    let why = |text: &str| {
-        corpus
-            .ask(&Query {
-                explain: true,
-                ..Query::text(text)
-            })
-            .hits
-            .remove(0)
-            .why
-    };
+    let why = |text: &str| corpus.ask(&Query { explain: true, ..Query::text(text) }).hits.remove(0).why;
     let has = |text: &str, field: &str, term: &str, matched: &str, how: How| {
         let why = why(text);
-        let found = why
-            .iter()
-            .any(|r| r.field == field && r.term == term && r.matched == matched && r.how == how);
+        let found = why.iter().any(|r| r.field == field && r.term == term && r.matched == matched && r.how == how);
         assert!(found, "{text}: {why:?}");
         assert!(why.is_sorted_by(|a, b| a.weight >= b.weight));
     };
-    has(
-        "customer email",
-        "name",
-        "customer",
-        "customer_profile",
-        How::Exact,
-    );
-    has(
-        "customer email",
-        "rule_column",
-        "email",
-        "email",
-        How::Exact,
-    );
+    has("customer email", "name", "customer", "customer_profile", How::Exact);
+    has("customer email", "rule_column", "email", "email", How::Exact);
     has("customer email", "rule", "email", "email_valid", How::Exact);
-    has(
-        "owners",
-        "contact",
-        "owners",
-        "customer-data-owners@company.com",
-        How::Exact,
-    );
+    has("owners", "contact", "owners", "customer-data-owners@company.com", How::Exact);
     has("custmer", "name", "custmer", "customer_profile", How::Close);
     has("cust", "name", "cust", "customer_profile", How::Prefix);
-    has(
-        "demographics",
-        "description",
-        "demographics",
-        "demographic",
-        How::Exact,
-    );
-    has(
-        "\"preference data\"",
-        "description",
-        "preference data",
-        "preference data",
-        How::Exact,
-    );
-    has(
-        "customer_profile",
-        "name",
-        "customer_profile",
-        "customer_profile",
-        How::Exact,
-    );
+    has("demographics", "description", "demographics", "demographic", How::Exact);
+    has("\"preference data\"", "description", "preference data", "preference data", How::Exact);
+    has("customer_profile", "name", "customer_profile", "customer_profile", How::Exact);
     has("parquet", "port_format", "parquet", "parquet", How::Exact);
-    assert!(
-        corpus.ask(&Query::text("customer")).hits[0].why.is_empty(),
-        "only when asked for"
-    );
+    assert!(corpus.ask(&Query::text("customer")).hits[0].why.is_empty(), "only when asked for");
 }
 
 #[test]
 fn scores_fall_and_ties_go_by_id() {
-    let mut products: Vec<_> = (0..30)
-        .rev()
-        .map(|n| product(&format!("d/sales_{}", char::from(b'a' + n % 26))))
-        .collect();
+    let mut products: Vec<_> =
+        (0..30).rev().map(|n| product(&format!("d/sales_{}", char::from(b'a' + n % 26)))).collect();
     products.push(product("d/a_sales_report"));
     let mut tagged = product("d/x");
     tagged.tags = vec!["sales".into()];
     products.push(tagged);
     let corpus = Corpus::of(&products);
-    let found = corpus.ask(&Query {
-        limit: 100,
-        ..Query::text("sales report")
-    });
-    assert!(
-        found.hits.is_sorted_by(|a, b| a.score >= b.score),
-        "{:?}",
-        found.hits
-    );
+    let found = corpus.ask(&Query { limit: 100, ..Query::text("sales report") });
+    assert!(found.hits.is_sorted_by(|a, b| a.score >= b.score), "{:?}", found.hits);
     assert_eq!(found.hits[0].id.to_string(), "d/a_sales_report");
-    let names: Vec<_> = found.hits[1..27]
-        .iter()
-        .map(|hit| hit.id.to_string())
-        .collect();
+    let names: Vec<_> = found.hits[1..27].iter().map(|hit| hit.id.to_string()).collect();
     assert!(names.is_sorted() && names[0] == "d/sales_a", "{names:?}");
 }

@@ -15,24 +15,13 @@ fn a_product_shows_its_descriptor_and_its_state_side_by_side() {
     let descriptor = customer_profile();
     let view = ProductView {
         id: descriptor.id(),
-        lifecycle: LifecycleView {
-            sunset: Some(Stamp(1_800_000_000_000)),
-            ..LifecycleView::of(Lifecycle::Deprecated)
-        },
+        lifecycle: LifecycleView { sunset: Some(Stamp(1_800_000_000_000)), ..LifecycleView::of(Lifecycle::Deprecated) },
         ledger_index: 42,
         sealed_at: Stamp(1_767_225_600_123),
         author: PublicKey([7; 32]),
         digest: Digest::of(b"x"),
-        versions: vec![VersionView {
-            version: Version::FIRST,
-            status: Lifecycle::Deprecated,
-            ledger_index: 42,
-        }],
-        freshness: Freshness {
-            ledger_index: Some(50),
-            as_of: Some(Stamp(0)),
-            age_ms: None,
-        },
+        versions: vec![VersionView { version: Version::FIRST, status: Lifecycle::Deprecated, ledger_index: 42 }],
+        freshness: Freshness { ledger_index: Some(50), as_of: Some(Stamp(0)), age_ms: None },
         descriptor: &descriptor,
     };
     let text = serde_json::to_string(&view).unwrap();

@@ -27,4 +27,60 @@ pub(crate) enum Command {
     Sign(commands::sign::SignArgs),
     /// Submit a signed command file
     Submit(commands::submit::SubmitArgs),
+    /// Ask whether a key may do something
+    Can(commands::can::CanArgs),
+    /// Print the completion script of a shell
+    Completion(commands::completion::CompletionArgs),
+    /// Manage contexts: add, use, list, remove, show
+    Context(commands::context::ContextArgs),
+    /// Show who decides for the whole mesh
+    Council(commands::council::CouncilArgs),
+    /// Stop the local mesh
+    Down(commands::down::DownArgs),
+    /// Explain an error code or a field
+    Explain(commands::explain::ExplainArgs),
+    /// Fill this folder with a product's files
+    Init(commands::init::InitArgs),
+    /// Manage private keys: new, show, list
+    Key(commands::key::KeyArgs),
+    /// Read the governance ledger
+    Ledger(commands::ledger::LedgerArgs),
+    /// Write the manual pages
+    Man(commands::man::ManArgs),
+    /// Make a folder for a new product
+    New(commands::new::NewArgs),
+    /// Prepare a node, or list nodes
+    Node(commands::node::NodeArgs),
+    /// Manage roles: grant, revoke, list
+    Role(commands::role::RoleArgs),
+    /// Show how the nodes are
+    Status(commands::status::StatusArgs),
+    /// Run a whole mesh on this machine
+    Up(commands::up::UpArgs),
+    /// Show what your key may do
+    Whoami(commands::whoami::WhoamiArgs),
+    /// Plan, sign and publish products; idempotent
+    Apply(commands::apply::ApplyArgs),
+    /// Mark a product or version as deprecated
+    Deprecate(commands::deprecate::DeprecateArgs),
+    /// Compare two versions, or a file with what is sealed
+    Diff(commands::diff::DiffArgs),
+    /// Write a product as ODPS, ODCS or HCL, or its original file
+    Export(commands::export::ExportArgs),
+    /// Show what the ledger decided about a product or domain
+    History(commands::history::HistoryArgs),
+    /// Import products from elsewhere
+    Import(commands::import::ImportArgs),
+    /// List products
+    List(commands::list::ListArgs),
+    /// Show what apply would do, field by field
+    Plan(commands::plan::PlanArgs),
+    /// End a product or version for ever
+    Retire(commands::retire::RetireArgs),
+    /// Search products
+    Search(commands::search::SearchArgs),
+    /// Show everything about a product
+    Show(commands::show::ShowArgs),
+    /// Check product files without publishing
+    Validate(commands::validate::ValidateArgs),
 }

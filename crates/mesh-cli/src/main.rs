@@ -21,7 +21,8 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
+use clap_complete::CompleteEnv;
 
 use crate::app::App;
 use crate::cli::Cli;
@@ -37,19 +38,31 @@ mod confirm;
 mod context;
 mod domain_file;
 mod failure;
+mod field_reference;
 mod files;
 mod governance;
 mod key_argument;
 mod keyfile;
+mod local_mesh;
+mod mesh_node_shim;
 mod node_keys;
 mod output;
 mod progress;
 mod scaffold;
+mod plan_file;
+mod preparing;
+mod product_files;
+mod product_page;
+mod publishing;
+mod reading;
+mod registry_import;
 mod style;
 mod text_bytes;
 mod time;
 
 fn main() -> ExitCode {
+    // Ends here when a shell asks for completions.
+    CompleteEnv::with_factory(Cli::command).complete();
     let cli = Cli::parse();
     start_trace();
     let app = App::new(cli.globals);

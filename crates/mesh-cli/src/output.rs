@@ -138,9 +138,17 @@ impl Output {
     ///
     /// # Errors
     /// When stdout cannot be written.
-    #[expect(clippy::unused_self, reason = "the one way to stdout")]
     pub(crate) fn text(&self, text: &str) -> Result<(), Failure> {
-        print_stdout(text)
+        self.bytes(text.as_bytes())
+    }
+
+    /// Bytes as they are.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    #[expect(clippy::unused_self, reason = "the one way to stdout")]
+    pub(crate) fn bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
+        print_bytes(bytes)
     }
 
     fn table<T: Row>(&self, items: &[T], wide: bool) -> String {
@@ -210,8 +218,12 @@ fn yaml<T: Serialize>(value: &T) -> Result<String, Failure> {
 }
 
 fn print_stdout(text: &str) -> Result<(), Failure> {
+    print_bytes(text.as_bytes())
+}
+
+fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
     let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
         Ok(()) => Ok(()),
         // The reader has what it wanted.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Err(Failure::quiet(0)),

@@ -1,5 +1,7 @@
 //! Ledger time as people read and write it.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use mesh_model::UnixMs;
 
@@ -7,6 +9,12 @@ use mesh_model::UnixMs;
 pub(crate) fn show(at: UnixMs) -> String {
     let at = i64::try_from(at).ok().and_then(|at| Timestamp::from_millisecond(at).ok());
     at.map_or_else(|| "?".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M:%SZ").to_string())
+}
+
+/// RFC 3339, for JSON: `2026-11-23T04:24:00.123Z`.
+pub(crate) fn rfc3339(at: UnixMs) -> String {
+    let at = i64::try_from(at).ok().and_then(|at| Timestamp::from_millisecond(at).ok());
+    at.map_or_else(String::new, |at| format!("{at:.3}"))
 }
 
 /// `850 ms`, `12 s`, `3 min`, `5 h`, `2 d`: for ages and waits.
@@ -32,6 +40,16 @@ pub(crate) fn parse(text: &str) -> Option<UnixMs> {
     u64::try_from(at.as_millisecond()).ok()
 }
 
+/// A length of time such as `30s`, `2m` or `1h 30m`.
+///
+/// # Errors
+/// A sentence for the command line when it is none, or not above zero.
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
+    let parsed: Result<jiff::SignedDuration, _> = text.parse();
+    let duration = parsed.ok().and_then(|duration| Duration::try_from(duration).ok()).filter(|d| !d.is_zero());
+    duration.ok_or_else(|| "expected a length of time such as 30s or 2m".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -42,6 +60,8 @@ mod tests {
         assert_eq!(parse("1970-01-01T00:00:01Z"), Some(1000));
         assert_eq!(parse("1970-01-01"), Some(86_400_000));
         assert_eq!(parse("soon"), None);
+        assert_eq!(parse_duration("30s"), Ok(Duration::from_secs(30)));
+        assert!(parse_duration("0s").is_err() && parse_duration("-1s").is_err() && parse_duration("30").is_err());
         assert_eq!((age(999).as_str(), age(90_000).as_str(), age(86_400_000).as_str()), ("999 ms", "90 s", "24 h"));
     }
 }

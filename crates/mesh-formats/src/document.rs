@@ -19,10 +19,7 @@ pub fn parse(bytes: &[u8], ctx: &mut Context<'_>) -> Result<Parsed, Problems> {
         Ok(text) => text,
         Err(error) => {
             let good = &bytes[..error.valid_up_to()];
-            let place = place(
-                std::str::from_utf8(good).expect("checked up to there"),
-                good.len(),
-            );
+            let place = place(std::str::from_utf8(good).expect("checked up to there"), good.len());
             let found = format!("the byte 0x{:02x}", bytes[error.valid_up_to()]);
             return Err(Problem::error(place, "", "UTF-8 text", found).into());
         }

@@ -13,26 +13,10 @@ pub const LONG_TEXT_BYTES: usize = 256;
 /// What moves out, one more part with each step. The last step, before giving up, takes short texts too: a product whose
 /// marked fields have many short descriptions would else be refused for what nobody needs to rule by.
 const STEPS: [Step; 4] = [
-    Step {
-        texts_over: LONG_TEXT_BYTES,
-        fields: false,
-        ports: false,
-    },
-    Step {
-        texts_over: LONG_TEXT_BYTES,
-        fields: true,
-        ports: false,
-    },
-    Step {
-        texts_over: LONG_TEXT_BYTES,
-        fields: true,
-        ports: true,
-    },
-    Step {
-        texts_over: 0,
-        fields: true,
-        ports: true,
-    },
+    Step { texts_over: LONG_TEXT_BYTES, fields: false, ports: false },
+    Step { texts_over: LONG_TEXT_BYTES, fields: true, ports: false },
+    Step { texts_over: LONG_TEXT_BYTES, fields: true, ports: true },
+    Step { texts_over: 0, fields: true, ports: true },
 ];
 
 struct Step {
@@ -71,14 +55,8 @@ pub fn fit(product: &mut Product, ctx: &mut Context<'_>) -> Result<(), Problems>
 }
 
 fn too_large(descriptor: &Descriptor, size: usize) -> Problem {
-    let marked = descriptor
-        .fields()
-        .filter(|(_, field)| field.is_marked())
-        .count();
-    let expected = format!(
-        "a descriptor of at most {} bytes encoded",
-        limits::DESCRIPTOR_BYTES
-    );
+    let marked = descriptor.fields().filter(|(_, field)| field.is_marked()).count();
+    let expected = format!("a descriptor of at most {} bytes encoded", limits::DESCRIPTOR_BYTES);
     let found = format!(
         "{size} bytes with texts, unmarked fields and ports moved to attachments; {marked} fields marked pii, \
          classified or tagged have to stay"
@@ -91,12 +69,7 @@ fn check_attachments(product: &Product) -> Result<(), Problems> {
     let attachments = &product.descriptor.attachments;
     if attachments.len() > limits::ATTACHMENTS {
         let expected = format!("at most {} attachments of one version", limits::ATTACHMENTS);
-        problems.push(Problem::error(
-            (0, 0),
-            "attachments",
-            expected,
-            attachments.len().to_string(),
-        ));
+        problems.push(Problem::error((0, 0), "attachments", expected, attachments.len().to_string()));
     }
     for attachment in attachments {
         if attachment.size > limits::ATTACHMENT_BYTES as u64 {
@@ -105,11 +78,7 @@ fn check_attachments(product: &Product) -> Result<(), Problems> {
             problems.push(Problem::error((0, 0), "attachments", expected, found));
         }
     }
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(Problems(problems))
-    }
+    if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
 }
 
 impl Step {
@@ -131,30 +100,17 @@ impl Step {
 }
 
 /// Attaches the items as JSON lists, in as many attachments as their size needs.
-fn move_out<T: Serialize>(
-    product: &mut Product,
-    part: OverflowPart,
-    items: &[T],
-) -> Result<(), Problems> {
+fn move_out<T: Serialize>(product: &mut Product, part: OverflowPart, items: &[T]) -> Result<(), Problems> {
     let name = match part {
         OverflowPart::Texts => "texts",
         OverflowPart::Fields => "fields",
         OverflowPart::Ports => "ports",
     };
     for (at, (body, count)) in lists(name, items)?.into_iter().enumerate() {
-        let file = if at == 0 {
-            format!("overflow-{name}.json")
-        } else {
-            format!("overflow-{name}-{}.json", at + 1)
-        };
-        let body =
-            AttachmentBody::public(file, "application/json", AttachmentPurpose::Overflow, body);
+        let file = if at == 0 { format!("overflow-{name}.json") } else { format!("overflow-{name}-{}.json", at + 1) };
+        let body = AttachmentBody::public(file, "application/json", AttachmentPurpose::Overflow, body);
         let digest = product.attach(body);
-        product.descriptor.overflow.push(Overflow {
-            part,
-            digest,
-            count,
-        });
+        product.descriptor.overflow.push(Overflow { part, digest, count });
     }
     Ok(())
 }
@@ -165,10 +121,7 @@ fn lists<T: Serialize>(name: &str, items: &[T]) -> Result<Vec<(Vec<u8>, u64)>, P
     for item in items {
         let json = serde_json::to_vec(item).expect("descriptor parts are plain data");
         if json.len() + 2 > limits::ATTACHMENT_BYTES {
-            let expected = format!(
-                "parts of at most {} bytes as JSON",
-                limits::ATTACHMENT_BYTES
-            );
+            let expected = format!("parts of at most {} bytes as JSON", limits::ATTACHMENT_BYTES);
             return Err(Problem::error((0, 0), name, expected, json.len().to_string()).into());
         }
         match lists.last_mut() {

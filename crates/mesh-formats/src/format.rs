@@ -33,15 +33,11 @@ impl Format {
         if ends(&[".odcs.yaml", ".odcs.yml"]) {
             return Some(Self::Odcs);
         }
-        let registry = ["Name", "ManagedBy", "Resources"]
-            .iter()
-            .all(|key| top_level(text, key).is_some());
+        let registry = ["Name", "ManagedBy", "Resources"].iter().all(|key| top_level(text, key).is_some());
         if registry {
             return Some(Self::OpenDataRegistry);
         }
-        let hcl = text
-            .lines()
-            .any(|line| line.trim_start().starts_with("resource \"data_product\""));
+        let hcl = text.lines().any(|line| line.trim_start().starts_with("resource \"data_product\""));
         hcl.then_some(Self::Hcl)
     }
 
@@ -72,16 +68,14 @@ impl std::fmt::Display for Format {
 
 /// The scalar after an unindented `key:`; empty when the value stands below it.
 pub(crate) fn top_level(text: &str, key: &str) -> Option<String> {
-    text.trim_start_matches('\u{feff}')
-        .lines()
-        .find_map(|line| {
-            let line = line.strip_prefix(['"', '\'']).unwrap_or(line);
-            let rest = line.strip_prefix(key)?;
-            let rest = rest.strip_prefix(['"', '\'']).unwrap_or(rest);
-            let value = rest.trim_start().strip_prefix(':')?;
-            let value = value.split(" #").next().unwrap_or_default();
-            Some(value.trim().trim_matches(['"', '\'']).to_owned())
-        })
+    text.trim_start_matches('\u{feff}').lines().find_map(|line| {
+        let line = line.strip_prefix(['"', '\'']).unwrap_or(line);
+        let rest = line.strip_prefix(key)?;
+        let rest = rest.strip_prefix(['"', '\'']).unwrap_or(rest);
+        let value = rest.trim_start().strip_prefix(':')?;
+        let value = value.split(" #").next().unwrap_or_default();
+        Some(value.trim().trim_matches(['"', '\'']).to_owned())
+    })
 }
 
 #[cfg(test)]
@@ -92,28 +86,12 @@ mod tests {
     fn content_decides_between_yaml_formats_and_the_name_helps_out() {
         let table = [
             ("a.hcl", "", Some(Format::Hcl)),
-            (
-                "a.yaml",
-                "apiVersion: v1.0.0\nkind: DataProduct # x\n",
-                Some(Format::Odps),
-            ),
-            (
-                "a.odps.yaml",
-                "apiVersion: v3.1.0\nkind: \"DataContract\"\n",
-                Some(Format::Odcs),
-            ),
+            ("a.yaml", "apiVersion: v1.0.0\nkind: DataProduct # x\n", Some(Format::Odps)),
+            ("a.odps.yaml", "apiVersion: v3.1.0\nkind: \"DataContract\"\n", Some(Format::Odcs)),
             ("a.odps.yaml", "apiVersion: v1.0.0\n", Some(Format::Odps)),
             ("a.odcs.yml", "", Some(Format::Odcs)),
-            (
-                "noaa.yaml",
-                "Name: x\nManagedBy: y\nResources:\n  - a\n",
-                Some(Format::OpenDataRegistry),
-            ),
-            (
-                "noname",
-                "# c\nresource \"data_product\" \"x\" {\n}\n",
-                Some(Format::Hcl),
-            ),
+            ("noaa.yaml", "Name: x\nManagedBy: y\nResources:\n  - a\n", Some(Format::OpenDataRegistry)),
+            ("noname", "# c\nresource \"data_product\" \"x\" {\n}\n", Some(Format::Hcl)),
             ("a.yaml", "  kind: DataProduct\n", None),
             ("a.txt", "", None),
         ];

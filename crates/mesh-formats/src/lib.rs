@@ -1,4 +1,27 @@
 //! Product documents in and out: HCL, ODPS, ODCS, Open Data Registry.
+//!
+//! Row 1 of the workspace, and step 0 of the path of a publish: text in, descriptor or all errors out; descriptor in, text
+//! out. Pure: the file's bytes, randomness for salts, the encoded size and sibling files are arguments ([`Context`]).
+//!
+//! ```text
+//! bytes --parse--> Product { descriptor, attachments } --plan--> version --fit--> ready to sign
+//! descriptor + attachments --restore--> whole descriptor --write--> text
+//! ```
+//!
+//! | verb | does |
+//! |---|---|
+//! | [`parse`] | one file to its products: HCL by hcl-edit, YAML by saphyr's events; every value knows its line |
+//! | [`plan()`] | which version a product becomes, given what is sealed |
+//! | [`fit()`] / [`restore`] | moves what is too large into attachments, and back |
+//! | [`write()`] | a descriptor in HCL, ODPS or ODCS; HCL reads back as the same descriptor |
+//! | [`reference_markdown`] | `docs/product-file.md`, of the table that reading HCL uses |
+//!
+//! Invariants:
+//! - Every product carries its file byte for byte, unless the file is an export that nobody edited.
+//! - People's names and addresses are in private attachments only ([`People`] says what counts as one).
+//! - A name that no format knows is kept in `extensions`, and a warning names it.
+//! - Numbers are decimals of their own text, never floats.
+//! - No input overflows the stack or takes time out of proportion to its size: size, depth and width are bounded first.
 
 mod bitol;
 mod document;

@@ -51,11 +51,7 @@ pub fn map_name(foreign: &str) -> Name {
         Some('a'..='z') => mapped.to_owned(),
         Some(_) => format!("n{mapped}"),
     };
-    let mapped = if mapped.len() > NAME_BYTES {
-        with_hash(&mapped, foreign)
-    } else {
-        mapped
-    };
+    let mapped = if mapped.len() > NAME_BYTES { with_hash(&mapped, foreign) } else { mapped };
     Name::parse(&mapped).expect("every step above keeps the rule")
 }
 
@@ -103,22 +99,15 @@ impl NameMap {
         for (name, mut texts) in by_name {
             texts.sort_unstable();
             texts.dedup();
-            let plain = texts
-                .iter()
-                .position(|text| *text == name.as_str())
-                .unwrap_or(0);
+            let plain = texts.iter().position(|text| *text == name.as_str()).unwrap_or(0);
             if texts.len() > 1 {
-                map.merges.insert(
-                    name.clone(),
-                    texts.iter().map(|text| (*text).to_owned()).collect(),
-                );
+                map.merges.insert(name.clone(), texts.iter().map(|text| (*text).to_owned()).collect());
             }
             for (at, text) in texts.into_iter().enumerate() {
                 let mut own = name.clone();
                 let mut salted = text.to_owned();
                 while at != plain && !taken.insert(own.clone()) {
-                    own = Name::parse(&with_hash(name.as_str(), &salted))
-                        .expect("a name, a hyphen and digits");
+                    own = Name::parse(&with_hash(name.as_str(), &salted)).expect("a name, a hyphen and digits");
                     salted.push('\0');
                 }
                 map.names.insert(text.to_owned(), own);
@@ -131,15 +120,11 @@ impl NameMap {
     pub fn merged<'a>(foreign: impl IntoIterator<Item = &'a str>) -> Self {
         let mut map = Self::default();
         for text in foreign {
-            map.names
-                .insert(text.to_owned(), map_name(&organisation_name(text)));
+            map.names.insert(text.to_owned(), map_name(&organisation_name(text)));
         }
         let mut spellings: BTreeMap<Name, Vec<String>> = BTreeMap::new();
         for (text, name) in &map.names {
-            spellings
-                .entry(name.clone())
-                .or_default()
-                .push(text.clone());
+            spellings.entry(name.clone()).or_default().push(text.clone());
         }
         spellings.retain(|_, texts| texts.len() > 1);
         map.merges = spellings;
@@ -153,16 +138,12 @@ impl NameMap {
 
     /// Foreign names with theirs, in the order of the foreign ones.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Name)> {
-        self.names
-            .iter()
-            .map(|(foreign, name)| (foreign.as_str(), name))
+        self.names.iter().map(|(foreign, name)| (foreign.as_str(), name))
     }
 
     /// What [`map_name`] could not tell apart: the plain name, and the foreign names that have it in common.
     pub fn merges(&self) -> impl Iterator<Item = (&Name, &[String])> {
-        self.merges
-            .iter()
-            .map(|(name, texts)| (name, texts.as_slice()))
+        self.merges.iter().map(|(name, texts)| (name, texts.as_slice()))
     }
 }
 
@@ -178,16 +159,7 @@ impl NameMap {
 /// | its legal form goes | `Hobu, Inc.` → `Hobu` |
 /// | quotes, and punctuation at the ends | `“NOAA”,` → `NOAA` |
 pub fn organisation_name(text: &str) -> String {
-    let text: String = text
-        .chars()
-        .map(|c| {
-            if matches!(c, '"' | '“' | '”' | '„') {
-                ' '
-            } else {
-                c
-            }
-        })
-        .collect();
+    let text: String = text.chars().map(|c| if matches!(c, '"' | '“' | '”' | '„') { ' ' } else { c }).collect();
     let mut name = without_addresses(&without_links(&text));
     if let Some(at) = name.find(" is an ").or_else(|| name.find(" is a ")) {
         name.truncate(at);
@@ -197,20 +169,14 @@ pub fn organisation_name(text: &str) -> String {
         name = trimmed(&name);
         name = without_abbreviation(&name);
         for article in ["the ", "The ", "THE "] {
-            name = name
-                .strip_prefix(article)
-                .map_or(name.clone(), ToOwned::to_owned);
+            name = name.strip_prefix(article).map_or(name.clone(), ToOwned::to_owned);
         }
         name = without_legal_form(&name);
         if name.len() == before {
             break;
         }
     }
-    if name.is_empty() {
-        host_of(&text).unwrap_or_else(|| trimmed(&text))
-    } else {
-        name
-    }
+    if name.is_empty() { host_of(&text).unwrap_or_else(|| trimmed(&text)) } else { name }
 }
 
 /// `[text](address)`, `[text] (address)` and `(text)[address]` become their text.
@@ -220,21 +186,14 @@ fn without_links(text: &str) -> String {
     while let Some(open) = rest.find(['[', '(']) {
         let (before, link) = rest.split_at(open);
         out.push_str(before);
-        let (close, second_open, second_close) = if link.starts_with('[') {
-            (']', '(', ')')
-        } else {
-            (')', '[', ']')
-        };
+        let (close, second_open, second_close) = if link.starts_with('[') { (']', '(', ')') } else { (')', '[', ']') };
         let Some(end) = link.find(close) else {
             // A bracket that nobody closed: `[Radiological Society (https://…)`.
             out.push_str(link.strip_prefix('[').unwrap_or(link));
             return out;
         };
         let (inner, after) = (&link[1..end], &link[end + 1..]);
-        let address = after
-            .trim_start()
-            .strip_prefix(second_open)
-            .and_then(|second| second.split_once(second_close));
+        let address = after.trim_start().strip_prefix(second_open).and_then(|second| second.split_once(second_close));
         match address {
             Some((_, after)) => {
                 out.push_str(inner);
@@ -297,29 +256,13 @@ fn trimmed(name: &str) -> String {
     let name = words.join(" ");
     let name = name.trim_matches(ends);
     // `Inc.` is a word, and its point is needed to see that.
-    let cut = words.last().is_some_and(|last| {
-        matches!(
-            last.trim_end_matches(','),
-            "Inc." | "Ltd." | "Corp." | "B.V."
-        )
-    });
-    if cut {
-        words
-            .join(" ")
-            .trim_start_matches(ends)
-            .trim_end_matches(',')
-            .to_owned()
-    } else {
-        name.to_owned()
-    }
+    let cut = words.last().is_some_and(|last| matches!(last.trim_end_matches(','), "Inc." | "Ltd." | "Corp." | "B.V."));
+    if cut { words.join(" ").trim_start_matches(ends).trim_end_matches(',').to_owned() } else { name.to_owned() }
 }
 
 fn host_of(text: &str) -> Option<String> {
     let (_, after) = text.split_once("://")?;
-    let host: String = after
-        .chars()
-        .take_while(|c| c.is_alphanumeric() || matches!(c, '.' | '-'))
-        .collect();
+    let host: String = after.chars().take_while(|c| c.is_alphanumeric() || matches!(c, '.' | '-')).collect();
     let host = host.trim_matches('.');
     let host = host.strip_prefix("www.").unwrap_or(host);
     (!host.is_empty()).then(|| host.to_owned())
@@ -335,10 +278,7 @@ mod tests {
     fn foreign_names_map_as_the_table_says() {
         let table = [
             ("customer_profile", "customer_profile"),
-            (
-                "nasa-noaa---space-weather-program",
-                "nasa-noaa---space-weather-program",
-            ),
+            ("nasa-noaa---space-weather-program", "nasa-noaa---space-weather-program"),
             ("Customer Data Product", "customer-data-product"),
             ("São Paulo", "sao-paulo"),
             ("Children's Hospital & Lab", "childrens-hospital-and-lab"),
@@ -371,32 +311,14 @@ mod tests {
             ("[Center] (https://x.edu/)", "Center"),
             ("[Hobu, Inc.](https://hobu.co)", "Hobu"),
             ("[Illumina, Inc.](https://www.illumina.com)", "Illumina"),
-            (
-                "[The Alaska Satellite Facility (ASF)](https://asf.alaska.edu/)",
-                "Alaska Satellite Facility",
-            ),
-            (
-                "Cornell University (https://www.cs.cornell.edu/~snavely/)",
-                "Cornell University",
-            ),
+            ("[The Alaska Satellite Facility (ASF)](https://asf.alaska.edu/)", "Alaska Satellite Facility"),
+            ("Cornell University (https://www.cs.cornell.edu/~snavely/)", "Cornell University"),
             ("Jo Doe (jd@example.edu)", "Jo Doe"),
             ("http://www.pyfr.org", "pyfr.org"),
-            (
-                "[iNaturalist](https://www.inaturalist.org/) is an independent, 501(c)(3), organization.",
-                "iNaturalist",
-            ),
-            (
-                "[CPRA](https://a/) and [The Water Institute](https://b/)",
-                "CPRA and The Water Institute",
-            ),
-            (
-                "[Radiological Society (https://www.rsna.org/)",
-                "Radiological Society",
-            ),
-            (
-                "Cal-Adapt: Analytics Engine (by Eagle Rock Analytics, Inc.)",
-                "Cal-Adapt: Analytics Engine",
-            ),
+            ("[iNaturalist](https://www.inaturalist.org/) is an independent, 501(c)(3), organization.", "iNaturalist"),
+            ("[CPRA](https://a/) and [The Water Institute](https://b/)", "CPRA and The Water Institute"),
+            ("[Radiological Society (https://www.rsna.org/)", "Radiological Society"),
+            ("Cal-Adapt: Analytics Engine (by Eagle Rock Analytics, Inc.)", "Cal-Adapt: Analytics Engine"),
             ("", ""),
         ];
         for (text, name) in table {
@@ -407,10 +329,7 @@ mod tests {
     #[test]
     fn spellings_of_one_organisation_merge_and_are_reported() {
         let map = NameMap::merged(["NOAA", "[NOAA](http://www.noaa.gov/)", "Hobu, Inc.", "Hobu"]);
-        let merges: Vec<_> = map
-            .merges()
-            .map(|(name, texts)| (name.as_str(), texts.len()))
-            .collect();
+        let merges: Vec<_> = map.merges().map(|(name, texts)| (name.as_str(), texts.len())).collect();
         assert_eq!(merges, [("hobu", 2), ("noaa", 2)]);
     }
 
@@ -419,12 +338,7 @@ mod tests {
         let foreign = ["Orders V1", "orders-v1", "orders.v1", "other"];
         let map = NameMap::distinct(foreign);
         assert_eq!(map.get("orders-v1").unwrap().as_str(), "orders-v1");
-        assert!(
-            map.get("orders.v1")
-                .unwrap()
-                .as_str()
-                .starts_with("orders-v1-")
-        );
+        assert!(map.get("orders.v1").unwrap().as_str().starts_with("orders-v1-"));
         assert_eq!(map, NameMap::distinct(foreign.into_iter().rev()));
     }
 

@@ -12,10 +12,7 @@ pub fn decimal(text: &str) -> Option<Decimal> {
         None => (false, text.strip_prefix('+').unwrap_or(text)),
     };
     let (digits, exponent) = match unsigned.split_once(['e', 'E']) {
-        Some((digits, exponent)) => (
-            digits,
-            exponent.parse::<i32>().ok()?.clamp(-1_000_000, 1_000_000),
-        ),
+        Some((digits, exponent)) => (digits, exponent.parse::<i32>().ok()?.clamp(-1_000_000, 1_000_000)),
         None => (unsigned, 0),
     };
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
@@ -52,9 +49,7 @@ pub fn decimal(text: &str) -> Option<Decimal> {
 
 /// Appends a digit; `None` once the number is longer than any that fits.
 fn append(mantissa: i128, digit: u8) -> Option<i128> {
-    let next = mantissa
-        .checked_mul(10)?
-        .checked_add(i128::from(digit - b'0'))?;
+    let next = mantissa.checked_mul(10)?.checked_add(i128::from(digit - b'0'))?;
     // The longest text that still reduces to 64 bits has 19 digits and 28 dropped zeros.
     (next < i128::MAX / 16).then_some(next)
 }

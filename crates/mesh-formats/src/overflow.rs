@@ -77,10 +77,7 @@ pub(crate) fn take_texts(descriptor: &mut Descriptor, longer_than: usize) -> Vec
     let mut moved = Vec::new();
     each_text(descriptor, |path, text| {
         if text.len() > longer_than {
-            moved.push(MovedText {
-                path,
-                text: std::mem::take(text),
-            });
+            moved.push(MovedText { path, text: std::mem::take(text) });
         }
     });
     moved
@@ -103,18 +100,11 @@ pub(crate) fn take_fields(descriptor: &mut Descriptor) -> Vec<MovedField> {
 
 /// Takes out all ports.
 pub(crate) fn take_ports(descriptor: &mut Descriptor) -> Vec<MovedPort> {
-    let inputs = std::mem::take(&mut descriptor.inputs)
-        .into_iter()
-        .enumerate();
-    let outputs = std::mem::take(&mut descriptor.outputs)
-        .into_iter()
-        .enumerate();
+    let inputs = std::mem::take(&mut descriptor.inputs).into_iter().enumerate();
+    let outputs = std::mem::take(&mut descriptor.outputs).into_iter().enumerate();
     inputs
         .map(|(at, port)| MovedPort::Input { at, port })
-        .chain(outputs.map(|(at, port)| MovedPort::Output {
-            at,
-            port: Box::new(port),
-        }))
+        .chain(outputs.map(|(at, port)| MovedPort::Output { at, port: Box::new(port) }))
         .collect()
 }
 
@@ -122,21 +112,12 @@ pub(crate) fn take_ports(descriptor: &mut Descriptor) -> Vec<MovedPort> {
 fn each_text(d: &mut Descriptor, mut visit: impl FnMut(String, &mut String)) {
     visit("description".into(), &mut d.description);
     for (at, support) in d.owner.support.iter_mut().enumerate() {
-        visit(
-            format!("owner.support[{at}].description"),
-            &mut support.description,
-        );
+        visit(format!("owner.support[{at}].description"), &mut support.description);
     }
     for (at, dataset) in d.datasets.iter_mut().enumerate() {
-        visit(
-            format!("datasets[{at}].description"),
-            &mut dataset.description,
-        );
+        visit(format!("datasets[{at}].description"), &mut dataset.description);
         for (field_at, field) in dataset.fields.iter_mut().enumerate() {
-            visit(
-                format!("datasets[{at}].fields[{field_at}].description"),
-                &mut field.description,
-            );
+            visit(format!("datasets[{at}].fields[{field_at}].description"), &mut field.description);
         }
     }
     for (at, port) in d.inputs.iter_mut().enumerate() {
@@ -146,16 +127,10 @@ fn each_text(d: &mut Descriptor, mut visit: impl FnMut(String, &mut String)) {
         visit(format!("outputs[{at}].description"), &mut port.description);
     }
     for (at, rule) in d.quality_rules.iter_mut().enumerate() {
-        visit(
-            format!("quality_rules[{at}].description"),
-            &mut rule.description,
-        );
+        visit(format!("quality_rules[{at}].description"), &mut rule.description);
     }
     for (at, metric) in d.quality.iter_mut().enumerate() {
-        visit(
-            format!("quality[{at}].description"),
-            &mut metric.description,
-        );
+        visit(format!("quality[{at}].description"), &mut metric.description);
     }
     for (at, level) in d.sla.iter_mut().enumerate() {
         visit(format!("sla[{at}].description"), &mut level.description);
@@ -168,24 +143,14 @@ fn each_text(d: &mut Descriptor, mut visit: impl FnMut(String, &mut String)) {
 /// [`RestoreError::Malformed`] when the body is no such part.
 pub fn overflow_text(part: OverflowPart, body: &[u8]) -> Result<Vec<String>, RestoreError> {
     let mut texts: Vec<String> = match part {
-        OverflowPart::Texts => items::<MovedText>(part, body)?
-            .into_iter()
-            .map(|moved| moved.text)
-            .collect(),
+        OverflowPart::Texts => items::<MovedText>(part, body)?.into_iter().map(|moved| moved.text).collect(),
         OverflowPart::Fields => items::<MovedField>(part, body)?
             .into_iter()
             .flat_map(|MovedField { field, .. }| {
-                [
-                    vec![field.name, field.description],
-                    Vec::from_iter(field.term),
-                ]
-                .concat()
+                [vec![field.name, field.description], Vec::from_iter(field.term)].concat()
             })
             .collect(),
-        OverflowPart::Ports => items::<MovedPort>(part, body)?
-            .into_iter()
-            .flat_map(port_texts)
-            .collect(),
+        OverflowPart::Ports => items::<MovedPort>(part, body)?.into_iter().flat_map(port_texts).collect(),
     };
     texts.retain(|text| !text.is_empty());
     Ok(texts)
@@ -193,38 +158,24 @@ pub fn overflow_text(part: OverflowPart, body: &[u8]) -> Result<Vec<String>, Res
 
 fn port_texts(moved: MovedPort) -> Vec<String> {
     match moved {
-        MovedPort::Input { port, .. } => vec![
-            port.name.to_string(),
-            port.source.to_string(),
-            port.description,
-        ],
+        MovedPort::Input { port, .. } => vec![port.name.to_string(), port.source.to_string(), port.description],
         MovedPort::Output { port, .. } => {
             let mut texts = vec![port.name.to_string(), port.description];
-            texts.extend(
-                [port.format, port.location, port.topic, port.protocol]
-                    .into_iter()
-                    .flatten(),
-            );
+            texts.extend([port.format, port.location, port.topic, port.protocol].into_iter().flatten());
             texts
         }
     }
 }
 
 fn items<T: DeserializeOwned>(part: OverflowPart, body: &[u8]) -> Result<Vec<T>, RestoreError> {
-    serde_json::from_slice(body).map_err(|error| RestoreError::Malformed {
-        part,
-        why: error.to_string(),
-    })
+    serde_json::from_slice(body).map_err(|error| RestoreError::Malformed { part, why: error.to_string() })
 }
 
 /// Puts the parts back that lie in attachments, given by digest; the result names no overflow and no attachment of it.
 ///
 /// # Errors
 /// [`RestoreError`] when an attachment is missing, not the one that the descriptor names, or does not fit into it.
-pub fn restore(
-    descriptor: &Descriptor,
-    bodies: &BTreeMap<Digest, Vec<u8>>,
-) -> Result<Descriptor, RestoreError> {
+pub fn restore(descriptor: &Descriptor, bodies: &BTreeMap<Digest, Vec<u8>>) -> Result<Descriptor, RestoreError> {
     let (mut texts, mut fields, mut ports) = (Vec::new(), Vec::new(), Vec::new());
     for overflow in &descriptor.overflow {
         let body = body(overflow, bodies)?;
@@ -237,31 +188,18 @@ pub fn restore(
 
     let mut whole = descriptor.clone();
     whole.overflow.clear();
-    whole.attachments.retain(|attachment| {
-        !descriptor
-            .overflow
-            .iter()
-            .any(|o| o.digest == attachment.digest)
-    });
+    whole.attachments.retain(|attachment| !descriptor.overflow.iter().any(|o| o.digest == attachment.digest));
     put_ports(&mut whole, ports)?;
     put_fields(&mut whole, fields)?;
     put_texts(&mut whole, texts)?;
     Ok(whole)
 }
 
-fn body<'a>(
-    overflow: &Overflow,
-    bodies: &'a BTreeMap<Digest, Vec<u8>>,
-) -> Result<&'a [u8], RestoreError> {
-    let body = bodies
-        .get(&overflow.digest)
-        .ok_or(RestoreError::Missing(overflow.digest))?;
+fn body<'a>(overflow: &Overflow, bodies: &'a BTreeMap<Digest, Vec<u8>>) -> Result<&'a [u8], RestoreError> {
+    let body = bodies.get(&overflow.digest).ok_or(RestoreError::Missing(overflow.digest))?;
     let found = Digest::of(body);
     if found != overflow.digest {
-        return Err(RestoreError::Digest {
-            expected: overflow.digest,
-            found,
-        });
+        return Err(RestoreError::Digest { expected: overflow.digest, found });
     }
     Ok(body)
 }
@@ -269,10 +207,7 @@ fn body<'a>(
 fn counted<T: DeserializeOwned>(overflow: &Overflow, body: &[u8]) -> Result<Vec<T>, RestoreError> {
     let items = items(overflow.part, body)?;
     if items.len() as u64 != overflow.count {
-        return Err(RestoreError::Count {
-            expected: overflow.count,
-            found: items.len(),
-        });
+        return Err(RestoreError::Count { expected: overflow.count, found: items.len() });
     }
     Ok(items)
 }
@@ -293,33 +228,21 @@ fn put_ports(whole: &mut Descriptor, ports: Vec<MovedPort>) -> Result<(), Restor
 fn put_fields(whole: &mut Descriptor, fields: Vec<MovedField>) -> Result<(), RestoreError> {
     let mut by_dataset: BTreeMap<usize, BTreeMap<usize, Field>> = BTreeMap::new();
     for moved in fields {
-        by_dataset
-            .entry(moved.dataset)
-            .or_default()
-            .insert(moved.at, moved.field);
+        by_dataset.entry(moved.dataset).or_default().insert(moved.at, moved.field);
     }
     for (at, fields) in by_dataset {
         let path = format!("datasets[{at}].fields");
-        let dataset = whole
-            .datasets
-            .get_mut(at)
-            .ok_or_else(|| RestoreError::Place(path.clone()))?;
+        let dataset = whole.datasets.get_mut(at).ok_or_else(|| RestoreError::Place(path.clone()))?;
         dataset.fields = merged(&path, std::mem::take(&mut dataset.fields), fields)?;
     }
     Ok(())
 }
 
 /// One list of what stayed, in its order, and of what was moved, at its places.
-fn merged<T>(
-    path: &str,
-    stayed: Vec<T>,
-    mut moved: BTreeMap<usize, T>,
-) -> Result<Vec<T>, RestoreError> {
+fn merged<T>(path: &str, stayed: Vec<T>, mut moved: BTreeMap<usize, T>) -> Result<Vec<T>, RestoreError> {
     let length = stayed.len() + moved.len();
     let mut stayed = stayed.into_iter();
-    let list: Vec<T> = (0..length)
-        .map_while(|at| moved.remove(&at).or_else(|| stayed.next()))
-        .collect();
+    let list: Vec<T> = (0..length).map_while(|at| moved.remove(&at).or_else(|| stayed.next())).collect();
     match moved.keys().next() {
         Some(at) => Err(RestoreError::Place(format!("{path}[{at}]"))),
         None => Ok(list),
@@ -327,17 +250,11 @@ fn merged<T>(
 }
 
 fn put_texts(whole: &mut Descriptor, texts: Vec<MovedText>) -> Result<(), RestoreError> {
-    let mut by_path: BTreeMap<String, String> = texts
-        .into_iter()
-        .map(|moved| (moved.path, moved.text))
-        .collect();
+    let mut by_path: BTreeMap<String, String> = texts.into_iter().map(|moved| (moved.path, moved.text)).collect();
     each_text(whole, |path, text| {
         if let Some(moved) = by_path.remove(&path) {
             *text = moved;
         }
     });
-    by_path
-        .into_keys()
-        .next()
-        .map_or(Ok(()), |path| Err(RestoreError::Place(path)))
+    by_path.into_keys().next().map_or(Ok(()), |path| Err(RestoreError::Place(path)))
 }

@@ -52,11 +52,7 @@ impl AttachmentBody {
             purpose,
             private: salt.is_some(),
         };
-        Self {
-            attachment,
-            body,
-            salt,
-        }
+        Self { attachment, body, salt }
     }
 }
 
@@ -79,30 +75,17 @@ pub struct Product {
 impl Product {
     /// A product without attachments.
     pub fn new(descriptor: Descriptor, version_given: bool) -> Self {
-        Self {
-            descriptor,
-            version_given,
-            attachments: Vec::new(),
-        }
+        Self { descriptor, version_given, attachments: Vec::new() }
     }
 
     /// Adds an attachment to the descriptor and to the bodies, and returns its digest. One that is there already is
     /// not added twice.
     pub fn attach(&mut self, body: AttachmentBody) -> Digest {
         let digest = body.attachment.digest;
-        if !self
-            .descriptor
-            .attachments
-            .iter()
-            .any(|known| known.digest == digest)
-        {
+        if !self.descriptor.attachments.iter().any(|known| known.digest == digest) {
             self.descriptor.attachments.push(body.attachment.clone());
         }
-        if !self
-            .attachments
-            .iter()
-            .any(|known| known.attachment.digest == digest)
-        {
+        if !self.attachments.iter().any(|known| known.attachment.digest == digest) {
             self.attachments.push(body);
         }
         digest

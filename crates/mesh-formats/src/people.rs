@@ -56,33 +56,16 @@ impl Product {
         }
         let body = serde_json::to_vec(&People { people }).expect("people are plain data");
         let purpose = AttachmentPurpose::People;
-        let body = AttachmentBody::private(
-            "people.json",
-            "application/json",
-            purpose,
-            body,
-            (ctx.salt)(),
-        );
+        let body = AttachmentBody::private("people.json", "application/json", purpose, body, (ctx.salt)());
         self.descriptor.owner.people = Some(self.attach(body));
     }
 }
 
 /// The file itself as an attachment: private when it names people.
-pub fn original(
-    bytes: &[u8],
-    media_type: &str,
-    names_people: bool,
-    ctx: &mut Context<'_>,
-) -> AttachmentBody {
+pub fn original(bytes: &[u8], media_type: &str, names_people: bool, ctx: &mut Context<'_>) -> AttachmentBody {
     let purpose = AttachmentPurpose::Original;
     if names_people {
-        AttachmentBody::private(
-            ctx.file_name,
-            media_type,
-            purpose,
-            bytes.to_vec(),
-            (ctx.salt)(),
-        )
+        AttachmentBody::private(ctx.file_name, media_type, purpose, bytes.to_vec(), (ctx.salt)())
     } else {
         AttachmentBody::public(ctx.file_name, media_type, purpose, bytes.to_vec())
     }

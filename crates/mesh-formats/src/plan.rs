@@ -33,9 +33,7 @@ impl Plan {
     /// The version that the file becomes, or is.
     pub fn version(&self) -> Version {
         match self {
-            Self::First { version } | Self::Unchanged { version } | Self::Next { version, .. } => {
-                *version
-            }
+            Self::First { version } | Self::Unchanged { version } | Self::Next { version, .. } => *version,
         }
     }
 }
@@ -52,9 +50,7 @@ pub enum PlanError {
         changes: Vec<Change>,
     },
     /// Consumers would break, and the step does not say so.
-    #[error(
-        "expected version {needed} or higher, since consumers of {against} may break or have something new"
-    )]
+    #[error("expected version {needed} or higher, since consumers of {against} may break or have something new")]
     TooSmall {
         /// The least version that the changes allow; without a version in the file it is reached with `--major`.
         needed: Version,
@@ -85,9 +81,7 @@ pub fn plan(product: &Product, sealed: &[Descriptor], major: bool) -> Result<Pla
         };
     }
     let Some(previous) = previous(sealed, named) else {
-        return Ok(Plan::First {
-            version: named.unwrap_or(Version::FIRST),
-        });
+        return Ok(Plan::First { version: named.unwrap_or(Version::FIRST) });
     };
     let against = previous.version;
     let changes = compare(previous, descriptor);
@@ -101,33 +95,18 @@ pub fn plan(product: &Product, sealed: &[Descriptor], major: bool) -> Result<Pla
         Some(version) if changes.is_empty() || version >= needed => version,
         None if bump != Bump::Major || major => needed,
         _ => {
-            return Err(PlanError::TooSmall {
-                needed,
-                against,
-                changes,
-            });
+            return Err(PlanError::TooSmall { needed, against, changes });
         }
     };
-    Ok(Plan::Next {
-        version,
-        against,
-        changes,
-    })
+    Ok(Plan::Next { version, against, changes })
 }
 
 /// The version to compare with: the highest sealed one below the given one in its major, else below overall; without a
 /// given one the highest of all.
 pub fn previous(sealed: &[Descriptor], version: Option<Version>) -> Option<&Descriptor> {
-    let below = || {
-        sealed
-            .iter()
-            .filter(|d| version.is_none_or(|version| d.version < version))
-    };
-    let same_major =
-        below().filter(|d| version.is_some_and(|version| d.version.major == version.major));
-    same_major
-        .max_by_key(|d| d.version)
-        .or_else(|| below().max_by_key(|d| d.version))
+    let below = || sealed.iter().filter(|d| version.is_none_or(|version| d.version < version));
+    let same_major = below().filter(|d| version.is_some_and(|version| d.version.major == version.major));
+    same_major.max_by_key(|d| d.version).or_else(|| below().max_by_key(|d| d.version))
 }
 
 impl Product {
@@ -135,14 +114,8 @@ impl Product {
     /// are the same is the same: fresh salts would make another digest each time it is read.
     pub fn keep_salts(&mut self, known: &[(Digest, [u8; 16])]) {
         let mut renamed: Vec<(Digest, Digest)> = Vec::new();
-        for body in self
-            .attachments
-            .iter_mut()
-            .filter(|body| body.salt.is_some())
-        {
-            let same = known
-                .iter()
-                .find(|(digest, salt)| digest_of(Some(salt), &body.body) == *digest);
+        for body in self.attachments.iter_mut().filter(|body| body.salt.is_some()) {
+            let same = known.iter().find(|(digest, salt)| digest_of(Some(salt), &body.body) == *digest);
             if let Some((digest, salt)) = same {
                 renamed.push((body.attachment.digest, *digest));
                 body.attachment.digest = *digest;
@@ -155,17 +128,9 @@ impl Product {
             }
         };
         let descriptor = &mut self.descriptor;
-        descriptor
-            .attachments
-            .iter_mut()
-            .for_each(|attachment| rename(&mut attachment.digest));
+        descriptor.attachments.iter_mut().for_each(|attachment| rename(&mut attachment.digest));
         descriptor.owner.people.iter_mut().for_each(rename);
-        let contracts = descriptor
-            .outputs
-            .iter_mut()
-            .filter_map(|port| port.contract.as_mut());
-        contracts
-            .filter_map(|contract| contract.digest.as_mut())
-            .for_each(rename);
+        let contracts = descriptor.outputs.iter_mut().filter_map(|port| port.contract.as_mut());
+        contracts.filter_map(|contract| contract.digest.as_mut()).for_each(rename);
     }
 }

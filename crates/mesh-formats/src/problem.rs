@@ -56,23 +56,13 @@ impl Problem {
         expected: impl Into<String>,
         found: impl Into<String>,
     ) -> Self {
-        Self {
-            severity: Severity::Warning,
-            ..Self::error(place, path, expected, found)
-        }
+        Self { severity: Severity::Warning, ..Self::error(place, path, expected, found) }
     }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            line,
-            column,
-            path,
-            expected,
-            found,
-            ..
-        } = self;
+        let Self { line, column, path, expected, found, .. } = self;
         if *line > 0 {
             write!(f, "{line}:{column}: ")?;
         }
@@ -123,8 +113,5 @@ pub fn place(text: &str, offset: usize) -> (usize, usize) {
     }
     let before = &text[..offset];
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-    (
-        before.matches('\n').count() + 1,
-        before[line_start..].chars().count() + 1,
-    )
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }

@@ -31,11 +31,7 @@ pub fn parse_quantity(text: &str) -> Result<Quantity, &'static str> {
         Some(sign) => sign,
         None => default_comparison(unit),
     };
-    Ok(Quantity {
-        comparison: comparison.into(),
-        value,
-        unit: unit.into(),
-    })
+    Ok(Quantity { comparison: comparison.into(), value, unit: unit.into() })
 }
 
 /// What a bound means when its file does not say: `>=` for percentages, `<=` for times, else `=`.
@@ -63,11 +59,7 @@ pub fn default_comparison(unit: &str) -> &'static str {
     let unit = unit.trim().to_lowercase();
     if unit == "%" || unit == "percent" {
         ">="
-    } else if TIMES.contains(&unit.as_str())
-        || unit
-            .strip_suffix('s')
-            .is_some_and(|one| TIMES.contains(&one))
-    {
+    } else if TIMES.contains(&unit.as_str()) || unit.strip_suffix('s').is_some_and(|one| TIMES.contains(&one)) {
         "<="
     } else {
         "="
@@ -76,32 +68,20 @@ pub fn default_comparison(unit: &str) -> &'static str {
 
 /// The shortest text that [`parse_quantity`] reads as this quantity; `None` when there is none.
 pub fn write_quantity(quantity: &Quantity) -> Option<String> {
-    let Quantity {
-        comparison,
-        value,
-        unit,
-    } = quantity;
-    let glue = if unit.is_empty() || unit == "%" {
-        ""
-    } else {
-        " "
-    };
+    let Quantity { comparison, value, unit } = quantity;
+    let glue = if unit.is_empty() || unit == "%" { "" } else { " " };
     let plain = format!("{value}{glue}{unit}");
-    [plain.clone(), format!("{comparison} {plain}")]
-        .into_iter()
-        .find(|text| {
-            let same = |read: &Quantity| read == quantity && read.value.scale() == value.scale();
-            parse_quantity(text).as_ref().is_ok_and(same)
-        })
+    [plain.clone(), format!("{comparison} {plain}")].into_iter().find(|text| {
+        let same = |read: &Quantity| read == quantity && read.value.scale() == value.scale();
+        parse_quantity(text).as_ref().is_ok_and(same)
+    })
 }
 
 /// Splits a number from the unit behind it.
 fn split_unit(text: &str) -> (&str, &str) {
     let number_end = text
         .char_indices()
-        .find(|(at, char)| {
-            !(char.is_ascii_digit() || *char == '.' || (*at == 0 && matches!(char, '-' | '+')))
-        })
+        .find(|(at, char)| !(char.is_ascii_digit() || *char == '.' || (*at == 0 && matches!(char, '-' | '+'))))
         .map_or(text.len(), |(at, _)| at);
     (&text[..number_end], text[number_end..].trim())
 }
@@ -128,16 +108,8 @@ mod tests {
         ];
         for (text, comparison, value, unit) in table {
             let read = parse_quantity(text).unwrap();
-            assert_eq!(
-                (read.comparison.as_str(), read.value, read.unit.as_str()),
-                (comparison, value, unit),
-                "{text}"
-            );
-            assert_eq!(
-                parse_quantity(&write_quantity(&read).unwrap()).unwrap(),
-                read,
-                "{text}"
-            );
+            assert_eq!((read.comparison.as_str(), read.value, read.unit.as_str()), (comparison, value, unit), "{text}");
+            assert_eq!(parse_quantity(&write_quantity(&read).unwrap()).unwrap(), read, "{text}");
         }
         for bad in ["", "%", "fast", "< soon", "p95"] {
             assert!(parse_quantity(bad).is_err(), "{bad}");

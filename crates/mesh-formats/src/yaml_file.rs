@@ -12,12 +12,7 @@ use crate::{odcs, odps, open_data_registry};
 ///
 /// # Errors
 /// All [`Problems`] of the file at once, unless its syntax is broken: then those up to there.
-pub(crate) fn parse(
-    format: Format,
-    text: &str,
-    bytes: &[u8],
-    ctx: &mut Context<'_>,
-) -> Result<Parsed, Problems> {
+pub(crate) fn parse(format: Format, text: &str, bytes: &[u8], ctx: &mut Context<'_>) -> Result<Parsed, Problems> {
     let mut problems = Vec::new();
     let mut products = match format {
         Format::Odps => odps::parse(text, ctx, &mut problems),
@@ -28,9 +23,8 @@ pub(crate) fn parse(
     for product in &products {
         check(product, &mut problems);
     }
-    let (errors, warnings): (Vec<_>, Vec<_>) = problems
-        .into_iter()
-        .partition(|problem| problem.severity == Severity::Error);
+    let (errors, warnings): (Vec<_>, Vec<_>) =
+        problems.into_iter().partition(|problem| problem.severity == Severity::Error);
     if !errors.is_empty() {
         return Err(Problems::sorted(errors));
     }
@@ -39,10 +33,7 @@ pub(crate) fn parse(
         let file = original(bytes, format.media_type(), names_people, ctx);
         product.attach(file);
     }
-    Ok(Parsed {
-        products,
-        warnings: Problems::sorted(warnings).0,
-    })
+    Ok(Parsed { products, warnings: Problems::sorted(warnings).0 })
 }
 
 /// What the model asks for and the format does not, such as names that stand there once.

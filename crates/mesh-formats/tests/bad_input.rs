@@ -18,50 +18,23 @@ fn each_mistake_is_named_with_its_place() {
     let digits = "1".repeat(30);
     let too_long = format!("output {{\n api {{\n rate_limit = {digits}\n }}\n }}");
     let table: &[(&str, &str)] = &[
-        (
-            "title = 5",
-            "3:9: title: expected a string, found the number 5",
-        ),
-        (
-            "tags = \"a\"",
-            "3:8: tags: expected a list of strings, found the string \"a\"",
-        ),
-        (
-            "tags = [\"a\", 1]",
-            "3:14: tags: expected a list of strings, found the number 1",
-        ),
+        ("title = 5", "3:9: title: expected a string, found the number 5"),
+        ("tags = \"a\"", "3:8: tags: expected a list of strings, found the string \"a\""),
+        ("tags = [\"a\", 1]", "3:14: tags: expected a list of strings, found the number 1"),
         (
             "version = \"1.0\"",
             "3:11: version: expected '1.0' is no version; expected MAJOR.MINOR.PATCH, such as 1.4.0, found \"1.0\"",
         ),
-        (
-            "type = \"raw\"",
-            "3:8: type: expected one of source-aligned, aggregate, consumer-aligned, found \"raw\"",
-        ),
+        ("type = \"raw\"", "3:8: type: expected one of source-aligned, aggregate, consumer-aligned, found \"raw\""),
         (
             "domain = \"Big Domain\"",
             "3:10: domain: expected a name of the form [a-z][a-z0-9_-]{0,62}, found \"Big Domain\"",
         ),
-        (
-            "storage = true",
-            "3:1: storage: expected a block `storage { … }`, found `storage = …`",
-        ),
-        (
-            "title {\n}",
-            "3:1: title: expected `title = …`, found a block `title { … }`",
-        ),
-        (
-            "storage {\n}\nstorage {\n}",
-            "5:1: storage: expected one such block, found a second one",
-        ),
-        (
-            "storage {\n encryption {\n }\n}",
-            "4:2: storage.encryption.enabled: expected true or false, found nothing",
-        ),
-        (
-            "storage \"x\" {\n}",
-            "3:9: storage: expected no label, found the label \"x\"",
-        ),
+        ("storage = true", "3:1: storage: expected a block `storage { … }`, found `storage = …`"),
+        ("title {\n}", "3:1: title: expected `title = …`, found a block `title { … }`"),
+        ("storage {\n}\nstorage {\n}", "5:1: storage: expected one such block, found a second one"),
+        ("storage {\n encryption {\n }\n}", "4:2: storage.encryption.enabled: expected true or false, found nothing"),
+        ("storage \"x\" {\n}", "3:9: storage: expected no label, found the label \"x\""),
         (
             "title = var.name",
             "3:9: title: expected a literal value, since product files have no variables, functions or expressions, found a reference",
@@ -86,10 +59,7 @@ fn each_mistake_is_named_with_its_place() {
             "title = \"%{ if x }a\"",
             "3:10: expected plain text, since product files have no directives ('%%{' writes a literal '%{'), found a '%{ }' directive",
         ),
-        (
-            "title = \"a\"\ntitle = \"b\"",
-            "4:1: expected the attribute 'title' once, found 'title' again",
-        ),
+        ("title = \"a\"\ntitle = \"b\"", "4:1: expected the attribute 'title' once, found 'title' again"),
         (
             "metric \"m\" {\n target = \"soon\"\n}",
             "4:11: metric[0].target: expected a target such as \"99.5%\", \"< 500ms\" or \"15 minutes\", found the string \"soon\"",
@@ -110,10 +80,7 @@ fn each_mistake_is_named_with_its_place() {
             "quality_rules {\n rule \"r\" {\n }\n}",
             "4:2: quality_rules[0].check: expected a SQL expression, found nothing",
         ),
-        (
-            "input {\n}",
-            "3:1: input[0].source: expected a product of this mesh or a system outside, found nothing",
-        ),
+        ("input {\n}", "3:1: input[0].source: expected a product of this mesh or a system outside, found nothing"),
         (
             "output {\n api {\n contract {\n file = \"no.yaml\"\n }\n }\n}",
             "6:9: output.api[0].contract.file: expected a contract's file beside this one, found no file \"no.yaml\"",
@@ -126,27 +93,18 @@ fn each_mistake_is_named_with_its_place() {
 
 #[test]
 fn all_mistakes_come_at_once_in_the_order_of_the_file() {
-    let text = body(
-        "title = 5\ntitle = \"${x}\"\nstatus = \"retired\"\nversion = true\ntags = upper(x)\ntags = []",
-    );
-    let lines: Vec<_> = errors(&text)
-        .iter()
-        .map(|error| error.split(':').next().unwrap().to_owned())
-        .collect();
+    let text = body("title = 5\ntitle = \"${x}\"\nstatus = \"retired\"\nversion = true\ntags = upper(x)\ntags = []");
+    let lines: Vec<_> = errors(&text).iter().map(|error| error.split(':').next().unwrap().to_owned()).collect();
     assert_eq!(lines, ["3", "4", "4", "5", "6", "7", "8"]);
 }
 
 #[test]
 fn unknown_names_are_kept_and_named_with_the_closest_known_one() {
-    let text = body(
-        "descripton = \"x\"\nzz {\n a = 1\n}\nzz \"l\" {\n}\noutput {\n api {\n rate_limt = 5\n }\n ftp {\n }\n}",
-    );
+    let text =
+        body("descripton = \"x\"\nzz {\n a = 1\n}\nzz \"l\" {\n}\noutput {\n api {\n rate_limt = 5\n }\n ftp {\n }\n}");
     let parsed = read(&text).unwrap();
     let extensions = &parsed.products[0].descriptor.extensions;
-    let found: Vec<_> = extensions
-        .iter()
-        .map(|(key, value)| format!("{key}={value}"))
-        .collect();
+    let found: Vec<_> = extensions.iter().map(|(key, value)| format!("{key}={value}")).collect();
     assert_eq!(
         found,
         [
@@ -161,18 +119,8 @@ fn unknown_names_are_kept_and_named_with_the_closest_known_one() {
         warnings[0],
         "3:1: descripton: expected a known name ('description' is the closest), found 'descripton', kept in extensions as 'hcl.descripton'"
     );
-    assert!(
-        warnings
-            .iter()
-            .any(|warning| warning.contains("'rate_limit' is the closest")),
-        "{warnings:?}"
-    );
-    assert!(
-        parsed
-            .warnings
-            .iter()
-            .all(|warning| warning.severity == Severity::Warning)
-    );
+    assert!(warnings.iter().any(|warning| warning.contains("'rate_limit' is the closest")), "{warnings:?}");
+    assert!(parsed.warnings.iter().all(|warning| warning.severity == Severity::Warning));
     // They come back out, and in again, without a warning.
     let again = product(&write(&parsed.products[0].descriptor, Format::Hcl).unwrap());
     assert_eq!(&again.descriptor.extensions, extensions);
@@ -180,23 +128,14 @@ fn unknown_names_are_kept_and_named_with_the_closest_known_one() {
 
 #[test]
 fn a_percent_brace_of_a_regular_expression_is_plain_text() {
-    let d = product(&body(
-        "title = \"[%]%{2,} \\u0080 %%{2} $${x}\"\ndescription = <<EOT\na %{2,}\nEOT",
-    ))
-    .descriptor;
-    assert_eq!(
-        (d.title.as_str(), d.description.as_str()),
-        ("[%]%{2,} \u{80} %{2} ${x}", "a %{2,}\n")
-    );
+    let d = product(&body("title = \"[%]%{2,} \\u0080 %%{2} $${x}\"\ndescription = <<EOT\na %{2,}\nEOT")).descriptor;
+    assert_eq!((d.title.as_str(), d.description.as_str()), ("[%]%{2,} \u{80} %{2} ${x}", "a %{2,}\n"));
 }
 
 #[test]
 fn what_is_no_product_is_said_so() {
     let table = [
-        (
-            "",
-            "1:1: expected resource \"data_product\" \"name\" { … }, found no data product",
-        ),
+        ("", "1:1: expected resource \"data_product\" \"name\" { … }, found no data product"),
         (
             "variable \"x\" {\n}\nresource \"data_product\" \"x\" {\n  owner = \"o\"\n}\n",
             "1:1: expected resource \"data_product\" \"name\" { … }, found `variable`: product files have no variables, functions or modules",
@@ -205,10 +144,7 @@ fn what_is_no_product_is_said_so() {
             "resource \"data_product\" \"x\" {\n",
             "1:30: expected `}`, newline or identifier (block body), found the end of the file",
         ),
-        (
-            "resource \"data_product\" \"x\" {\n}\n",
-            "1:1: owner.team: expected the owning team, found nothing",
-        ),
+        ("resource \"data_product\" \"x\" {\n}\n", "1:1: owner.team: expected the owning team, found nothing"),
     ];
     for (text, error) in table {
         assert_eq!(errors(text), [error], "{text}");
@@ -220,43 +156,28 @@ fn what_is_no_product_is_said_so() {
 #[test]
 fn every_truncation_of_a_good_file_is_an_error_or_a_product() {
     let text = write(
-        &product(&body(
-            "title = \"ö\"\ndescription = <<EOT\na\nEOT\nmetric \"m\" {\n target = \"1%\"\n}",
-        ))
-        .descriptor,
+        &product(&body("title = \"ö\"\ndescription = <<EOT\na\nEOT\nmetric \"m\" {\n target = \"1%\"\n}")).descriptor,
         Format::Hcl,
     )
     .unwrap();
     for end in (0..text.len()).filter(|end| text.is_char_boundary(*end)) {
         if let Err(problems) = read(&text[..end]) {
-            assert!(
-                problems.0.iter().all(|problem| problem.line > 0),
-                "{problems}"
-            );
+            assert!(problems.0.iter().all(|problem| problem.line > 0), "{problems}");
         }
     }
 }
 
 #[test]
 fn bytes_that_are_no_text_are_refused_at_their_place() {
-    let error = with_context("a.hcl", |ctx| {
-        mesh_formats::parse(b"a = 1\nb = \"\xff\"", ctx)
-    })
-    .unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "2:6: expected UTF-8 text, found the byte 0xff"
-    );
+    let error = with_context("a.hcl", |ctx| mesh_formats::parse(b"a = 1\nb = \"\xff\"", ctx)).unwrap_err();
+    assert_eq!(error.to_string(), "2:6: expected UTF-8 text, found the byte 0xff");
 }
 
 #[test]
 fn files_over_the_limit_are_refused_before_they_are_read() {
     let bytes = vec![b' '; limits::PRODUCT_FILE_BYTES + 1];
     let error = with_context("a.hcl", |ctx| mesh_formats::parse(&bytes, ctx)).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "expected a file of at most 4194304 bytes, found 4194305 bytes"
-    );
+    assert_eq!(error.to_string(), "expected a file of at most 4194304 bytes, found 4194305 bytes");
 }
 
 #[test]
@@ -265,11 +186,7 @@ fn nesting_of_twenty_thousand_does_not_overflow_the_stack() {
     for text in [
         body(&format!("extensions = {{ a = {} }}", deep("[", "]"))),
         body(&format!("extensions = {}", deep("{ a = ", "}"))),
-        body(&format!(
-            "title = {}1{}",
-            "(".repeat(20_000),
-            ")".repeat(20_000)
-        )),
+        body(&format!("title = {}1{}", "(".repeat(20_000), ")".repeat(20_000))),
         body(&format!("title = {}1", "-".repeat(20_000))),
         body(&format!("title = {}1", "!".repeat(20_000))),
         body(&format!("title = 1{}", " + 1".repeat(20_000))),
@@ -292,22 +209,11 @@ fn large_files_of_mistakes_are_read_in_reasonable_time() {
 
 #[test]
 fn several_products_share_one_original_and_a_mark_before_the_text_is_no_content() {
-    let text = format!(
-        "\u{feff}{}{}",
-        body(""),
-        body("").replace("orders", "returns")
-    );
+    let text = format!("\u{feff}{}{}", body(""), body("").replace("orders", "returns"));
     let parsed = read(&text).unwrap();
-    let names: Vec<_> = parsed
-        .products
-        .iter()
-        .map(|p| p.descriptor.id().to_string())
-        .collect();
+    let names: Vec<_> = parsed.products.iter().map(|p| p.descriptor.id().to_string()).collect();
     assert_eq!(names, ["sales/orders", "sales/returns"]);
-    assert_eq!(
-        parsed.products[0].attachments,
-        parsed.products[1].attachments
-    );
+    assert_eq!(parsed.products[0].attachments, parsed.products[1].attachments);
     assert_eq!(parsed.products[0].attachments[0].body, text.as_bytes());
 }
 
@@ -321,30 +227,12 @@ fn a_contract_beside_the_file_is_attached_and_privately_when_it_names_people() {
     let text = body(
         "output {\n api {\n contract {\n file = \"open.yaml\"\n }\n }\n sql {\n contract {\n file = \"team.yaml\"\n }\n }\n}",
     );
-    let parsed = with_files("a.hcl", &load, |ctx| {
-        mesh_formats::parse(text.as_bytes(), ctx)
-    })
-    .unwrap();
+    let parsed = with_files("a.hcl", &load, |ctx| mesh_formats::parse(text.as_bytes(), ctx)).unwrap();
     let product = &parsed.products[0];
-    let contracts: Vec<_> = product
-        .descriptor
-        .outputs
-        .iter()
-        .map(|port| port.contract.clone().unwrap())
-        .collect();
-    assert_eq!(
-        (contracts[0].id.as_str(), contracts[0].version.as_str()),
-        ("c-1", "1.2.0")
-    );
+    let contracts: Vec<_> = product.descriptor.outputs.iter().map(|port| port.contract.clone().unwrap()).collect();
+    assert_eq!((contracts[0].id.as_str(), contracts[0].version.as_str()), ("c-1", "1.2.0"));
     for (contract, private) in contracts.iter().zip([false, true]) {
-        let body = product
-            .attachments
-            .iter()
-            .find(|a| Some(a.attachment.digest) == contract.digest)
-            .unwrap();
-        assert_eq!(
-            (body.attachment.purpose, body.attachment.private),
-            (AttachmentPurpose::Contract, private)
-        );
+        let body = product.attachments.iter().find(|a| Some(a.attachment.digest) == contract.digest).unwrap();
+        assert_eq!((body.attachment.purpose, body.attachment.private), (AttachmentPurpose::Contract, private));
     }
 }

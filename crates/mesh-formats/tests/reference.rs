@@ -12,8 +12,5 @@ fn the_reference_is_what_the_table_says() {
         std::fs::write(&path, &current).unwrap();
     }
     let written = std::fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(
-        written, current,
-        "run `UPDATE_REFERENCE=1 cargo test -p mesh-formats --test reference`"
-    );
+    assert_eq!(written, current, "run `UPDATE_REFERENCE=1 cargo test -p mesh-formats --test reference`");
 }

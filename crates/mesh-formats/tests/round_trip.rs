@@ -31,8 +31,7 @@ proptest! {
     }
 }
 
-const SMALL: &str =
-    "resource \"data_product\" \"orders\" {\n  domain = \"sales\"\n  owner  = \"desk\"\n}\n";
+const SMALL: &str = "resource \"data_product\" \"orders\" {\n  domain = \"sales\"\n  owner  = \"desk\"\n}\n";
 
 #[test]
 fn an_export_that_nobody_edited_keeps_its_original_and_an_edited_one_is_a_new_original() {
@@ -44,12 +43,8 @@ fn an_export_that_nobody_edited_keeps_its_original_and_an_edited_one_is_a_new_or
 
     let edited = export.replace("\"desk\"", "\"front desk\"");
     let after = product(&edited);
-    let originals: Vec<_> = after
-        .descriptor
-        .attachments
-        .iter()
-        .filter(|a| a.purpose == AttachmentPurpose::Original)
-        .collect();
+    let originals: Vec<_> =
+        after.descriptor.attachments.iter().filter(|a| a.purpose == AttachmentPurpose::Original).collect();
     assert_eq!(originals.len(), 1);
     assert_eq!(originals[0].digest, Digest::of(edited.as_bytes()));
 }
@@ -57,22 +52,20 @@ fn an_export_that_nobody_edited_keeps_its_original_and_an_edited_one_is_a_new_or
 #[test]
 fn extensions_too_deep_to_read_back_are_not_written() {
     let mut descriptor = product(SMALL).descriptor;
-    let nested = |depth: usize| {
-        JsonText::parse(&format!("{}{}", "[".repeat(depth), "]".repeat(depth))).unwrap()
-    };
+    let nested = |depth: usize| JsonText::parse(&format!("{}{}", "[".repeat(depth), "]".repeat(depth))).unwrap();
     descriptor.extensions.insert("acme.deep".into(), nested(62));
     let text = write(&descriptor, Format::Hcl).unwrap();
     assert_eq!(product(&text).descriptor, descriptor);
     descriptor.extensions.insert("acme.deep".into(), nested(63));
-    assert_eq!(
-        write(&descriptor, Format::Hcl),
-        Err(WriteError::Nesting { limit: 64 })
-    );
+    assert_eq!(write(&descriptor, Format::Hcl), Err(WriteError::Nesting { limit: 64 }));
 }
 
 #[test]
 fn numbers_that_json_would_change_are_kept_as_text() {
-    let text = SMALL.replace("owner ", "extensions = { \"a.b\" = 1.50, \"a.c\" = 12345678901234567890123, \"a.d\" = 007 }\n  owner ");
+    let text = SMALL.replace(
+        "owner ",
+        "extensions = { \"a.b\" = 1.50, \"a.c\" = 12345678901234567890123, \"a.d\" = 007 }\n  owner ",
+    );
     let parsed = read(&text).unwrap();
     let extensions = &parsed.products[0].descriptor.extensions;
     let found: Vec<_> = extensions.values().map(JsonText::as_str).collect();

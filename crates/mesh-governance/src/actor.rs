@@ -23,23 +23,14 @@ pub(crate) fn check<S: StateRead>(
     }
     let who = key.fingerprint();
     let grants = || here.0.iter().chain(&everywhere.0);
-    let held: Vec<&str> = grants()
-        .filter(|g| g.is_held_at(ledger_size))
-        .map(|g| g.role.as_str())
-        .collect();
+    let held: Vec<&str> = grants().filter(|g| g.is_held_at(ledger_size)).map(|g| g.role.as_str()).collect();
     if !held.is_empty() {
-        let detail = format!(
-            "key {who} is {} in domain {domain}, which does not allow {action}",
-            held.join(", ")
-        );
+        let detail = format!("key {who} is {} in domain {domain}, which does not allow {action}", held.join(", "));
         return reject(Code::WrongRole, detail);
     }
     let revoked = |grant: &Grant| grant.revoked_at.filter(|at| *at < ledger_size);
     if let Some(at) = grants().filter_map(revoked).max() {
-        return reject(
-            Code::RevokedKey,
-            format!("key {who} was revoked in domain {domain} at index {at}"),
-        );
+        return reject(Code::RevokedKey, format!("key {who} was revoked in domain {domain} at index {at}"));
     }
     if let Some(at) = grants().map(|grant| grant.granted_at).min() {
         let detail = format!(
@@ -47,17 +38,8 @@ pub(crate) fn check<S: StateRead>(
         );
         return reject(Code::UnknownKey, detail);
     }
-    match read::grants_of(state, key)?
-        .into_iter()
-        .find_map(|entry| entry.domain)
-    {
-        Some(other) => reject(
-            Code::WrongDomain,
-            format!("key {who} has its role in domain {other}, not in {domain}"),
-        ),
-        None => reject(
-            Code::UnknownKey,
-            format!("key {who} has no role in domain {domain}"),
-        ),
+    match read::grants_of(state, key)?.into_iter().find_map(|entry| entry.domain) {
+        Some(other) => reject(Code::WrongDomain, format!("key {who} has its role in domain {other}, not in {domain}")),
+        None => reject(Code::UnknownKey, format!("key {who} has no role in domain {domain}")),
     }
 }

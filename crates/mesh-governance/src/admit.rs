@@ -41,21 +41,10 @@ pub fn suppose_domain_command<S: StateRead>(
     let head = read::head(state)?;
     let at = moment(&head, 0);
     let mut draft = Overlay::new(state);
-    Ok(
-        split(supposed(&mut draft, command, at_ledger_size, at))?.map(|effects| {
-            let decided = Decided {
-                result: Ok(effects),
-                changes: draft.into_changes(),
-            };
-            seal(
-                &head,
-                at,
-                LeafEntry::Envelope(command.envelope().bytes().to_vec()),
-                None,
-                decided,
-            )
-        }),
-    )
+    Ok(split(supposed(&mut draft, command, at_ledger_size, at))?.map(|effects| {
+        let decided = Decided { result: Ok(effects), changes: draft.into_changes() };
+        seal(&head, at, LeafEntry::Envelope(command.envelope().bytes().to_vec()), None, decided)
+    }))
 }
 
 fn supposed<S: StateRead>(
@@ -69,17 +58,11 @@ fn supposed<S: StateRead>(
     };
     if command.command().mesh_id != mesh.mesh_id {
         let (found, this) = (command.command().mesh_id.short(), mesh.mesh_id.short());
-        return reject(
-            Code::WrongMesh,
-            format!("signed for mesh {found}; this is mesh {this}"),
-        );
+        return reject(Code::WrongMesh, format!("signed for mesh {found}; this is mesh {this}"));
     }
     if command.command().body.feed_domain().is_none() {
         let kind = command.command().body.kind();
-        return reject(
-            Code::Malformed,
-            format!("{kind} goes straight to the ledger, not through a feed"),
-        );
+        return reject(Code::Malformed, format!("{kind} goes straight to the ledger, not through a feed"));
     }
     commands::domain_command(draft, command, at_ledger_size, at)
 }
@@ -103,10 +86,7 @@ pub fn admit_entry<S: StateRead, V: Verify>(
             for applied in apply::apply(state, entry, verify)? {
                 let outcome = applied.leaf.outcome;
                 if outcome.code != Code::Accepted {
-                    refused = Err(Rejection {
-                        code: outcome.code,
-                        detail: outcome.detail,
-                    });
+                    refused = Err(Rejection { code: outcome.code, detail: outcome.detail });
                 }
             }
             Ok(refused)
@@ -115,25 +95,18 @@ pub fn admit_entry<S: StateRead, V: Verify>(
     }
 }
 
-fn admit_batch<S: StateRead, V: Verify>(
-    state: &S,
-    batch: &FeedBatch,
-    verify: &V,
-) -> Decision<(), S> {
+fn admit_batch<S: StateRead, V: Verify>(state: &S, batch: &FeedBatch, verify: &V) -> Decision<(), S> {
     let (_, events) = feed::open(state, batch, verify)?;
     for event in &events {
         if !matches!(event.kind, EventKind::Command { .. }) {
             let (domain, epoch) = (&event.feed.domain, event.feed.epoch);
-            return reject(
-                Code::Malformed,
-                format!("event {} of feed {domain}/{epoch} is no command", event.seq),
-            );
+            return reject(Code::Malformed, format!("event {} of feed {domain}/{epoch} is no command", event.seq));
         }
     }
     let Some(last) = events.last() else {
         return reject(Code::Malformed, "a batch has no event");
     };
-    match feed::decided_before(state, last)? {
+    match feed::in_vain(state, last)? {
         Some(rejection) => Err(Stop::Rejected(rejection)),
         None => Ok(()),
     }

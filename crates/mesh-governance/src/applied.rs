@@ -1,9 +1,7 @@
 //! What [`apply`](crate::apply) gives back: a leaf, changes and effects, as data.
 
 use mesh_event::{LedgerLeaf, Outcome};
-use mesh_model::{
-    Code, Digest, DomainName, MeshId, NodeId, ProductId, PublicKey, Role, Version, VersionId,
-};
+use mesh_model::{Code, Digest, DomainName, MeshId, NodeId, ProductId, PublicKey, Role, Version, VersionId};
 
 /// One key of the state and its new value; `None` removes it.
 #[derive(Debug, Clone, PartialEq, Eq)]

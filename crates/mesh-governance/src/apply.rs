@@ -34,10 +34,7 @@ pub(crate) struct Decided {
 impl Decided {
     /// Nothing changes.
     pub(crate) fn refused(rejection: Rejection) -> Self {
-        Self {
-            result: Err(rejection),
-            changes: Vec::new(),
-        }
+        Self { result: Err(rejection), changes: Vec::new() }
     }
 }
 
@@ -46,28 +43,16 @@ impl Decided {
 ///
 /// # Errors
 /// When the state cannot be read or is damaged. Nothing is decided then, and the caller must not go on to the next entry.
-pub fn apply<S: StateRead, V: Verify>(
-    state: &S,
-    entry: &LedgerEntry,
-    verify: &V,
-) -> Result<Vec<Applied>, S::Error> {
+pub fn apply<S: StateRead, V: Verify>(state: &S, entry: &LedgerEntry, verify: &V) -> Result<Vec<Applied>, S::Error> {
     match &entry.body {
-        EntryBody::Envelope(bytes) => Ok(vec![direct::apply(
-            state,
-            entry.stamp_unix_ms,
-            bytes,
-            verify,
-        )?]),
+        EntryBody::Envelope(bytes) => Ok(vec![direct::apply(state, entry.stamp_unix_ms, bytes, verify)?]),
         EntryBody::Feed(batch) => feed::apply(state, entry.stamp_unix_ms, batch, verify),
     }
 }
 
 /// The next leaf's place, and ledger time at it: never before the last leaf's.
 pub(crate) fn moment(head: &Head, stamp: UnixMs) -> Moment {
-    Moment {
-        index: head.size,
-        stamp: stamp.max(head.last_stamp),
-    }
+    Moment { index: head.size, stamp: stamp.max(head.last_stamp) }
 }
 
 /// Bytes as a leaf keeps them. Tiles hold leaves of less than 64 KiB, so what is over the limit leaves only its length and
@@ -76,69 +61,24 @@ pub(crate) fn kept(bytes: &[u8], limit: usize) -> Result<Vec<u8>, Rejection> {
     if bytes.len() <= limit {
         return Ok(bytes.to_vec());
     }
-    let detail = format!(
-        "{} bytes with SHA-256 {}; at most {limit} are taken",
-        bytes.len(),
-        Digest::of(bytes)
-    );
+    let detail = format!("{} bytes with SHA-256 {}; at most {limit} are taken", bytes.len(), Digest::of(bytes));
     Err(Rejection::new(Code::TooLarge, detail))
 }
 
 /// Makes the leaf and the changes of a decision.
-pub(crate) fn seal(
-    head: &Head,
-    at: Moment,
-    entry: LeafEntry,
-    head_note: Option<Vec<u8>>,
-    decided: Decided,
-) -> Applied {
-    let Decided {
-        result,
-        mut changes,
-    } = decided;
+pub(crate) fn seal(head: &Head, at: Moment, entry: LeafEntry, head_note: Option<Vec<u8>>, decided: Decided) -> Applied {
+    let Decided { result, mut changes } = decided;
     let state_digest = next_state_digest(&head.state_digest, &changes);
     let (code, detail, effects) = match result {
         Ok(effects) => (Code::Accepted, String::new(), effects),
         Err(Rejection { code, detail }) => (code, detail, vec![Effect::Rejected { code }]),
     };
-    let outcome = Outcome {
-        code,
-        detail,
-        verdict_digest: None,
-        state_digest,
-    };
-    let leaf = LedgerLeaf {
-        index: at.index,
-        stamp_unix_ms: at.stamp,
-        entry,
-        head_note,
-        outcome,
-    };
+    let outcome = Outcome { code, detail, verdict_digest: None, state_digest };
+    let leaf = LedgerLeaf { index: at.index, stamp_unix_ms: at.stamp, entry, head_note, outcome };
     let leaf_bytes = leaf.encode();
-    assert!(
-        leaf_bytes.len() <= mesh_tlog::MAX_ENTRY_BYTES,
-        "the limits of envelope, note and detail leave room"
-    );
-    let next = Head {
-        size: at.index + 1,
-        last_stamp: at.stamp,
-        state_digest,
-    };
-    changes.insert(
-        0,
-        StateChange {
-            key: keys::head(),
-            value: Some(next.encode()),
-        },
-    );
-    assert!(
-        changes.is_sorted_by(|a, b| a.key < b.key),
-        "each key once, the head's first"
-    );
-    Applied {
-        leaf,
-        leaf_bytes,
-        changes,
-        effects,
-    }
+    assert!(leaf_bytes.len() <= mesh_tlog::MAX_ENTRY_BYTES, "the limits of envelope, note and detail leave room");
+    let next = Head { size: at.index + 1, last_stamp: at.stamp, state_digest };
+    changes.insert(0, StateChange { key: keys::head(), value: Some(next.encode()) });
+    assert!(changes.is_sorted_by(|a, b| a.key < b.key), "each key once, the head's first");
+    Applied { leaf, leaf_bytes, changes, effects }
 }

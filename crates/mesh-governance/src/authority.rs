@@ -27,30 +27,17 @@ pub(crate) fn council<S: StateRead>(mesh: &Mesh, signers: &BTreeSet<PublicKey>) 
     if mesh.council.is_met(signers) {
         return Ok(());
     }
-    reject(
-        Code::ThresholdNotMet,
-        format!("{signed} of {needed} council seats signed"),
-    )
+    reject(Code::ThresholdNotMet, format!("{signed} of {needed} council seats signed"))
 }
 
 /// Whether enough distinct root keys signed.
-pub(crate) fn root<S: StateRead>(
-    domain: &Domain,
-    signers: &BTreeSet<PublicKey>,
-) -> Decision<(), S> {
-    let distinct: BTreeSet<_> = domain
-        .root_keys
-        .iter()
-        .filter(|key| signers.contains(key))
-        .collect();
+pub(crate) fn root<S: StateRead>(domain: &Domain, signers: &BTreeSet<PublicKey>) -> Decision<(), S> {
+    let distinct: BTreeSet<_> = domain.root_keys.iter().filter(|key| signers.contains(key)).collect();
     if distinct.len() >= domain.root_threshold as usize {
         return Ok(());
     }
     let (signed, needed, name) = (distinct.len(), domain.root_threshold, &domain.name);
-    reject(
-        Code::ThresholdNotMet,
-        format!("{signed} of {needed} root keys of domain {name} signed"),
-    )
+    reject(Code::ThresholdNotMet, format!("{signed} of {needed} root keys of domain {name} signed"))
 }
 
 /// Whether a command names the version that it changes.
@@ -58,10 +45,7 @@ pub(crate) fn version<S: StateRead>(what: &str, named: u64, in_force: u64) -> De
     if named == in_force {
         return Ok(());
     }
-    reject(
-        Code::StaleRoster,
-        format!("it names version {named} of {what}; version {in_force} is in force"),
-    )
+    reject(Code::StaleRoster, format!("it names version {named} of {what}; version {in_force} is in force"))
 }
 
 /// Makes the key serve this purpose, if it is sound, serves no other, and proved its possession by signing. A role holder
@@ -73,26 +57,17 @@ pub(crate) fn bind_key<S: StateRead>(
     signers: &BTreeSet<PublicKey>,
 ) -> Decision<(), S> {
     if !signing::is_sound(key) {
-        return reject(
-            Code::WeakKey,
-            format!("key {} is weak or no point of the curve", key.fingerprint()),
-        );
+        return reject(Code::WeakKey, format!("key {} is weak or no point of the curve", key.fingerprint()));
     }
     match read::key_purpose(draft, key)? {
         Some(KeyPurpose::RoleHolder) if *purpose == KeyPurpose::RoleHolder => return Ok(()),
         Some(other) => {
-            return reject(
-                Code::KeyInUse,
-                format!("key {} is {other}", key.fingerprint()),
-            );
+            return reject(Code::KeyInUse, format!("key {} is {other}", key.fingerprint()));
         }
         None => {}
     }
     if !signers.contains(key) {
-        return reject(
-            Code::NoPossession,
-            format!("key {} did not sign", key.fingerprint()),
-        );
+        return reject(Code::NoPossession, format!("key {} did not sign", key.fingerprint()));
     }
     draft.put(keys::purpose(key), purpose.encode());
     Ok(())
@@ -137,10 +112,9 @@ pub(crate) mod malformed {
             CommandError::AuthorDidNotSign(key) => {
                 Rejection::new(error.code(), format!("the author {key} did not sign"))
             }
-            CommandError::WrongMesh { expected, found } => Rejection::new(
-                error.code(),
-                format!("signed for mesh {found}; this is mesh {expected}"),
-            ),
+            CommandError::WrongMesh { expected, found } => {
+                Rejection::new(error.code(), format!("signed for mesh {found}; this is mesh {expected}"))
+            }
         }
     }
 
@@ -150,19 +124,16 @@ pub(crate) mod malformed {
             GenesisError::Envelope(error) => envelope(error),
             GenesisError::Malformed(error) => field(error),
             GenesisError::Flawed(flaws) => Rejection::new(Code::Malformed, flaws.join("; ")),
-            GenesisError::Threshold { signed, threshold } => Rejection::new(
-                Code::ThresholdNotMet,
-                format!("{signed} of {threshold} council seats signed"),
-            ),
+            GenesisError::Threshold { signed, threshold } => {
+                Rejection::new(Code::ThresholdNotMet, format!("{signed} of {threshold} council seats signed"))
+            }
         }
     }
 
     /// Of a feed's head.
     pub(crate) fn head(error: &HeadError) -> Rejection {
         let detail = match error {
-            HeadError::Malformed(_) => {
-                "the feed's head or an event under it does not decode".to_owned()
-            }
+            HeadError::Malformed(_) => "the feed's head or an event under it does not decode".to_owned(),
             HeadError::Origin { .. } => "the head is another feed's".to_owned(),
             HeadError::Signature(key) => format!("the feed's head is not signed by node key {key}"),
             HeadError::Chain(at) => {

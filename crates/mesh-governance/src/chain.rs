@@ -14,11 +14,7 @@ use crate::keys;
 pub fn next_state_digest(previous: &Digest, changes: &[StateChange]) -> Digest {
     let mut hash = Sha256::new_with_prefix(previous.0);
     let head = keys::head();
-    let length = |bytes: &[u8]| {
-        u32::try_from(bytes.len())
-            .expect("records are within 64 MiB")
-            .to_be_bytes()
-    };
+    let length = |bytes: &[u8]| u32::try_from(bytes.len()).expect("records are within 64 MiB").to_be_bytes();
     for change in changes.iter().filter(|change| change.key != head) {
         let value = change.value.as_deref().unwrap_or_default();
         hash.update(length(&change.key));

@@ -26,10 +26,7 @@ pub(crate) fn apply<S: StateRead, V: Verify>(
         Ok(bytes) => {
             let mut draft = Overlay::new(state);
             let decided = match split(decide(&mut draft, bytes.clone(), at, verify))? {
-                Ok(effects) => Decided {
-                    result: Ok(effects),
-                    changes: draft.into_changes(),
-                },
+                Ok(effects) => Decided { result: Ok(effects), changes: draft.into_changes() },
                 Err(rejection) => Decided::refused(rejection),
             };
             (bytes, decided)
@@ -61,9 +58,7 @@ fn decide<S: StateRead, V: Verify>(
     let Some(mesh) = mesh else {
         return genesis_first();
     };
-    let command = verify
-        .command(envelope, &mesh.mesh_id)
-        .map_err(|e| Stop::Rejected(malformed::command(&e)))?;
+    let command = verify.command(envelope, &mesh.mesh_id).map_err(|e| Stop::Rejected(malformed::command(&e)))?;
     let body = &command.command().body;
     if body.feed_domain().is_some() {
         let detail = format!("{} travels through the feed of its domain", body.kind());
@@ -71,9 +66,7 @@ fn decide<S: StateRead, V: Verify>(
     }
     life::check(draft, command.command(), at.stamp)?;
     let effects = match body {
-        Body::AdmitDomains(body) => {
-            admit_domains::apply(draft, &mesh, command.signers(), body, at)?
-        }
+        Body::AdmitDomains(body) => admit_domains::apply(draft, &mesh, command.signers(), body, at)?,
         Body::GrantRole(body) => grant_role::apply(draft, &mesh, command.signers(), body, at)?,
         Body::RevokeKey(body) => revoke_key::apply(draft, &mesh, command.signers(), body, at)?,
         Body::DelegateNode(body) => delegate_node::apply(draft, command.signers(), body, at)?,
@@ -87,8 +80,5 @@ fn decide<S: StateRead, V: Verify>(
 }
 
 fn genesis_first<T, E>() -> Result<T, Stop<E>> {
-    Err(Stop::Rejected(Rejection::new(
-        Code::GenesisFirst,
-        "the ledger has no genesis yet",
-    )))
+    Err(Stop::Rejected(Rejection::new(Code::GenesisFirst, "the ledger has no genesis yet")))
 }

@@ -38,13 +38,10 @@ pub(crate) fn apply<S: StateRead, V: Verify>(
         let (bytes, decided) = match (kept(bytes, EVENT_BYTES), &opened) {
             (Err(too_large), _) => (Vec::new(), Decided::refused(too_large)),
             (Ok(bytes), Err(rejection)) => (bytes, Decided::refused(rejection.clone())),
-            (Ok(bytes), Ok((mesh, events))) => {
-                (bytes, item(&overlay, mesh, &events[n], at, verify)?)
-            }
+            (Ok(bytes), Ok((mesh, events))) => (bytes, item(&overlay, mesh, &events[n], at, verify)?),
         };
         let is_last = n + 1 == batch.events.len();
-        let note =
-            (is_last && batch.head_note.len() <= HEAD_NOTE_BYTES).then(|| batch.head_note.clone());
+        let note = (is_last && batch.head_note.len() <= HEAD_NOTE_BYTES).then(|| batch.head_note.clone());
         let applied = seal(&head, at, LeafEntry::FeedEvent(bytes), note, decided);
         overlay.push(&applied);
         all.push(applied);
@@ -69,24 +66,16 @@ pub(crate) fn open<S: StateRead, V: Verify>(
         ("bytes of head", note, HEAD_NOTE_BYTES),
     ] {
         if found > limit {
-            return reject(
-                Code::TooLarge,
-                format!("a batch has {found} {what}; at most {limit} are taken"),
-            );
+            return reject(Code::TooLarge, format!("a batch has {found} {what}; at most {limit} are taken"));
         }
     }
     let Some(first) = batch.events.first() else {
         return reject(Code::Malformed, "a batch has no event");
     };
-    let feed = FeedEvent::decode(first)
-        .map_err(|error| Stop::Rejected(malformed::field(&error)))?
-        .feed;
+    let feed = FeedEvent::decode(first).map_err(|error| Stop::Rejected(malformed::field(&error)))?.feed;
     let domain = crate::authority::active_domain(state, &feed.domain)?;
     let Some(delegation) = domain.delegation else {
-        return reject(
-            Code::NotDelegated,
-            format!("no node writes the feed of domain {} yet", feed.domain),
-        );
+        return reject(Code::NotDelegated, format!("no node writes the feed of domain {} yet", feed.domain));
     };
     if feed.epoch != delegation.epoch {
         let detail = format!(
@@ -97,29 +86,22 @@ pub(crate) fn open<S: StateRead, V: Verify>(
     }
     let Some(node) = read::node(state, delegation.node_id)? else {
         let what = format!("the delegation of domain {}", feed.domain);
-        return Err(Stop::State(
-            Damage::new(what, "names an unknown node").into(),
-        ));
+        return Err(Stop::State(Damage::new(what, "names an unknown node").into()));
     };
     let head = |error: &_| Stop::Rejected(malformed::head(error));
-    let verified: FeedHead = verify
-        .head(&batch.head_note, &mesh.mesh_id, &feed, &node.record.key)
-        .map_err(|error| head(&error))?;
-    let events = verified
-        .check_chain(&mesh.mesh_id, &batch.events)
-        .map_err(|error| head(&error))?;
+    let verified: FeedHead =
+        verify.head(&batch.head_note, &mesh.mesh_id, &feed, &node.record.key).map_err(|error| head(&error))?;
+    let events = verified.check_chain(&mesh.mesh_id, &batch.events).map_err(|error| head(&error))?;
     Ok((mesh.mesh_id, events))
 }
 
 /// What the fence says of one event.
 enum Fence<'a> {
     /// It is the next one: its number is used up, and its command decides.
-    Next {
-        outbox: u64,
-        envelope: &'a [u8],
-        cursor: FeedCursor,
-    },
-    /// It is not, and nothing changes.
+    Next { outbox: u64, envelope: &'a [u8], cursor: FeedCursor },
+    /// It comes too early, and nothing changes: the numbers before it may be on their way.
+    Early(Rejection),
+    /// It can never be the next one, and nothing changes.
     Shut(Rejection),
 }
 
@@ -131,17 +113,11 @@ fn item<S: StateRead, V: Verify>(
     verify: &V,
 ) -> Result<Decided, S::Error> {
     let (outbox, envelope, cursor) = match fence(state, event)? {
-        Fence::Shut(rejection) => return Ok(Decided::refused(rejection)),
-        Fence::Next {
-            outbox,
-            envelope,
-            cursor,
-        } => (outbox, envelope, cursor),
+        Fence::Early(rejection) | Fence::Shut(rejection) => return Ok(Decided::refused(rejection)),
+        Fence::Next { outbox, envelope, cursor } => (outbox, envelope, cursor),
     };
     let mut draft = Overlay::new(state);
-    let decision = split(decide(
-        &mut draft, mesh, event, envelope, &cursor, at, verify,
-    ))?;
+    let decision = split(decide(&mut draft, mesh, event, envelope, &cursor, at, verify))?;
     if decision.is_err() {
         draft = Overlay::new(state);
     }
@@ -149,7 +125,7 @@ fn item<S: StateRead, V: Verify>(
         epoch: cursor.epoch,
         last_outbox: outbox,
         last_seq: Some(event.seq),
-        // A size that is ahead or went back is refused below and moves nothing.
+        // A size that is ahead or went back is refused and moves nothing.
         last_ledger_size: if event.ledger_size <= at.index {
             cursor.last_ledger_size.max(event.ledger_size)
         } else {
@@ -157,24 +133,15 @@ fn item<S: StateRead, V: Verify>(
         },
     };
     draft.put(keys::feed_cursor(&event.feed.domain), next.encode());
-    draft.put(
-        keys::outbox(&event.feed.domain, cursor.epoch, outbox),
-        at.index.encode(),
-    );
-    Ok(Decided {
-        result: decision,
-        changes: draft.into_changes(),
-    })
+    draft.put(keys::outbox(&event.feed.domain, cursor.epoch, outbox), at.index.encode());
+    Ok(Decided { result: decision, changes: draft.into_changes() })
 }
 
-/// Why proposing an event would be in vain: its number was decided before.
-pub(crate) fn decided_before<S: StateRead>(
-    state: &S,
-    event: &FeedEvent,
-) -> Result<Option<Rejection>, S::Error> {
+/// Why proposing an event would be in vain, whatever else is on its way.
+pub(crate) fn in_vain<S: StateRead>(state: &S, event: &FeedEvent) -> Result<Option<Rejection>, S::Error> {
     Ok(match fence(state, event)? {
-        Fence::Shut(rejection) if rejection.code != Code::Gap => Some(rejection),
-        Fence::Shut(_) | Fence::Next { .. } => None,
+        Fence::Shut(rejection) => Some(rejection),
+        Fence::Early(_) | Fence::Next { .. } => None,
     })
 }
 
@@ -184,10 +151,7 @@ fn fence<'a, S: StateRead>(state: &S, event: &'a FeedEvent) -> Result<Fence<'a>,
     let EventKind::Command { outbox, envelope } = &event.kind else {
         return shut(
             Code::Malformed,
-            format!(
-                "event {} of feed {}/{} is no command",
-                event.seq, feed.domain, feed.epoch
-            ),
+            format!("event {} of feed {}/{} is no command", event.seq, feed.domain, feed.epoch),
         );
     };
     let outbox = *outbox;
@@ -197,10 +161,7 @@ fn fence<'a, S: StateRead>(state: &S, event: &'a FeedEvent) -> Result<Fence<'a>,
         let what = format!("the feed cursor of domain {}", feed.domain);
         return Err(Damage::new(what, "is not of the epoch in force").into());
     };
-    let number = format!(
-        "outbox number {outbox} of feed {}/{}",
-        feed.domain, feed.epoch
-    );
+    let number = format!("outbox number {outbox} of feed {}/{}", feed.domain, feed.epoch);
     if outbox == 0 {
         return shut(Code::Malformed, format!("{number}; numbers start at 1"));
     }
@@ -208,29 +169,16 @@ fn fence<'a, S: StateRead>(state: &S, event: &'a FeedEvent) -> Result<Fence<'a>,
         let Some(index) = read::outbox_outcome(state, &feed.domain, feed.epoch, outbox)? else {
             return Err(Damage::new(number, "has no index").into());
         };
-        return shut(
-            Code::Duplicate,
-            format!("{number} was decided at index {index}"),
-        );
+        return shut(Code::Duplicate, format!("{number} was decided at index {index}"));
     }
     let expected = cursor.last_outbox + 1;
-    if outbox > expected {
-        return shut(Code::Gap, format!("{number}; number {expected} is next"));
-    }
     if let Some(last) = cursor.last_seq.filter(|last| event.seq <= *last) {
-        return shut(
-            Code::Gap,
-            format!(
-                "{number} is in event {}; event {last} came before it",
-                event.seq
-            ),
-        );
+        return shut(Code::Gap, format!("{number} is in event {}; event {last} came before it", event.seq));
     }
-    Ok(Fence::Next {
-        outbox,
-        envelope,
-        cursor,
-    })
+    if outbox > expected {
+        return Ok(Fence::Early(Rejection::new(Code::Gap, format!("{number}; number {expected} is next"))));
+    }
+    Ok(Fence::Next { outbox, envelope, cursor })
 }
 
 fn decide<S: StateRead, V: Verify>(
@@ -244,40 +192,24 @@ fn decide<S: StateRead, V: Verify>(
 ) -> Decision<Vec<Effect>, S> {
     let (named, seen) = (event.ledger_size, cursor.last_ledger_size);
     if named > at.index {
-        let detail = format!(
-            "the event names ledger size {named}; the ledger has {} leaves",
-            at.index
-        );
+        let detail = format!("the event names ledger size {named}; the ledger has {} leaves", at.index);
         return reject(Code::WrongLedgerSize, detail);
     }
     if named < seen {
-        let detail = format!(
-            "the event names ledger size {named}; an earlier one of this domain named {seen}"
-        );
+        let detail = format!("the event names ledger size {named}; an earlier one of this domain named {seen}");
         return reject(Code::WrongLedgerSize, detail);
     }
-    let envelope =
-        Envelope::parse(envelope.to_vec()).map_err(|e| Stop::Rejected(malformed::envelope(&e)))?;
-    let command = verify
-        .command(envelope, mesh)
-        .map_err(|e| Stop::Rejected(malformed::command(&e)))?;
+    let envelope = Envelope::parse(envelope.to_vec()).map_err(|e| Stop::Rejected(malformed::envelope(&e)))?;
+    let command = verify.command(envelope, mesh).map_err(|e| Stop::Rejected(malformed::command(&e)))?;
     match command.command().body.feed_domain() {
-        Some(domain) if *domain == event.feed.domain => {
-            commands::domain_command(draft, &command, named, at)
-        }
+        Some(domain) if *domain == event.feed.domain => commands::domain_command(draft, &command, named, at),
         Some(domain) => {
-            let detail = format!(
-                "a command for domain {domain} in the feed of domain {}",
-                event.feed.domain
-            );
+            let detail = format!("a command for domain {domain} in the feed of domain {}", event.feed.domain);
             reject(Code::WrongDomain, detail)
         }
         None => {
             let kind = command.command().body.kind();
-            reject(
-                Code::Malformed,
-                format!("{kind} goes straight to the ledger, not through a feed"),
-            )
+            reject(Code::Malformed, format!("{kind} goes straight to the ledger, not through a feed"))
         }
     }
 }

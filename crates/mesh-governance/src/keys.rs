@@ -76,11 +76,7 @@ pub fn feed_cursor(domain: &DomainName) -> Vec<u8> {
 }
 /// Where an outbox number was decided.
 pub fn outbox(domain: &DomainName, epoch: u64, n: u64) -> Vec<u8> {
-    named(
-        OUTBOX,
-        &[domain.as_str()],
-        &[&epoch.to_be_bytes(), &n.to_be_bytes()],
-    )
+    named(OUTBOX, &[domain.as_str()], &[&epoch.to_be_bytes(), &n.to_be_bytes()])
 }
 /// All keys that have or had a role in a domain, or mesh-wide.
 pub fn roster(domain: Option<&DomainName>) -> Vec<u8> {
@@ -98,15 +94,10 @@ pub fn grants(key: &PublicKey) -> Vec<u8> {
 pub fn grants_in(key: &PublicKey, domain: Option<&DomainName>) -> Vec<u8> {
     named(GRANTS, &[], &[&key.0, place(domain).as_bytes(), &[0]])
 }
-/// The domain of a key made by [`grants_in`]; `None` for other bytes, `Some(None)` for mesh-wide.
-pub(crate) fn place_of_grants(key: &[u8]) -> Option<Option<DomainName>> {
+/// The name at the end of a key made by [`grants_in`]; empty for mesh-wide.
+pub(crate) fn place_of_grants(key: &[u8]) -> Option<&str> {
     let name = key.strip_prefix(&[GRANTS])?.get(32..)?.strip_suffix(&[0])?;
-    match name {
-        [] => Some(None),
-        name => DomainName::parse(std::str::from_utf8(name).ok()?)
-            .ok()
-            .map(Some),
-    }
+    std::str::from_utf8(name).ok()
 }
 /// The purpose of a key.
 pub fn purpose(key: &PublicKey) -> Vec<u8> {
@@ -133,11 +124,7 @@ pub fn product(id: &ProductId) -> Vec<u8> {
 }
 /// One major of a product.
 pub fn major(id: &ProductId, major: u32) -> Vec<u8> {
-    named(
-        MAJOR,
-        &[id.domain.as_str(), id.name.as_str()],
-        &[&major.to_be_bytes()],
-    )
+    named(MAJOR, &[id.domain.as_str(), id.name.as_str()], &[&major.to_be_bytes()])
 }
 /// All versions of a product.
 pub fn versions(id: &ProductId) -> Vec<u8> {
@@ -145,11 +132,7 @@ pub fn versions(id: &ProductId) -> Vec<u8> {
 }
 /// A version.
 pub fn version(id: &ProductId, version: Version) -> Vec<u8> {
-    named(
-        VERSION,
-        &[id.domain.as_str(), id.name.as_str()],
-        &[&version.sort_key()],
-    )
+    named(VERSION, &[id.domain.as_str(), id.name.as_str()], &[&version.sort_key()])
 }
 /// A remembered command.
 pub fn command(id: &CommandId) -> Vec<u8> {

@@ -71,8 +71,8 @@ pub use feed::HEAD_NOTE_BYTES;
 pub use mem::MemState;
 pub use overlay::Overlay;
 pub use records::{
-    Delegation, Domain, DomainStatus, Ending, FeedCursor, Grant, Head, KeyPurpose, KnownNode,
-    LastSealed, Mesh, Notice, Product, RosterEntry, SealedVersion, Status,
+    Delegation, Domain, DomainStatus, Ending, FeedCursor, Grant, Head, KeyPurpose, KnownNode, LastSealed, Mesh, Notice,
+    Product, RosterEntry, SealedVersion, Status,
 };
 pub use roles::roles_markdown;
 pub use state::{Damage, StateRead};

@@ -14,24 +14,14 @@ use crate::state::{Damage, StateRead};
 const FORGOTTEN_AT_ONCE: usize = 64;
 
 /// Whether the command still lives and is new.
-pub(crate) fn check<S: StateRead>(
-    draft: &Overlay<'_, S>,
-    command: &Command,
-    now: UnixMs,
-) -> Decision<(), S> {
+pub(crate) fn check<S: StateRead>(draft: &Overlay<'_, S>, command: &Command, now: UnixMs) -> Decision<(), S> {
     if let Some(known) = read::command(draft, &command.id)? {
-        let detail = format!(
-            "command {} took effect at index {}",
-            command.id, known.ledger_index
-        );
+        let detail = format!("command {} took effect at index {}", command.id, known.ledger_index);
         return reject(Code::Duplicate, detail);
     }
     let expires = command.expires_unix_ms;
     if expires < now {
-        return reject(
-            Code::Expired,
-            format!("it expired at {expires}; ledger time is {now} (Unix milliseconds)"),
-        );
+        return reject(Code::Expired, format!("it expired at {expires}; ledger time is {now} (Unix milliseconds)"));
     }
     if expires - now > limits::COMMAND_LIFE_MS {
         let days = limits::COMMAND_LIFE_MS / (24 * 60 * 60 * 1000);
@@ -44,30 +34,17 @@ pub(crate) fn check<S: StateRead>(
 }
 
 /// Remembers a command that took effect, until it expires.
-pub(crate) fn remember<S: StateRead>(
-    draft: &mut Overlay<'_, S>,
-    command: &Command,
-    at: LedgerIndex,
-) {
-    let known = RememberedCommand {
-        ledger_index: at,
-        expires_unix_ms: command.expires_unix_ms,
-    };
+pub(crate) fn remember<S: StateRead>(draft: &mut Overlay<'_, S>, command: &Command, at: LedgerIndex) {
+    let known = RememberedCommand { ledger_index: at, expires_unix_ms: command.expires_unix_ms };
     draft.put(keys::command(&command.id), known.encode());
-    draft.put(
-        keys::expiry(command.expires_unix_ms, &command.id),
-        at.encode(),
-    );
+    draft.put(keys::expiry(command.expires_unix_ms, &command.id), at.encode());
 }
 
 /// Forgets ids whose command would be refused as expired anyway.
-pub(crate) fn forget<S: StateRead>(
-    draft: &mut Overlay<'_, S>,
-    now: UnixMs,
-) -> Result<(), S::Error> {
+pub(crate) fn forget<S: StateRead>(draft: &mut Overlay<'_, S>, now: UnixMs) -> Result<(), S::Error> {
     for (key, _) in draft.scan(&keys::expiries(), None, FORGOTTEN_AT_ONCE)? {
-        let (expires, id) = keys::parts_of_expiry(&key)
-            .ok_or_else(|| Damage::new("an expiry", "has a key of another length"))?;
+        let (expires, id) =
+            keys::parts_of_expiry(&key).ok_or_else(|| Damage::new("an expiry", "has a key of another length"))?;
         if expires >= now {
             break;
         }

@@ -56,14 +56,9 @@ impl StateRead for MemState {
     }
 
     fn last_below(&self, prefix: &[u8], below: &[u8]) -> Result<Option<Pair>, Damage> {
-        let mut before = self
-            .values
-            .range::<[u8], _>((Bound::Unbounded, Bound::Excluded(below)))
-            .rev();
+        let mut before = self.values.range::<[u8], _>((Bound::Unbounded, Bound::Excluded(below))).rev();
         let last = before.find(|(key, _)| key.starts_with(prefix) || key.as_slice() < prefix);
-        Ok(last
-            .filter(|(key, _)| key.starts_with(prefix))
-            .map(|(key, value)| (key.clone(), value.clone())))
+        Ok(last.filter(|(key, _)| key.starts_with(prefix)).map(|(key, value)| (key.clone(), value.clone())))
     }
 
     fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Pair>, Damage> {
@@ -72,12 +67,8 @@ impl StateRead for MemState {
             _ => Bound::Included(prefix),
         };
         let from = self.values.range::<[u8], _>((from, Bound::Unbounded));
-        let ours = from
-            .take_while(|(key, _)| key.starts_with(prefix))
-            .take(limit);
-        Ok(ours
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect())
+        let ours = from.take_while(|(key, _)| key.starts_with(prefix)).take(limit);
+        Ok(ours.map(|(key, value)| (key.clone(), value.clone())).collect())
     }
 
     fn leaf(&self, index: LedgerIndex) -> Result<Option<Vec<u8>>, Damage> {

@@ -22,29 +22,20 @@ pub struct Overlay<'a, S> {
 impl<'a, S> Overlay<'a, S> {
     /// No changes yet.
     pub fn new(base: &'a S) -> Self {
-        Self {
-            base,
-            changes: BTreeMap::new(),
-            leaves: BTreeMap::new(),
-        }
+        Self { base, changes: BTreeMap::new(), leaves: BTreeMap::new() }
     }
 
     /// Takes the changes and the leaf of one decision.
     pub fn push(&mut self, applied: &Applied) {
         for change in &applied.changes {
-            self.changes
-                .insert(change.key.clone(), change.value.clone());
+            self.changes.insert(change.key.clone(), change.value.clone());
         }
-        self.leaves
-            .insert(applied.leaf.index, applied.leaf_bytes.clone());
+        self.leaves.insert(applied.leaf.index, applied.leaf_bytes.clone());
     }
 
     /// All changes, sorted by key, each key once with its last value.
     pub fn into_changes(self) -> Vec<StateChange> {
-        self.changes
-            .into_iter()
-            .map(|(key, value)| StateChange { key, value })
-            .collect()
+        self.changes.into_iter().map(|(key, value)| StateChange { key, value }).collect()
     }
 
     pub(crate) fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
@@ -79,9 +70,7 @@ impl<S: StateRead> StateRead for Overlay<'_, S> {
         let mut below = below.to_vec();
         let theirs = loop {
             match self.base.last_below(prefix, &below)? {
-                Some((key, _)) if self.changes.get(&key).is_some_and(Option::is_none) => {
-                    below = key
-                }
+                Some((key, _)) if self.changes.get(&key).is_some_and(Option::is_none) => below = key,
                 found => break found,
             }
         };
@@ -91,23 +80,14 @@ impl<S: StateRead> StateRead for Overlay<'_, S> {
         })
     }
 
-    fn scan(
-        &self,
-        prefix: &[u8],
-        after: Option<&[u8]>,
-        limit: usize,
-    ) -> Result<Vec<Pair>, S::Error> {
+    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Pair>, S::Error> {
         let mut found = Vec::new();
         let mut after = after.map(<[u8]>::to_vec);
         while found.len() < limit {
             let wanted = limit - found.len();
             let page = self.base.scan(prefix, after.as_deref(), wanted)?;
             // The base has nothing more behind a short page; behind a full one, ours wait for the next page.
-            let end = if page.len() < wanted {
-                None
-            } else {
-                page.last().map(|(key, _)| key.clone())
-            };
+            let end = if page.len() < wanted { None } else { page.last().map(|(key, _)| key.clone()) };
             let from = match after.as_deref() {
                 Some(after) if after >= prefix => Bound::Excluded(after),
                 _ => Bound::Included(prefix),

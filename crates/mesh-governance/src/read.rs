@@ -5,14 +5,12 @@
 
 use mesh_event::{Body, Command, Envelope, EventKind, FeedEvent, LeafEntry, LedgerLeaf};
 use mesh_model::role::Authority;
-use mesh_model::{
-    Action, CommandId, Descriptor, DomainName, LedgerIndex, NodeId, ProductId, PublicKey, VersionId,
-};
+use mesh_model::{Action, CommandId, Descriptor, DomainName, LedgerIndex, NodeId, ProductId, PublicKey, VersionId};
 
 use crate::keys;
 use crate::records::{
-    Domain, FeedCursor, Grants, Head, KeyPurpose, KnownNode, Major, Mesh, Product, Record,
-    RememberedCommand, RosterEntry, SealedVersion,
+    Domain, FeedCursor, Grants, Head, KeyPurpose, KnownNode, Major, Mesh, Product, Record, RememberedCommand,
+    RosterEntry, SealedVersion,
 };
 use crate::state::{Damage, Pair, StateRead};
 
@@ -27,10 +25,7 @@ fn record<R: Record, S: StateRead>(state: &S, key: &[u8]) -> Result<Option<R>, S
 }
 
 fn decoded<R: Record, E: From<Damage>>(pairs: Vec<Pair>) -> Result<Vec<R>, E> {
-    pairs
-        .into_iter()
-        .map(|(_, bytes)| R::decode(&bytes).map_err(E::from))
-        .collect()
+    pairs.into_iter().map(|(_, bytes)| R::decode(&bytes).map_err(E::from)).collect()
 }
 
 fn all<S: StateRead>(state: &S, prefix: &[u8]) -> Result<Vec<Pair>, S::Error> {
@@ -73,11 +68,7 @@ pub fn domain<S: StateRead>(state: &S, name: &DomainName) -> Result<Option<Domai
 ///
 /// # Errors
 /// See the module.
-pub fn domains<S: StateRead>(
-    state: &S,
-    after: Option<&DomainName>,
-    limit: usize,
-) -> Result<Vec<Domain>, S::Error> {
+pub fn domains<S: StateRead>(state: &S, after: Option<&DomainName>, limit: usize) -> Result<Vec<Domain>, S::Error> {
     let after = after.map(keys::domain);
     decoded(state.scan(&keys::domains(), after.as_deref(), limit)?)
 }
@@ -143,15 +134,9 @@ pub fn versions<S: StateRead>(
 ///
 /// # Errors
 /// See the module.
-pub fn version_below<S: StateRead>(
-    state: &S,
-    id: &VersionId,
-) -> Result<Option<SealedVersion>, S::Error> {
+pub fn version_below<S: StateRead>(state: &S, id: &VersionId) -> Result<Option<SealedVersion>, S::Error> {
     // Versions sort by major first, so the next lower one is in the same major whenever any is.
-    match state.last_below(
-        &keys::versions(&id.product),
-        &keys::version(&id.product, id.version),
-    )? {
+    match state.last_below(&keys::versions(&id.product), &keys::version(&id.product, id.version))? {
         Some((_, bytes)) => Ok(Some(SealedVersion::decode(&bytes)?)),
         None => Ok(None),
     }
@@ -177,10 +162,7 @@ pub fn nodes<S: StateRead>(state: &S) -> Result<Vec<KnownNode>, S::Error> {
 ///
 /// # Errors
 /// See the module.
-pub fn feed_cursor<S: StateRead>(
-    state: &S,
-    domain: &DomainName,
-) -> Result<Option<FeedCursor>, S::Error> {
+pub fn feed_cursor<S: StateRead>(state: &S, domain: &DomainName) -> Result<Option<FeedCursor>, S::Error> {
     record(state, &keys::feed_cursor(domain))
 }
 
@@ -201,10 +183,7 @@ pub fn outbox_outcome<S: StateRead>(
 ///
 /// # Errors
 /// See the module.
-pub fn key_purpose<S: StateRead>(
-    state: &S,
-    key: &PublicKey,
-) -> Result<Option<KeyPurpose>, S::Error> {
+pub fn key_purpose<S: StateRead>(state: &S, key: &PublicKey) -> Result<Option<KeyPurpose>, S::Error> {
     record(state, &keys::purpose(key))
 }
 
@@ -212,10 +191,7 @@ pub fn key_purpose<S: StateRead>(
 ///
 /// # Errors
 /// See the module.
-pub fn command<S: StateRead>(
-    state: &S,
-    id: &CommandId,
-) -> Result<Option<RememberedCommand>, S::Error> {
+pub fn command<S: StateRead>(state: &S, id: &CommandId) -> Result<Option<RememberedCommand>, S::Error> {
     record(state, &keys::command(id))
 }
 
@@ -223,11 +199,7 @@ pub fn command<S: StateRead>(
 ///
 /// # Errors
 /// See the module.
-pub fn grants_in<S: StateRead>(
-    state: &S,
-    key: &PublicKey,
-    domain: Option<&DomainName>,
-) -> Result<Grants, S::Error> {
+pub fn grants_in<S: StateRead>(state: &S, key: &PublicKey, domain: Option<&DomainName>) -> Result<Grants, S::Error> {
     Ok(record(state, &keys::grants_in(key, domain))?.unwrap_or_default())
 }
 
@@ -238,13 +210,12 @@ pub fn grants_in<S: StateRead>(
 pub fn grants_of<S: StateRead>(state: &S, key: &PublicKey) -> Result<Vec<RosterEntry>, S::Error> {
     let mut found = Vec::new();
     for (place, bytes) in all(state, &keys::grants(key))? {
-        let domain = keys::place_of_grants(&place)
-            .ok_or_else(|| Damage::new(Grants::KIND, "have no such key"))?;
-        found.push(RosterEntry {
-            domain,
-            key: *key,
-            grants: Grants::decode(&bytes)?.0,
-        });
+        let damage = || Damage::new(Grants::KIND, "lie under a key that is none");
+        let domain = match keys::place_of_grants(&place).ok_or_else(damage)? {
+            "" => None,
+            name => Some(DomainName::parse(name).map_err(|_| damage())?),
+        };
+        found.push(RosterEntry { domain, key: *key, grants: Grants::decode(&bytes)?.0 });
     }
     Ok(found)
 }
@@ -253,19 +224,11 @@ pub fn grants_of<S: StateRead>(state: &S, key: &PublicKey) -> Result<Vec<RosterE
 ///
 /// # Errors
 /// See the module.
-pub fn roster<S: StateRead>(
-    state: &S,
-    domain: Option<&DomainName>,
-) -> Result<Vec<RosterEntry>, S::Error> {
+pub fn roster<S: StateRead>(state: &S, domain: Option<&DomainName>) -> Result<Vec<RosterEntry>, S::Error> {
     let mut found = Vec::new();
     for (entry, _) in all(state, &keys::roster(domain))? {
-        let key = keys::key_of_roster(&entry)
-            .ok_or_else(|| Damage::new("a roster", "has a key of another length"))?;
-        found.push(RosterEntry {
-            domain: domain.cloned(),
-            key,
-            grants: grants_in(state, &key, domain)?.0,
-        });
+        let key = keys::key_of_roster(&entry).ok_or_else(|| Damage::new("a roster", "has a key of another length"))?;
+        found.push(RosterEntry { domain: domain.cloned(), key, grants: grants_in(state, &key, domain)?.0 });
     }
     Ok(found)
 }
@@ -283,16 +246,10 @@ pub fn may<S: StateRead>(
     at_ledger_size: u64,
 ) -> Result<bool, S::Error> {
     match action.authority() {
-        Authority::Council => {
-            Ok(mesh(state)?.is_some_and(|mesh| mesh.council.seats.iter().any(|s| s.key == *key)))
-        }
-        Authority::Root => {
-            Ok(self::domain(state, domain)?.is_some_and(|domain| domain.root_keys.contains(key)))
-        }
-        Authority::Roles => Ok(
-            grants_in(state, key, Some(domain))?.allow(action, at_ledger_size)
-                || grants_in(state, key, None)?.allow(action, at_ledger_size),
-        ),
+        Authority::Council => Ok(mesh(state)?.is_some_and(|mesh| mesh.council.seats.iter().any(|s| s.key == *key))),
+        Authority::Root => Ok(self::domain(state, domain)?.is_some_and(|domain| domain.root_keys.contains(key))),
+        Authority::Roles => Ok(grants_in(state, key, Some(domain))?.allow(action, at_ledger_size)
+            || grants_in(state, key, None)?.allow(action, at_ledger_size)),
     }
 }
 
@@ -304,8 +261,7 @@ pub fn leaf<S: StateRead>(state: &S, index: LedgerIndex) -> Result<Option<Ledger
     let Some(bytes) = state.leaf(index)? else {
         return Ok(None);
     };
-    let leaf = LedgerLeaf::decode(&bytes)
-        .map_err(|error| Damage::new(format!("leaf {index}"), error.to_string()))?;
+    let leaf = LedgerLeaf::decode(&bytes).map_err(|error| Damage::new(format!("leaf {index}"), error.to_string()))?;
     Ok(Some(leaf))
 }
 
@@ -325,10 +281,7 @@ pub fn envelope_of(leaf: &LedgerLeaf) -> Option<Envelope> {
 ///
 /// # Errors
 /// See the module.
-pub fn descriptor_of<S: StateRead>(
-    state: &S,
-    id: &VersionId,
-) -> Result<Option<Descriptor>, S::Error> {
+pub fn descriptor_of<S: StateRead>(state: &S, id: &VersionId) -> Result<Option<Descriptor>, S::Error> {
     match version(state, id)? {
         Some(version) => descriptor_in(state, version.ledger_index).map(Some),
         None => Ok(None),
@@ -336,30 +289,16 @@ pub fn descriptor_of<S: StateRead>(
 }
 
 /// The descriptor that the leaf of a sealed version carries.
-pub(crate) fn descriptor_in<S: StateRead>(
-    state: &S,
-    index: LedgerIndex,
-) -> Result<Descriptor, S::Error> {
+pub(crate) fn descriptor_in<S: StateRead>(state: &S, index: LedgerIndex) -> Result<Descriptor, S::Error> {
     let leaf = leaf(state, index)?;
-    let command = leaf
-        .as_ref()
-        .and_then(envelope_of)
-        .and_then(|envelope| Command::decode(envelope.payload()).ok());
+    let command = leaf.as_ref().and_then(envelope_of).and_then(|envelope| Command::decode(envelope.payload()).ok());
     match command.map(|command| command.body) {
         Some(Body::PublishVersion(body)) => Ok(body.descriptor),
-        _ => Err(Damage::new(
-            format!("leaf {index}"),
-            "does not hold the version that the state says",
-        )
-        .into()),
+        _ => Err(Damage::new(format!("leaf {index}"), "does not hold the version that the state says").into()),
     }
 }
 
 /// Counts of one major of a product.
-pub(crate) fn major<S: StateRead>(
-    state: &S,
-    id: &ProductId,
-    major: u32,
-) -> Result<Major, S::Error> {
+pub(crate) fn major<S: StateRead>(state: &S, id: &ProductId, major: u32) -> Result<Major, S::Error> {
     Ok(record(state, &keys::major(id, major))?.unwrap_or_default())
 }

@@ -14,37 +14,21 @@ pub fn roles_markdown() -> String {
          marked as mesh-wide for all domains at once. `mesh can ACTION ID` asks the same table.\n\n\
          | role | for | mesh-wide |\n|---|---|---|\n",
     );
-    let mut line =
-        |text: std::fmt::Arguments<'_>| writeln!(page, "{text}").expect("strings take everything");
+    let mut line = |text: std::fmt::Arguments<'_>| writeln!(page, "{text}").expect("strings take everything");
     for role in Role::ALL {
         let mesh_wide = if role.may_be_mesh_wide() { "yes" } else { "" };
-        line(format_args!(
-            "| {role} | {} | {mesh_wide} |",
-            role.purpose()
-        ));
+        line(format_args!("| {role} | {} | {mesh_wide} |", role.purpose()));
     }
     line(format_args!("\n## Who may do what\n"));
     let roles: Vec<String> = Role::ALL.iter().map(ToString::to_string).collect();
-    line(format_args!(
-        "| action | {} | root keys | council |",
-        roles.join(" | ")
-    ));
-    line(format_args!(
-        "|---|{}---|---|",
-        "---|".repeat(Role::ALL.len())
-    ));
+    line(format_args!("| action | {} | root keys | council |", roles.join(" | ")));
+    line(format_args!("|---|{}---|---|", "---|".repeat(Role::ALL.len())));
     for action in Action::ALL {
         let mark = |yes: bool| if yes { "yes" } else { "" };
-        let roles: Vec<&str> = Role::ALL
-            .iter()
-            .map(|role| mark(role.allows(action)))
-            .collect();
+        let roles: Vec<&str> = Role::ALL.iter().map(|role| mark(role.allows(action))).collect();
         let root = mark(action.authority() == Authority::Root);
         let council = mark(action.authority() == Authority::Council);
-        line(format_args!(
-            "| {action} | {} | {root} | {council} |",
-            roles.join(" | ")
-        ));
+        line(format_args!("| {action} | {} | {root} | {council} |", roles.join(" | ")));
     }
     line(format_args!(
         "\nMesh-wide roles are granted and revoked by the council. A role counts for a command when the domain's node had\n\

@@ -18,10 +18,7 @@ pub struct Damage {
 
 impl Damage {
     pub(crate) fn new(what: impl Into<String>, why: impl Into<String>) -> Self {
-        Self {
-            what: what.into(),
-            why: why.into(),
-        }
+        Self { what: what.into(), why: why.into() }
     }
 }
 
@@ -48,12 +45,7 @@ pub trait StateRead {
     ///
     /// # Errors
     /// When the store cannot be read.
-    fn scan(
-        &self,
-        prefix: &[u8],
-        after: Option<&[u8]>,
-        limit: usize,
-    ) -> Result<Vec<Pair>, Self::Error>;
+    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Pair>, Self::Error>;
 
     /// The exact bytes of a leaf; `None` only when the ledger has no such leaf yet.
     ///
@@ -72,12 +64,7 @@ impl<T: StateRead + ?Sized> StateRead for &T {
     fn last_below(&self, prefix: &[u8], below: &[u8]) -> Result<Option<Pair>, Self::Error> {
         (**self).last_below(prefix, below)
     }
-    fn scan(
-        &self,
-        prefix: &[u8],
-        after: Option<&[u8]>,
-        limit: usize,
-    ) -> Result<Vec<Pair>, Self::Error> {
+    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Pair>, Self::Error> {
         (**self).scan(prefix, after, limit)
     }
     fn leaf(&self, index: LedgerIndex) -> Result<Option<Vec<u8>>, Self::Error> {

@@ -16,13 +16,7 @@ pub trait Verify {
     ///
     /// # Errors
     /// [`HeadError`].
-    fn head(
-        &self,
-        note: &[u8],
-        mesh: &MeshId,
-        feed: &FeedId,
-        node_key: &PublicKey,
-    ) -> Result<FeedHead, HeadError>;
+    fn head(&self, note: &[u8], mesh: &MeshId, feed: &FeedId, node_key: &PublicKey) -> Result<FeedHead, HeadError>;
 }
 
 /// Computes every time.
@@ -33,13 +27,7 @@ impl Verify for Strict {
     fn command(&self, envelope: Envelope, mesh: &MeshId) -> Result<SignedCommand, CommandError> {
         SignedCommand::verify(envelope, mesh)
     }
-    fn head(
-        &self,
-        note: &[u8],
-        mesh: &MeshId,
-        feed: &FeedId,
-        node_key: &PublicKey,
-    ) -> Result<FeedHead, HeadError> {
+    fn head(&self, note: &[u8], mesh: &MeshId, feed: &FeedId, node_key: &PublicKey) -> Result<FeedHead, HeadError> {
         FeedHead::verify(note, mesh, feed, node_key)
     }
 }
@@ -48,13 +36,7 @@ impl<T: Verify + ?Sized> Verify for &T {
     fn command(&self, envelope: Envelope, mesh: &MeshId) -> Result<SignedCommand, CommandError> {
         (**self).command(envelope, mesh)
     }
-    fn head(
-        &self,
-        note: &[u8],
-        mesh: &MeshId,
-        feed: &FeedId,
-        node_key: &PublicKey,
-    ) -> Result<FeedHead, HeadError> {
+    fn head(&self, note: &[u8], mesh: &MeshId, feed: &FeedId, node_key: &PublicKey) -> Result<FeedHead, HeadError> {
         (**self).head(note, mesh, feed, node_key)
     }
 }

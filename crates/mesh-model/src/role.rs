@@ -152,6 +152,20 @@ impl Action {
     }
 }
 
+impl Action {
+    /// Who may do it, one sentence for people.
+    pub fn who_may(self) -> String {
+        match self.authority() {
+            Authority::Council => format!("{self} is decided by the council's threshold"),
+            Authority::Root => format!("{self} is decided by the root keys of the domain, to their threshold"),
+            Authority::Roles => {
+                let roles: Vec<&str> = Role::ALL.into_iter().filter(|role| role.allows(self)).map(Role::as_str).collect();
+                format!("{self} needs one of the roles {} in the domain", roles.join(", "))
+            }
+        }
+    }
+}
+
 /// A word that is no role or action.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{found}' is no {kind}; expected one of {expected}")]

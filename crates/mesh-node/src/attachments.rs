@@ -173,7 +173,7 @@ fn check_reader(core: &Core, request: &[u8], digest: Digest, domain: &DomainName
     if now_unix_ms().abs_diff(read_request.at_unix_ms) > READ_WINDOW_MS {
         return Err(denied("the request was signed more than five minutes away from this node's clock".into()));
     }
-    let may = read::may(&core.state, &author, Action::ReadPrivate, Some(domain), core.ledger_size());
+    let may = read::may(&core.state, &author, Action::ReadPrivate, domain, core.ledger_size());
     if may.map_err(|e| core.state_error(&e))? {
         Ok(())
     } else {

@@ -303,15 +303,11 @@ impl Node {
         let (fatal_tell, fatal) = watch::channel(None);
         let store = open_store(&config, &genesis, &record, fatal_tell.clone())?;
         let verified = Arc::new(Verified::default());
-        let options = RaftOptions {
-            node_id: record.node_id,
-            genesis: genesis.clone(),
-            heartbeat: Duration::from_millis(config.raft.heartbeat_ms),
-            election: Duration::from_millis(config.raft.election_min_ms)..Duration::from_millis(config.raft.election_max_ms),
-            snapshot_every: config.raft.snapshot_every,
-            clock: Arc::new(now_unix_ms),
-            ..RaftOptions::new(record.node_id, genesis.clone())
-        };
+        let mut options = RaftOptions::new(record.node_id, genesis.clone(), Arc::new(now_unix_ms));
+        options.heartbeat = Duration::from_millis(config.raft.heartbeat_ms);
+        options.election_min = Duration::from_millis(config.raft.election_min_ms);
+        options.election_max = Duration::from_millis(config.raft.election_max_ms);
+        options.snapshot_every = config.raft.snapshot_every;
         let raft = RaftNode::start(options, Arc::clone(&store), verified.clone())
             .await
             .map_err(|error| StartError::Raft(error.to_string()))?;

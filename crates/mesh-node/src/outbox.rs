@@ -12,6 +12,7 @@ use mesh_event::{FeedBatch, LedgerLeaf};
 use mesh_governance::read;
 use mesh_model::Code;
 use mesh_proto::status::MeshError;
+use mesh_raft::ProposeError;
 use tracing::{debug, warn};
 
 use crate::feed_writer::{Decided, FeedWriter, Position};
@@ -63,6 +64,7 @@ impl Outbox {
                     continue;
                 }
                 Ok(leaves) => warn!(feed = ?self.writer.id(), expected = count, found = leaves.len(), "a batch made another number of leaves"),
+                Err(error @ ProposeError::Refused { .. }) => warn!(feed = ?self.writer.id(), %error, "a batch was refused; trying again"),
                 Err(error) => debug!(feed = ?self.writer.id(), %error, "a batch was not ordered; trying again"),
             }
             tokio::select! {

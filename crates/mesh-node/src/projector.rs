@@ -120,7 +120,7 @@ impl Projector {
         self.core.runtime.block_on(async move {
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
-                () = core.wait_applied(next, pause) => {}
+                _ = core.wait_applied(next, pause) => {}
                 () = core.stopping.cancelled() => {}
             }
         });

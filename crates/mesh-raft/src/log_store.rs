@@ -42,6 +42,8 @@ struct Shared<R: AsyncRuntime> {
 /// What is known without reading.
 struct Tail<R: AsyncRuntime> {
     recent: RecentEntries<R>,
+    /// Index of the first entry there is, or will be.
+    first: u64,
     last: Option<LogId<R>>,
     purged: Option<LogId<R>>,
     vote: Option<Vote<R>>,
@@ -69,10 +71,12 @@ impl<R: AsyncRuntime> LogStore<R> {
             Some((_, bytes)) => Some(decode::<Entry<R>>(&bytes)?.log_id()),
             None => purged,
         };
+        let first = log.entries(0..u64::MAX, 1).map_err(failed)?.first().map(|(index, _)| *index);
+        let first = first.unwrap_or_else(|| last.map_or(0, |last| last.index + 1));
         let vote = log.vote().map_err(failed)?.map(|bytes| decode(&bytes)).transpose()?;
         let committed = log.committed().map_err(failed)?.map(|bytes| decode(&bytes)).transpose()?;
         let recent = RecentEntries::new(last.map_or(0, |last| last.index + 1));
-        let tail = Mutex::new(Tail { recent, last, purged, vote, committed });
+        let tail = Mutex::new(Tail { recent, first, last, purged, vote, committed });
         let committer = store.committer().clone();
         Ok(Self { shared: Arc::new(Shared { log, committer, tail }) })
     }
@@ -85,7 +89,7 @@ impl<R: AsyncRuntime> LogStore<R> {
     fn read(&self, start: u64, end: u64, budget: usize) -> io::Result<Vec<Entry<R>>> {
         let (start, end, in_memory) = {
             let tail = self.tail();
-            let start = start.max(tail.purged.map_or(0, |purged| purged.index + 1));
+            let start = start.max(tail.first);
             let end = end.min(tail.last.map_or(0, |last| last.index + 1));
             if start >= end {
                 return Ok(Vec::new());
@@ -218,6 +222,9 @@ impl<R: AsyncRuntime> RaftLogStorage<TypeConfig<R>> for LogStore<R> {
         self.shared.log.append(&mut batch, first, entries.iter().map(encode));
         {
             let mut tail = self.tail();
+            if tail.last.is_none_or(|last| last.index < tail.first) {
+                tail.first = first;
+            }
             for entry in entries {
                 tail.recent.push(entry);
             }
@@ -245,6 +252,7 @@ impl<R: AsyncRuntime> RaftLogStorage<TypeConfig<R>> for LogStore<R> {
         let mut tail = self.tail();
         tail.recent.truncate_from(next);
         tail.last = last.or(tail.purged);
+        tail.first = tail.first.min(next);
         Ok(())
     }
 
@@ -254,6 +262,7 @@ impl<R: AsyncRuntime> RaftLogStorage<TypeConfig<R>> for LogStore<R> {
         {
             let mut tail = self.tail();
             tail.purged = Some(log_id);
+            tail.first = tail.first.max(log_id.index + 1);
             tail.last = tail.last.filter(|last| last.index > log_id.index).or(Some(log_id));
             tail.recent.purge_below(log_id.index + 1);
         }

@@ -48,6 +48,7 @@ pub struct RaftNode {
     announcer: Announcer,
     proposer: Proposer,
     contact: Arc<Contact>,
+    stopping: watch::Sender<bool>,
     tasks: tokio::sync::Mutex<JoinSet<()>>,
 }
 
@@ -89,7 +90,7 @@ impl RaftNode {
         tasks.spawn(tidy(Arc::clone(&machine)));
         let contact = Arc::new(Contact::new());
         let tasks = tokio::sync::Mutex::new(tasks);
-        let node = Self { options, me, raft, machine, announcer, proposer, contact, tasks };
+        let node = Self { options, me, raft, machine, announcer, proposer, contact, stopping: watch::Sender::new(false), tasks };
         node.initialise().await?;
         let founding = found(node.raft.clone(), node.announcer.clone(), node.proposer.clone(), node.genesis());
         node.tasks.lock().await.spawn(founding);
@@ -145,6 +146,7 @@ impl RaftNode {
             founders,
             clock: Arc::clone(&self.options.clock),
             contact: Arc::clone(&self.contact),
+            stopping: self.stopping.subscribe(),
         };
         RaftServiceServer::new(server).max_decoding_message_size(MESSAGE_BYTES).max_encoding_message_size(MESSAGE_BYTES)
     }
@@ -219,6 +221,7 @@ impl RaftNode {
     /// Stops: a leader hands over first, if somebody can take over; waiting proposals are answered. The store stays open.
     pub async fn shutdown(&self) {
         self.hand_over().await;
+        self.stopping.send_replace(true);
         if let Err(error) = self.raft.shutdown().await {
             tracing::warn!(%error, "raft did not end well");
         }

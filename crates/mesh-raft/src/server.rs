@@ -1,6 +1,7 @@
 //! What peers ask of this node.
 
 use std::collections::BTreeSet;
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -21,6 +22,7 @@ use openraft::raft::{AppendEntriesRequest, TransferLeaderRequest, VoteRequest};
 use prost::Message as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::watch;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::contact::Contact;
@@ -53,6 +55,8 @@ pub struct RaftServer {
     pub(crate) founders: BTreeSet<NodeId>,
     pub(crate) clock: Clock,
     pub(crate) contact: Arc<Contact>,
+    /// True once the node stops: streams of peers, who don't know, end then.
+    pub(crate) stopping: watch::Receiver<bool>,
 }
 
 /// The stamp alone: the rest of an entry is skipped, not copied.
@@ -234,7 +238,7 @@ impl RaftService for RaftServer {
         &self,
         request: Request<Streaming<RaftFrame>>,
     ) -> Result<Response<Self::AppendStreamStream>, Status> {
-        let server = self.handle();
+        let (server, stopped) = (self.handle(), self.stopped());
         let frames = request.into_inner();
         // What ended the input, for the end of the output.
         let fault = Arc::new(Mutex::new(None));
@@ -261,7 +265,7 @@ impl RaftService for RaftServer {
             }
         });
         let me = Arc::clone(&self.me);
-        let answers = self.raft.stream_append(requests).map(move |answer| match answer {
+        let answers = self.raft.stream_append(requests.take_until(Box::pin(stopped))).map(move |answer| match answer {
             Ok(answer) => Ok(frame::seal(&me, &answer)),
             Err(fatal) => Err(Status::unavailable(fatal.to_string())),
         });
@@ -271,8 +275,10 @@ impl RaftService for RaftServer {
     }
 
     async fn install_snapshot(&self, request: Request<Streaming<SnapshotChunk>>) -> Result<Response<RaftFrame>, Status> {
-        let answer = self.receive(request.into_inner()).await?;
-        Ok(self.seal(&answer))
+        tokio::select! {
+            answer = self.receive(request.into_inner()) => Ok(self.seal(&answer?)),
+            () = self.stopped() => Err(Status::unavailable("the node is stopping")),
+        }
     }
 
     async fn propose(&self, request: Request<ProposeRequest>) -> Result<Response<ProposeResponse>, Status> {
@@ -288,6 +294,15 @@ impl RaftService for RaftServer {
 }
 
 impl RaftServer {
+    /// Done once the node stops.
+    fn stopped(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut stopping = self.stopping.clone();
+        async move {
+            // An error: the node is gone.
+            drop(stopping.wait_for(|stopping| *stopping).await);
+        }
+    }
+
     /// A second handle for a stream that outlives the call.
     fn handle(&self) -> Self {
         Self {
@@ -298,6 +313,7 @@ impl RaftServer {
             founders: self.founders.clone(),
             clock: Arc::clone(&self.clock),
             contact: Arc::clone(&self.contact),
+            stopping: self.stopping.clone(),
         }
     }
 }

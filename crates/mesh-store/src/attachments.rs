@@ -43,21 +43,12 @@ impl Attachments {
         for entry in list_folder(&tmp)? {
             fs::remove_file(&entry).map_err(|error| StoreError::io("delete", &entry, error))?;
         }
-        Ok(Self {
-            place: Place::Folder(folder.to_path_buf()),
-            next_tmp: AtomicU64::new(0),
-        })
+        Ok(Self { place: Place::Folder(folder.to_path_buf()), next_tmp: AtomicU64::new(0) })
     }
 
     /// The collection called `name` on a simulated disk.
     pub(crate) fn in_memory(disk: MemDisk, name: &str) -> Self {
-        Self {
-            place: Place::Memory {
-                disk,
-                prefix: format!("{name}/"),
-            },
-            next_tmp: AtomicU64::new(0),
-        }
+        Self { place: Place::Memory { disk, prefix: format!("{name}/") }, next_tmp: AtomicU64::new(0) }
     }
 
     /// Keeps `bytes`, durably, and returns their digest. Keeping the same bytes again changes nothing.
@@ -66,11 +57,7 @@ impl Attachments {
     /// [`StoreError::TooLong`] over [`MAX_ATTACHMENT_BYTES`]; [`StoreError::Io`], and then nothing is kept.
     pub fn put(&self, bytes: &[u8]) -> Result<AttachmentDigest, StoreError> {
         if bytes.len() > MAX_ATTACHMENT_BYTES {
-            return Err(StoreError::TooLong {
-                what: "an attachment",
-                limit: MAX_ATTACHMENT_BYTES,
-                found: bytes.len(),
-            });
+            return Err(StoreError::TooLong { what: "an attachment", limit: MAX_ATTACHMENT_BYTES, found: bytes.len() });
         }
         let digest = digest_of(bytes);
         match &self.place {
@@ -111,10 +98,9 @@ impl Attachments {
             }
         };
         match bytes {
-            Some(bytes) if digest_of(&bytes) != *digest => Err(StoreError::corrupt(format_args!(
-                "the attachment {}",
-                hex(digest)
-            ))),
+            Some(bytes) if digest_of(&bytes) != *digest => {
+                Err(StoreError::corrupt(format_args!("the attachment {}", hex(digest))))
+            }
             bytes => Ok(bytes),
         }
     }
@@ -166,10 +152,7 @@ impl Attachments {
         match &self.place {
             Place::Memory { disk, prefix } => {
                 let disk = disk.lock();
-                let names = disk
-                    .files
-                    .keys()
-                    .filter_map(|name| name.strip_prefix(prefix));
+                let names = disk.files.keys().filter_map(|name| name.strip_prefix(prefix));
                 digests.extend(names.filter_map(unhex));
             }
             Place::Folder(folder) => {
@@ -203,9 +186,7 @@ fn path_of(folder: &Path, digest: &AttachmentDigest) -> PathBuf {
 fn hex(digest: &AttachmentDigest) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let nibbles = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    nibbles
-        .map(|nibble| char::from(DIGITS[usize::from(nibble)]))
-        .collect()
+    nibbles.map(|nibble| char::from(DIGITS[usize::from(nibble)])).collect()
 }
 
 fn unhex(text: &str) -> Option<AttachmentDigest> {
@@ -226,10 +207,6 @@ fn file_name(path: &Path) -> String {
 }
 
 fn list_folder(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
-    let list = || {
-        fs::read_dir(folder)?
-            .map(|entry| entry.map(|entry| entry.path()))
-            .collect::<Result<Vec<_>, _>>()
-    };
+    let list = || fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>();
     list().map_err(|error| StoreError::io("list", folder, error))
 }

@@ -68,9 +68,7 @@ impl Batch {
 
     /// The keys and their new values (`None`: removed), by key.
     pub fn writes(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
-        self.writes
-            .iter()
-            .map(|(key, value)| (key.as_slice(), value.as_deref()))
+        self.writes.iter().map(|(key, value)| (key.as_slice(), value.as_deref()))
     }
 
     /// The ranges to clear before [`Batch::writes`].

@@ -43,10 +43,7 @@ pub struct Chunked {
 impl Chunked {
     /// The layer over `kv`.
     pub fn new(kv: Arc<dyn Kv>) -> Self {
-        Self {
-            kv,
-            batches: RwLock::new(()),
-        }
+        Self { kv, batches: RwLock::new(()) }
     }
 
     /// The value of `key`.
@@ -107,11 +104,7 @@ impl Chunked {
     pub fn check(batch: &Batch) -> Result<(), StoreError> {
         for (key, value) in batch.writes() {
             if key.len() > MAX_KEY_BYTES {
-                return Err(StoreError::TooLong {
-                    what: "a key",
-                    limit: MAX_KEY_BYTES,
-                    found: key.len(),
-                });
+                return Err(StoreError::TooLong { what: "a key", limit: MAX_KEY_BYTES, found: key.len() });
             }
             if key.first().is_none_or(|&first| first >= OVERFLOW) {
                 return Err(StoreError::Invalid {
@@ -121,11 +114,7 @@ impl Chunked {
             }
             let bytes = value.map_or(0, <[u8]>::len);
             if bytes > MAX_VALUE_BYTES {
-                return Err(StoreError::TooLong {
-                    what: "a value",
-                    limit: MAX_VALUE_BYTES,
-                    found: bytes,
-                });
+                return Err(StoreError::TooLong { what: "a value", limit: MAX_VALUE_BYTES, found: bytes });
             }
         }
         Ok(())
@@ -250,9 +239,7 @@ fn delete_overflow(key: &[u8], old: &[u8], physical: &mut Batch) {
 fn long_length(stored: &[u8]) -> Option<usize> {
     let (header, _) = stored.split_first_chunk::<LONG_HEADER>()?;
     let length = u32::from_be_bytes([header[5], header[6], header[7], header[8]]);
-    usize::try_from(length)
-        .ok()
-        .filter(|length| (FIRST_CHUNK..=MAX_VALUE_BYTES).contains(length))
+    usize::try_from(length).ok().filter(|length| (FIRST_CHUNK..=MAX_VALUE_BYTES).contains(length))
 }
 
 fn overflow_count(length: usize) -> u16 {

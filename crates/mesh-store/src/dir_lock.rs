@@ -29,9 +29,7 @@ impl DirLock {
             .map_err(|error| StoreError::io("open", &path, error))?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(StoreError::InUse {
-                path: path.display().to_string(),
-            }),
+            Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: path.display().to_string() }),
             Err(TryLockError::Error(error)) => Err(StoreError::io("lock", &path, error)),
         }
     }

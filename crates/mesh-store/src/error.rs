@@ -18,9 +18,7 @@ pub enum StoreError {
         path: String,
     },
     /// The store was written by a newer program. Nothing was touched.
-    #[error(
-        "expected a store of format version {supported} or older, found version {found}: use a newer program"
-    )]
+    #[error("expected a store of format version {supported} or older, found version {found}: use a newer program")]
     NewerFormat {
         /// The version on the disk.
         found: u64,
@@ -105,21 +103,13 @@ impl StoreError {
     }
 
     /// A failure of the storage engine while `doing` something.
-    pub(crate) fn engine(
-        doing: impl Into<String>,
-        source: impl Error + Send + Sync + 'static,
-    ) -> Self {
-        Self::Io {
-            doing: doing.into(),
-            source: Arc::new(source),
-        }
+    pub(crate) fn engine(doing: impl Into<String>, source: impl Error + Send + Sync + 'static) -> Self {
+        Self::Io { doing: doing.into(), source: Arc::new(source) }
     }
 
     /// A record that doesn't read back.
     pub(crate) fn corrupt(expected: impl fmt::Display) -> Self {
-        Self::Corrupt {
-            expected: expected.to_string(),
-        }
+        Self::Corrupt { expected: expected.to_string() }
     }
 
     /// The error with its causes, in one line: for a log line and for [`StoreError::Poisoned`].

@@ -35,13 +35,8 @@ pub struct Feed {
 
 impl Feed {
     pub(crate) fn new(kv: Arc<Chunked>, id: FeedId, damage: DamageBoard) -> Self {
-        let log = MerkleLog::new(
-            Arc::clone(&kv),
-            LogName::Feed(id.clone()),
-            key(LOG, &id),
-            Some(key(LISTING, &id)),
-            damage,
-        );
+        let log =
+            MerkleLog::new(Arc::clone(&kv), LogName::Feed(id.clone()), key(LOG, &id), Some(key(LISTING, &id)), damage);
         Self { kv, id, log }
     }
 
@@ -61,9 +56,7 @@ impl Feed {
     /// When it can't be read.
     pub fn value(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let stored = self.kv.get(&self.value_key(name))?;
-        stored
-            .map(|stored| record::unwrap("a value of a feed", stored))
-            .transpose()
+        stored.map(|stored| record::unwrap("a value of a feed", stored)).transpose()
     }
 
     /// Sets the value called `name`.

@@ -34,10 +34,7 @@ pub(crate) fn read(folder: &Path) -> Result<Option<u64>, StoreError> {
 /// Refuses a version that is newer than this program.
 pub(crate) fn check(version: u64) -> Result<(), StoreError> {
     if version > FORMAT_VERSION {
-        return Err(StoreError::NewerFormat {
-            found: version,
-            supported: FORMAT_VERSION,
-        });
+        return Err(StoreError::NewerFormat { found: version, supported: FORMAT_VERSION });
     }
     Ok(())
 }
@@ -45,9 +42,5 @@ pub(crate) fn check(version: u64) -> Result<(), StoreError> {
 /// Writes this program's version.
 pub(crate) fn write(folder: &Path) -> Result<(), StoreError> {
     let line = format!("{WORD} {FORMAT_VERSION}\n");
-    replace(
-        &folder.join(NAME),
-        &folder.join(format!("{NAME}.tmp")),
-        line.as_bytes(),
-    )
+    replace(&folder.join(NAME), &folder.join(format!("{NAME}.tmp")), line.as_bytes())
 }

@@ -56,10 +56,7 @@ impl Guarded {
                 Some(Err(error)) => return Err(error),
             }
         }
-        Ok(Self {
-            kv,
-            sequence: Arc::new(AtomicU64::new(highest)),
-        })
+        Ok(Self { kv, sequence: Arc::new(AtomicU64::new(highest)) })
     }
 
     /// The record called `name`.
@@ -74,30 +71,17 @@ impl Guarded {
     ///
     /// # Errors
     /// [`StoreError::TooLong`] for a name over [`MAX_NAME_BYTES`](crate::MAX_NAME_BYTES) or bytes over [`MAX_GUARDED_BYTES`].
-    pub fn put(
-        &self,
-        batch: &mut Batch,
-        name: &str,
-        bytes: &[u8],
-        head: HeadWrite,
-    ) -> Result<(), StoreError> {
+    pub fn put(&self, batch: &mut Batch, name: &str, bytes: &[u8], head: HeadWrite) -> Result<(), StoreError> {
         check_name(name)?;
         if bytes.len() > MAX_GUARDED_BYTES {
-            return Err(StoreError::TooLong {
-                what: "a guarded record",
-                limit: MAX_GUARDED_BYTES,
-                found: bytes.len(),
-            });
+            return Err(StoreError::TooLong { what: "a guarded record", limit: MAX_GUARDED_BYTES, found: bytes.len() });
         }
         let sequence = self.sequence.fetch_add(1, Ordering::SeqCst) + 1;
         let mut stored = sequence.to_be_bytes().to_vec();
         stored.extend_from_slice(bytes);
         batch.put(key(name), record::wrap(&stored));
         let marks = batch.marks_mut();
-        let mark = RecordMark {
-            sequence,
-            bytes: bytes.to_vec(),
-        };
+        let mark = RecordMark { sequence, bytes: bytes.to_vec() };
         marks.records.insert(name.to_owned(), mark);
         marks.urgent |= head == HeadWrite::Now;
         Ok(())
@@ -119,8 +103,5 @@ fn decode(name: &str, stored: Vec<u8>) -> Result<RecordMark, StoreError> {
     let bytes = record::unwrap(name, stored)?;
     let mut reader = Reader::new(&bytes);
     let sequence = reader.u64().ok_or_else(|| StoreError::corrupt(name))?;
-    Ok(RecordMark {
-        sequence,
-        bytes: reader.rest().to_vec(),
-    })
+    Ok(RecordMark { sequence, bytes: reader.rest().to_vec() })
 }

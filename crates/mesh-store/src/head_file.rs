@@ -42,9 +42,7 @@ impl HeadPlace {
     pub(crate) fn write(&self, heads: &Heads) -> Result<(), StoreError> {
         let bytes = heads.to_bytes();
         match self {
-            Self::Folder(folder) => {
-                durable_file::replace(&folder.join("HEAD"), &folder.join("HEAD.tmp"), &bytes)
-            }
+            Self::Folder(folder) => durable_file::replace(&folder.join("HEAD"), &folder.join("HEAD.tmp"), &bytes),
             Self::Memory(disk) => {
                 disk.lock().files.insert(MEMORY_NAME.into(), bytes);
                 Ok(())
@@ -69,12 +67,7 @@ pub(crate) struct HeadFile {
 
 impl HeadFile {
     pub(crate) fn new(place: HeadPlace, heads: Heads, interval: Duration) -> Self {
-        Self {
-            place,
-            heads,
-            interval,
-            dirty_since: None,
-        }
+        Self { place, heads, interval, dirty_since: None }
     }
 
     /// Takes in what a sync just made durable, and writes the file if that can't wait.
@@ -115,10 +108,7 @@ impl HeadFile {
     }
 
     /// Gives up the acknowledged records but those in `kept`, and the end of the raft log.
-    pub(crate) fn reset_authority(
-        &mut self,
-        kept: BTreeMap<String, RecordMark>,
-    ) -> Result<(), StoreError> {
+    pub(crate) fn reset_authority(&mut self, kept: BTreeMap<String, RecordMark>) -> Result<(), StoreError> {
         self.heads.records = kept;
         self.heads.raft = None;
         self.write()

@@ -66,11 +66,7 @@ impl Heads {
             }
         }
         for (name, mark) in marks.records {
-            if self
-                .records
-                .get(&name)
-                .is_none_or(|old| old.sequence < mark.sequence)
-            {
+            if self.records.get(&name).is_none_or(|old| old.sequence < mark.sequence) {
                 self.records.insert(name, mark);
             }
         }
@@ -119,10 +115,7 @@ impl Heads {
         let body = body.strip_prefix(MAGIC).ok_or_else(damaged)?;
         let (&version, body) = body.split_first().ok_or_else(damaged)?;
         if version > VERSION {
-            return Err(StoreError::NewerFormat {
-                found: version.into(),
-                supported: VERSION.into(),
-            });
+            return Err(StoreError::NewerFormat { found: version.into(), supported: VERSION.into() });
         }
         Self::read_entries(body).ok_or_else(damaged)
     }
@@ -137,9 +130,7 @@ impl Heads {
                 }
                 FEED => {
                     let feed = FeedId::from_key(body.bytes()?)?;
-                    heads
-                        .logs
-                        .insert(LogName::Feed(feed), read_head(&mut body)?);
+                    heads.logs.insert(LogName::Feed(feed), read_head(&mut body)?);
                 }
                 RECORD => {
                     let name = String::from_utf8(body.bytes()?.to_vec()).ok()?;
@@ -148,11 +139,7 @@ impl Heads {
                     heads.records.insert(name, RecordMark { sequence, bytes });
                 }
                 RAFT => {
-                    heads.raft = Some(RaftTail {
-                        truncations: body.u64()?,
-                        next: body.u64()?,
-                        crc: body.u32()?,
-                    });
+                    heads.raft = Some(RaftTail { truncations: body.u64()?, next: body.u64()?, crc: body.u32()? });
                 }
                 _ => return None,
             }
@@ -162,8 +149,5 @@ impl Heads {
 }
 
 fn read_head(body: &mut Reader<'_>) -> Option<Head> {
-    Some(Head {
-        size: body.u64()?,
-        root: Hash::new(body.array()?),
-    })
+    Some(Head { size: body.u64()?, root: Hash::new(body.array()?) })
 }

@@ -75,10 +75,7 @@ impl IndexSpace {
     /// When it can't be read.
     pub fn clear(&self, limit: usize) -> Result<Option<Batch>, StoreError> {
         let mut batch = Batch::new();
-        for key in self
-            .kv
-            .keys(&KeyRange::prefix(self.key(&[])), Page::first(limit))?
-        {
+        for key in self.kv.keys(&KeyRange::prefix(self.key(&[])), Page::first(limit))? {
             batch.delete(key);
         }
         Ok((!batch.is_empty()).then_some(batch))

@@ -52,19 +52,11 @@ pub trait Kv: Send + Sync + 'static {
 pub(crate) fn check_physical(batch: &Batch) -> Result<(), StoreError> {
     for (key, value) in batch.writes() {
         if key.len() > MAX_PHYSICAL_KEY_BYTES {
-            return Err(StoreError::TooLong {
-                what: "a key",
-                limit: MAX_PHYSICAL_KEY_BYTES,
-                found: key.len(),
-            });
+            return Err(StoreError::TooLong { what: "a key", limit: MAX_PHYSICAL_KEY_BYTES, found: key.len() });
         }
         let bytes = value.map_or(0, <[u8]>::len);
         if bytes > MAX_PHYSICAL_VALUE_BYTES {
-            return Err(StoreError::TooLong {
-                what: "a value",
-                limit: MAX_PHYSICAL_VALUE_BYTES,
-                found: bytes,
-            });
+            return Err(StoreError::TooLong { what: "a value", limit: MAX_PHYSICAL_VALUE_BYTES, found: bytes });
         }
     }
     Ok(())

@@ -30,17 +30,10 @@ impl FeedId {
     pub fn new(domain: impl Into<String>, epoch: u64) -> Result<Self, StoreError> {
         let domain = domain.into();
         if domain.len() > MAX_DOMAIN_BYTES {
-            return Err(StoreError::TooLong {
-                what: "a domain name",
-                limit: MAX_DOMAIN_BYTES,
-                found: domain.len(),
-            });
+            return Err(StoreError::TooLong { what: "a domain name", limit: MAX_DOMAIN_BYTES, found: domain.len() });
         }
         if domain.is_empty() || domain.contains('\0') {
-            return Err(StoreError::Invalid {
-                expected: "a domain name without NUL",
-                found: domain,
-            });
+            return Err(StoreError::Invalid { expected: "a domain name without NUL", found: domain });
         }
         Ok(Self { domain, epoch })
     }

@@ -55,12 +55,7 @@ pub struct MemDisk {
 impl MemDisk {
     /// An empty disk. All its random choices follow from `seed`.
     pub fn new(seed: u64) -> Self {
-        Self {
-            disk: Arc::new(Mutex::new(Disk {
-                random: seed,
-                ..Disk::default()
-            })),
-        }
+        Self { disk: Arc::new(Mutex::new(Disk { random: seed, ..Disk::default() })) }
     }
 
     /// Cuts the power: every open handle is closed and `crash` decides what the next one finds.

@@ -20,36 +20,24 @@ impl MemKv {
     /// Opens what is on `disk`, until its next crash.
     pub fn open(disk: &MemDisk) -> Self {
         let life = disk.lock().life;
-        Self {
-            disk: disk.clone(),
-            life,
-        }
+        Self { disk: disk.clone(), life }
     }
 
     fn lock(&self) -> Result<MutexGuard<'_, Disk>, StoreError> {
         let disk = self.disk.lock();
-        if disk.life == self.life {
-            Ok(disk)
-        } else {
-            Err(StoreError::Closed)
-        }
+        if disk.life == self.life { Ok(disk) } else { Err(StoreError::Closed) }
     }
 
     fn lock_to_write(&self) -> Result<MutexGuard<'_, Disk>, StoreError> {
         let disk = self.lock()?;
         if disk.failed {
-            return Err(StoreError::Poisoned {
-                reason: "an earlier sync of the data file failed".into(),
-            });
+            return Err(StoreError::Poisoned { reason: "an earlier sync of the data file failed".into() });
         }
         Ok(disk)
     }
 }
 
-fn entries<'a>(
-    disk: &'a Disk,
-    range: &'a KeyRange,
-) -> impl DoubleEndedIterator<Item = (&'a Vec<u8>, &'a Vec<u8>)> {
+fn entries<'a>(disk: &'a Disk, range: &'a KeyRange) -> impl DoubleEndedIterator<Item = (&'a Vec<u8>, &'a Vec<u8>)> {
     let start = range.start();
     let end = match range.end() {
         // An empty range, which BTreeMap would panic on if its end lay before its start.
@@ -78,9 +66,7 @@ impl Kv for MemKv {
     fn apply(&self, batch: Batch) -> Result<(), StoreError> {
         check_physical(&batch)?;
         let mut disk = self.lock_to_write()?;
-        let writes = resolve(batch, |range| {
-            Ok(entries(&disk, range).map(|(key, _)| key.clone()).collect())
-        })?;
+        let writes = resolve(batch, |range| Ok(entries(&disk, range).map(|(key, _)| key.clone()).collect()))?;
         disk.apply(writes);
         Ok(())
     }
@@ -89,10 +75,7 @@ impl Kv for MemKv {
         if self.lock_to_write()?.sync() {
             Ok(())
         } else {
-            Err(StoreError::engine(
-                "sync the data file",
-                std::io::Error::other("a fault was injected"),
-            ))
+            Err(StoreError::engine("sync the data file", std::io::Error::other("a fault was injected")))
         }
     }
 }

@@ -56,13 +56,7 @@ impl MerkleLog {
         listing: Option<Vec<u8>>,
         damage: DamageBoard,
     ) -> Self {
-        Self {
-            kv,
-            name,
-            prefix,
-            listing,
-            damage,
-        }
+        Self { kv, name, prefix, listing, damage }
     }
 
     /// Which log this is.
@@ -123,11 +117,7 @@ impl MerkleLog {
     ///
     /// # Errors
     /// As [`MerkleLog::leaf`]; [`StoreError::Damaged`] only when the range starts there.
-    pub fn leaves(
-        &self,
-        range: Range<u64>,
-        limit: usize,
-    ) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+    pub fn leaves(&self, range: Range<u64>, limit: usize) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
         if range.is_empty() {
             return Ok(Vec::new());
         }
@@ -190,10 +180,7 @@ impl MerkleLog {
     /// Adds hashes of complete subtrees, verified as well.
     pub fn put_subtrees(&self, batch: &mut Batch, subtrees: impl IntoIterator<Item = StoredHash>) {
         for (level, index, hash) in subtrees {
-            batch.put(
-                self.subtree_key(level, index),
-                record::wrap(hash.as_bytes()),
-            );
+            batch.put(self.subtree_key(level, index), record::wrap(hash.as_bytes()));
         }
     }
 
@@ -215,9 +202,7 @@ impl MerkleLog {
     pub(crate) fn check(&self, acknowledged: Option<Head>) -> Result<Option<Damage>, StoreError> {
         let found = match self.first_damage(acknowledged) {
             // The reads of the check itself say what is wrong.
-            Err(error @ (StoreError::Corrupt { .. } | StoreError::MissingHash { .. })) => {
-                Some((0, error.to_string()))
-            }
+            Err(error @ (StoreError::Corrupt { .. } | StoreError::MissingHash { .. })) => Some((0, error.to_string())),
             found => found?,
         };
         let Some((readable_below, reason)) = found else {
@@ -225,17 +210,10 @@ impl MerkleLog {
             return Ok(None);
         };
         self.damage.set(self.name.clone(), Some(readable_below));
-        Ok(Some(Damage::Log {
-            log: self.name.clone(),
-            readable_below,
-            reason,
-        }))
+        Ok(Some(Damage::Log { log: self.name.clone(), readable_below, reason }))
     }
 
-    fn first_damage(
-        &self,
-        acknowledged: Option<Head>,
-    ) -> Result<Option<(u64, String)>, StoreError> {
+    fn first_damage(&self, acknowledged: Option<Head>) -> Result<Option<(u64, String)>, StoreError> {
         let Edge { base, frontier } = self.edge()?;
         let size = frontier.size();
         for (level, index, hash) in frontier.subtrees() {
@@ -264,10 +242,7 @@ impl MerkleLog {
         }
         let root = root_of(&Unguarded(self), head.size)?;
         if root != head.root {
-            let reason = format!(
-                "expected root {} of the first {} leaves, found {root}",
-                head.root, head.size
-            );
+            let reason = format!("expected root {} of the first {} leaves, found {root}", head.root, head.size);
             return Ok(Some((0, reason)));
         }
         Ok(None)
@@ -276,10 +251,7 @@ impl MerkleLog {
     fn edge(&self) -> Result<Edge, StoreError> {
         let damaged = || StoreError::corrupt(format_args!("the right edge of {}", self.name));
         let Some(stored) = self.kv.get(&self.key(FRONTIER))? else {
-            return Ok(Edge {
-                base: 0,
-                frontier: Frontier::new(),
-            });
+            return Ok(Edge { base: 0, frontier: Frontier::new() });
         };
         let bytes = record::unwrap("the right edge of a log", stored)?;
         let mut reader = Reader::new(&bytes);
@@ -304,18 +276,12 @@ impl MerkleLog {
 
     fn stored_leaf(&self, index: u64) -> Result<Option<Vec<u8>>, StoreError> {
         let stored = self.kv.get(&self.leaf_key(index))?;
-        stored
-            .map(|stored| record::unwrap("a leaf", stored))
-            .transpose()
+        stored.map(|stored| record::unwrap("a leaf", stored)).transpose()
     }
 
     fn stored_subtree(&self, level: u8, index: u64) -> Result<Hash, StoreError> {
         let Some(stored) = self.kv.get(&self.subtree_key(level, index))? else {
-            return Err(StoreError::MissingHash {
-                log: self.name.clone(),
-                level,
-                index,
-            });
+            return Err(StoreError::MissingHash { log: self.name.clone(), level, index });
         };
         let bytes = record::unwrap("a subtree hash", stored)?;
         Hash::try_from(bytes.as_slice()).map_err(|_| StoreError::corrupt("a subtree hash"))
@@ -369,9 +335,6 @@ fn root_of<R: HashReader<Error = StoreError>>(reader: &R, size: u64) -> Result<H
     match root_at(reader, size) {
         Ok(root) => Ok(root),
         Err(ProveError::Read(error)) => Err(error),
-        Err(error) => Err(StoreError::Invalid {
-            expected: "a tree size",
-            found: error.to_string(),
-        }),
+        Err(error) => Err(StoreError::Invalid { expected: "a tree size", found: error.to_string() }),
     }
 }

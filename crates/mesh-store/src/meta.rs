@@ -132,9 +132,7 @@ impl Meta {
 
     fn get(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let stored = self.kv.get(&key(name))?;
-        stored
-            .map(|stored| record::unwrap(name, stored))
-            .transpose()
+        stored.map(|stored| record::unwrap(name, stored)).transpose()
     }
 
     fn get_u64(&self, name: &str) -> Result<Option<u64>, StoreError> {
@@ -148,11 +146,7 @@ impl Meta {
 
 pub(crate) fn check_name(name: &str) -> Result<(), StoreError> {
     if name.len() > MAX_NAME_BYTES {
-        return Err(StoreError::TooLong {
-            what: "a name",
-            limit: MAX_NAME_BYTES,
-            found: name.len(),
-        });
+        return Err(StoreError::TooLong { what: "a name", limit: MAX_NAME_BYTES, found: name.len() });
     }
     Ok(())
 }

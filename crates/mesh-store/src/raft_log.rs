@@ -41,22 +41,12 @@ pub struct RaftLog {
 }
 
 impl RaftLog {
-    pub(crate) fn open(
-        kv: Arc<Chunked>,
-        guarded: Guarded,
-        acknowledged: u64,
-    ) -> Result<Self, StoreError> {
+    pub(crate) fn open(kv: Arc<Chunked>, guarded: Guarded, acknowledged: u64) -> Result<Self, StoreError> {
         let truncations = match small(&kv, TRUNCATIONS)? {
-            Some(bytes) => Reader::new(&bytes)
-                .u64()
-                .ok_or_else(|| StoreError::corrupt("the count of truncations"))?,
+            Some(bytes) => Reader::new(&bytes).u64().ok_or_else(|| StoreError::corrupt("the count of truncations"))?,
             None => 0,
         };
-        Ok(Self {
-            kv,
-            guarded,
-            truncations: Arc::new(AtomicU64::new(truncations.max(acknowledged))),
-        })
+        Ok(Self { kv, guarded, truncations: Arc::new(AtomicU64::new(truncations.max(acknowledged))) })
     }
 
     /// Writes `entries` at `first` and the indexes after it. There must be no gap to what is there, except after a purge.
@@ -83,11 +73,7 @@ impl RaftLog {
     ///
     /// # Errors
     /// When one can't be read.
-    pub fn entries(
-        &self,
-        range: Range<u64>,
-        limit: usize,
-    ) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+    pub fn entries(&self, range: Range<u64>, limit: usize) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
         let range = KeyRange::new(entry_key(range.start), entry_key(range.end));
         let page = self.kv.range(&range, Page::first(limit))?;
         page.into_iter().map(decode_entry).collect()
@@ -99,9 +85,7 @@ impl RaftLog {
     /// When it can't be read.
     pub fn entry(&self, index: u64) -> Result<Option<Vec<u8>>, StoreError> {
         let stored = self.kv.get(&entry_key(index))?;
-        stored
-            .map(|stored| record::unwrap("a raft entry", stored))
-            .transpose()
+        stored.map(|stored| record::unwrap("a raft entry", stored)).transpose()
     }
 
     /// The last entry.
@@ -118,11 +102,7 @@ impl RaftLog {
         let truncations = self.truncations.fetch_add(1, Ordering::SeqCst) + 1;
         batch.delete_range(KeyRange::prefix([RAFT_LOG, ENTRY]).from(&entry_key(index)));
         put_truncations(batch, truncations);
-        batch.marks_mut().raft = Some(RaftTail {
-            truncations,
-            next: index,
-            crc: 0,
-        });
+        batch.marks_mut().raft = Some(RaftTail { truncations, next: index, crc: 0 });
     }
 
     /// Removes the entries up to and with `index`, which a snapshot covers, and remembers `log_id` as the last purged.
@@ -146,9 +126,7 @@ impl RaftLog {
             return Ok(None);
         };
         let mut reader = Reader::new(&bytes);
-        let index = reader
-            .u64()
-            .ok_or_else(|| StoreError::corrupt("the last purged index"))?;
+        let index = reader.u64().ok_or_else(|| StoreError::corrupt("the last purged index"))?;
         Ok(Some((index, reader.rest().to_vec())))
     }
 
@@ -158,9 +136,7 @@ impl RaftLog {
     /// When it can't be read.
     pub fn next_index(&self) -> Result<u64, StoreError> {
         let last = self.last()?.map_or(0, |(index, _)| index.saturating_add(1));
-        let purged = self
-            .purged()?
-            .map_or(0, |(index, _)| index.saturating_add(1));
+        let purged = self.purged()?.map_or(0, |(index, _)| index.saturating_add(1));
         Ok(last.max(purged))
     }
 
@@ -211,9 +187,7 @@ impl RaftLog {
         let next = self.next_index()?;
         if stored < acknowledged.truncations || next < acknowledged.next {
             let expected = acknowledged.next;
-            return Ok(Some(format!(
-                "acknowledged up to raft index {expected}, found up to {next}"
-            )));
+            return Ok(Some(format!("acknowledged up to raft index {expected}, found up to {next}")));
         }
         let Some(last) = acknowledged.next.checked_sub(1) else {
             return Ok(None);
@@ -221,9 +195,7 @@ impl RaftLog {
         // It may be purged.
         match self.entry(last)? {
             Some(entry) if acknowledged.crc != 0 && crc32fast::hash(&entry) != acknowledged.crc => {
-                Ok(Some(format!(
-                    "raft entry {last} is not the acknowledged one"
-                )))
+                Ok(Some(format!("raft entry {last} is not the acknowledged one")))
             }
             _ => Ok(None),
         }
@@ -232,9 +204,7 @@ impl RaftLog {
 
 fn small(kv: &Chunked, which: u8) -> Result<Option<Vec<u8>>, StoreError> {
     let stored = kv.get(&[RAFT_LOG, which])?;
-    stored
-        .map(|stored| record::unwrap("a raft record", stored))
-        .transpose()
+    stored.map(|stored| record::unwrap("a raft record", stored)).transpose()
 }
 
 fn put_truncations(batch: &mut Batch, truncations: u64) {
@@ -249,8 +219,5 @@ fn entry_key(index: u64) -> Vec<u8> {
 }
 
 fn decode_entry((key, stored): (Vec<u8>, Vec<u8>)) -> Result<(u64, Vec<u8>), StoreError> {
-    Ok((
-        record::key_index(&key)?,
-        record::unwrap("a raft entry", stored)?,
-    ))
+    Ok((record::key_index(&key)?, record::unwrap("a raft entry", stored)?))
 }

@@ -10,18 +10,12 @@ pub struct KeyRange {
 impl KeyRange {
     /// The keys `start <= key < end`; none when `end <= start`.
     pub fn new(start: impl Into<Vec<u8>>, end: impl Into<Vec<u8>>) -> Self {
-        Self {
-            start: start.into(),
-            end: Some(end.into()),
-        }
+        Self { start: start.into(), end: Some(end.into()) }
     }
 
     /// All keys.
     pub fn all() -> Self {
-        Self {
-            start: Vec::new(),
-            end: None,
-        }
+        Self { start: Vec::new(), end: None }
     }
 
     /// The keys that begin with `prefix`.
@@ -32,10 +26,7 @@ impl KeyRange {
         while let Some(last) = end.pop() {
             if last < u8::MAX {
                 end.push(last + 1);
-                return Self {
-                    start,
-                    end: Some(end),
-                };
+                return Self { start, end: Some(end) };
             }
         }
         Self { start, end: None }
@@ -66,19 +57,13 @@ impl KeyRange {
     pub fn after(&self, key: &[u8]) -> Self {
         let mut start = key.to_vec();
         start.push(0);
-        Self {
-            start: start.max(self.start.clone()),
-            end: self.end.clone(),
-        }
+        Self { start: start.max(self.start.clone()), end: self.end.clone() }
     }
 
     /// The part of the range from `key` on.
     #[must_use]
     pub fn from(&self, key: &[u8]) -> Self {
-        Self {
-            start: key.to_vec().max(self.start.clone()),
-            end: self.end.clone(),
-        }
+        Self { start: key.to_vec().max(self.start.clone()), end: self.end.clone() }
     }
 
     /// The part of the range below `key`.
@@ -88,10 +73,7 @@ impl KeyRange {
             Some(end) => end.min(key),
             None => key,
         };
-        Self {
-            start: self.start.clone(),
-            end: Some(end.to_vec()),
-        }
+        Self { start: self.start.clone(), end: Some(end.to_vec()) }
     }
 }
 
@@ -107,17 +89,11 @@ pub struct Page {
 impl Page {
     /// The first `limit` entries.
     pub fn first(limit: usize) -> Self {
-        Self {
-            limit,
-            reverse: false,
-        }
+        Self { limit, reverse: false }
     }
 
     /// The last `limit` entries, last first.
     pub fn last(limit: usize) -> Self {
-        Self {
-            limit,
-            reverse: true,
-        }
+        Self { limit, reverse: true }
     }
 }

@@ -20,10 +20,9 @@ pub(crate) fn unwrap(what: &str, mut record: Vec<u8>) -> Result<Vec<u8>, StoreEr
             record.drain(..1);
             Ok(record)
         }
-        Some(&newer) if newer > RECORD_VERSION => Err(StoreError::NewerFormat {
-            found: newer.into(),
-            supported: RECORD_VERSION.into(),
-        }),
+        Some(&newer) if newer > RECORD_VERSION => {
+            Err(StoreError::NewerFormat { found: newer.into(), supported: RECORD_VERSION.into() })
+        }
         _ => Err(StoreError::corrupt(what)),
     }
 }

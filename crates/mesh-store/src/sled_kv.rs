@@ -40,23 +40,12 @@ impl SledKv {
         delete_half_made_snapshots(dir)?;
         let db = open_engine(dir, cache_bytes)?;
         let path = dir.join("db");
-        let data = File::options()
-            .write(true)
-            .open(&path)
-            .map_err(|error| StoreError::io("open", &path, error))?;
+        let data = File::options().write(true).open(&path).map_err(|error| StoreError::io("open", &path, error))?;
         // sled syncs neither its small settings file nor the names of its files.
         let conf = dir.join("conf");
-        File::open(&conf)
-            .and_then(|conf| conf.sync_all())
-            .map_err(|error| StoreError::io("sync", &conf, error))?;
+        File::open(&conf).and_then(|conf| conf.sync_all()).map_err(|error| StoreError::io("sync", &conf, error))?;
         sync_folder(dir)?;
-        Ok(Self {
-            db,
-            data,
-            dir: dir.to_path_buf(),
-            failed: AtomicBool::new(false),
-            _lock: lock,
-        })
+        Ok(Self { db, data, dir: dir.to_path_buf(), failed: AtomicBool::new(false), _lock: lock })
     }
 
     /// How many blob files there are: 0, unless a guard is broken. sled never syncs them.
@@ -65,25 +54,18 @@ impl SledKv {
     /// [`StoreError::Io`] when the folder can't be listed.
     pub fn blob_files(&self) -> Result<usize, StoreError> {
         let blobs = self.dir.join("blobs");
-        let entries =
-            fs::read_dir(&blobs).map_err(|error| StoreError::io("list", &blobs, error))?;
+        let entries = fs::read_dir(&blobs).map_err(|error| StoreError::io("list", &blobs, error))?;
         Ok(entries.count())
     }
 
     fn refuse_after_failure(&self) -> Result<(), StoreError> {
         if self.failed.load(Ordering::Acquire) {
-            return Err(StoreError::Poisoned {
-                reason: "an earlier write or sync of the data file failed".into(),
-            });
+            return Err(StoreError::Poisoned { reason: "an earlier write or sync of the data file failed".into() });
         }
         Ok(())
     }
 
-    fn fail(
-        &self,
-        doing: &str,
-        error: impl std::error::Error + Send + Sync + 'static,
-    ) -> StoreError {
+    fn fail(&self, doing: &str, error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
         self.failed.store(true, Ordering::Release);
         StoreError::engine(doing, error)
     }
@@ -98,10 +80,7 @@ impl SledKv {
 
 impl Kv for SledKv {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let value = self
-            .db
-            .get(key)
-            .map_err(|error| StoreError::engine("read a value", error))?;
+        let value = self.db.get(key).map_err(|error| StoreError::engine("read a value", error))?;
         Ok(value.map(|value| value.to_vec()))
     }
 
@@ -144,21 +123,15 @@ impl Kv for SledKv {
                 None => changes.remove(key),
             }
         }
-        self.db
-            .apply_batch(changes)
-            .map_err(|error| self.fail("apply a batch", error))
+        self.db.apply_batch(changes).map_err(|error| self.fail("apply a batch", error))
     }
 
     fn sync(&self) -> Result<(), StoreError> {
         self.refuse_after_failure()?;
         // sled's flush ends in sync_file_range, which leaves the disk's write cache and the file's length alone.
-        self.db
-            .flush()
-            .map_err(|error| self.fail("flush the data file", error))?;
+        self.db.flush().map_err(|error| self.fail("flush the data file", error))?;
         // fdatasync. After it failed the kernel may have dropped the dirty pages: trying again would lie.
-        self.data
-            .sync_data()
-            .map_err(|error| self.fail("sync the data file", error))
+        self.data.sync_data().map_err(|error| self.fail("sync the data file", error))
     }
 }
 
@@ -196,15 +169,10 @@ fn open_engine(dir: &Path, cache_bytes: u64) -> Result<sled::Db, StoreError> {
                 thread::sleep(REOPEN_PAUSE);
             }
             Err(error) if is_locked(&error) => {
-                return Err(StoreError::InUse {
-                    path: dir.join("db").display().to_string(),
-                });
+                return Err(StoreError::InUse { path: dir.join("db").display().to_string() });
             }
             Err(error) => {
-                return Err(StoreError::engine(
-                    format!("open the data file in {}", dir.display()),
-                    error,
-                ));
+                return Err(StoreError::engine(format!("open the data file in {}", dir.display()), error));
             }
         }
     }

@@ -57,9 +57,7 @@ pub(crate) fn check_everything(
 pub(crate) fn log_named(kv: &Arc<Chunked>, name: &LogName, damage: &DamageBoard) -> MerkleLog {
     match name {
         LogName::Ledger => ledger(Arc::clone(kv), damage.clone()),
-        LogName::Feed(id) => Feed::new(Arc::clone(kv), id.clone(), damage.clone())
-            .log()
-            .clone(),
+        LogName::Feed(id) => Feed::new(Arc::clone(kv), id.clone(), damage.clone()).log().clone(),
     }
 }
 
@@ -95,10 +93,7 @@ pub(crate) fn remember(
     for found in damage {
         tracing::error!(damage = %found, "acknowledged data was lost or damaged");
     }
-    if damage
-        .iter()
-        .any(|damage| matches!(damage, Damage::RaftLog { .. }))
-    {
+    if damage.iter().any(|damage| matches!(damage, Damage::RaftLog { .. })) {
         raft_log.keep_truncations(&mut batch);
     }
     if let Some(first) = damage.iter().find(|damage| damage.costs_authority())

@@ -66,10 +66,7 @@ impl State {
 
     /// The state of a generation, in use or not.
     pub fn view(&self, generation: u32) -> StateView {
-        StateView {
-            kv: Arc::clone(&self.kv),
-            generation,
-        }
+        StateView { kv: Arc::clone(&self.kv), generation }
     }
 
     /// Puts `generation` in use: the last step of installing a snapshot.
@@ -91,10 +88,7 @@ impl State {
         }
         let view = self.view(generation);
         let mut batch = Batch::new();
-        for key in self
-            .kv
-            .keys(&KeyRange::prefix(view.key(&[])), Page::first(limit))?
-        {
+        for key in self.kv.keys(&KeyRange::prefix(view.key(&[])), Page::first(limit))? {
             batch.delete(key);
         }
         let applied = view.applied_key();
@@ -141,10 +135,7 @@ impl StateView {
             stored = stored.below(&self.key(end));
         }
         let entries = self.kv.range(&stored, page)?;
-        entries
-            .into_iter()
-            .map(|entry| self.decode(entry))
-            .collect()
+        entries.into_iter().map(|entry| self.decode(entry)).collect()
     }
 
     /// Makes `changes`: a new value, or none to remove the key. [`StoreError::TooLong`] for a key over [`MAX_STATE_KEY_BYTES`] comes

@@ -122,16 +122,10 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::open`].
-    pub fn open_memory(
-        disk: &MemDisk,
-        commit_loop: MemoryLoop,
-        options: StoreOptions,
-    ) -> Result<Self, StoreError> {
+    pub fn open_memory(disk: &MemDisk, commit_loop: MemoryLoop, options: StoreOptions) -> Result<Self, StoreError> {
         let head_place = HeadPlace::Memory(disk.clone());
         let kv = Arc::new(Chunked::new(Arc::new(MemKv::open(disk))));
-        if Meta::new(Arc::clone(&kv)).format()?.is_none()
-            && head_place.read().is_ok_and(|head| head.is_none())
-        {
+        if Meta::new(Arc::clone(&kv)).format()?.is_none() && head_place.read().is_ok_and(|head| head.is_none()) {
             head_place.write(&Heads::default())?;
         }
         Self::assemble(
@@ -286,8 +280,7 @@ impl Store {
         meta.put_node_id(&mut batch, new_node_id);
         Meta::clear_lost_authority(&mut batch);
         self.committer.commit_blocking(batch)?;
-        self.lock_damage()
-            .retain(|damage| !damage.costs_authority());
+        self.lock_damage().retain(|damage| !damage.costs_authority());
         Ok(())
     }
 
@@ -323,15 +316,11 @@ impl Store {
         match &self.place {
             Place::Memory(disk) => {
                 let total = disk.bytes();
-                Ok(DiskUsage {
-                    total,
-                    ..DiskUsage::default()
-                })
+                Ok(DiskUsage { total, ..DiskUsage::default() })
             }
             Place::Folder(folder) => Ok(DiskUsage {
                 database: bytes_in(&folder.join("kv"))?,
-                attachments: bytes_in(&folder.join("attachments"))?
-                    + bytes_in(&folder.join("private"))?,
+                attachments: bytes_in(&folder.join("attachments"))? + bytes_in(&folder.join("private"))?,
                 total: bytes_in(folder)?,
             }),
         }

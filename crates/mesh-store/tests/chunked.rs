@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mesh_store::{
-    Batch, Chunked, Crash, DirLock, KeyRange, Kv, MAX_KEY_BYTES, MAX_PHYSICAL_VALUE_BYTES, MemDisk,
-    MemKv, Page, SledKv, StoreError,
+    Batch, Chunked, Crash, DirLock, KeyRange, Kv, MAX_KEY_BYTES, MAX_PHYSICAL_VALUE_BYTES, MemDisk, MemKv, Page,
+    SledKv, StoreError,
 };
 use proptest::prelude::*;
 
@@ -24,12 +24,7 @@ fn key() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn op() -> impl Strategy<Value = Op> {
-    let length = prop_oneof![
-        0..20_usize,
-        4080..4110_usize,
-        8170..8190_usize,
-        0..70_000_usize
-    ];
+    let length = prop_oneof![0..20_usize, 4080..4110_usize, 8170..8190_usize, 0..70_000_usize];
     prop_oneof![
         4 => (key(), length, any::<u8>()).prop_map(|(key, length, fill)| Op::Put(key, length, fill)),
         1 => key().prop_map(Op::Delete),
@@ -39,9 +34,7 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 fn value(length: usize, fill: u8) -> Vec<u8> {
-    (0..length)
-        .map(|n| fill.wrapping_add(u8::try_from(n % 251).unwrap()))
-        .collect()
+    (0..length).map(|n| fill.wrapping_add(u8::try_from(n % 251).unwrap())).collect()
 }
 
 type Model = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -135,22 +128,13 @@ fn refuses_what_is_too_long_and_changes_nothing() {
     let mut batch = Batch::new();
     batch.put([1], [1]);
     batch.put(vec![1; MAX_KEY_BYTES + 1], [1]);
-    assert!(matches!(
-        chunked.apply(batch),
-        Err(StoreError::TooLong { what: "a key", .. })
-    ));
+    assert!(matches!(chunked.apply(batch), Err(StoreError::TooLong { what: "a key", .. })));
     assert_eq!(chunked.get(&[1]).unwrap(), None);
 
     let kv = MemKv::open(&MemDisk::new(0));
     let mut batch = Batch::new();
     batch.put([1], vec![0; MAX_PHYSICAL_VALUE_BYTES + 1]);
-    assert!(matches!(
-        kv.apply(batch),
-        Err(StoreError::TooLong {
-            what: "a value",
-            ..
-        })
-    ));
+    assert!(matches!(kv.apply(batch), Err(StoreError::TooLong { what: "a value", .. })));
 }
 
 #[test]
@@ -166,18 +150,9 @@ fn a_flipped_bit_anywhere_is_never_served() {
         disk.crash(Crash::CorruptLast);
         let chunked = Chunked::new(Arc::new(MemKv::open(&disk)));
         let (first, second) = (chunked.get(&[1]), chunked.get(&[2]));
-        let damaged = [&first, &second]
-            .iter()
-            .filter(|read| matches!(read, Err(StoreError::Corrupt { .. })))
-            .count();
+        let damaged = [&first, &second].iter().filter(|read| matches!(read, Err(StoreError::Corrupt { .. }))).count();
         assert_eq!(damaged, 1, "seed {seed}");
-        assert!(
-            first.is_err() || first.unwrap() == Some(long),
-            "seed {seed}"
-        );
-        assert!(
-            second.is_err() || second.unwrap() == Some(vec![9; 40]),
-            "seed {seed}"
-        );
+        assert!(first.is_err() || first.unwrap() == Some(long), "seed {seed}");
+        assert!(second.is_err() || second.unwrap() == Some(vec![9; 40]), "seed {seed}");
     }
 }

@@ -6,8 +6,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 
 use mesh_store::{
-    Batch, Callback, CommitLimits, Committer, Crash, MemDisk, MemoryLoop, Store, StoreError,
-    StoreOptions,
+    Batch, Callback, CommitLimits, Committer, Crash, MemDisk, MemoryLoop, Store, StoreError, StoreOptions,
 };
 
 fn batch(store: &Store, name: &str, value: &[u8]) -> Batch {
@@ -19,10 +18,7 @@ fn batch(store: &Store, name: &str, value: &[u8]) -> Batch {
 /// A callback, and what it will be told.
 fn tell() -> (Callback, Receiver<Result<(), StoreError>>) {
     let (sender, receiver) = channel();
-    (
-        Box::new(move |result| sender.send(result).unwrap()),
-        receiver,
-    )
+    (Box::new(move |result| sender.send(result).unwrap()), receiver)
 }
 
 fn manual(disk: &MemDisk, options: StoreOptions) -> Store {
@@ -50,50 +46,30 @@ fn all_that_wait_share_one_sync_and_are_told_in_order() {
     assert_eq!(store.meta().value("n").unwrap(), Some(vec![99]));
     assert_eq!(disk.syncs(), syncs + 1);
     let stats = store.committer().stats();
-    assert_eq!(
-        (stats.commits, stats.syncs, stats.largest_group),
-        (100, 1, 100)
-    );
+    assert_eq!((stats.commits, stats.syncs, stats.largest_group), (100, 1, 100));
 }
 
 #[test]
 fn a_full_queue_hands_the_commit_back_whole() {
     let disk = MemDisk::new(1);
-    let options = StoreOptions {
-        limits: CommitLimits {
-            waiting: 2,
-            ..CommitLimits::default()
-        },
-        ..StoreOptions::default()
-    };
+    let options =
+        StoreOptions { limits: CommitLimits { waiting: 2, ..CommitLimits::default() }, ..StoreOptions::default() };
     let store = manual(&disk, options);
     let mut told = Vec::new();
     for n in 0..2_u8 {
         let (callback, receiver) = tell();
-        store
-            .committer()
-            .try_commit(batch(&store, "n", &[n]), callback)
-            .ok()
-            .unwrap();
+        store.committer().try_commit(batch(&store, "n", &[n]), callback).ok().unwrap();
         told.push(receiver);
     }
     let (callback, receiver) = tell();
-    let refused = store
-        .committer()
-        .try_commit(batch(&store, "n", &[2]), callback)
-        .err()
-        .unwrap();
+    let refused = store.committer().try_commit(batch(&store, "n", &[2]), callback).err().unwrap();
     assert!(matches!(refused.error, StoreError::Full { waiting: 2 }));
     store.committer().step();
     for receiver in told {
         receiver.try_recv().unwrap().unwrap();
     }
     // There is room again, and what came back is what was handed in.
-    store
-        .committer()
-        .try_commit(refused.batch, refused.callback)
-        .ok()
-        .unwrap();
+    store.committer().try_commit(refused.batch, refused.callback).ok().unwrap();
     store.committer().step();
     receiver.try_recv().unwrap().unwrap();
     assert_eq!(store.meta().value("n").unwrap(), Some(vec![2]));
@@ -101,13 +77,8 @@ fn a_full_queue_hands_the_commit_back_whole() {
 
 #[test]
 fn a_writer_waits_for_room_in_a_full_queue_and_gets_it() {
-    let options = StoreOptions {
-        limits: CommitLimits {
-            waiting: 1,
-            ..CommitLimits::default()
-        },
-        ..StoreOptions::default()
-    };
+    let options =
+        StoreOptions { limits: CommitLimits { waiting: 1, ..CommitLimits::default() }, ..StoreOptions::default() };
     let store = Store::open_memory(&MemDisk::new(1), MemoryLoop::Thread, options).unwrap();
     let done = Arc::new(AtomicUsize::new(0));
     std::thread::scope(|scope| {
@@ -139,10 +110,7 @@ fn a_failed_sync_is_told_to_all_and_ends_writing_for_ever() {
             ..StoreOptions::default()
         };
         let store = Store::open_memory(&disk, commit_loop, options).unwrap();
-        store
-            .committer()
-            .commit_blocking(batch(&store, "kept", &[1]))
-            .unwrap();
+        store.committer().commit_blocking(batch(&store, "kept", &[1])).unwrap();
         disk.fail_syncs(1);
         let (first, second) = (tell(), tell());
         store.committer().commit(batch(&store, "a", &[1]), first.0);
@@ -162,10 +130,7 @@ fn a_failed_sync_is_told_to_all_and_ends_writing_for_ever() {
         assert_eq!(store.meta().value("kept").unwrap(), Some(vec![1]));
         assert_eq!(store.meta().value("a").unwrap(), None);
     }
-    assert_eq!(
-        *fatal.lock().unwrap(),
-        vec!["could not sync the data file: a fault was injected"; 2]
-    );
+    assert_eq!(*fatal.lock().unwrap(), vec!["could not sync the data file: a fault was injected"; 2]);
 }
 
 #[test]
@@ -173,12 +138,8 @@ fn a_readable_commit_is_read_at_once_and_durable_later() {
     let disk = MemDisk::new(1);
     let store = manual(&disk, StoreOptions::default());
     let (callback, receiver) = tell();
-    store
-        .committer()
-        .commit(batch(&store, "before", &[1]), Box::new(|_| {}));
-    store
-        .committer()
-        .commit_readable(batch(&store, "n", &[1]), callback);
+    store.committer().commit(batch(&store, "before", &[1]), Box::new(|_| {}));
+    store.committer().commit_readable(batch(&store, "n", &[1]), callback);
     assert_eq!(store.meta().value("before").unwrap(), Some(vec![1]));
     assert_eq!(store.meta().value("n").unwrap(), Some(vec![1]));
     receiver.try_recv().unwrap_err();
@@ -193,17 +154,11 @@ fn a_relaxed_batch_is_durable_with_the_next_commit_or_on_close() {
     for by_close in [false, true] {
         let disk = MemDisk::new(1);
         let store = Store::open_memory(&disk, MemoryLoop::Thread, StoreOptions::default()).unwrap();
-        store
-            .committer()
-            .apply_relaxed(batch(&store, "relaxed", &[1]))
-            .unwrap();
+        store.committer().apply_relaxed(batch(&store, "relaxed", &[1])).unwrap();
         if by_close {
             store.close().unwrap();
         } else {
-            store
-                .committer()
-                .commit_blocking(batch(&store, "n", &[1]))
-                .unwrap();
+            store.committer().commit_blocking(batch(&store, "n", &[1])).unwrap();
         }
         disk.crash(Crash::LoseUnsynced);
         let store = manual(&disk, StoreOptions::default());
@@ -218,19 +173,12 @@ fn a_bad_batch_is_refused_alone() {
     bad.put(vec![1; 241], [1]);
     let refused = store.committer().commit_blocking(bad);
     assert!(matches!(refused, Err(StoreError::TooLong { .. })));
-    store
-        .committer()
-        .commit_blocking(batch(&store, "n", &[1]))
-        .unwrap();
+    store.committer().commit_blocking(batch(&store, "n", &[1])).unwrap();
 }
 
 #[test]
 fn a_closed_store_refuses_commits_and_closes_again() {
-    let store = Store::open_memory(
-        &MemDisk::new(1),
-        MemoryLoop::Thread,
-        StoreOptions::default(),
-    );
+    let store = Store::open_memory(&MemDisk::new(1), MemoryLoop::Thread, StoreOptions::default());
     let store = store.unwrap();
     store.close().unwrap();
     store.close().unwrap();
@@ -241,8 +189,7 @@ fn a_closed_store_refuses_commits_and_closes_again() {
 #[test]
 fn a_callback_may_commit() {
     for commit_loop in [MemoryLoop::Inline, MemoryLoop::Thread] {
-        let store =
-            Store::open_memory(&MemDisk::new(1), commit_loop, StoreOptions::default()).unwrap();
+        let store = Store::open_memory(&MemDisk::new(1), commit_loop, StoreOptions::default()).unwrap();
         let committer: Committer = store.committer().clone();
         let next = batch(&store, "second", &[1]);
         let (callback, receiver) = tell();
@@ -250,9 +197,7 @@ fn a_callback_may_commit() {
             result.unwrap();
             committer.commit(next, callback);
         });
-        store
-            .committer()
-            .commit(batch(&store, "first", &[1]), first);
+        store.committer().commit(batch(&store, "first", &[1]), first);
         receiver.recv().unwrap().unwrap();
         assert_eq!(store.meta().value("second").unwrap(), Some(vec![1]));
     }

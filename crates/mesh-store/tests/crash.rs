@@ -27,12 +27,8 @@ fn half_synced(seed: u64) -> (MemDisk, MemKv) {
 
 /// How many keys of each batch there are.
 fn survivors(disk: &MemDisk) -> Vec<usize> {
-    let entries = MemKv::open(disk)
-        .range(&KeyRange::all(), Page::first(100))
-        .unwrap();
-    (0..6)
-        .map(|n| entries.iter().filter(|(key, _)| key[0] == n).count())
-        .collect()
+    let entries = MemKv::open(disk).range(&KeyRange::all(), Page::first(100)).unwrap();
+    (0..6).map(|n| entries.iter().filter(|(key, _)| key[0] == n).count()).collect()
 }
 
 #[test]
@@ -57,10 +53,7 @@ fn losing_some_keeps_a_prefix_that_the_seed_decides() {
         disk.crash(Crash::LoseSome);
         let first = survivors(&disk);
         let count = first.iter().filter(|&&keys| keys == 4).count();
-        assert!(
-            first[..count].iter().all(|&keys| keys == 4)
-                && first[count..].iter().all(|&keys| keys == 0)
-        );
+        assert!(first[..count].iter().all(|&keys| keys == 4) && first[count..].iter().all(|&keys| keys == 0));
         kept.push(count);
 
         let (disk, _kv) = half_synced(seed);
@@ -98,10 +91,7 @@ fn a_failed_sync_keeps_its_batches_unsynced_and_ends_writing() {
     disk.fail_syncs(1);
     assert!(matches!(kv.sync(), Err(StoreError::Io { .. })));
     assert!(matches!(kv.sync(), Err(StoreError::Poisoned { .. })));
-    assert!(matches!(
-        kv.apply(Batch::new()),
-        Err(StoreError::Poisoned { .. })
-    ));
+    assert!(matches!(kv.apply(Batch::new()), Err(StoreError::Poisoned { .. })));
     assert_eq!(disk.unsynced_batches(), 3);
     disk.crash(Crash::LoseUnsynced);
     assert_eq!(survivors(&disk), [4, 4, 4, 0, 0, 0]);

@@ -3,10 +3,11 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use mesh_store::{
-    Attachments, Batch, CommitSnapshot, FORMAT_VERSION, FeedId, LogName, MAX_ATTACHMENT_BYTES,
-    Store, StoreError, StoreOptions, digest_of,
+    Attachments, Batch, CommitSnapshot, FORMAT_VERSION, FeedId, LogName, MAX_ATTACHMENT_BYTES, Store, StoreError,
+    StoreOptions, digest_of,
 };
 
 fn open(dir: &Path) -> Store {
@@ -34,16 +35,9 @@ fn fill(store: &Store) {
     store.meta().put_node_id(&mut batch, b"node");
     store.raft_log().append(&mut batch, 0, [b"entry"]);
     store.raft_log().save_vote(&mut batch, b"vote").unwrap();
-    store
-        .ledger()
-        .appender()
-        .unwrap()
-        .append(&mut batch, b"leaf");
+    store.ledger().appender().unwrap().append(&mut batch, b"leaf");
     let leaves = (0..100_u32).map(u32::to_be_bytes);
-    feed.log()
-        .appender()
-        .unwrap()
-        .append_all(&mut batch, leaves);
+    feed.log().appender().unwrap().append_all(&mut batch, leaves);
     store.committer().commit_blocking(batch).unwrap();
 }
 
@@ -60,10 +54,7 @@ fn everything_is_there_after_reopening() {
     drop(store);
 
     let store = open(dir.path());
-    assert_eq!(
-        (store.damage(), store.lost_authority().unwrap()),
-        (vec![], None)
-    );
+    assert_eq!((store.damage(), store.lost_authority().unwrap()), (vec![], None));
     assert_eq!(store.feeds().unwrap(), std::slice::from_ref(&feed));
     assert_eq!(store.feed(feed.clone()).log().root().unwrap(), root);
     let heads = store.committer().acknowledged();
@@ -84,6 +75,30 @@ fn a_store_dropped_without_closing_has_what_was_acknowledged() {
 }
 
 #[test]
+fn the_head_file_has_a_vote_when_it_is_acknowledged_and_other_heads_later() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = StoreOptions { head_interval: Duration::from_secs(3600), ..StoreOptions::default() };
+    let store = Store::open(dir.path(), options).unwrap();
+    let head = || fs::read(dir.path().join("HEAD")).unwrap();
+    let empty = head();
+    let mut batch = Batch::new();
+    store.ledger().appender().unwrap().append(&mut batch, b"leaf");
+    store.committer().commit_blocking(batch).unwrap();
+    assert_eq!(head(), empty);
+    let mut batch = Batch::new();
+    store.raft_log().save_vote(&mut batch, b"the vote").unwrap();
+    store.committer().commit_blocking(batch).unwrap();
+    assert!(head().windows(8).any(|bytes| bytes == b"the vote"));
+    let with_vote = head();
+    let mut batch = Batch::new();
+    store.ledger().appender().unwrap().append(&mut batch, b"leaf");
+    store.committer().commit_blocking(batch).unwrap();
+    assert_eq!(head(), with_vote);
+    store.close().unwrap();
+    assert_ne!(head(), with_vote);
+}
+
+#[test]
 fn a_database_that_went_back_in_time_is_noticed() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
@@ -94,11 +109,7 @@ fn a_database_that_went_back_in_time_is_noticed() {
 
     let store = open(dir.path());
     let mut batch = Batch::new();
-    store
-        .ledger()
-        .appender()
-        .unwrap()
-        .append(&mut batch, b"lost");
+    store.ledger().appender().unwrap().append(&mut batch, b"lost");
     store.committer().commit_blocking(batch).unwrap();
     store.close().unwrap();
     drop(store);
@@ -110,10 +121,7 @@ fn a_database_that_went_back_in_time_is_noticed() {
 
     let store = open(dir.path());
     assert_eq!(store.damage().len(), 1);
-    assert!(matches!(
-        store.ledger().leaf(1),
-        Err(StoreError::Damaged { .. })
-    ));
+    assert!(matches!(store.ledger().leaf(1), Err(StoreError::Damaged { .. })));
     assert!(store.ledger().leaf(0).unwrap().is_some());
 }
 
@@ -127,12 +135,8 @@ fn a_newer_store_is_refused_and_left_untouched() {
     let newer = FORMAT_VERSION + 1;
     fs::write(dir.path().join("FORMAT"), format!("mesh-store {newer}\n")).unwrap();
     let before = files(dir.path());
-    let error = Store::open(dir.path(), StoreOptions::default())
-        .err()
-        .unwrap();
-    assert!(
-        matches!(error, StoreError::NewerFormat { found, supported: FORMAT_VERSION } if found == newer)
-    );
+    let error = Store::open(dir.path(), StoreOptions::default()).err().unwrap();
+    assert!(matches!(error, StoreError::NewerFormat { found, supported: FORMAT_VERSION } if found == newer));
     assert_eq!(files(dir.path()), before);
 }
 
@@ -171,10 +175,7 @@ fn attachments_are_kept_listed_and_deleted_publicly_and_privately_apart() {
     let dir = tempfile::tempdir().unwrap();
     for store in [open(dir.path()), Store::in_memory(1).unwrap()] {
         keeps_lists_and_deletes(store.attachments());
-        assert_eq!(
-            store.private_attachments().list().unwrap(),
-            Vec::<[u8; 32]>::new()
-        );
+        assert_eq!(store.private_attachments().list().unwrap(), Vec::<[u8; 32]>::new());
         keeps_lists_and_deletes(store.private_attachments());
     }
 }
@@ -190,10 +191,7 @@ fn a_damaged_attachment_is_not_served_and_can_be_kept_again() {
     let damaged = store.attachments().get(&digest);
     assert!(matches!(damaged, Err(StoreError::Corrupt { .. })));
     store.attachments().put(b"whole").unwrap();
-    assert_eq!(
-        store.attachments().get(&digest).unwrap(),
-        Some(b"whole".to_vec())
-    );
+    assert_eq!(store.attachments().get(&digest).unwrap(), Some(b"whole".to_vec()));
 }
 
 #[test]

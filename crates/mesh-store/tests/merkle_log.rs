@@ -2,12 +2,10 @@
 #![allow(clippy::unwrap_used)]
 
 use mesh_store::{
-    Batch, Crash, Damage, FeedId, LogName, MemDisk, MemoryLoop, MerkleLog, Store, StoreError,
-    StoreOptions,
+    Batch, Crash, Damage, FeedId, LogName, MemDisk, MemoryLoop, MerkleLog, Store, StoreError, StoreOptions,
 };
 use mesh_tlog::{
-    Frontier, HashReader, check_consistency, check_inclusion, leaf_hash, prove_consistency,
-    prove_inclusion,
+    Frontier, HashReader, check_consistency, check_inclusion, leaf_hash, prove_consistency, prove_inclusion,
 };
 use proptest::prelude::*;
 
@@ -61,19 +59,10 @@ fn every_size_has_its_root_and_its_proofs() {
         let proof = prove_consistency(&ledger, size, 70).unwrap();
         check_consistency(&proof, size, root, 70, root_of(70)).unwrap();
     }
-    assert!(matches!(
-        ledger.root_at(71),
-        Err(StoreError::MissingHash { .. })
-    ));
-    assert!(matches!(
-        ledger.read(200, u64::MAX),
-        Err(StoreError::MissingHash { .. })
-    ));
+    assert!(matches!(ledger.root_at(71), Err(StoreError::MissingHash { .. })));
+    assert!(matches!(ledger.read(200, u64::MAX), Err(StoreError::MissingHash { .. })));
     assert_eq!(ledger.leaf(70).unwrap(), None);
-    assert_eq!(
-        ledger.leaves(60..100, 3).unwrap(),
-        [(60, leaf(60)), (61, leaf(61)), (62, leaf(62))]
-    );
+    assert_eq!(ledger.leaves(60..100, 3).unwrap(), [(60, leaf(60)), (61, leaf(61)), (62, leaf(62))]);
     assert_eq!(ledger.leaves(68..u64::MAX, 50).unwrap().len(), 2);
 }
 
@@ -82,10 +71,7 @@ fn one_batch_changes_ledger_state_and_feed_together_or_not_at_all() {
     let disk = MemDisk::new(3);
     let store = Store::open_memory(&disk, MemoryLoop::Manual, StoreOptions::default()).unwrap();
     let feed = store.feed(feed_id("sales", 1));
-    let (mut ledger_appender, mut feed_appender) = (
-        store.ledger().appender().unwrap(),
-        feed.log().appender().unwrap(),
-    );
+    let (mut ledger_appender, mut feed_appender) = (store.ledger().appender().unwrap(), feed.log().appender().unwrap());
     let state = store.state().current().unwrap();
     for n in 0..20_u64 {
         let mut batch = Batch::new();
@@ -99,19 +85,10 @@ fn one_batch_changes_ledger_state_and_feed_together_or_not_at_all() {
     let store = reopen(&disk);
     assert_eq!(store.damage(), []);
     let state = store.state().current().unwrap();
-    assert_eq!(
-        state.get(b"count").unwrap(),
-        Some(12_u64.to_be_bytes().to_vec())
-    );
-    assert_eq!(
-        state.applied().unwrap(),
-        Some(12_u64.to_be_bytes().to_vec())
-    );
+    assert_eq!(state.get(b"count").unwrap(), Some(12_u64.to_be_bytes().to_vec()));
+    assert_eq!(state.applied().unwrap(), Some(12_u64.to_be_bytes().to_vec()));
     assert_eq!(store.ledger().root().unwrap(), root_of(13));
-    assert_eq!(
-        store.feed(feed_id("sales", 1)).log().root().unwrap(),
-        root_of(13)
-    );
+    assert_eq!(store.feed(feed_id("sales", 1)).log().root().unwrap(), root_of(13));
 }
 
 #[test]
@@ -133,19 +110,13 @@ fn a_log_is_appended_to_while_earlier_batches_wait() {
 fn feeds_are_listed_by_domain_then_epoch_and_keep_apart() {
     let store = Store::in_memory(1).unwrap();
     // Names that begin with each other, and epochs whose bytes look like names.
-    let ids = [
-        feed_id("a", 0x6262_6262_6262_6262),
-        feed_id("a", 1),
-        feed_id("a", 2),
-        feed_id("ab", 1),
-        feed_id("b", 0),
-    ];
+    let ids =
+        [feed_id("a", 0x6262_6262_6262_6262), feed_id("a", 1), feed_id("a", 2), feed_id("ab", 1), feed_id("b", 0)];
     for (n, id) in (1..).zip(&ids) {
         let feed = store.feed(id.clone());
         append(&store, feed.log(), n);
         let mut batch = Batch::new();
-        feed.put_value(&mut batch, "outbox", &n.to_be_bytes())
-            .unwrap();
+        feed.put_value(&mut batch, "outbox", &n.to_be_bytes()).unwrap();
         store.committer().commit_blocking(batch).unwrap();
     }
     let mut sorted = ids.to_vec();
@@ -155,10 +126,7 @@ fn feeds_are_listed_by_domain_then_epoch_and_keep_apart() {
         let feed = store.feed(id);
         assert_eq!(feed.log().size().unwrap(), n);
         assert_eq!(feed.log().leaves(0..100, 100).unwrap().len() as u64, n);
-        assert_eq!(
-            feed.value("outbox").unwrap(),
-            Some(n.to_be_bytes().to_vec())
-        );
+        assert_eq!(feed.value("outbox").unwrap(), Some(n.to_be_bytes().to_vec()));
     }
     assert!(FeedId::new("a\0b", 1).is_err() && FeedId::new("", 1).is_err());
 }
@@ -182,29 +150,15 @@ fn a_lost_acknowledged_tail_is_reported_and_refused() {
     let (disk, store) = lost_tail(Crash::LoseNothing);
     let damage = store.damage();
     assert_eq!(damage.len(), 1);
-    assert!(matches!(
-        &damage[0],
-        Damage::Log {
-            log: LogName::Ledger,
-            readable_below: 15,
-            ..
-        }
-    ));
+    assert!(matches!(&damage[0], Damage::Log { log: LogName::Ledger, readable_below: 15, .. }));
     let ledger = store.ledger();
     assert_eq!(ledger.leaf(14).unwrap(), Some(leaf(14)));
     assert!(matches!(
         ledger.leaf(15),
-        Err(StoreError::Damaged {
-            log: LogName::Ledger,
-            readable_below: 15,
-            asked: 15
-        })
+        Err(StoreError::Damaged { log: LogName::Ledger, readable_below: 15, asked: 15 })
     ));
     assert_eq!(ledger.leaves(10..20, 100).unwrap().len(), 5);
-    assert!(matches!(
-        ledger.leaves(15..20, 100),
-        Err(StoreError::Damaged { .. })
-    ));
+    assert!(matches!(ledger.leaves(15..20, 100), Err(StoreError::Damaged { .. })));
     assert!(matches!(ledger.appender(), Err(StoreError::Damaged { .. })));
     // A ledger can be fetched again: no authority is lost. The feed is whole and goes on.
     assert_eq!(store.lost_authority().unwrap(), None);
@@ -243,13 +197,7 @@ fn other_leaves_in_the_place_of_the_lost_ones_stay_refused() {
     repairer.append_all(&mut batch, (100..110).map(leaf));
     store.committer().commit_blocking(batch).unwrap();
     let found = store.recheck(&LogName::Ledger).unwrap().unwrap();
-    assert!(matches!(
-        found,
-        Damage::Log {
-            readable_below: 0,
-            ..
-        }
-    ));
+    assert!(matches!(found, Damage::Log { readable_below: 0, .. }));
     assert!(ledger.leaf(3).is_err());
 
     // Cleared page by page and fetched anew.
@@ -271,10 +219,7 @@ fn an_accepted_loss_leaves_what_is_there() {
     append(&store, &store.ledger(), 1);
     disk.crash(Crash::LoseUnsynced);
     let store = reopen(&disk);
-    assert_eq!(
-        (store.damage(), store.ledger().size().unwrap()),
-        (vec![], 16)
-    );
+    assert_eq!((store.damage(), store.ledger().size().unwrap()), (vec![], 16));
 }
 
 #[test]
@@ -283,8 +228,7 @@ fn torn_or_corrupt_tails_are_never_served() {
     for crash in [Crash::TearLast, Crash::CorruptLast] {
         for seed in 0..60 {
             let disk = MemDisk::new(seed);
-            let store =
-                Store::open_memory(&disk, MemoryLoop::Manual, StoreOptions::default()).unwrap();
+            let store = Store::open_memory(&disk, MemoryLoop::Manual, StoreOptions::default()).unwrap();
             let mut appender = store.ledger().appender().unwrap();
             for n in 0..9 {
                 let mut batch = Batch::new();
@@ -306,11 +250,7 @@ fn torn_or_corrupt_tails_are_never_served() {
             if store.damage().is_empty()
                 && let Ok(size) = store.ledger().size()
             {
-                assert_eq!(
-                    store.ledger().root().unwrap(),
-                    root_of(size),
-                    "{crash:?}, seed {seed}"
-                );
+                assert_eq!(store.ledger().root().unwrap(), root_of(size), "{crash:?}, seed {seed}");
             }
         }
     }
@@ -326,10 +266,7 @@ fn a_log_goes_on_from_an_installed_snapshot_and_gets_its_older_leaves_later() {
     let store = reopen(&disk);
     append(&store, &store.ledger(), 3);
     let mut batch = Batch::new();
-    let mut appender = store
-        .ledger()
-        .install(&mut batch, source.ledger().frontier().unwrap())
-        .unwrap();
+    let mut appender = store.ledger().install(&mut batch, source.ledger().frontier().unwrap()).unwrap();
     store.committer().commit_blocking(batch).unwrap();
     let mut batch = Batch::new();
     assert_eq!(appender.append(&mut batch, &leaf(100)), 100);

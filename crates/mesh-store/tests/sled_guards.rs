@@ -5,9 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use mesh_store::{
-    Batch, Chunked, DirLock, KeyRange, Kv, Page, SledKv, Store, StoreError, StoreOptions,
-};
+use mesh_store::{Batch, Chunked, DirLock, KeyRange, Kv, Page, SledKv, Store, StoreError, StoreOptions};
 
 fn open(dir: &Path) -> SledKv {
     SledKv::open(dir, 1 << 20, DirLock::acquire(dir).unwrap()).unwrap()
@@ -64,9 +62,7 @@ fn long_values_and_keys_never_become_blob_files() {
     for n in 0..40_u8 {
         assert_eq!(chunked.get(&[1, n]).unwrap(), Some(value(n + 3)));
     }
-    let keys = chunked
-        .keys(&KeyRange::prefix([2]), Page::first(20_000))
-        .unwrap();
+    let keys = chunked.keys(&KeyRange::prefix([2]), Page::first(20_000)).unwrap();
     assert_eq!(keys.len(), 10_000);
     assert_eq!(kv.blob_files().unwrap(), 0);
 }
@@ -93,15 +89,9 @@ fn a_second_opener_is_told_that_the_store_is_in_use_and_touches_nothing() {
     // As the first opener would have it in the middle of opening.
     let snapshot = dir.path().join("kv/snap.0000000000000001.generating");
     fs::write(&snapshot, b"half").unwrap();
-    let error = Store::open(dir.path(), StoreOptions::default())
-        .err()
-        .unwrap();
+    let error = Store::open(dir.path(), StoreOptions::default()).err().unwrap();
     assert!(matches!(error, StoreError::InUse { .. }));
-    assert!(
-        error
-            .to_string()
-            .starts_with("store is in use by another process")
-    );
+    assert!(error.to_string().starts_with("store is in use by another process"));
     assert!(snapshot.exists());
 
     drop(store);

@@ -2,9 +2,7 @@
 #![allow(clippy::unwrap_used, dead_code)]
 
 use mesh_catalog::{Directory, Entry, Found, IndexOptions, Lifecycle, Query, SearchIndex};
-use mesh_model::{
-    Dataset, Descriptor, Field, Name, OutputPort, PortKind, ProductId, QualityRule, Severity,
-};
+use mesh_model::{Dataset, Descriptor, Field, Name, OutputPort, PortKind, ProductId, QualityRule, Severity};
 use tantivy::directory::RamDirectory;
 
 pub(crate) fn product(id: &str) -> Descriptor {
@@ -29,19 +27,11 @@ pub(crate) fn port(name: &str, kind: PortKind) -> OutputPort {
 }
 
 pub(crate) fn field(name: &str, description: &str) -> Field {
-    Field {
-        name: name.into(),
-        description: description.into(),
-        ..Field::default()
-    }
+    Field { name: name.into(), description: description.into(), ..Field::default() }
 }
 
 pub(crate) fn dataset(name: &str, fields: Vec<Field>) -> Dataset {
-    Dataset {
-        name: name.into(),
-        description: String::new(),
-        fields,
-    }
+    Dataset { name: name.into(), description: String::new(), fields }
 }
 
 /// The guide's product.
@@ -50,14 +40,8 @@ pub(crate) fn customer_profile() -> Descriptor {
     d.owner.team = "customer_team".into();
     d.description = "Core customer demographic and preference data".into();
     d.quality_rules = vec![
-        rule(
-            "email_valid",
-            r"regexp_match(email, '^[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}$')",
-        ),
-        rule(
-            "name_present",
-            "NOT(first_name IS NULL OR last_name IS NULL)",
-        ),
+        rule("email_valid", r"regexp_match(email, '^[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}$')"),
+        rule("name_present", "NOT(first_name IS NULL OR last_name IS NULL)"),
     ];
     let mut batch = port("batch", PortKind::Batch);
     batch.format = Some("parquet".into());
@@ -82,25 +66,15 @@ impl Corpus {
 
     pub(crate) fn open(directory: RamDirectory) -> Self {
         let boxed: Box<dyn Directory> = Box::new(directory.clone());
-        let opened = SearchIndex::open(
-            boxed,
-            IndexOptions {
-                writer_heap_bytes: 0,
-            },
-        )
-        .unwrap();
-        Self {
-            index: opened.index,
-            directory,
-            next: opened.position.map_or(1, |position| position + 1),
-        }
+        let opened = SearchIndex::open(boxed, IndexOptions { writer_heap_bytes: 0 }).unwrap();
+        Self { index: opened.index, directory, next: opened.position.map_or(1, |position| position + 1) }
     }
 
     pub(crate) fn of(products: &[Descriptor]) -> Self {
         let mut corpus = Self::new();
-        products
-            .iter()
-            .for_each(|product| corpus.put(product, Lifecycle::Active));
+        for product in products {
+            corpus.put(product, Lifecycle::Active);
+        }
         corpus.commit();
         corpus
     }
@@ -109,19 +83,9 @@ impl Corpus {
         self.put_with(descriptor, status, &[]);
     }
 
-    pub(crate) fn put_with(
-        &mut self,
-        descriptor: &Descriptor,
-        status: Lifecycle,
-        overflow_text: &[String],
-    ) {
-        let entry = Entry {
-            descriptor,
-            status,
-            ledger_index: self.next,
-            stamp_unix_ms: self.next * 1000,
-            overflow_text,
-        };
+    pub(crate) fn put_with(&mut self, descriptor: &Descriptor, status: Lifecycle, overflow_text: &[String]) {
+        let entry =
+            Entry { descriptor, status, ledger_index: self.next, stamp_unix_ms: self.next * 1000, overflow_text };
         self.index.put(&entry).unwrap();
         self.next += 1;
     }

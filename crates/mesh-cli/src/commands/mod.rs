@@ -8,6 +8,34 @@ pub(crate) mod domain;
 pub(crate) mod genesis;
 pub(crate) mod sign;
 pub(crate) mod submit;
+pub(crate) mod can;
+pub(crate) mod completion;
+pub(crate) mod context;
+pub(crate) mod council;
+pub(crate) mod down;
+pub(crate) mod explain;
+pub(crate) mod init;
+pub(crate) mod key;
+pub(crate) mod ledger;
+pub(crate) mod man;
+pub(crate) mod new;
+pub(crate) mod node;
+pub(crate) mod role;
+pub(crate) mod status;
+pub(crate) mod up;
+pub(crate) mod whoami;
+pub(crate) mod apply;
+pub(crate) mod deprecate;
+pub(crate) mod diff;
+pub(crate) mod export;
+pub(crate) mod history;
+pub(crate) mod import;
+pub(crate) mod list;
+pub(crate) mod plan;
+pub(crate) mod retire;
+pub(crate) mod search;
+pub(crate) mod show;
+pub(crate) mod validate;
 
 /// Runs a command.
 ///
@@ -18,6 +46,34 @@ pub(crate) async fn run(command: Command, app: &App) -> Result<(), Failure> {
         Command::Domain(args) => domain::run(args, app).await,
         Command::Genesis(args) => genesis::run(args, app).await,
         Command::Sign(args) => sign::run(args, app).await,
+        Command::Can(args) => can::run(args, app).await,
+        Command::Completion(args) => completion::run(args, app).await,
+        Command::Context(args) => context::run(args, app).await,
+        Command::Council(args) => council::run(args, app).await,
+        Command::Down(args) => down::run(args, app).await,
+        Command::Explain(args) => explain::run(args, app).await,
+        Command::Init(args) => init::run(args, app).await,
+        Command::Key(args) => key::run(args, app).await,
+        Command::Ledger(args) => ledger::run(args, app).await,
+        Command::Man(args) => man::run(args, app).await,
+        Command::New(args) => new::run(args, app).await,
+        Command::Node(args) => node::run(args, app).await,
+        Command::Role(args) => role::run(args, app).await,
+        Command::Status(args) => status::run(args, app).await,
+        Command::Up(args) => up::run(args, app).await,
+        Command::Whoami(args) => whoami::run(args, app).await,
+        Command::Apply(args) => apply::run(args, app).await,
+        Command::Deprecate(args) => deprecate::run(args, app).await,
+        Command::Diff(args) => diff::run(args, app).await,
+        Command::Export(args) => export::run(args, app).await,
+        Command::History(args) => history::run(args, app).await,
+        Command::Import(args) => import::run(args, app).await,
+        Command::List(args) => list::run(args, app).await,
+        Command::Plan(args) => plan::run(args, app).await,
+        Command::Retire(args) => retire::run(args, app).await,
+        Command::Search(args) => search::run(args, app).await,
+        Command::Show(args) => show::run(args, app).await,
+        Command::Validate(args) => validate::run(args, app).await,
         Command::Submit(args) => submit::run(args, app).await,
     }
 }

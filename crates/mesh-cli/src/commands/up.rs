@@ -5,11 +5,12 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use clap::Args;
-use mesh_client::Client;
+use mesh_client::{Client, WaitLevel};
 use mesh_event::genesis::SealedGenesis;
 use mesh_model::{Code, DomainName};
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::apply::apply_all;
 use crate::app::App;
 use crate::failure::Failure;
 use crate::files;
@@ -18,8 +19,11 @@ use crate::local_mesh::layout::Layout;
 use crate::local_mesh::nodes::{Nodes, write_context};
 use crate::local_mesh::running::{RunLock, RunState, running};
 use crate::local_mesh::sample;
-use crate::node_keys;
+use crate::publishing::{Publishing, conclude};
+use crate::{node_keys, product_files};
 
+/// How long the sample's products may wait for the ledger.
+const PUBLISH: Duration = Duration::from_secs(60);
 /// How long a mesh in the background may take to start, sample included.
 const DETACHED_START: Duration = Duration::from_secs(180);
 
@@ -47,11 +51,13 @@ pub(crate) async fn run(args: UpArgs, app: &App) -> Result<(), Failure> {
     if args.detach {
         return detach(&args, &layout, app).await;
     }
+    app.handle_interrupts();
     let io = |error: std::io::Error| Failure::io("lock", &layout.lock(), &error);
     let mut lock = match RunLock::acquire(&layout.lock()).map_err(io)? {
         Ok(lock) => lock,
         Err(state) => return Err(runs_already(&layout, state.as_ref())),
     };
+    trace_to(&layout)?;
     let mut stop = Stop::install().map_err(|error| Failure::internal(format!("cannot listen for signals: {error}")))?;
     let genesis = found_or_resume(&layout, &args, app)?;
     let nodes = Nodes::start(&layout, &genesis).await?;
@@ -74,6 +80,18 @@ pub(crate) async fn run(args: UpArgs, app: &App) -> Result<(), Failure> {
     nodes.stop().await;
     drop(lock);
     ended
+}
+
+/// Sends the nodes' traces to `up.trace`, unless MESH_TRACE sends them to stderr. The terminal is for people.
+fn trace_to(layout: &Layout) -> Result<(), Failure> {
+    let path = layout.trace();
+    let file = std::fs::OpenOptions::new().create(true).append(true).open(&path);
+    let file = file.map_err(|error| Failure::io("write", &path, &error))?;
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(file).with_env_filter("info").finish();
+    if std::env::var_os("MESH_TRACE").is_none() {
+        drop(tracing::subscriber::set_global_default(subscriber));
+    }
+    Ok(())
 }
 
 /// Ctrl-C, or `mesh down`.
@@ -153,7 +171,23 @@ async fn admit_sample(layout: &Layout, client: &Client, nodes: u32, app: &App) -
     Ok(())
 }
 
-async fn publish_sample(_layout: &Layout, _client: &Client, _app: &App) -> Result<(), Failure> {
+/// Publishes the sample's products the way `mesh apply` does, with the developer's key. What is sealed already stays.
+async fn publish_sample(layout: &Layout, client: &Client, app: &App) -> Result<(), Failure> {
+    let folder = layout.sample();
+    sample::write_products(&folder)?;
+    let loaded = product_files::load(&folder, None)?;
+    product_files::refuse_errors(&loaded)?;
+    let products = loaded.into_iter().flat_map(|file| {
+        let name = file.file;
+        file.products.into_iter().map(move |product| (name.clone(), product))
+    });
+    let signer = node_keys::read_or_create(&layout.developer_key())?;
+    let mesh = client.mesh().await?;
+    let how = Publishing { wait: WaitLevel::Sealed, patience: PUBLISH };
+    let applied = apply_all(app, client, mesh.id, &signer, products.collect(), false, how).await?;
+    conclude(&applied, how.wait)?;
+    let new = applied.iter().filter(|one| one.changed()).count();
+    app.note(format!("the sample has {} products, {new} of them new", applied.len()));
     Ok(())
 }
 

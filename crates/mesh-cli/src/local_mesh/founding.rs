@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use mesh_client::command::{now_unix_ms, random_salt};
 use mesh_event::genesis::SealedGenesis;
 use mesh_model::{Code, Name};
-use mesh_node::Config;
+use crate::mesh_node_shim::Config;
 
 use super::layout::Layout;
 use super::ports;

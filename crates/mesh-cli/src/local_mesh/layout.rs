@@ -17,6 +17,7 @@ use mesh_model::DomainName;
 /// keys/node-N/           node, log and cosigner key of a node
 /// node-N/node.toml       its configuration
 /// node-N/data/           its data
+/// sample/                the sample's product files
 /// up.lock                who runs it
 /// up.trace               traces of the nodes
 /// ```
@@ -61,6 +62,9 @@ impl Layout {
     }
     pub(crate) fn node_config(&self, node: u32) -> PathBuf {
         self.dir.join(format!("node-{node}")).join("node.toml")
+    }
+    pub(crate) fn sample(&self) -> PathBuf {
+        self.dir.join("sample")
     }
     pub(crate) fn lock(&self) -> PathBuf {
         self.dir.join("up.lock")

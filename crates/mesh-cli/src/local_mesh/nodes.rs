@@ -6,7 +6,7 @@ use std::time::Duration;
 use mesh_client::{Client, ClientOptions};
 use mesh_event::genesis::SealedGenesis;
 use mesh_model::Code;
-use mesh_node::{Config, Node};
+use crate::mesh_node_shim::{Config, Node};
 
 use super::layout::Layout;
 use super::ports;

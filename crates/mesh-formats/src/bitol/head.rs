@@ -19,22 +19,12 @@ pub(crate) fn declared_version<'n>(
         format!("one of {}", known.join(", "))
     };
     let Some(node) = root.get("apiVersion") else {
-        problems.push(Problem::error(
-            root.place(),
-            "apiVersion",
-            expected(),
-            "no such field",
-        ));
+        problems.push(Problem::error(root.place(), "apiVersion", expected(), "no such field"));
         return None;
     };
     let found = known.iter().find(|(text, _)| node.as_str() == Some(text));
     let Some((_, number)) = found else {
-        problems.push(Problem::error(
-            node.place(),
-            "apiVersion",
-            expected(),
-            node.describe(),
-        ));
+        problems.push(Problem::error(node.place(), "apiVersion", expected(), node.describe()));
         return None;
     };
     node.take();
@@ -42,11 +32,7 @@ pub(crate) fn declared_version<'n>(
 }
 
 /// The domain that the file names, else the one of the command line.
-pub(crate) fn domain(
-    root: &Node,
-    ctx: &Context<'_>,
-    problems: &mut Vec<Problem>,
-) -> Option<DomainName> {
+pub(crate) fn domain(root: &Node, ctx: &Context<'_>, problems: &mut Vec<Problem>) -> Option<DomainName> {
     match root.text("domain").filter(|text| !text.trim().is_empty()) {
         Some(text) => {
             let mapped = map_name(text);
@@ -56,12 +42,7 @@ pub(crate) fn domain(
         None if ctx.domain.is_some() => ctx.domain.cloned(),
         None => {
             let expected = "the owning domain, here or as --domain NAME";
-            problems.push(Problem::error(
-                root.place(),
-                "domain",
-                expected,
-                "no such field",
-            ));
+            problems.push(Problem::error(root.place(), "domain", expected, "no such field"));
             None
         }
     }
@@ -70,11 +51,7 @@ pub(crate) fn domain(
 /// Name and title of a foreign name: the title is empty where the name says it all.
 pub(crate) fn identity(foreign: &str) -> (Name, String) {
     let name = map_name(foreign);
-    let title = if name.as_str() == foreign {
-        String::new()
-    } else {
-        foreign.to_owned()
-    };
+    let title = if name.as_str() == foreign { String::new() } else { foreign.to_owned() };
     (name, title)
 }
 
@@ -83,10 +60,7 @@ pub(crate) fn identity(foreign: &str) -> (Name, String) {
 /// `v1.0.0` is 1.0.0 and `1.1` is 1.1.0, with a warning: what the file writes stays in the extensions.
 pub(crate) fn version(root: &Node, problems: &mut Vec<Problem>) -> (Version, bool) {
     const EXPECTED: &str = "a version such as 1.4.0";
-    let Some((node, text)) = root
-        .get("version")
-        .and_then(|node| Some((node, node.as_text()?)))
-    else {
+    let Some((node, text)) = root.get("version").and_then(|node| Some((node, node.as_text()?))) else {
         return (Version::FIRST, false);
     };
     if let Ok(version) = Version::parse(text) {
@@ -95,12 +69,7 @@ pub(crate) fn version(root: &Node, problems: &mut Vec<Problem>) -> (Version, boo
     }
     let version = lenient(text);
     problems.push(match version {
-        Some(read) => Problem::warning(
-            node.place(),
-            "version",
-            EXPECTED,
-            format!("'{text}', read as {read}"),
-        ),
+        Some(read) => Problem::warning(node.place(), "version", EXPECTED, format!("'{text}', read as {read}")),
         None => Problem::error(node.place(), "version", EXPECTED, node.describe()),
     });
     (version.unwrap_or(Version::FIRST), true)
@@ -112,27 +81,17 @@ fn lenient(text: &str) -> Option<Version> {
     let plain = text.split(['-', '+', ' ']).next()?;
     let mut parts = plain.split('.').map(|part| {
         let digits = !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-        if digits {
-            part.parse::<u32>().ok()
-        } else {
-            None
-        }
+        if digits { part.parse::<u32>().ok() } else { None }
     });
     let major = parts.next()??;
     let minor = parts.next().unwrap_or(Some(0))?;
     let patch = parts.next().unwrap_or(Some(0))?;
-    parts
-        .next()
-        .is_none()
-        .then_some(Version::new(major, minor, patch))
+    parts.next().is_none().then_some(Version::new(major, minor, patch))
 }
 
 /// Draft or active; what comes later in a product's life is the ledger's to say.
 pub(crate) fn status(root: &Node, problems: &mut Vec<Problem>) -> ProductStatus {
-    let Some((node, text)) = root
-        .get("status")
-        .and_then(|node| Some((node, node.as_str()?)))
-    else {
+    let Some((node, text)) = root.get("status").and_then(|node| Some((node, node.as_str()?))) else {
         return ProductStatus::Active;
     };
     match text {
@@ -146,15 +105,8 @@ pub(crate) fn status(root: &Node, problems: &mut Vec<Problem>) -> ProductStatus 
         }
         "proposed" | "development" | "in development" | "planned" => ProductStatus::Draft,
         other => {
-            let found = format!(
-                "'{other}', read as active; deprecating and retiring are commands of their own"
-            );
-            problems.push(Problem::warning(
-                node.place(),
-                "status",
-                "draft or active",
-                found,
-            ));
+            let found = format!("'{other}', read as active; deprecating and retiring are commands of their own");
+            problems.push(Problem::warning(node.place(), "status", "draft or active", found));
             ProductStatus::Active
         }
     }
@@ -162,10 +114,7 @@ pub(crate) fn status(root: &Node, problems: &mut Vec<Problem>) -> ProductStatus 
 
 /// The purpose; limitations and usage have no field and stay in the extensions.
 pub(crate) fn description(root: &Node) -> String {
-    root.get("description")
-        .and_then(|node| node.take_text("purpose"))
-        .unwrap_or_default()
-        .to_owned()
+    root.get("description").and_then(|node| node.take_text("purpose")).unwrap_or_default().to_owned()
 }
 
 /// Free words.
@@ -177,18 +126,10 @@ pub(crate) fn tags(root: &Node) -> Vec<String> {
 pub(crate) fn links(root: &Node) -> Vec<Link> {
     let link = |node: &Node| {
         let kind = node.text("type").unwrap_or_default();
-        let title = node
-            .text("description")
-            .map_or_else(|| kind.to_owned(), |text| format!("{kind}: {text}"));
-        Some(Link {
-            title,
-            url: node.text("url")?.to_owned(),
-        })
+        let title = node.text("description").map_or_else(|| kind.to_owned(), |text| format!("{kind}: {text}"));
+        Some(Link { title, url: node.text("url")?.to_owned() })
     };
-    root.list("authoritativeDefinitions")
-        .iter()
-        .filter_map(link)
-        .collect()
+    root.list("authoritativeDefinitions").iter().filter_map(link).collect()
 }
 
 /// Where to ask.
@@ -208,22 +149,14 @@ pub(crate) fn support(root: &Node) -> Vec<SupportChannel> {
             Some(text) => format!("{name}: {text}"),
             None => name.to_owned(),
         };
-        SupportChannel {
-            channel: kind.into(),
-            address: address.into(),
-            description,
-            response_time: None,
-        }
+        SupportChannel { channel: kind.into(), address: address.into(), description, response_time: None }
     };
     root.list("support").iter().map(channel).collect()
 }
 
 /// The team's name; the domain's where the file names no team.
 pub(crate) fn team(root: &Node, descriptor: &Descriptor) -> String {
-    let named = root
-        .get("team")
-        .and_then(|team| team.take_text("name"))
-        .filter(|name| !name.trim().is_empty());
+    let named = root.get("team").and_then(|team| team.take_text("name")).filter(|name| !name.trim().is_empty());
     named.map_or_else(|| descriptor.domain.to_string(), ToOwned::to_owned)
 }
 
@@ -240,25 +173,15 @@ pub(crate) fn people(root: &Node) -> Vec<Person> {
         people.extend(members.items().iter().map(member));
         members.keep_private();
     }
-    let server_roles = root
-        .list("servers")
-        .iter()
-        .flat_map(|server| server.list("roles"));
+    let server_roles = root.list("servers").iter().flat_map(|server| server.list("roles"));
     for role in root.list("roles").iter().chain(server_roles) {
         for key in ["firstLevelApprovers", "secondLevelApprovers"] {
             let Some(approver) = role.get(key) else {
                 continue;
             };
             if let Some(name) = approver.as_text().filter(|name| !name.trim().is_empty()) {
-                let mut person = Person {
-                    name: name.to_owned(),
-                    role: Some("approver".into()),
-                    ..Person::default()
-                };
-                person.details.insert(
-                    "approves".into(),
-                    role.text("role").unwrap_or_default().into(),
-                );
+                let mut person = Person { name: name.to_owned(), role: Some("approver".into()), ..Person::default() };
+                person.details.insert("approves".into(), role.text("role").unwrap_or_default().into());
                 person.details.insert("as".into(), key.into());
                 people.push(person);
             }
@@ -284,12 +207,7 @@ fn member(node: &Node) -> Person {
         .filter(|entry| !said(&entry.key))
         .map(|entry| (entry.key.clone(), entry.node.to_json()))
         .collect();
-    Person {
-        name,
-        email,
-        role: node.text("role").map(ToOwned::to_owned),
-        details,
-    }
+    Person { name, email, role: node.text("role").map(ToOwned::to_owned), details }
 }
 
 #[cfg(test)]
@@ -311,11 +229,7 @@ mod tests {
             ("", None),
             ("4294967296", None),
         ] {
-            assert_eq!(
-                lenient(text),
-                version.map(|(a, b, c)| Version::new(a, b, c)),
-                "{text}"
-            );
+            assert_eq!(lenient(text), version.map(|(a, b, c)| Version::new(a, b, c)), "{text}");
         }
     }
 }

@@ -6,11 +6,14 @@
 
 mod head;
 mod rest;
+#[cfg(test)]
+mod schema_test;
 mod write;
 
 pub(crate) use head::{
-    declared_version, description, domain, identity, links, people, status, support, tags, team,
-    version,
+    declared_version, description, domain, identity, links, people, status, support, tags, team, version,
 };
 pub(crate) use rest::{apply_own_properties, keep_rest};
+#[cfg(test)]
+pub(crate) use schema_test::compare_with_schema;
 pub(crate) use write::{Standard, write};

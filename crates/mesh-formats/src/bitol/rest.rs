@@ -75,44 +75,25 @@ fn fits(value: &Value) -> bool {
 }
 
 /// Takes over what custom properties `mesh.*` say, and marks them as taken.
-pub(crate) fn apply_own_properties(
-    root: &Node,
-    descriptor: &mut Descriptor,
-    problems: &mut Vec<Problem>,
-) {
+pub(crate) fn apply_own_properties(root: &Node, descriptor: &mut Descriptor, problems: &mut Vec<Problem>) {
     let people = descriptor.owner.people;
     let digests: Vec<(_, Option<Digest>)> = descriptor
         .outputs
         .iter()
-        .map(|port| {
-            (
-                port.name.clone(),
-                port.contract.as_ref().and_then(|contract| contract.digest),
-            )
-        })
+        .map(|port| (port.name.clone(), port.contract.as_ref().and_then(|contract| contract.digest)))
         .collect();
     for (at, item) in root.list("customProperties").iter().enumerate() {
-        let Some(field) = item
-            .text("property")
-            .and_then(|property| property.strip_prefix(OWN))
-        else {
+        let Some(field) = item.text("property").and_then(|property| property.strip_prefix(OWN)) else {
             continue;
         };
         let Some(value) = item.get("value") else {
             continue;
         };
         let path = format!("customProperties[{at}].value");
-        let (field, as_text) = field
-            .strip_suffix(AS_TEXT)
-            .map_or((field, false), |field| (field, true));
+        let (field, as_text) = field.strip_suffix(AS_TEXT).map_or((field, false), |field| (field, true));
         if !OWN_FIELDS.contains(&field) {
             let expected = format!("one of the fields {}", OWN_FIELDS.join(", "));
-            problems.push(Problem::warning(
-                item.place(),
-                path,
-                expected,
-                format!("'{field}'"),
-            ));
+            problems.push(Problem::warning(item.place(), path, expected, format!("'{field}'")));
             continue;
         }
         let json = match value.as_str() {
@@ -126,32 +107,20 @@ pub(crate) fn apply_own_properties(
             }
             Err(error) => {
                 let expected = format!("the descriptor's field '{field}' as JSON");
-                problems.push(Problem::error(
-                    value.place(),
-                    path,
-                    expected,
-                    error.to_string(),
-                ));
+                problems.push(Problem::error(value.place(), path, expected, error.to_string()));
             }
         }
     }
     descriptor.owner.people = people;
     for port in &mut descriptor.outputs {
-        let digest = digests
-            .iter()
-            .find(|(name, _)| *name == port.name)
-            .and_then(|(_, digest)| *digest);
+        let digest = digests.iter().find(|(name, _)| *name == port.name).and_then(|(_, digest)| *digest);
         if let Some(contract) = &mut port.contract {
             contract.digest = digest;
         }
     }
 }
 
-fn replaced(
-    descriptor: &Descriptor,
-    field: &str,
-    value: Value,
-) -> Result<Descriptor, serde_json::Error> {
+fn replaced(descriptor: &Descriptor, field: &str, value: Value) -> Result<Descriptor, serde_json::Error> {
     let mut json = serde_json::to_value(descriptor)?;
     match (&mut json[field], value) {
         (Value::Object(known), Value::Object(more)) if field == "extensions" => known.extend(more),
@@ -161,12 +130,7 @@ fn replaced(
 }
 
 /// Puts what is left of the document into the descriptor's extensions.
-pub(crate) fn keep_rest(
-    root: &Node,
-    prefix: &str,
-    descriptor: &mut Descriptor,
-    problems: &mut Vec<Problem>,
-) {
+pub(crate) fn keep_rest(root: &Node, prefix: &str, descriptor: &mut Descriptor, problems: &mut Vec<Problem>) {
     let Some(Value::Object(mut rest)) = root.rest() else {
         return;
     };
@@ -175,10 +139,7 @@ pub(crate) fn keep_rest(
         properties.retain(|property| property.as_object().is_none_or(|map| !map.is_empty()));
     }
     let mut room = EXTENSION_BYTES;
-    let mut kept: Vec<_> = rest
-        .into_iter()
-        .map(|(key, value)| (key, JsonText::new(&value)))
-        .collect();
+    let mut kept: Vec<_> = rest.into_iter().map(|(key, value)| (key, JsonText::new(&value))).collect();
     // The small ones first: one large field shall not push out the others.
     kept.sort_by_key(|(key, text)| (text.as_str().len(), key.clone()));
     for (key, text) in kept {
@@ -186,8 +147,7 @@ pub(crate) fn keep_rest(
         if bytes > room {
             let entry = root.entries().iter().find(|entry| entry.key == key);
             let place = entry.map_or((0, 0), |entry| (entry.line, entry.column));
-            let expected =
-                format!("at most {EXTENSION_BYTES} bytes of fields that a descriptor has none for");
+            let expected = format!("at most {EXTENSION_BYTES} bytes of fields that a descriptor has none for");
             let found = format!("{bytes} bytes more, which only the attached original keeps");
             problems.push(Problem::warning(place, key, expected, found));
             continue;
@@ -212,11 +172,9 @@ pub(super) fn merged(written: Value, rest: Value) -> Value {
             }
             written.into()
         }
-        (Value::Array(written), Value::Array(rest)) if written.len() == rest.len() => written
-            .into_iter()
-            .zip(rest)
-            .map(|(written, rest)| merged(written, rest))
-            .collect(),
+        (Value::Array(written), Value::Array(rest)) if written.len() == rest.len() => {
+            written.into_iter().zip(rest).map(|(written, rest)| merged(written, rest)).collect()
+        }
         (written @ (Value::Array(_) | Value::Object(_)), _) | (written, Value::Null) => written,
         (_, rest) => rest,
     }
@@ -231,10 +189,7 @@ pub(super) fn rest_of(descriptor: &Descriptor, prefix: &str) -> Map<String, Valu
         };
         let key = match after.strip_prefix('.') {
             Some(key) => key.to_owned(),
-            None => match serde_json::from_str::<Vec<String>>(after)
-                .ok()
-                .and_then(|mut keys| keys.pop())
-            {
+            None => match serde_json::from_str::<Vec<String>>(after).ok().and_then(|mut keys| keys.pop()) {
                 Some(key) => key,
                 None => continue,
             },
@@ -256,19 +211,10 @@ mod tests {
     fn lists_come_together_by_index_or_not_at_all() {
         let written = json!({"a": 1, "ports": [{"name": "x"}, {"name": "y"}]});
         assert_eq!(
-            merged(
-                written.clone(),
-                json!({"b": 2, "ports": [{}, {"sbom": []}]})
-            ),
+            merged(written.clone(), json!({"b": 2, "ports": [{}, {"sbom": []}]})),
             json!({"a": 1, "ports": [{"name": "x"}, {"name": "y", "sbom": []}], "b": 2})
         );
-        assert_eq!(
-            merged(written.clone(), json!({"ports": [{"sbom": []}]})),
-            written
-        );
-        assert_eq!(
-            merged(json!({"a": 1}), json!({"a": "one"})),
-            json!({"a": "one"})
-        );
+        assert_eq!(merged(written.clone(), json!({"ports": [{"sbom": []}]})), written);
+        assert_eq!(merged(json!({"a": 1}), json!({"a": "one"})), json!({"a": "one"}));
     }
 }

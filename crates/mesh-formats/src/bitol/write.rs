@@ -38,32 +38,22 @@ pub(crate) fn write(descriptor: &Descriptor, standard: &Standard) -> String {
             (base, found)
         }
     };
-    let Value::Object(mut document) = document else {
-        unreachable!("two mappings merge to one")
-    };
+    let Value::Object(mut document) = document else { unreachable!("two mappings merge to one") };
 
     let mut properties = match document.remove("customProperties") {
         Some(Value::Array(properties)) => properties,
         _ => Vec::new(),
     };
     let found_fields = found.as_ref().map(fields);
-    for field in OWN_FIELDS
-        .into_iter()
-        .filter(|field| *field != "extensions")
-    {
-        if found_fields
-            .as_ref()
-            .is_none_or(|found| found[field] != wanted[field])
-        {
+    for field in OWN_FIELDS.into_iter().filter(|field| *field != "extensions") {
+        if found_fields.as_ref().is_none_or(|found| found[field] != wanted[field]) {
             properties.push(own_property(field, wanted[field].clone()));
         }
     }
     let foreign: Map<_, _> = descriptor
         .extensions
         .iter()
-        .filter(|(key, text)| {
-            found.as_ref().and_then(|found| found.extensions.get(*key)) != Some(text)
-        })
+        .filter(|(key, text)| found.as_ref().and_then(|found| found.extensions.get(*key)) != Some(text))
         .map(|(key, text)| (key.clone(), JsonText::value(text)))
         .collect();
     if !foreign.is_empty() {
@@ -77,18 +67,10 @@ pub(crate) fn write(descriptor: &Descriptor, standard: &Standard) -> String {
 
 fn read_back(document: &Value, standard: &Standard) -> Option<Descriptor> {
     let mut salt = || [0; 16];
-    let mut ctx = Context {
-        domain: None,
-        salt: &mut salt,
-        encoded_len: &|_| 0,
-        file_name: "",
-        load: &|_| None,
-    };
+    let mut ctx = Context { domain: None, salt: &mut salt, encoded_len: &|_| 0, file_name: "", load: &|_| None };
     let mut problems = Vec::new();
     let product = (standard.parse)(&to_yaml(document), &mut ctx, &mut problems).pop()?;
-    let refused = problems
-        .iter()
-        .any(|problem| problem.severity == Severity::Error);
+    let refused = problems.iter().any(|problem| problem.severity == Severity::Error);
     (!refused).then_some(product.descriptor)
 }
 
@@ -96,11 +78,7 @@ fn read_back(document: &Value, standard: &Standard) -> Option<Descriptor> {
 fn fields(descriptor: &Descriptor) -> Value {
     let mut plain = descriptor.clone();
     plain.owner.people = None;
-    for contract in plain
-        .outputs
-        .iter_mut()
-        .filter_map(|port| port.contract.as_mut())
-    {
+    for contract in plain.outputs.iter_mut().filter_map(|port| port.contract.as_mut()) {
         contract.digest = None;
     }
     serde_json::to_value(plain).expect("a descriptor is plain data")

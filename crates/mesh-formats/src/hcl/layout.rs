@@ -121,9 +121,7 @@ impl Layout {
     fn value(&mut self, value: &Json, open: usize) -> Result<(), WriteError> {
         let nests = matches!(value, Json::Array(_) | Json::Object(_));
         if nests && open >= limits::NESTING {
-            return Err(WriteError::Nesting {
-                limit: limits::NESTING,
-            });
+            return Err(WriteError::Nesting { limit: limits::NESTING });
         }
         match value {
             Json::Null => self.text.push_str("null"),
@@ -143,10 +141,7 @@ impl Layout {
             Json::Object(map) if map.is_empty() => self.text.push_str("{}"),
             Json::Object(map) => {
                 if map.len() > PAIRS {
-                    return Err(WriteError::Keys {
-                        limit: PAIRS,
-                        found: map.len(),
-                    });
+                    return Err(WriteError::Keys { limit: PAIRS, found: map.len() });
                 }
                 self.text.push_str("{\n");
                 self.depth += 1;
@@ -184,8 +179,7 @@ fn quoted(text: &str) -> String {
                 out.push(char);
             }
             char if char.is_control() => {
-                write!(out, "\\u{:04x}", u32::from(char))
-                    .expect("strings take all that is written");
+                write!(out, "\\u{:04x}", u32::from(char)).expect("strings take all that is written");
             }
             char => out.push(char),
         }

@@ -29,7 +29,7 @@ pub use reference::reference_markdown;
 pub(crate) use write::write;
 
 use hcl_edit::Span;
-use hcl_edit::structure::{Block, Body, Structure};
+use hcl_edit::structure::{Block, BlockLabel, Body, Structure};
 use mesh_model::{AttachmentPurpose, SourceFile};
 
 use crate::format::Format;
@@ -57,18 +57,13 @@ pub(crate) fn parse(text: &str, bytes: &[u8], ctx: &mut Context<'_>) -> Result<P
     for fault in scanned.faults.into_iter().chain(faults) {
         source.error(fault.offset, "", fault.expected, fault.found);
     }
-    let resources = body
-        .as_ref()
-        .map_or_else(Vec::new, |body| resources(&source, body, ctx));
+    let resources = body.as_ref().map_or_else(Vec::new, |body| resources(&source, body, ctx));
 
     let errors = source.errors.take();
     if !errors.is_empty() {
         return Err(Problems::sorted(errors));
     }
-    Ok(Parsed {
-        products: products(resources, text, bytes, ctx),
-        warnings: Problems::sorted(source.warnings.take()).0,
-    })
+    Ok(Parsed { products: products(resources, text, bytes, ctx), warnings: Problems::sorted(source.warnings.take()).0 })
 }
 
 /// Reads the file's data products, and reports what else stands beside them.
@@ -80,41 +75,23 @@ fn resources(source: &Source<'_>, body: &Body, ctx: &mut Context<'_>) -> Vec<Res
         let offset = structure.span().map_or(0, |span| span.start);
         match structure {
             Structure::Attribute(attribute) => {
-                source.error(
-                    offset,
-                    "",
-                    EXPECTED,
-                    format!("`{} = …`", value::excerpt(attribute.key.as_str())),
-                );
+                source.error(offset, "", EXPECTED, format!("`{} = …`", value::excerpt(attribute.key.as_str())));
             }
-            Structure::Block(block) => match (
-                block.ident.as_str(),
-                block.labels.first().map(|label| label.as_str()),
-            ) {
+            Structure::Block(block) => match (block.ident.as_str(), block.labels.first().map(BlockLabel::as_str)) {
                 ("resource", Some("data_product")) => {
                     seen += 1;
                     resources.extend(resource(source, block, offset, ctx));
                 }
                 ("resource", kind) => {
-                    let found = format!(
-                        "a resource '{}', left out",
-                        value::excerpt(kind.unwrap_or_default())
-                    );
+                    let found = format!("a resource '{}', left out", value::excerpt(kind.unwrap_or_default()));
                     source.warning(offset, "", EXPECTED, found);
                 }
                 ("variable" | "locals" | "data" | "module" | "output", _) => {
-                    let found = format!(
-                        "`{}`: product files have no variables, functions or modules",
-                        block.ident.as_str()
-                    );
+                    let found =
+                        format!("`{}`: product files have no variables, functions or modules", block.ident.as_str());
                     source.error(offset, "", EXPECTED, found);
                 }
-                (other, _) => source.error(
-                    offset,
-                    "",
-                    EXPECTED,
-                    format!("a block `{}`", value::excerpt(other)),
-                ),
+                (other, _) => source.error(offset, "", EXPECTED, format!("a block `{}`", value::excerpt(other))),
             },
         }
     }
@@ -124,27 +101,13 @@ fn resources(source: &Source<'_>, body: &Body, ctx: &mut Context<'_>) -> Vec<Res
     resources
 }
 
-fn resource(
-    source: &Source<'_>,
-    block: &Block,
-    offset: usize,
-    ctx: &mut Context<'_>,
-) -> Option<Resource> {
+fn resource(source: &Source<'_>, block: &Block, offset: usize, ctx: &mut Context<'_>) -> Option<Resource> {
     if let Some(label) = block.labels.get(2) {
         let offset = label.span().map_or(offset, |span| span.start);
-        source.error(
-            offset,
-            "resource",
-            "two labels",
-            format!("the label \"{}\"", value::excerpt(label.as_str())),
-        );
+        source.error(offset, "resource", "two labels", format!("the label \"{}\"", value::excerpt(label.as_str())));
     }
-    let label = block.labels.get(1).map(|label| {
-        (
-            source.plain(label.as_str()),
-            label.span().map_or(offset, |span| span.start),
-        )
-    });
+    let label =
+        block.labels.get(1).map(|label| (source.plain(label.as_str()), label.span().map_or(offset, |span| span.start)));
     // What these hold is one product's; opening the section adds to them.
     source.extensions.take();
     source.parts.take();
@@ -156,12 +119,7 @@ fn resource(
 }
 
 /// Adds the attachments: people, contracts, and the file itself unless it is an export that nobody edited.
-fn products(
-    resources: Vec<Resource>,
-    text: &str,
-    bytes: &[u8],
-    ctx: &mut Context<'_>,
-) -> Vec<Product> {
+fn products(resources: Vec<Resource>, text: &str, bytes: &[u8], ctx: &mut Context<'_>) -> Vec<Product> {
     let names_people = resources.iter().any(|resource| !resource.people.is_empty());
     let alone = resources.len() == 1;
     let mut file = None;
@@ -173,9 +131,7 @@ fn products(
                 sealed::forget_original(&mut product.descriptor);
                 product.descriptor.source = Some(hcl_source());
             }
-            let file = file.get_or_insert_with(|| {
-                original(bytes, Format::Hcl.media_type(), names_people, ctx)
-            });
+            let file = file.get_or_insert_with(|| original(bytes, Format::Hcl.media_type(), names_people, ctx));
             product.attach(file.clone());
         }
         for contract in resource.contracts {
@@ -183,10 +139,7 @@ fn products(
         }
         if !resource.people.is_empty() {
             // Those that a `sealed` block names are superseded.
-            product
-                .descriptor
-                .attachments
-                .retain(|known| known.purpose != AttachmentPurpose::People);
+            product.descriptor.attachments.retain(|known| known.purpose != AttachmentPurpose::People);
         }
         product.attach_people(resource.people, ctx);
         products.push(product);
@@ -195,8 +148,5 @@ fn products(
 }
 
 fn hcl_source() -> SourceFile {
-    SourceFile {
-        format: Format::Hcl.as_str().into(),
-        id: None,
-    }
+    SourceFile { format: Format::Hcl.as_str().into(), id: None }
 }

@@ -21,10 +21,8 @@ pub(super) fn parse(text: &str) -> (Option<Body>, Vec<Fault>) {
             Err(error) => error,
         };
         let offset = error.location().offset();
-        let name_length = text[offset..]
-            .bytes()
-            .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
-            .count();
+        let name_length =
+            text[offset..].bytes().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')).count();
         if !error.message().contains("redefined attribute") || name_length == 0 {
             faults.push(syntax(text, offset, error.message()));
             return (None, faults);
@@ -65,22 +63,13 @@ fn syntax(text: &str, offset: usize, message: &str) -> Fault {
         _ => "the end of the file".to_owned(),
     };
     let (what, expected) = match message.split_once("; ") {
-        Some((what, expected)) if what.starts_with("invalid ") => {
-            (Some(&what["invalid ".len()..]), expected)
-        }
+        Some((what, expected)) if what.starts_with("invalid ") => (Some(&what["invalid ".len()..]), expected),
         _ => (None, message),
     };
-    let expected = expected
-        .strip_prefix("expected ")
-        .unwrap_or("other syntax")
-        .replace('\n', "\\n");
+    let expected = expected.strip_prefix("expected ").unwrap_or("other syntax").replace('\n', "\\n");
     let expected = match what {
         Some(what) => format!("{expected} ({what})"),
         None => expected,
     };
-    Fault {
-        offset,
-        expected,
-        found,
-    }
+    Fault { offset, expected, found }
 }

@@ -8,9 +8,7 @@ pub(super) struct Places<'a> {
 
 impl<'a> Places<'a> {
     pub(super) fn new(text: &'a str) -> Self {
-        let starts = std::iter::once(0)
-            .chain(text.match_indices('\n').map(|(at, _)| at + 1))
-            .collect();
+        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
         Self { text, starts }
     }
 
@@ -21,10 +19,7 @@ impl<'a> Places<'a> {
             offset -= 1;
         }
         let line = self.starts.partition_point(|start| *start <= offset);
-        (
-            line,
-            self.text[self.starts[line - 1]..offset].chars().count() + 1,
-        )
+        (line, self.text[self.starts[line - 1]..offset].chars().count() + 1)
     }
 }
 
@@ -36,15 +31,7 @@ mod tests {
     fn counts_lines_and_characters_from_one() {
         let text = "a\nöb\n";
         let places = Places::new(text);
-        let table = [
-            (0, (1, 1)),
-            (1, (1, 2)),
-            (2, (2, 1)),
-            (3, (2, 1)),
-            (4, (2, 2)),
-            (6, (3, 1)),
-            (99, (3, 1)),
-        ];
+        let table = [(0, (1, 1)), (1, (1, 2)), (2, (2, 1)), (3, (2, 1)), (4, (2, 2)), (6, (3, 1)), (99, (3, 1))];
         for (offset, place) in table {
             assert_eq!(places.of(offset), place, "{offset}");
             assert_eq!(crate::problem::place(text, offset), place, "{offset}");

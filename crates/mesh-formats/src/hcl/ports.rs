@@ -1,8 +1,6 @@
 //! Input and output ports, and the contracts of the latter.
 
-use mesh_model::{
-    AttachmentPurpose, ContractRef, Digest, InputPort, Name, OutputPort, PortKind, Source as Supply,
-};
+use mesh_model::{AttachmentPurpose, ContractRef, Digest, InputPort, Name, OutputPort, PortKind, Source as Supply};
 
 use super::read::parse_name;
 use super::section::Section;
@@ -37,9 +35,7 @@ pub(super) fn inputs(section: &Section<'_, '_>) -> Vec<InputPort> {
             supply.clone().unwrap_or(Supply::External(String::new())),
         );
         if name.is_some() && supply.is_some() {
-            input
-                .source
-                .part(format!("inputs[{}].name", ports.len()), input.offset);
+            input.source.part(format!("inputs[{}].name", ports.len()), input.offset);
             ports.push(port);
         }
     }
@@ -74,22 +70,13 @@ pub(super) fn outputs(
     let mut ports = Vec::new();
     for group in section.many("output") {
         for (word, output) in group.each("output.*") {
-            let kind = PortKind::ALL
-                .into_iter()
-                .find(|kind| kind.as_str() == word)
-                .expect("the table lists the kinds");
+            let kind = PortKind::ALL.into_iter().find(|kind| kind.as_str() == word).expect("the table lists the kinds");
             let name = match output.name_at() {
-                Some((text, offset)) => {
-                    parse_name(output.source, offset, &output.at("name"), &text)
-                }
+                Some((text, offset)) => parse_name(output.source, offset, &output.at("name"), &text),
                 None => Some(kind.name()),
             };
-            output
-                .source
-                .part(format!("outputs[{}].name", ports.len()), output.offset);
-            output
-                .source
-                .part(format!("outputs[{}].datasets", ports.len()), output.offset);
+            output.source.part(format!("outputs[{}].name", ports.len()), output.offset);
+            output.source.part(format!("outputs[{}].datasets", ports.len()), output.offset);
             let mut port = OutputPort::new(name.unwrap_or_else(|| kind.name()), kind);
             port.enabled = output.boolean("enabled").unwrap_or(true);
             port.description = output.text("description").unwrap_or_default();
@@ -103,9 +90,7 @@ pub(super) fn outputs(
             port.frequency = output.text("frequency");
             port.classification = output.text("classification");
             port.datasets = output.texts("datasets");
-            port.contract = output
-                .one("contract")
-                .map(|block| contract(&block, ctx, contracts));
+            port.contract = output.one("contract").map(|block| contract(&block, ctx, contracts));
             ports.push(port);
         }
     }
@@ -114,17 +99,11 @@ pub(super) fn outputs(
 
 /// A contract. Without a digest, its file is read, attached and referred to; one that names people is attached
 /// privately.
-fn contract(
-    section: &Section<'_, '_>,
-    ctx: &mut Context<'_>,
-    contracts: &mut Vec<AttachmentBody>,
-) -> ContractRef {
+fn contract(section: &Section<'_, '_>, ctx: &mut Context<'_>, contracts: &mut Vec<AttachmentBody>) -> ContractRef {
     let mut contract = ContractRef {
         id: section.text("id").unwrap_or_default(),
         version: section.text("version").unwrap_or_default(),
-        digest: section.parsed("digest", |text| {
-            Digest::parse(text).map_err(|_| "64 lower-case hexadecimal digits")
-        }),
+        digest: section.parsed("digest", |text| Digest::parse(text).map_err(|_| "64 lower-case hexadecimal digits")),
     };
     let Some((file, offset)) = section.text_at("file") else {
         return contract;
@@ -134,25 +113,12 @@ fn contract(
     }
     let Some(body) = (ctx.load)(&file) else {
         let found = format!("no file \"{}\"", value::excerpt(&file));
-        section.source.error(
-            offset,
-            &section.at("file"),
-            "a contract's file beside this one",
-            found,
-        );
+        section.source.error(offset, &section.at("file"), "a contract's file beside this one", found);
         return contract;
     };
     if body.len() > mesh_model::limits::ATTACHMENT_BYTES {
-        let expected = format!(
-            "a contract of at most {} bytes",
-            mesh_model::limits::ATTACHMENT_BYTES
-        );
-        section.source.error(
-            offset,
-            &section.at("file"),
-            expected,
-            body.len().to_string(),
-        );
+        let expected = format!("a contract of at most {} bytes", mesh_model::limits::ATTACHMENT_BYTES);
+        section.source.error(offset, &section.at("file"), expected, body.len().to_string());
         return contract;
     }
     let text = String::from_utf8_lossy(&body).into_owned();
@@ -162,10 +128,7 @@ fn contract(
     if contract.version.is_empty() {
         contract.version = top_level(&text, "version").unwrap_or_default();
     }
-    let known = contracts
-        .iter()
-        .find(|known| known.body == body)
-        .map(|known| known.attachment.digest);
+    let known = contracts.iter().find(|known| known.body == body).map(|known| known.attachment.digest);
     contract.digest = known.or_else(|| {
         let names_people = top_level(&text, "team").is_some();
         let (media_type, purpose) = ("application/yaml", AttachmentPurpose::Contract);

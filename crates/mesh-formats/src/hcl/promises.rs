@@ -11,12 +11,8 @@ pub(super) fn rules(section: &Section<'_, '_>) -> Vec<QualityRule> {
     let mut rules = Vec::new();
     for group in section.many("quality_rules") {
         for rule in group.many("rule") {
-            let (name, offset) = rule
-                .name_at()
-                .unwrap_or_else(|| (String::new(), rule.offset));
-            let (check, check_offset) = rule
-                .text_at("check")
-                .unwrap_or_else(|| (String::new(), rule.offset));
+            let (name, offset) = rule.name_at().unwrap_or_else(|| (String::new(), rule.offset));
+            let (check, check_offset) = rule.text_at("check").unwrap_or_else(|| (String::new(), rule.offset));
             let path = format!("quality_rules[{}]", rules.len());
             rule.source.part(format!("{path}.name"), offset);
             rule.source.part(format!("{path}.check"), check_offset);
@@ -61,26 +57,15 @@ fn target(section: &Section<'_, '_>) -> Option<Quantity> {
     let written = section.target("target");
     if let Some(block) = section.one("target") {
         if let Some(written) = written {
-            section.source.error(
-                block.offset,
-                &section.at("target"),
-                "one target",
-                "a second one",
-            );
+            section.source.error(block.offset, &section.at("target"), "one target", "a second one");
             return read(section, &written);
         }
         let unit = block.text("unit").unwrap_or_default();
-        let comparison = block
-            .text("comparison")
-            .unwrap_or_else(|| default_comparison(&unit).into());
+        let comparison = block.text("comparison").unwrap_or_else(|| default_comparison(&unit).into());
         if !block.says("value") {
             block.missing("value", "a number");
         }
-        return block.number("value").map(|value| Quantity {
-            comparison,
-            value,
-            unit,
-        });
+        return block.number("value").map(|value| Quantity { comparison, value, unit });
     }
     read(section, &written?)
 }
@@ -93,12 +78,7 @@ fn read(section: &Section<'_, '_>, placed: &super::value::Placed) -> Option<Quan
     match quantity {
         Ok(quantity) => Some(quantity),
         Err(expected) => {
-            section.source.error(
-                placed.offset,
-                &section.at("target"),
-                expected,
-                placed.describe(),
-            );
+            section.source.error(placed.offset, &section.at("target"), expected, placed.describe());
             None
         }
     }

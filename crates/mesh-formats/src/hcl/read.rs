@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use mesh_model::{
-    Access, AuditLogging, Compliance, Dataset, Descriptor, Documentation, DomainName, Encryption,
-    Field, Link, Name, ProductType, RoleHolder, Storage, SupportChannel, Version,
+    Access, AuditLogging, Compliance, Dataset, Descriptor, Documentation, DomainName, Encryption, Field, Link, Name,
+    ProductType, RoleHolder, Storage, SupportChannel, Version,
 };
 
 use super::section::Section;
@@ -27,7 +27,6 @@ pub(super) struct Resource {
 /// Reads a resource. `None` when its name or domain is missing or wrong; whatever is wrong is in the source's errors.
 pub(super) fn resource(section: &Section<'_, '_>, ctx: &mut Context<'_>) -> Option<Resource> {
     let source = section.source;
-    
 
     let name = name(section);
     let domain = domain(section, ctx.domain);
@@ -35,10 +34,8 @@ pub(super) fn resource(section: &Section<'_, '_>, ctx: &mut Context<'_>) -> Opti
     // Placeholders let the rest be read, and its errors found, when the name or domain is wrong.
     let placeholder = || Name::parse("x").expect("a letter is a name");
     let known = name.is_some() && domain.is_some();
-    let mut descriptor = Descriptor::new(
-        domain.unwrap_or_else(|| placeholder().into()),
-        name.unwrap_or_else(placeholder),
-    );
+    let mut descriptor =
+        Descriptor::new(domain.unwrap_or_else(|| placeholder().into()), name.unwrap_or_else(placeholder));
 
     let d = &mut descriptor;
     d.version = version.unwrap_or(Version::FIRST);
@@ -62,27 +59,14 @@ pub(super) fn resource(section: &Section<'_, '_>, ctx: &mut Context<'_>) -> Opti
     d.compliance = compliance(section);
     d.documentation = documentation(section);
     for (key, placed) in section.object("extensions") {
-        source.extend(
-            placed.offset,
-            key,
-            &value::json(source, "extensions", &placed),
-        );
+        source.extend(placed.offset, &key, &value::json(source, "extensions", &placed));
     }
     d.extensions = source.extensions.take();
     d.source = Some(super::hcl_source());
 
-    let sealed = section
-        .one("sealed")
-        .map(|sealed| super::sealed::read(&sealed, d))
-        .is_some();
+    let sealed = section.one("sealed").map(|sealed| super::sealed::read(&sealed, d)).is_some();
     let version_given = version.is_some();
-    known.then_some(Resource {
-        descriptor,
-        version_given,
-        people,
-        contracts,
-        sealed,
-    })
+    known.then_some(Resource { descriptor, version_given, people, contracts, sealed })
 }
 
 fn name(section: &Section<'_, '_>) -> Option<Name> {
@@ -99,39 +83,23 @@ fn name(section: &Section<'_, '_>) -> Option<Name> {
 }
 
 /// Reads a name, or reports why it is none.
-pub(super) fn parse_name(
-    source: &Source<'_>,
-    offset: usize,
-    path: &str,
-    text: &str,
-) -> Option<Name> {
-    match Name::parse(text) {
-        Ok(name) => Some(name),
-        Err(_) => {
-            let expected = "a name of the form [a-z][a-z0-9_-]{0,62}";
-            source.error(
-                offset,
-                path,
-                expected,
-                format!("\"{}\"", value::excerpt(text)),
-            );
-            None
-        }
+pub(super) fn parse_name(source: &Source<'_>, offset: usize, path: &str, text: &str) -> Option<Name> {
+    let name = Name::parse(text).ok();
+    if name.is_none() {
+        let expected = "a name of the form [a-z][a-z0-9_-]{0,62}";
+        source.error(offset, path, expected, format!("\"{}\"", value::excerpt(text)));
     }
+    name
 }
 
 fn domain(section: &Section<'_, '_>, default: Option<&DomainName>) -> Option<DomainName> {
-    match section.text_at("domain") {
-        Some((text, offset)) => {
-            parse_name(section.source, offset, "domain", &text).map(DomainName::from)
-        }
-        None => {
-            if default.is_none() {
-                section.missing("domain", "the owning domain");
-            }
-            default.cloned()
-        }
+    if let Some((text, offset)) = section.text_at("domain") {
+        return parse_name(section.source, offset, "domain", &text).map(DomainName::from);
     }
+    if default.is_none() && !section.says("domain") {
+        section.missing("domain", "the owning domain");
+    }
+    default.cloned()
 }
 
 fn owner(section: &Section<'_, '_>, descriptor: &mut Descriptor) -> Vec<Person> {
@@ -140,24 +108,14 @@ fn owner(section: &Section<'_, '_>, descriptor: &mut Descriptor) -> Vec<Person> 
     if let (Some((team, _)), Some((owner, offset))) = (&team, &same)
         && team != owner
     {
-        let expected = format!(
-            "the same as owner_team (\"{}\"), or one of the two",
-            value::excerpt(team)
-        );
-        section.source.error(
-            *offset,
-            "owner",
-            expected,
-            format!("\"{}\"", value::excerpt(owner)),
-        );
+        let expected = format!("the same as owner_team (\"{}\"), or one of the two", value::excerpt(team));
+        section.source.error(*offset, "owner", expected, format!("\"{}\"", value::excerpt(owner)));
     }
     if let Some((team, offset)) = team.or(same) {
         section.source.part("owner.team", offset);
         if team.contains('@') {
             let expected = "a team; a person belongs into `owner_person { name email }`, which is kept private";
-            section
-                .source
-                .warning(offset, "owner", expected, "an address");
+            section.source.warning(offset, "owner", expected, "an address");
         }
         owner.team = team;
     }
@@ -201,15 +159,11 @@ fn datasets(section: &Section<'_, '_>) -> Vec<Dataset> {
     let mut datasets = Vec::new();
     for (at, dataset) in section.many("dataset").into_iter().enumerate() {
         let path = format!("datasets[{at}]");
-        let (name, offset) = dataset
-            .name_at()
-            .unwrap_or_else(|| (String::new(), dataset.offset));
+        let (name, offset) = dataset.name_at().unwrap_or_else(|| (String::new(), dataset.offset));
         source.part(format!("{path}.name"), offset);
         let mut fields = Vec::new();
         for (at, field) in dataset.many("field").into_iter().enumerate() {
-            let (name, offset) = field
-                .name_at()
-                .unwrap_or_else(|| (String::new(), field.offset));
+            let (name, offset) = field.name_at().unwrap_or_else(|| (String::new(), field.offset));
             source.part(format!("{path}.fields[{at}].name"), offset);
             let unsaid = Field::default();
             fields.push(Field {
@@ -224,11 +178,7 @@ fn datasets(section: &Section<'_, '_>) -> Vec<Dataset> {
                 description: field.text("description").unwrap_or_default(),
             });
         }
-        datasets.push(Dataset {
-            name,
-            description: dataset.text("description").unwrap_or_default(),
-            fields,
-        });
+        datasets.push(Dataset { name, description: dataset.text("description").unwrap_or_default(), fields });
     }
     datasets
 }
@@ -268,12 +218,10 @@ fn required(section: &Section<'_, '_>, name: &str) -> bool {
 }
 
 fn compliance(section: &Section<'_, '_>) -> Compliance {
-    section
-        .one("compliance")
-        .map_or_else(Compliance::default, |compliance| Compliance {
-            regulations: compliance.texts("regulations"),
-            statements: compliance.texts("statements"),
-        })
+    section.one("compliance").map_or_else(Compliance::default, |compliance| Compliance {
+        regulations: compliance.texts("regulations"),
+        statements: compliance.texts("statements"),
+    })
 }
 
 fn documentation(section: &Section<'_, '_>) -> Documentation {
@@ -293,31 +241,17 @@ fn documentation(section: &Section<'_, '_>) -> Documentation {
 }
 
 /// Reports what the model's own rules refuse, each at its place.
-pub(super) fn check(
-    section: &Section<'_, '_>,
-    descriptor: &Descriptor,
-    parts: &BTreeMap<String, usize>,
-) {
+pub(super) fn check(section: &Section<'_, '_>, descriptor: &Descriptor, parts: &BTreeMap<String, usize>) {
     for flaw in descriptor.check() {
         // A draft may be read; publishing it is refused where it is published.
         if flaw.path == "status" {
             continue;
         }
         let offset = parts.get(&flaw.path).copied().unwrap_or(section.offset);
-        let (expected, found) = match flaw
-            .message
-            .strip_prefix("expected ")
-            .map(|m| m.split_once("; found "))
-        {
+        let (expected, found) = match flaw.message.strip_prefix("expected ").map(|m| m.split_once("; found ")) {
             Some(Some((expected, found))) => (expected.to_owned(), found.to_owned()),
-            Some(None) => (
-                flaw.message["expected ".len()..].to_owned(),
-                "nothing of the kind".into(),
-            ),
-            None => (
-                "each name once, and only names that exist".to_owned(),
-                flaw.message.clone(),
-            ),
+            Some(None) => (flaw.message["expected ".len()..].to_owned(), "nothing of the kind".into()),
+            None => ("each name once, and only names that exist".to_owned(), flaw.message.clone()),
         };
         section.source.error(offset, &flaw.path, expected, found);
     }

@@ -28,12 +28,7 @@ word; `examples/customer_360.hcl` says more.
 /// The reference of product files, as Markdown.
 pub fn reference_markdown() -> String {
     let mut out = HEAD.to_owned();
-    section(
-        &mut out,
-        "The resource",
-        "",
-        "`resource \"data_product\" \"customer_profile\" { … }`",
-    );
+    section(&mut out, "The resource", "", "`resource \"data_product\" \"customer_profile\" { … }`");
     for row in TABLE {
         let holds_names = row.kind.is_block() && super::table::children(row.path).next().is_some();
         if holds_names {
@@ -42,12 +37,7 @@ pub fn reference_markdown() -> String {
         }
         // The five kinds of ports have the same names in them.
         if row.path == "output.file" {
-            section(
-                &mut out,
-                "`output.*`",
-                "output.*",
-                "In each of `api`, `batch`, `stream`, `sql`, `file`.",
-            );
+            section(&mut out, "`output.*`", "output.*", "In each of `api`, `batch`, `stream`, `sql`, `file`.");
         }
     }
     out
@@ -65,24 +55,15 @@ fn sentence(row: &Row) -> String {
 
 fn capital(text: &str) -> String {
     let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(chars).collect()
-    })
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 fn section(out: &mut String, title: &str, path: &str, text: &str) {
-    let mut line =
-        |line: String| writeln!(out, "{line}").expect("strings take all that is written");
-    line(format!(
-        "## {title}\n\n{text}\n\n| name | takes | means | descriptor |\n|---|---|---|---|"
-    ));
+    let mut line = |line: String| writeln!(out, "{line}").expect("strings take all that is written");
+    line(format!("## {title}\n\n{text}\n\n| name | takes | means | descriptor |\n|---|---|---|---|"));
     for row in super::table::children(path) {
         let name = super::table::last(row.path);
-        let goes_to = if row.goes_to.is_empty() {
-            String::new()
-        } else {
-            format!("`{}`", row.goes_to)
-        };
+        let goes_to = if row.goes_to.is_empty() { String::new() } else { format!("`{}`", row.goes_to) };
         line(format!(
             "| `{name}` | {} | {} | {goes_to} |",
             takes(row).replace('|', "\\|"),
@@ -102,11 +83,7 @@ fn takes(row: &Row) -> String {
         Kind::Texts => example("list of texts"),
         Kind::Bool => "`true` or `false`".into(),
         Kind::Number => example("number"),
-        Kind::Word(words) => words
-            .iter()
-            .map(|word| format!("`\"{word}\"`"))
-            .collect::<Vec<_>>()
-            .join(", "),
+        Kind::Word(words) => words.iter().map(|word| format!("`\"{word}\"`")).collect::<Vec<_>>().join(", "),
         Kind::Quantity => example("target"),
         Kind::Any => example("object"),
         Kind::One | Kind::Group | Kind::Many => "block".into(),
@@ -115,5 +92,74 @@ fn takes(row: &Row) -> String {
             label if label.len() > 40 => "block with label".into(),
             label => format!("block with label, such as `{label}`"),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::hcl::table::{children, last};
+    use crate::{AttachmentBody, Context};
+    use mesh_model::AttachmentPurpose;
+
+    /// A product that uses every name of the table with its example, one name per line, but for the line of `without`.
+    fn file(without: &str) -> String {
+        let mut out = "resource \"data_product\" \"all\" {\n".to_owned();
+        body(&mut out, "", without);
+        out + "}\n"
+    }
+
+    fn body(out: &mut String, path: &str, without: &str) {
+        for row in children(path).filter(|row| row.path != without && !row.path.starts_with("sealed")) {
+            let name = last(row.path);
+            if row.kind.is_block() {
+                let label = if row.kind == Kind::Named { row.example } else { "" };
+                out.push_str(&format!("{name} {label} {{\n"));
+                let port = row.kind == Kind::Named && path == "output";
+                body(out, if port { "output.*" } else { row.path }, without);
+                out.push_str("}\n");
+            } else if let Kind::Word(words) = row.kind {
+                out.push_str(&format!("{name} = \"{}\"\n", words[0]));
+            } else if !row.example.is_empty() {
+                out.push_str(&format!("{name} = {}\n", row.example));
+            }
+        }
+    }
+
+    /// All that the file says, its original aside.
+    fn said(text: &str) -> String {
+        let mut ctx = Context {
+            domain: Some(&mesh_model::DomainName::parse("d").unwrap()),
+            salt: &mut || [0; 16],
+            encoded_len: &|_| 0,
+            file_name: "all.hcl",
+            load: &|_| None,
+        };
+        let mut parsed = crate::parse(text.as_bytes(), &mut ctx).unwrap_or_else(|e| panic!("{e}\n{text}"));
+        assert_eq!(parsed.warnings, vec![], "{text}");
+        let product = &mut parsed.products[0];
+        product.descriptor.attachments.clear();
+        let is_people = |body: &&AttachmentBody| body.attachment.purpose == AttachmentPurpose::People;
+        let people = product.attachments.iter().find(is_people).map(|body| String::from_utf8(body.body.clone()));
+        format!("{:?}{:?}{people:?}", product.descriptor, product.version_given)
+    }
+
+    #[test]
+    fn every_name_of_the_table_is_read_and_makes_a_difference() {
+        let whole = said(&file(""));
+        // What must be there, and what says the same as another name.
+        let needed = ["owner", "owner_team", "role.role", "input.source", "quality_rules.rule.check"];
+        let exempt = |row: &&Row| {
+            let required = needed.contains(&row.path) || row.path.ends_with(".enabled");
+            required || row.path.starts_with("sealed") || (row.kind.is_attribute() && row.example.is_empty())
+        };
+        for row in TABLE.iter().filter(|row| !exempt(row)) {
+            // The first words are often what is meant when nothing is said.
+            if matches!(row.path, "status" | "quality_rules.rule.severity") {
+                continue;
+            }
+            assert_ne!(said(&file(row.path)), whole, "{} says nothing", row.path);
+        }
     }
 }

@@ -41,17 +41,8 @@ pub(super) fn scan(source: &str) -> Result<Scanned, Fault> {
         faults: Vec::new(),
     };
     scanner.run()?;
-    let Scanner {
-        mut out,
-        markers,
-        mut faults,
-        ..
-    } = scanner;
-    let stand_in = if markers.is_empty() {
-        None
-    } else {
-        unused_char(source)
-    };
+    let Scanner { mut out, markers, mut faults, .. } = scanner;
+    let stand_in = if markers.is_empty() { None } else { unused_char(source) };
     for &offset in &markers {
         match stand_in {
             Some(char) => _ = char.encode_utf8(&mut out[offset..offset + 2]),
@@ -59,19 +50,11 @@ pub(super) fn scan(source: &str) -> Result<Scanned, Fault> {
         }
     }
     let text = String::from_utf8(out).expect("whole characters were replaced by whole characters");
-    Ok(Scanned {
-        text,
-        stand_in,
-        faults,
-    })
+    Ok(Scanned { text, stand_in, faults })
 }
 
 fn fault(offset: usize, expected: &str, found: &str) -> Fault {
-    Fault {
-        offset,
-        expected: expected.into(),
-        found: found.into(),
-    }
+    Fault { offset, expected: expected.into(), found: found.into() }
 }
 
 /// A character of two bytes that the file neither holds nor writes as an escape.
@@ -107,8 +90,7 @@ impl Scanner<'_> {
                 b'<' if self.starts("<<") => self.heredoc(),
                 b'{' | b'[' | b'(' => {
                     if self.open.len() == limits::NESTING {
-                        let expected =
-                            format!("at most {} brackets inside each other", limits::NESTING);
+                        let expected = format!("at most {} brackets inside each other", limits::NESTING);
                         return Err(fault(self.at, &expected, "one more"));
                     }
                     self.open.push(0);
@@ -140,10 +122,7 @@ impl Scanner<'_> {
 
     fn skip_line(&mut self) {
         let rest = &self.source[self.at..];
-        self.at += rest
-            .iter()
-            .position(|byte| *byte == b'\n')
-            .unwrap_or(rest.len());
+        self.at += rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
     }
 
     fn skip_past(&mut self, end: &str) {
@@ -177,11 +156,7 @@ impl Scanner<'_> {
             self.at += 1;
         }
         let name_start = self.at;
-        while self
-            .source
-            .get(self.at)
-            .is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
-        {
+        while self.source.get(self.at).is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')) {
             self.at += 1;
         }
         let name = &self.source[name_start..self.at];
@@ -193,14 +168,9 @@ impl Scanner<'_> {
         while self.at < self.source.len() {
             self.at += 1; // past the line's end
             let line = &self.source[self.at.min(self.source.len())..];
-            let indent = line
-                .iter()
-                .take_while(|byte| matches!(byte, b' ' | b'\t'))
-                .count();
+            let indent = line.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
             let after = line[indent..].strip_prefix(name).map(<[u8]>::first);
-            if after.is_some_and(|next| {
-                !next.is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
-            }) {
+            if after.is_some_and(|next| !next.is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))) {
                 self.at += indent + name.len();
                 return;
             }
@@ -216,9 +186,7 @@ impl Scanner<'_> {
     /// At a `$` or `%` within a string.
     fn template(&mut self) {
         let sign = self.source[self.at];
-        if self.source.get(self.at + 1) == Some(&sign)
-            && self.source.get(self.at + 2) == Some(&b'{')
-        {
+        if self.source.get(self.at + 1) == Some(&sign) && self.source.get(self.at + 2) == Some(&b'{') {
             self.at += 3; // `$${` and `%%{` are the escapes
             return;
         }
@@ -232,10 +200,7 @@ impl Scanner<'_> {
             return;
         }
         let (expected, found) = match sign {
-            b'$' => (
-                "plain text, since product files have no interpolation ('$${' writes a literal '${')",
-                "'${'",
-            ),
+            b'$' => ("plain text, since product files have no interpolation ('$${' writes a literal '${')", "'${'"),
             _ => (
                 "plain text, since product files have no directives ('%%{' writes a literal '%{')",
                 "a '%{ }' directive",
@@ -251,18 +216,9 @@ impl Scanner<'_> {
 
     fn is_directive(&self) -> bool {
         let rest = &self.source[self.at + 2..];
-        let skipped = rest
-            .iter()
-            .take_while(|byte| matches!(byte, b' ' | b'\t' | b'~' | b'\r' | b'\n'))
-            .count();
-        let word = rest[skipped..]
-            .iter()
-            .take_while(|byte| byte.is_ascii_alphabetic())
-            .count();
-        matches!(
-            &rest[skipped..skipped + word],
-            b"if" | b"else" | b"endif" | b"for" | b"endfor"
-        )
+        let skipped = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'~' | b'\r' | b'\n')).count();
+        let word = rest[skipped..].iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+        matches!(&rest[skipped..skipped + word], b"if" | b"else" | b"endif" | b"for" | b"endfor")
     }
 
     /// Just past the brace that closes the template sequence, or past its two opening bytes when the line has none.
@@ -313,26 +269,15 @@ mod tests {
     #[test]
     fn blanks_what_computes_and_keeps_what_only_looks_so() {
         let found = scanned("a = \"x${f(\"}\")}y %{2,} %{ if z }\"");
-        assert_eq!(
-            found.faults.iter().map(|f| f.offset).collect::<Vec<_>>(),
-            [6, 23]
-        );
+        assert_eq!(found.faults.iter().map(|f| f.offset).collect::<Vec<_>>(), [6, 23]);
         let stand_in = found.stand_in.unwrap();
-        assert_eq!(
-            found.text.replace(stand_in, "%{"),
-            "a = \"x         y %{2,}          \""
-        );
+        assert_eq!(found.text.replace(stand_in, "%{"), "a = \"x         y %{2,}          \"");
     }
 
     #[test]
     fn brackets_in_strings_and_comments_do_not_nest() {
         let noise = "{[(".repeat(100);
-        assert!(
-            scan(&format!(
-                "# {noise}\n/* {noise} */ a = \"{noise}\" // {noise}\n<<E\n{noise}\nE\n"
-            ))
-            .is_ok()
-        );
+        assert!(scan(&format!("# {noise}\n/* {noise} */ a = \"{noise}\" // {noise}\n<<E\n{noise}\nE\n")).is_ok());
         assert!(scan(&noise).is_err());
         assert!(scan(&"{".repeat(limits::NESTING)).is_ok());
     }

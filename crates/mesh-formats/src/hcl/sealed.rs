@@ -18,17 +18,14 @@ pub(super) fn read(section: &Section<'_, '_>, descriptor: &mut Descriptor) {
     // Only checked for its form here: `unedited` compares it, together with all else.
     digest(section, "content");
     descriptor.owner.people = digest(section, "people");
-    descriptor.source = section.one("source").map(|source| SourceFile {
-        format: source.text("format").unwrap_or_default(),
-        id: source.text("id"),
-    });
+    descriptor.source = section
+        .one("source")
+        .map(|source| SourceFile { format: source.text("format").unwrap_or_default(), id: source.text("id") });
     for block in section.many("attachment") {
         let digest = block.label.clone().and_then(|(text, offset)| {
             let digest = Digest::parse(&text).ok();
             if digest.is_none() {
-                block
-                    .source
-                    .error(offset, &block.shown, EXPECTED_DIGEST, "another label");
+                block.source.error(offset, &block.shown, EXPECTED_DIGEST, "another label");
             }
             digest
         });
@@ -52,11 +49,7 @@ pub(super) fn read(section: &Section<'_, '_>, descriptor: &mut Descriptor) {
     for block in section.many("overflow") {
         let count = whole(&block, "count");
         if let (Some(part), Some(digest)) = (block.word("part"), self::digest(&block, "digest")) {
-            descriptor.overflow.push(Overflow {
-                part,
-                digest,
-                count,
-            });
+            descriptor.overflow.push(Overflow { part, digest, count });
         }
     }
 }
@@ -64,9 +57,7 @@ pub(super) fn read(section: &Section<'_, '_>, descriptor: &mut Descriptor) {
 const EXPECTED_DIGEST: &str = "64 lower-case hexadecimal digits";
 
 fn digest(section: &Section<'_, '_>, name: &str) -> Option<Digest> {
-    section.parsed(name, |text| {
-        Digest::parse(text).map_err(|_| EXPECTED_DIGEST)
-    })
+    section.parsed(name, |text| Digest::parse(text).map_err(|_| EXPECTED_DIGEST))
 }
 
 fn whole(section: &Section<'_, '_>, name: &str) -> u64 {
@@ -75,12 +66,7 @@ fn whole(section: &Section<'_, '_>, name: &str) -> u64 {
     };
     let whole = number.is_integer().then(|| number.to_u64()).flatten();
     if whole.is_none() {
-        section.source.error(
-            offset,
-            &section.at(name),
-            "a whole number",
-            number.to_string(),
-        );
+        section.source.error(offset, &section.at(name), "a whole number", number.to_string());
     }
     whole.unwrap_or_default()
 }
@@ -92,7 +78,5 @@ pub(super) fn unedited(text: &str, descriptor: &Descriptor) -> bool {
 
 /// Drops what was said about the file that the version was made of: another file takes its place.
 pub(super) fn forget_original(descriptor: &mut Descriptor) {
-    descriptor
-        .attachments
-        .retain(|attachment| attachment.purpose != AttachmentPurpose::Original);
+    descriptor.attachments.retain(|attachment| attachment.purpose != AttachmentPurpose::Original);
 }

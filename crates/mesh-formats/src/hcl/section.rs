@@ -38,15 +38,7 @@ impl<'s, 'f> Section<'s, 'f> {
         label: Option<(String, usize)>,
         body: &'s Body,
     ) -> Self {
-        let mut section = Self {
-            source,
-            path,
-            shown,
-            offset,
-            label,
-            attributes: Vec::new(),
-            blocks: Vec::new(),
-        };
+        let mut section = Self { source, path, shown, offset, label, attributes: Vec::new(), blocks: Vec::new() };
         let mut unknown_blocks: BTreeMap<&str, Vec<&Block>> = BTreeMap::new();
         for structure in body {
             let offset = structure.span().map_or(0, |span| span.start);
@@ -90,25 +82,16 @@ impl<'s, 'f> Section<'s, 'f> {
 
     /// The path of a name in here, for messages.
     pub(super) fn at(&self, name: &str) -> String {
-        if self.shown.is_empty() {
-            name.to_owned()
-        } else {
-            format!("{}.{name}", self.shown)
-        }
+        if self.shown.is_empty() { name.to_owned() } else { format!("{}.{name}", self.shown) }
     }
 
     fn check_labels(&self, kind: Kind, block: &Block) {
         let allowed = usize::from(kind == Kind::Named);
         if let Some(label) = block.labels.get(allowed) {
             let offset = label.span().map_or(0, |span| span.start);
-            let expected = if allowed == 0 {
-                "no label"
-            } else {
-                "one label"
-            };
+            let expected = if allowed == 0 { "no label" } else { "one label" };
             let found = format!("the label \"{}\"", value::excerpt(label.as_str()));
-            self.source
-                .error(offset, &self.at(block.ident.as_str()), expected, found);
+            self.source.error(offset, &self.at(block.ident.as_str()), expected, found);
         }
     }
 
@@ -118,11 +101,7 @@ impl<'s, 'f> Section<'s, 'f> {
             Some(known) => format!("a known name ('{known}' is the closest)"),
             None => "a known name".into(),
         };
-        let found = format!(
-            "'{}', kept in extensions as '{}'",
-            value::excerpt(name),
-            value::excerpt(&key)
-        );
+        let found = format!("'{}', kept in extensions as '{}'", value::excerpt(name), value::excerpt(&key));
         self.source.warning(offset, &self.at(name), expected, found);
         key
     }
@@ -131,8 +110,7 @@ impl<'s, 'f> Section<'s, 'f> {
         let key = self.warn_unknown(offset, name);
         let path = self.at(name);
         if let Some(placed) = value::literal(self.source, &path, expression) {
-            self.source
-                .extend(offset, key, &value::json(self.source, &path, &placed));
+            self.source.extend(offset, &key, &value::json(self.source, &path, &placed));
         }
     }
 
@@ -140,51 +118,35 @@ impl<'s, 'f> Section<'s, 'f> {
         let offset = blocks[0].span().map_or(0, |span| span.start);
         let key = self.warn_unknown(offset, name);
         let path = self.at(name);
-        let values: Vec<Json> = blocks
-            .iter()
-            .map(|block| block_json(self.source, &path, block))
-            .collect();
-        self.source.extend(offset, key, &Json::Array(values));
+        let values: Vec<Json> = blocks.iter().map(|block| block_json(self.source, &path, block)).collect();
+        self.source.extend(offset, &key, &Json::Array(values));
     }
 
     fn attribute(&self, name: &str, fits: impl Fn(Kind) -> bool) -> Option<Placed> {
-        let row = table::find(self.path, name)
-            .unwrap_or_else(|| panic!("{}.{name} is in the table", self.path));
-        assert!(
-            fits(row.kind),
-            "{}.{name} is read as the kind that the table gives",
-            self.path
-        );
-        let attribute = self
-            .attributes
-            .iter()
-            .find(|attribute| attribute.key.as_str() == name)?;
+        let row = table::find(self.path, name).unwrap_or_else(|| panic!("{}.{name} is in the table", self.path));
+        assert!(fits(row.kind), "{}.{name} is read as the kind that the table gives", self.path);
+        let attribute = self.attributes.iter().find(|attribute| attribute.key.as_str() == name)?;
         let placed = value::literal(self.source, &self.at(name), &attribute.value)?;
         (placed.value != Value::Null).then_some(placed)
     }
 
     fn wrong(&self, name: &str, expected: &str, found: &Placed) {
-        self.source
-            .error(found.offset, &self.at(name), expected, found.describe());
+        self.source.error(found.offset, &self.at(name), expected, found.describe());
     }
 
     /// Whether a value stands there, right or wrong.
     pub(super) fn says(&self, name: &str) -> bool {
-        self.attributes
-            .iter()
-            .any(|attribute| attribute.key.as_str() == name && !attribute.value.is_null())
+        self.attributes.iter().any(|attribute| attribute.key.as_str() == name && !attribute.value.is_null())
     }
 
     /// A text and its place.
     pub(super) fn text_at(&self, name: &str) -> Option<(String, usize)> {
         let placed = self.attribute(name, |kind| matches!(kind, Kind::Text | Kind::Word(_)))?;
-        match placed.value {
-            Value::Text(text) => Some((text, placed.offset)),
-            _ => {
-                self.wrong(name, "a string", &placed);
-                None
-            }
+        if let Value::Text(text) = placed.value {
+            return Some((text, placed.offset));
         }
+        self.wrong(name, "a string", &placed);
+        None
     }
 
     /// A text.
@@ -225,19 +187,13 @@ impl<'s, 'f> Section<'s, 'f> {
     /// A decimal number and its place.
     pub(super) fn number_at(&self, name: &str) -> Option<(Decimal, usize)> {
         let placed = self.attribute(name, |kind| kind == Kind::Number)?;
-        let number = match &placed.value {
-            Value::Number(text) => decimal(text),
-            _ => {
-                self.wrong(name, "a number", &placed);
-                return None;
-            }
+        let Value::Number(text) = &placed.value else {
+            self.wrong(name, "a number", &placed);
+            return None;
         };
+        let number = decimal(text);
         if number.is_none() {
-            self.wrong(
-                name,
-                "a number of at most 18 digits and 28 decimal places",
-                &placed,
-            );
+            self.wrong(name, "a number of at most 18 digits and 28 decimal places", &placed);
         }
         number.map(|number| (number, placed.offset))
     }
@@ -248,21 +204,12 @@ impl<'s, 'f> Section<'s, 'f> {
     }
 
     /// A text that `read` understands; what it says otherwise is reported.
-    pub(super) fn parsed<T, E: std::fmt::Display>(
-        &self,
-        name: &str,
-        read: impl Fn(&str) -> Result<T, E>,
-    ) -> Option<T> {
+    pub(super) fn parsed<T, E: std::fmt::Display>(&self, name: &str, read: impl Fn(&str) -> Result<T, E>) -> Option<T> {
         let (text, offset) = self.text_at(name)?;
         match read(&text) {
             Ok(value) => Some(value),
             Err(why) => {
-                self.source.error(
-                    offset,
-                    &self.at(name),
-                    why.to_string(),
-                    format!("\"{}\"", value::excerpt(&text)),
-                );
+                self.source.error(offset, &self.at(name), why.to_string(), format!("\"{}\"", value::excerpt(&text)));
                 None
             }
         }
@@ -274,10 +221,7 @@ impl<'s, 'f> Section<'s, 'f> {
             panic!("{}.{name} is a word in the table", self.path)
         };
         self.parsed(name, |text| {
-            let word = words
-                .contains(&text)
-                .then(|| serde_json::from_value(Json::String(text.into())).ok())
-                .flatten();
+            let word = words.contains(&text).then(|| serde_json::from_value(Json::String(text.into())).ok()).flatten();
             word.ok_or_else(|| format!("one of {}", words.join(", ")))
         })
     }
@@ -287,13 +231,11 @@ impl<'s, 'f> Section<'s, 'f> {
         let Some(placed) = self.attribute(name, |kind| kind == Kind::Any) else {
             return Vec::new();
         };
-        match placed.value {
-            Value::Object(pairs) => pairs,
-            _ => {
-                self.wrong(name, "an object `{ \"namespace.key\" = value }`", &placed);
-                Vec::new()
-            }
+        if let Value::Object(pairs) = placed.value {
+            return pairs;
         }
+        self.wrong(name, "an object `{ \"namespace.key\" = value }`", &placed);
+        Vec::new()
     }
 
     /// The text or number that stands where a target may; its block form is [`Section::one`].
@@ -303,8 +245,7 @@ impl<'s, 'f> Section<'s, 'f> {
 
     /// Reports a name that must be there.
     pub(super) fn missing(&self, name: &str, expected: &str) {
-        self.source
-            .error(self.offset, &self.at(name), expected, "nothing");
+        self.source.error(self.offset, &self.at(name), expected, "nothing");
     }
 
     /// The block of this name; a second one is an error.
@@ -312,12 +253,7 @@ impl<'s, 'f> Section<'s, 'f> {
         let mut found = self.sections(name, |kind| matches!(kind, Kind::One | Kind::Quantity));
         if found.len() > 1 {
             let again = found.swap_remove(1);
-            self.source.error(
-                again.offset,
-                &self.at(name),
-                "one such block",
-                "a second one",
-            );
+            self.source.error(again.offset, &self.at(name), "one such block", "a second one");
             found.truncate(1);
         }
         found.pop()
@@ -325,57 +261,33 @@ impl<'s, 'f> Section<'s, 'f> {
 
     /// All blocks of this name.
     pub(super) fn many(&self, name: &str) -> Vec<Section<'s, 'f>> {
-        self.sections(name, |kind| {
-            matches!(kind, Kind::Many | Kind::Named | Kind::Group)
-        })
+        self.sections(name, |kind| matches!(kind, Kind::Many | Kind::Named | Kind::Group))
     }
 
     /// All blocks in here that `path` describes, whatever their names: the ports of `output`.
     pub(super) fn each(&self, path: &'static str) -> Vec<(&'s str, Section<'s, 'f>)> {
         let opened = self.blocks.iter().enumerate();
-        opened
-            .map(|(at, block)| (block.ident.as_str(), self.open_block(path, block, Some(at))))
-            .collect()
+        opened.map(|(at, block)| (block.ident.as_str(), self.open_block(path, block, Some(at)))).collect()
     }
 
     fn sections(&self, name: &str, fits: impl Fn(Kind) -> bool) -> Vec<Section<'s, 'f>> {
-        let row = table::find(self.path, name)
-            .unwrap_or_else(|| panic!("{}.{name} is in the table", self.path));
-        assert!(
-            fits(row.kind),
-            "{}.{name} is read as the kind that the table gives",
-            self.path
-        );
+        let row = table::find(self.path, name).unwrap_or_else(|| panic!("{}.{name} is in the table", self.path));
+        assert!(fits(row.kind), "{}.{name} is read as the kind that the table gives", self.path);
         let repeats = !matches!(row.kind, Kind::One | Kind::Quantity);
-        let blocks: Vec<_> = self
-            .blocks
-            .iter()
-            .filter(|block| block.ident.as_str() == name)
-            .collect();
+        let blocks: Vec<_> = self.blocks.iter().filter(|block| block.ident.as_str() == name).collect();
         // A group that stands once is shown without a number.
         let numbered = repeats && !(row.kind == Kind::Group && blocks.len() == 1);
-        blocks
-            .iter()
-            .enumerate()
-            .map(|(at, block)| self.open_block(row.path, block, numbered.then_some(at)))
-            .collect()
+        blocks.iter().enumerate().map(|(at, block)| self.open_block(row.path, block, numbered.then_some(at))).collect()
     }
 
-    fn open_block(
-        &self,
-        path: &'static str,
-        block: &'s Block,
-        at: Option<usize>,
-    ) -> Section<'s, 'f> {
+    fn open_block(&self, path: &'static str, block: &'s Block, at: Option<usize>) -> Section<'s, 'f> {
         let name = block.ident.as_str();
         let shown = at.map_or_else(|| self.at(name), |at| self.at(&format!("{name}[{at}]")));
         let offset = block.span().map_or(0, |span| span.start);
-        let label = block.labels.first().map(|label| {
-            (
-                self.source.plain(label.as_str()),
-                label.span().map_or(offset, |span| span.start),
-            )
-        });
+        let label = block
+            .labels
+            .first()
+            .map(|label| (self.source.plain(label.as_str()), label.span().map_or(offset, |span| span.start)));
         Section::open(self.source, path, shown, offset, label, &block.body)
     }
 
@@ -386,12 +298,7 @@ impl<'s, 'f> Section<'s, 'f> {
             && label != name
         {
             let expected = format!("the label's \"{}\" or no name", value::excerpt(label));
-            self.source.error(
-                *offset,
-                &self.at("name"),
-                expected,
-                format!("\"{}\"", value::excerpt(name)),
-            );
+            self.source.error(*offset, &self.at("name"), expected, format!("\"{}\"", value::excerpt(name)));
         }
         inside.or_else(|| self.label.clone())
     }
@@ -401,29 +308,19 @@ impl<'s, 'f> Section<'s, 'f> {
 fn block_json(source: &Source<'_>, path: &str, block: &Block) -> Json {
     let mut map = serde_json::Map::new();
     if !block.labels.is_empty() {
-        let labels = block
-            .labels
-            .iter()
-            .map(|label| Json::String(source.plain(label.as_str())))
-            .collect();
+        let labels = block.labels.iter().map(|label| Json::String(source.plain(label.as_str()))).collect();
         map.insert("_labels".into(), Json::Array(labels));
     }
     for structure in &block.body {
         match structure {
             Structure::Attribute(attribute) => {
                 if let Some(placed) = value::literal(source, path, &attribute.value) {
-                    map.insert(
-                        attribute.key.as_str().into(),
-                        value::json(source, path, &placed),
-                    );
+                    map.insert(attribute.key.as_str().into(), value::json(source, path, &placed));
                 }
             }
             Structure::Block(inner) => {
                 let json = block_json(source, path, inner);
-                match map
-                    .entry(inner.ident.as_str())
-                    .or_insert_with(|| Json::Array(Vec::new()))
-                {
+                match map.entry(inner.ident.as_str()).or_insert_with(|| Json::Array(Vec::new())) {
                     Json::Array(list) => list.push(json),
                     other => *other = Json::Array(vec![other.take(), json]),
                 }

@@ -41,31 +41,12 @@ impl<'a> Source<'a> {
         self.places.of(offset)
     }
 
-    pub(super) fn error(
-        &self,
-        offset: usize,
-        path: &str,
-        expected: impl Into<String>,
-        found: impl Into<String>,
-    ) {
-        self.errors
-            .borrow_mut()
-            .push(Problem::error(self.place(offset), path, expected, found));
+    pub(super) fn error(&self, offset: usize, path: &str, expected: impl Into<String>, found: impl Into<String>) {
+        self.errors.borrow_mut().push(Problem::error(self.place(offset), path, expected, found));
     }
 
-    pub(super) fn warning(
-        &self,
-        offset: usize,
-        path: &str,
-        expected: impl Into<String>,
-        found: impl Into<String>,
-    ) {
-        self.warnings.borrow_mut().push(Problem::warning(
-            self.place(offset),
-            path,
-            expected,
-            found,
-        ));
+    pub(super) fn warning(&self, offset: usize, path: &str, expected: impl Into<String>, found: impl Into<String>) {
+        self.warnings.borrow_mut().push(Problem::warning(self.place(offset), path, expected, found));
     }
 
     /// Text as the author meant it: `%{` where the parser saw its stand-in.
@@ -82,18 +63,10 @@ impl<'a> Source<'a> {
     }
 
     /// Keeps a value among the extensions; a second one under the same key is an error.
-    pub(super) fn extend(&self, offset: usize, key: String, value: &serde_json::Value) {
-        let known = self
-            .extensions
-            .borrow_mut()
-            .insert(key.clone(), JsonText::new(value));
+    pub(super) fn extend(&self, offset: usize, key: &str, value: &serde_json::Value) {
+        let known = self.extensions.borrow_mut().insert(key.to_owned(), JsonText::new(value));
         if known.is_some() {
-            self.error(
-                offset,
-                "extensions",
-                "each key once",
-                format!("'{key}' again"),
-            );
+            self.error(offset, "extensions", "each key once", format!("'{key}' again"));
         }
     }
 }

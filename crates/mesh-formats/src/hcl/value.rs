@@ -44,19 +44,14 @@ impl Placed {
 /// The first 40 characters.
 pub(super) fn excerpt(text: &str) -> String {
     let short: String = text.chars().take(40).collect();
-    if short.len() < text.len() {
-        short + "…"
-    } else {
-        short
-    }
+    if short.len() < text.len() { short + "…" } else { short }
 }
 
 /// Reads an expression as a literal; reports anything that would have to be computed.
 pub(super) fn literal(source: &Source<'_>, path: &str, expression: &Expression) -> Option<Placed> {
     let offset = expression.span().map_or(0, |span| span.start);
     let computed = |what: String| {
-        let expected =
-            "a literal value, since product files have no variables, functions or expressions";
+        let expected = "a literal value, since product files have no variables, functions or expressions";
         source.error(offset, path, expected, what);
         None
     };
@@ -66,33 +61,22 @@ pub(super) fn literal(source: &Source<'_>, path: &str, expression: &Expression) 
         Expression::Number(_) => Value::Number(number_text(source, expression)),
         Expression::String(text) => Value::Text(source.plain(text.value())),
         Expression::StringTemplate(template) => Value::Text(literal_template(source, template)?),
-        Expression::HeredocTemplate(heredoc) => {
-            Value::Text(literal_template(source, &heredoc.template)?)
-        }
+        Expression::HeredocTemplate(heredoc) => Value::Text(literal_template(source, &heredoc.template)?),
         Expression::Parenthesis(inner) => return literal(source, path, inner.inner()),
         Expression::Array(items) => {
             // Not collected into an Option at once: each element's mistake is reported.
-            let items: Vec<_> = items
-                .iter()
-                .map(|item| literal(source, path, item))
-                .collect();
+            let items: Vec<_> = items.iter().map(|item| literal(source, path, item)).collect();
             Value::List(items.into_iter().collect::<Option<_>>()?)
         }
         Expression::Object(object) => {
-            let pairs: Vec<_> = object
-                .iter()
-                .map(|(key, value)| pair(source, path, key, value.expr()))
-                .collect();
+            let pairs: Vec<_> = object.iter().map(|(key, value)| pair(source, path, key, value.expr())).collect();
             Value::Object(pairs.into_iter().collect::<Option<_>>()?)
         }
         Expression::Variable(name) => {
             return computed(format!("the variable '{}'", excerpt(name.as_str())));
         }
         Expression::FuncCall(call) => {
-            return computed(format!(
-                "the function '{}'",
-                excerpt(call.name.name.as_str())
-            ));
+            return computed(format!("the function '{}'", excerpt(call.name.name.as_str())));
         }
         Expression::Traversal(_) => return computed("a reference".into()),
         Expression::Conditional(_) => return computed("a conditional".into()),
@@ -102,20 +86,12 @@ pub(super) fn literal(source: &Source<'_>, path: &str, expression: &Expression) 
     Some(Placed { value, offset })
 }
 
-fn pair(
-    source: &Source<'_>,
-    path: &str,
-    key: &ObjectKey,
-    value: &Expression,
-) -> Option<(String, Placed)> {
+fn pair(source: &Source<'_>, path: &str, key: &ObjectKey, value: &Expression) -> Option<(String, Placed)> {
     let key = match key {
         ObjectKey::Ident(ident) => Some(ident.as_str().to_owned()),
         ObjectKey::Expression(Expression::Variable(name)) => Some(name.as_str().to_owned()),
         ObjectKey::Expression(expression) => match literal(source, path, expression) {
-            Some(Placed {
-                value: Value::Text(text) | Value::Number(text),
-                ..
-            }) => Some(text),
+            Some(Placed { value: Value::Text(text) | Value::Number(text), .. }) => Some(text),
             Some(other) => {
                 source.error(other.offset, path, "a name before '='", other.describe());
                 None
@@ -130,10 +106,7 @@ fn pair(
 /// The number as its author wrote it: the parser's own value may be a float.
 fn number_text(source: &Source<'_>, expression: &Expression) -> String {
     let span = expression.span().expect("parsed expressions have a place");
-    source.text[span]
-        .chars()
-        .filter(|char| !char.is_whitespace())
-        .collect()
+    source.text[span].chars().filter(|char| !char.is_whitespace()).collect()
 }
 
 /// The text of a template without template sequences. Those that there were have been reported and blanked.
@@ -144,12 +117,7 @@ fn literal_template(source: &Source<'_>, template: &Template) -> Option<String> 
             Element::Literal(text) => Some(source.plain(text.value())),
             Element::Interpolation(_) | Element::Directive(_) => {
                 let offset = element.span().map_or(0, |span| span.start);
-                source.error(
-                    offset,
-                    "",
-                    "plain text, since product files have no templates",
-                    "a template sequence",
-                );
+                source.error(offset, "", "plain text, since product files have no templates", "a template sequence");
                 None
             }
         })
@@ -162,15 +130,10 @@ pub(super) fn json(source: &Source<'_>, path: &str, placed: &Placed) -> Json {
         Value::Null => Json::Null,
         Value::Bool(value) => Json::Bool(*value),
         Value::Text(text) => Json::String(text.clone()),
-        Value::List(items) => {
-            Json::Array(items.iter().map(|item| json(source, path, item)).collect())
+        Value::List(items) => Json::Array(items.iter().map(|item| json(source, path, item)).collect()),
+        Value::Object(pairs) => {
+            Json::Object(pairs.iter().map(|(key, value)| (key.clone(), json(source, path, value))).collect())
         }
-        Value::Object(pairs) => Json::Object(
-            pairs
-                .iter()
-                .map(|(key, value)| (key.clone(), json(source, path, value)))
-                .collect(),
-        ),
         Value::Number(text) => json_number(text).unwrap_or_else(|| {
             let expected = "a number that JSON carries unchanged";
             let found = format!("{}, carried as text", excerpt(text));

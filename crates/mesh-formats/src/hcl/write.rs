@@ -1,8 +1,8 @@
 //! A descriptor to a product file, which reads back as the same descriptor.
 
 use mesh_model::{
-    Attachment, Dataset, Descriptor, Digest, Field, InputPort, OutputPort, ProductStatus, QualityRule,
-    Quantity, Severity,
+    Attachment, Dataset, Descriptor, Digest, Field, InputPort, OutputPort, ProductStatus, QualityRule, Quantity,
+    Severity,
 };
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -17,15 +17,19 @@ use crate::write::WriteError;
 /// # Errors
 /// [`WriteError`] when an extension nests deeper, or has more keys, than a file that is read back may.
 pub(crate) fn write(descriptor: &Descriptor) -> Result<String, WriteError> {
+    let content = Digest::of(file(descriptor, None)?.as_bytes());
+    file(descriptor, Some(content))
+}
+
+/// The file, with or without the line that says what digest it has without that line.
+fn file(descriptor: &Descriptor, content: Option<Digest>) -> Result<String, WriteError> {
     let mut out = Layout::default();
     let name = descriptor.name.as_str();
-    out.try_block("resource", &["data_product", name], |out| {
-        body(out, descriptor)
-    })?;
+    out.try_block("resource", &["data_product", name], |out| body(out, descriptor, content))?;
     Ok(out.finish())
 }
 
-fn body(out: &mut Layout, d: &Descriptor) -> Result<(), WriteError> {
+fn body(out: &mut Layout, d: &Descriptor, content: Option<Digest>) -> Result<(), WriteError> {
     out.text("name", d.name.as_str());
     out.text("domain", d.domain.as_str());
     out.text("version", &d.version.to_string());
@@ -55,29 +59,18 @@ fn body(out: &mut Layout, d: &Descriptor) -> Result<(), WriteError> {
             out.option("response_time", support.response_time.as_deref());
         });
     }
-    d.datasets
-        .iter()
-        .for_each(|dataset| write_dataset(out, dataset));
+    d.datasets.iter().for_each(|dataset| write_dataset(out, dataset));
     d.inputs.iter().for_each(|input| write_input(out, input));
     if !d.outputs.is_empty() {
-        out.block("output", &[], |out| {
-            d.outputs
-                .iter()
-                .for_each(|port| write_output(out, port, &d.attachments))
-        });
+        out.block("output", &[], |out| d.outputs.iter().for_each(|port| write_output(out, port, &d.attachments)));
     }
     if !d.quality_rules.is_empty() {
-        out.block("quality_rules", &[], |out| {
-            d.quality_rules
-                .iter()
-                .for_each(|rule| write_rule(out, rule))
-        });
+        out.block("quality_rules", &[], |out| d.quality_rules.iter().for_each(|rule| write_rule(out, rule)));
     }
     promises(out, d);
     facts(out, d);
     extensions(out, d)?;
-        sealed(out, d, content);
-
+    sealed(out, d, content);
     Ok(())
 }
 
@@ -117,11 +110,7 @@ fn write_field(out: &mut Layout, field: &Field) {
 
 fn write_input(out: &mut Layout, input: &InputPort) {
     let label = input.name.as_str();
-    let labels = if input_name(&input.source) == input.name {
-        vec![]
-    } else {
-        vec![label]
-    };
+    let labels = if input_name(&input.source) == input.name { vec![] } else { vec![label] };
     out.block("input", &labels, |out| {
         out.text("source", &input.source.to_string());
         out.option("frequency", input.frequency.as_deref());
@@ -134,11 +123,7 @@ fn write_input(out: &mut Layout, input: &InputPort) {
 
 fn write_output(out: &mut Layout, port: &OutputPort, attachments: &[Attachment]) {
     let kind = port.kind.as_str();
-    let labels = if port.name.as_str() == kind {
-        vec![]
-    } else {
-        vec![port.name.as_str()]
-    };
+    let labels = if port.name.as_str() == kind { vec![] } else { vec![port.name.as_str()] };
     out.block(kind, &labels, |out| {
         if !port.enabled {
             out.line("enabled", "false");
@@ -163,10 +148,7 @@ fn write_output(out: &mut Layout, port: &OutputPort, attachments: &[Attachment])
                 out.some_text("id", &contract.id);
                 out.some_text("version", &contract.version);
                 if let Some(digest) = contract.digest {
-                    if let Some(file) = attachments
-                        .iter()
-                        .find(|attachment| attachment.digest == digest)
-                    {
+                    if let Some(file) = attachments.iter().find(|attachment| attachment.digest == digest) {
                         out.text("file", &file.name);
                     }
                     out.text("digest", &digest.to_string());
@@ -270,11 +252,7 @@ fn extensions(out: &mut Layout, d: &Descriptor) -> Result<(), WriteError> {
     if d.extensions.is_empty() {
         return Ok(());
     }
-    let pairs = d
-        .extensions
-        .iter()
-        .map(|(key, json)| (key.clone(), json.value()))
-        .collect();
+    let pairs = d.extensions.iter().map(|(key, json)| (key.clone(), json.value())).collect();
     out.json("extensions", &Json::Object(pairs))
 }
 

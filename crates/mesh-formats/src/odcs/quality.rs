@@ -23,9 +23,7 @@ const OPERATORS: [(&str, &str); 8] = [
 /// What a table of fields can't say: which fields a check has depends on its type.
 pub(super) fn check(check: &mut Check<'_>, node: &Node, path: &str) {
     let metric = node.get("metric").is_some();
-    let kind = node
-        .text("type")
-        .unwrap_or(if metric { "library" } else { "text" });
+    let kind = node.text("type").unwrap_or(if metric { "library" } else { "text" });
     let mut needs = |key: &str, expected: &str| {
         if node.get(key).is_none() {
             check.missing(node, path, key, expected);
@@ -41,50 +39,27 @@ pub(super) fn check(check: &mut Check<'_>, node: &Node, path: &str) {
         }
         _ => {}
     }
-    let operators: Vec<_> = OPERATORS
-        .iter()
-        .filter(|(key, _)| node.get(key).is_some())
-        .map(|(key, _)| *key)
-        .collect();
+    let operators: Vec<_> = OPERATORS.iter().filter(|(key, _)| node.get(key).is_some()).map(|(key, _)| *key).collect();
     if let (true, [_, second, ..]) = (metric || kind == "sql", operators.as_slice()) {
         let place = node.get(second).map_or(node.place(), Node::place);
         let found = operators.join(" and ");
-        check.problems.push(Problem::error(
-            place,
-            path_of(path, second),
-            "one operator in a check",
-            found,
-        ));
+        check.problems.push(Problem::error(place, path_of(path, second), "one operator in a check", found));
     }
     for key in ["mustBeBetween", "mustNotBeBetween"] {
         if let Some(bounds) = node.get(key).filter(|bounds| bounds.items().len() != 2) {
             let place = bounds.place();
-            check.problems.push(Problem::error(
-                place,
-                path_of(path, key),
-                "two numbers",
-                bounds.describe(),
-            ));
+            check.problems.push(Problem::error(place, path_of(path, key), "two numbers", bounds.describe()));
         }
     }
 }
 
 /// Rules and metrics of a list of checks; `scope` is the table or `table.column` that they are of.
-pub(super) fn read(
-    checks: &[Node],
-    scope: &str,
-    rules: &mut Vec<QualityRule>,
-    metrics: &mut Vec<Metric>,
-) {
+pub(super) fn read(checks: &[Node], scope: &str, rules: &mut Vec<QualityRule>, metrics: &mut Vec<Metric>) {
     for node in checks {
         let description = node.text("description").unwrap_or_default().to_owned();
-        let operator = OPERATORS
-            .iter()
-            .find_map(|(key, sign)| Some((*sign, node.get(key)?)));
+        let operator = OPERATORS.iter().find_map(|(key, sign)| Some((*sign, node.get(key)?)));
         if let Some(query) = node.text("query").filter(|query| !query.trim().is_empty()) {
-            let named = node
-                .text("name")
-                .map_or_else(|| format!("{scope}.sql"), ToOwned::to_owned);
+            let named = node.text("name").map_or_else(|| format!("{scope}.sql"), ToOwned::to_owned);
             rules.push(QualityRule {
                 name: distinct(named, |name| rules.iter().any(|rule| rule.name == name)),
                 check: condition(query, operator),
@@ -94,10 +69,7 @@ pub(super) fn read(
             });
             continue;
         }
-        let kind = ["metric", "rule", "name", "type"]
-            .iter()
-            .find_map(|key| node.text(key))
-            .unwrap_or("text");
+        let kind = ["metric", "rule", "name", "type"].iter().find_map(|key| node.text(key)).unwrap_or("text");
         let bound = operator.and_then(|(sign, bound)| Some((sign, exact(bound)?)));
         let target = bound.map(|(sign, value)| Quantity {
             comparison: sign.into(),
@@ -111,12 +83,7 @@ pub(super) fn read(
             (Some((sign, node)), None) => Some(format!("{sign} {}", words(node))),
             _ => None,
         };
-        let measured = [
-            node.text("method"),
-            node.text("engine"),
-            node.text("scheduler"),
-            node.text("schedule"),
-        ];
+        let measured = [node.text("method"), node.text("engine"), node.text("scheduler"), node.text("schedule")];
         metrics.push(Metric {
             name: kind.to_owned(),
             target,
@@ -161,27 +128,18 @@ fn severity(node: &Node) -> Severity {
 
 fn distinct(name: String, known: impl Fn(&str) -> bool) -> String {
     let numbered = (2..).map(|number| format!("{name}-{number}"));
-    [name.clone()]
-        .into_iter()
-        .chain(numbered)
-        .find(|name| !known(name))
-        .expect("numbers don't end")
+    [name.clone()].into_iter().chain(numbered).find(|name| !known(name)).expect("numbers don't end")
 }
 
 /// The number, where a descriptor can hold it: 63 bits of mantissa, at most 28 places.
 fn exact(node: &Node) -> Option<Decimal> {
-    node.as_decimal()
-        .filter(|number| i64::try_from(number.mantissa()).is_ok())
+    node.as_decimal().filter(|number| i64::try_from(number.mantissa()).is_ok())
 }
 
 fn words(node: &Node) -> String {
     match node.items() {
         [] => node.as_text().unwrap_or_default().to_owned(),
-        items => items
-            .iter()
-            .filter_map(Node::as_text)
-            .collect::<Vec<_>>()
-            .join(" and "),
+        items => items.iter().filter_map(Node::as_text).collect::<Vec<_>>().join(" and "),
     }
 }
 
@@ -194,29 +152,20 @@ fn service_level(node: &Node) -> ServiceLevel {
     let name = node.text("property").unwrap_or_default();
     let unit = unit(node.text("unit").unwrap_or_default());
     let value = node.get("value");
-    let target = value.and_then(exact).map(|value| Quantity {
-        comparison: comparison(name, &unit).into(),
-        value,
-        unit,
-    });
+    let target =
+        value.and_then(exact).map(|value| Quantity { comparison: comparison(name, &unit).into(), value, unit });
     let words = match (&target, value) {
         (None, Some(value)) => value.as_text().map(ToOwned::to_owned),
         _ => None,
     };
-    let driver = node
-        .text("driver")
-        .map(|driver| format!("driver: {driver}"));
+    let driver = node.text("driver").map(|driver| format!("driver: {driver}"));
     let description = node.text("description").map(ToOwned::to_owned);
     ServiceLevel {
         name: name.to_owned(),
         target,
         percentile: None,
         measured: node.text("element").unwrap_or_default().to_owned(),
-        description: [words, description, driver]
-            .into_iter()
-            .flatten()
-            .collect::<Vec<_>>()
-            .join("; "),
+        description: [words, description, driver].into_iter().flatten().collect::<Vec<_>>().join("; "),
     }
 }
 
@@ -261,34 +210,17 @@ mod tests {
         let root = load(text, &mut Vec::new()).unwrap();
         let (mut rules, mut metrics) = (Vec::new(), Vec::new());
         read(root.items(), "t.x", &mut rules, &mut metrics);
-        let rules: Vec<_> = rules
-            .iter()
-            .map(|r| (r.name.as_str(), r.check.as_str(), r.severity))
-            .collect();
+        let rules: Vec<_> = rules.iter().map(|r| (r.name.as_str(), r.check.as_str(), r.severity)).collect();
         assert_eq!(
             rules,
             [
                 ("t.x.sql", "(SELECT COUNT(*) FROM t) = 0", Severity::Warning),
-                (
-                    "t.x.sql-2",
-                    "(SELECT AVG(x) FROM t) BETWEEN 1 AND 2.5",
-                    Severity::Error
-                ),
+                ("t.x.sql-2", "(SELECT AVG(x) FROM t) BETWEEN 1 AND 2.5", Severity::Error),
             ]
         );
-        assert_eq!(
-            metrics.iter().map(|m| m.name.as_str()).collect::<Vec<_>>(),
-            ["invalidValues", "text", "no holes"]
-        );
+        assert_eq!(metrics.iter().map(|m| m.name.as_str()).collect::<Vec<_>>(), ["invalidValues", "text", "no holes"]);
         let target = metrics[0].target.clone().unwrap();
-        assert_eq!(
-            target,
-            Quantity {
-                comparison: "<=".into(),
-                value: 5.into(),
-                unit: "%".into()
-            }
-        );
+        assert_eq!(target, Quantity { comparison: "<=".into(), value: 5.into(), unit: "%".into() });
         assert_eq!(metrics[2].measured, "soda");
     }
 
@@ -301,18 +233,10 @@ mod tests {
 ";
         let root = load(text, &mut Vec::new()).unwrap();
         let levels = service_levels(root.items());
-        let target = |at: usize| {
-            levels[at]
-                .target
-                .as_ref()
-                .map(|t| format!("{} {} {}", t.comparison, t.value, t.unit))
-        };
+        let target = |at: usize| levels[at].target.as_ref().map(|t| format!("{} {} {}", t.comparison, t.value, t.unit));
         assert_eq!(target(0).as_deref(), Some("<= 4 days"));
         assert_eq!(levels[0].measured, "t.x");
         assert_eq!(target(1).as_deref(), Some(">= 3 years"));
-        assert_eq!(
-            (target(2), levels[2].description.as_str()),
-            (None, "09:00; driver: regulatory")
-        );
+        assert_eq!((target(2), levels[2].description.as_str()), (None, "09:00; driver: regulatory"));
     }
 }

@@ -1,8 +1,8 @@
 //! An ODCS document to a product, or to what it says of a product's port.
 
 use mesh_model::{
-    AttachmentPurpose, ContractRef, Dataset, Descriptor, Digest, Metric, OutputPort, PortKind,
-    QualityRule, ServiceLevel, SourceFile,
+    AttachmentPurpose, ContractRef, Dataset, Descriptor, Digest, Metric, OutputPort, PortKind, QualityRule,
+    ServiceLevel, SourceFile,
 };
 
 use super::shapes::CONTRACT;
@@ -14,13 +14,8 @@ use crate::people::Person;
 use crate::problem::{Problem, Severity};
 use crate::yaml::{Check, Node, load, to_yaml};
 
-const VERSIONS: [(&str, u16); 5] = [
-    ("v3.0.0", 300),
-    ("v3.0.1", 301),
-    ("v3.0.2", 302),
-    ("v3.1.0", 310),
-    ("v3.2.0", 320),
-];
+const VERSIONS: [(&str, u16); 5] =
+    [("v3.0.0", 300), ("v3.0.1", 301), ("v3.0.2", 302), ("v3.1.0", 310), ("v3.2.0", 320)];
 
 /// What a contract says of the data behind a port.
 #[derive(Debug)]
@@ -48,31 +43,20 @@ pub(crate) fn read_contract(text: &str, problems: &mut Vec<Problem>) -> Option<C
     let before = problems.len();
     let root = load(text, problems)?;
     checked(&root, problems)?;
-    let refused = problems[before..]
-        .iter()
-        .any(|problem| problem.severity == Severity::Error);
+    let refused = problems[before..].iter().any(|problem| problem.severity == Severity::Error);
     (!refused).then(|| contract(&root))
 }
 
 fn checked<'n>(root: &'n Node, problems: &mut Vec<Problem>) -> Option<&'n str> {
     let (version, version_text) = bitol::declared_version(root, &VERSIONS, problems)?;
-    Check {
-        version,
-        version_text,
-        problems,
-    }
-    .object(root, &CONTRACT, "");
+    Check { version, version_text, problems }.object(root, &CONTRACT, "");
     Some(version_text)
 }
 
 fn contract(root: &Node) -> Contract {
     let schema = schema::read(root.list("schema"));
     let people = bitol::people(root);
-    let public_text = if people.is_empty() {
-        String::new()
-    } else {
-        to_yaml(&root.public_json())
-    };
+    let public_text = if people.is_empty() { String::new() } else { to_yaml(&root.public_json()) };
     Contract {
         version: root.text("version").unwrap_or_default().to_owned(),
         ports: ports(root, &schema),
@@ -94,46 +78,28 @@ fn ports(root: &Node, schema: &schema::Schema) -> Vec<OutputPort> {
     let first = root.list("schema").first();
     let topic = || {
         let topic = first.filter(|table| table.text("physicalType") == Some("topic"))?;
-        topic
-            .text("physicalName")
-            .or_else(|| topic.text("name"))
-            .map(ToOwned::to_owned)
+        topic.text("physicalName").or_else(|| topic.text("name")).map(ToOwned::to_owned)
     };
     let mut ports: Vec<OutputPort> = Vec::new();
     for server in root.list("servers") {
         let foreign = server.text("server").unwrap_or_default();
         let numbered = (2..).map(|number| format!("{foreign}-{number}"));
-        let mut names = [foreign.to_owned()]
-            .into_iter()
-            .chain(numbered)
-            .map(|text| map_name(&text));
-        let name = names
-            .find(|name| !ports.iter().any(|port| port.name == *name))
-            .expect("numbers don't end");
+        let mut names = [foreign.to_owned()].into_iter().chain(numbered).map(|text| map_name(&text));
+        let name = names.find(|name| !ports.iter().any(|port| port.name == *name)).expect("numbers don't end");
         let mut port = OutputPort::new(name, servers::kind_of(server));
-        server
-            .text("description")
-            .unwrap_or_default()
-            .clone_into(&mut port.description);
+        server.text("description").unwrap_or_default().clone_into(&mut port.description);
         port.format = server.text("format").map(ToOwned::to_owned);
         port.location = servers::location_of(server);
         port.protocol = server.text("type").map(ToOwned::to_owned);
         ports.push(port);
     }
     if ports.is_empty() {
-        let kind = match first
-            .and_then(|table| table.text("physicalType"))
-            .map(str::to_lowercase)
-            .as_deref()
-        {
+        let kind = match first.and_then(|table| table.text("physicalType")).map(str::to_lowercase).as_deref() {
             Some("topic" | "stream") => PortKind::Stream,
             Some("table" | "view") => PortKind::Sql,
             _ => PortKind::File,
         };
-        let foreign = root
-            .text("name")
-            .or_else(|| root.text("id"))
-            .unwrap_or("contract");
+        let foreign = root.text("name").or_else(|| root.text("id")).unwrap_or("contract");
         ports.push(OutputPort::new(map_name(foreign), kind));
     }
     for port in &mut ports {
@@ -147,11 +113,7 @@ fn ports(root: &Node, schema: &schema::Schema) -> Vec<OutputPort> {
 }
 
 /// Reads a contract that stands alone, as a product; at most one. Problems are pushed.
-pub(crate) fn parse(
-    text: &str,
-    ctx: &mut Context<'_>,
-    problems: &mut Vec<Problem>,
-) -> Vec<Product> {
+pub(crate) fn parse(text: &str, ctx: &mut Context<'_>, problems: &mut Vec<Problem>) -> Vec<Product> {
     let Some(root) = load(text, problems) else {
         return Vec::new();
     };
@@ -162,9 +124,7 @@ pub(crate) fn parse(
     let domain = bitol::domain(&root, ctx, problems);
     let (version, version_given) = bitol::version(&root, problems);
     let status = bitol::status(&root, problems);
-    let refused = problems[before..]
-        .iter()
-        .any(|problem| problem.severity == Severity::Error);
+    let refused = problems[before..].iter().any(|problem| problem.severity == Severity::Error);
     let (Some(domain), false) = (domain, refused) else {
         return Vec::new();
     };
@@ -182,10 +142,7 @@ pub(crate) fn parse(
     descriptor.version = version;
     descriptor.status = status;
     let format = format!("odcs/{}", version_text.trim_start_matches('v'));
-    descriptor.source = Some(SourceFile {
-        format,
-        id: Some(id),
-    });
+    descriptor.source = Some(SourceFile { format, id: Some(id) });
     descriptor.description = bitol::description(&root);
     descriptor.tags = bitol::tags(&root);
     descriptor.documentation.links = bitol::links(&root);
@@ -204,24 +161,11 @@ pub(crate) fn parse(
     let digest = if contract.people.is_empty() {
         Digest::of(text.as_bytes())
     } else {
-        let (purpose, body) = (
-            AttachmentPurpose::Contract,
-            contract.public_text.into_bytes(),
-        );
+        let (purpose, body) = (AttachmentPurpose::Contract, contract.public_text.into_bytes());
         let name = format!("{}.odcs.yaml", product.descriptor.name);
-        product.attach(AttachmentBody::public(
-            name,
-            "application/yaml",
-            purpose,
-            body,
-        ))
+        product.attach(AttachmentBody::public(name, "application/yaml", purpose, body))
     };
-    for contract in product
-        .descriptor
-        .outputs
-        .iter_mut()
-        .filter_map(|port| port.contract.as_mut())
-    {
+    for contract in product.descriptor.outputs.iter_mut().filter_map(|port| port.contract.as_mut()) {
         contract.digest = Some(digest);
     }
     product.attach_people(contract.people, ctx);
@@ -232,13 +176,7 @@ pub(crate) fn parse(
 
 /// How long data is kept, such as `3 years`.
 fn retention(properties: &[Node]) -> Option<String> {
-    let property = properties
-        .iter()
-        .find(|property| property.text("property") == Some("retention"))?;
+    let property = properties.iter().find(|property| property.text("property") == Some("retention"))?;
     let unit = quality::unit(property.text("unit").unwrap_or_default());
-    Some(
-        format!("{} {unit}", property.text("value")?)
-            .trim_end()
-            .to_owned(),
-    )
+    Some(format!("{} {unit}", property.text("value")?).trim_end().to_owned())
 }

@@ -26,38 +26,19 @@ pub(super) fn read(tables: &[Node]) -> Schema {
     let mut partitions = Vec::new();
     for table in tables {
         let name = table.take_text("name").unwrap_or_default().to_owned();
-        let description = table
-            .take_text("description")
-            .unwrap_or_default()
-            .to_owned();
+        let description = table.take_text("description").unwrap_or_default().to_owned();
         let mut fields = Vec::new();
         columns(table, "", &mut |column, field| {
             if column.flag("partitioned") == Some(true) {
-                let position = column
-                    .get("partitionKeyPosition")
-                    .and_then(Node::as_decimal);
+                let position = column.get("partitionKeyPosition").and_then(Node::as_decimal);
                 partitions.push((position, field.name.clone()));
             }
             let scope = format!("{name}.{}", field.name);
-            quality::read(
-                column.list("quality"),
-                &scope,
-                &mut schema.rules,
-                &mut schema.metrics,
-            );
+            quality::read(column.list("quality"), &scope, &mut schema.rules, &mut schema.metrics);
             fields.push(field);
         });
-        quality::read(
-            table.list("quality"),
-            &name,
-            &mut schema.rules,
-            &mut schema.metrics,
-        );
-        schema.datasets.push(Dataset {
-            name,
-            description,
-            fields,
-        });
+        quality::read(table.list("quality"), &name, &mut schema.rules, &mut schema.metrics);
+        schema.datasets.push(Dataset { name, description, fields });
     }
     partitions.sort_by_key(|(position, _)| *position);
     for (_, name) in partitions {
@@ -92,14 +73,8 @@ fn field(column: &Node, prefix: &str) -> Field {
         Some(logical_type) => logical_type,
         None => {
             let physical_type = column.text("physicalType").unwrap_or_default();
-            let unwritten = if is_logical(physical_type) {
-                ""
-            } else {
-                physical_type
-            };
-            column
-                .take_same("physicalType", unwritten)
-                .unwrap_or_default()
+            let unwritten = if is_logical(physical_type) { "" } else { physical_type };
+            column.take_same("physicalType", unwritten).unwrap_or_default()
         }
     };
     let flag = |key: &str| {
@@ -108,18 +83,9 @@ fn field(column: &Node, prefix: &str) -> Field {
     };
     let tags = column.take_texts("tags");
     let classification = column.take_text("classification").map(ToOwned::to_owned);
-    let pii = tags
-        .iter()
-        .map(String::as_str)
-        .chain(classification.as_deref())
-        .any(is_personal)
-        || marked(column);
+    let pii = tags.iter().map(String::as_str).chain(classification.as_deref()).any(is_personal) || marked(column);
     Field {
-        name: if prefix.is_empty() {
-            name.to_owned()
-        } else {
-            format!("{prefix}.{name}")
-        },
+        name: if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") },
         logical_type: logical_type.to_owned(),
         nullable: !flag("required"),
         unique: flag("unique"),
@@ -127,10 +93,7 @@ fn field(column: &Node, prefix: &str) -> Field {
         pii,
         tags,
         term: term(column),
-        description: column
-            .take_text("description")
-            .unwrap_or_default()
-            .to_owned(),
+        description: column.take_text("description").unwrap_or_default().to_owned(),
     }
 }
 
@@ -140,41 +103,24 @@ fn is_logical(text: &str) -> bool {
 
 /// Words that say that a column identifies people.
 fn is_personal(word: &str) -> bool {
-    let letters: String = word
-        .chars()
-        .filter(char::is_ascii_alphabetic)
-        .collect::<String>()
-        .to_lowercase();
-    matches!(
-        letters.as_str(),
-        "pii" | "personaldata" | "personal" | "personallyidentifiable" | "gdpr"
-    )
+    let letters: String = word.chars().filter(char::is_ascii_alphabetic).collect::<String>().to_lowercase();
+    matches!(letters.as_str(), "pii" | "personaldata" | "personal" | "personallyidentifiable" | "gdpr")
 }
 
 /// A custom property such as `pii: true` says the same.
 fn marked(column: &Node) -> bool {
     column.list("customProperties").iter().any(|property| {
         property.text("property").is_some_and(is_personal)
-            && property
-                .text("value")
-                .is_some_and(|value| !matches!(value, "false" | "no" | "none"))
+            && property.text("value").is_some_and(|value| !matches!(value, "false" | "no" | "none"))
     })
 }
 
 /// The business definition is the glossary term that the column stands for.
 fn term(column: &Node) -> Option<String> {
-    column
-        .list("authoritativeDefinitions")
-        .iter()
-        .find_map(|definition| {
-            let kind: String = definition
-                .text("type")?
-                .chars()
-                .filter(char::is_ascii_alphabetic)
-                .collect();
-            kind.eq_ignore_ascii_case("businessDefinition")
-                .then(|| definition.text("url").map(ToOwned::to_owned))?
-        })
+    column.list("authoritativeDefinitions").iter().find_map(|definition| {
+        let kind: String = definition.text("type")?.chars().filter(char::is_ascii_alphabetic).collect();
+        kind.eq_ignore_ascii_case("businessDefinition").then(|| definition.text("url").map(ToOwned::to_owned))?
+    })
 }
 
 /// Writes datasets as a `schema`.
@@ -198,10 +144,7 @@ fn tree(fields: &[Field], prefix: &str) -> Vec<Value> {
     let mut rest = fields;
     while let Some((field, after)) = rest.split_first() {
         let below = format!("{}.", field.name);
-        let children = after
-            .iter()
-            .take_while(|field| field.name.starts_with(&below))
-            .count();
+        let children = after.iter().take_while(|field| field.name.starts_with(&below)).count();
         let mut column = column(field, prefix);
         if children > 0 {
             let properties: Value = tree(&after[..children], &below).into();
@@ -220,14 +163,7 @@ fn tree(fields: &[Field], prefix: &str) -> Vec<Value> {
 fn column(field: &Field, prefix: &str) -> Map<String, Value> {
     let mut column = Map::new();
     let mut put = |key: &str, value: Value| column.insert(key.to_owned(), value);
-    put(
-        "name",
-        field
-            .name
-            .strip_prefix(prefix)
-            .unwrap_or(&field.name)
-            .into(),
-    );
+    put("name", field.name.strip_prefix(prefix).unwrap_or(&field.name).into());
     if is_logical(&field.logical_type) {
         put("logicalType", field.logical_type.as_str().into());
     } else if !field.logical_type.is_empty() {

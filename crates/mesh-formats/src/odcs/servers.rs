@@ -18,15 +18,7 @@ pub(super) struct ServerType {
 }
 
 /// Fields of every server.
-const COMMON: [&str; 7] = [
-    "id",
-    "server",
-    "type",
-    "description",
-    "environment",
-    "roles",
-    "customProperties",
-];
+const COMMON: [&str; 7] = ["id", "server", "type", "description", "environment", "roles", "customProperties"];
 /// Fields that came with 3.2.0.
 const LATER: [&str; 2] = ["encoding", "workgroup"];
 
@@ -83,36 +75,20 @@ pub(super) fn check(check: &mut Check<'_>, node: &Node, path: &str) {
     let Some(server_type) = node.text("type") else {
         return;
     };
-    let known = TYPES
-        .iter()
-        .find(|known| known.name == server_type && known.since <= check.version);
+    let known = TYPES.iter().find(|known| known.name == server_type && known.since <= check.version);
     let Some(known) = known else {
-        let names: Vec<_> = TYPES
-            .iter()
-            .filter(|t| t.since <= check.version)
-            .map(|t| t.name)
-            .collect();
+        let names: Vec<_> = TYPES.iter().filter(|t| t.since <= check.version).map(|t| t.name).collect();
         let found = node.get("type").map_or_else(String::new, Node::describe);
         let place = node.get("type").map_or(node.place(), Node::place);
         let expected = format!("one of {}", names.join(", "));
-        check.problems.push(Problem::error(
-            place,
-            path_of(path, "type"),
-            expected,
-            found,
-        ));
+        check.problems.push(Problem::error(place, path_of(path, "type"), expected, found));
         return;
     };
     for name in known.required {
         // An Athena server's staging folder became optional with 3.2.0.
         let before = *name != "stagingDir" || check.version < 320;
         if before && node.get(name).is_none() {
-            check.missing(
-                node,
-                path,
-                name,
-                &format!("a value, which a server of type {server_type} has"),
-            );
+            check.missing(node, path, name, &format!("a value, which a server of type {server_type} has"));
         }
     }
     for entry in node.entries() {
@@ -120,21 +96,11 @@ pub(super) fn check(check: &mut Check<'_>, node: &Node, path: &str) {
         let fits = COMMON.contains(&name)
             || known.required.contains(&name)
             || known.optional.contains(&name) && (check.version >= 320 || !LATER.contains(&name));
-        if !fits
-            && super::shapes::SERVER
-                .fields
-                .iter()
-                .any(|field| field.name == name)
-        {
+        if !fits && super::shapes::SERVER.fields.iter().any(|field| field.name == name) {
             let expected = format!("a field of a server of type {server_type}");
             let found = format!("'{name}', which is kept as an extension");
             let place = (entry.line, entry.column);
-            check.problems.push(Problem::warning(
-                place,
-                path_of(path, name),
-                expected,
-                found,
-            ));
+            check.problems.push(Problem::warning(place, path_of(path, name), expected, found));
         }
     }
 }
@@ -153,10 +119,7 @@ pub(super) fn kind_of(server: &Node) -> PortKind {
 
 /// Where a server is: its location or path, else its host and what lies on it, outermost first.
 pub(super) fn location_of(server: &Node) -> Option<String> {
-    if let Some(place) = ["location", "path", "endpointUrl", "catalogUrl"]
-        .iter()
-        .find_map(|key| server.text(key))
-    {
+    if let Some(place) = ["location", "path", "endpointUrl", "catalogUrl"].iter().find_map(|key| server.text(key)) {
         return Some(place.to_owned());
     }
     let host = server.text("host").map(|host| match server.text("port") {
@@ -176,10 +139,7 @@ pub(super) fn location_of(server: &Node) -> Option<String> {
         "schema",
         "stream",
     ];
-    let inner = inner
-        .iter()
-        .filter_map(|key| server.text(key))
-        .map(ToOwned::to_owned);
+    let inner = inner.iter().filter_map(|key| server.text(key)).map(ToOwned::to_owned);
     let parts: Vec<_> = host.into_iter().chain(inner).collect();
     (!parts.is_empty()).then(|| parts.join("/"))
 }
@@ -193,34 +153,14 @@ mod tests {
     #[test]
     fn servers_say_where_they_are() {
         for (text, location, kind) in [
-            (
-                "{type: postgres, host: h, port: 5432, database: d, schema: s}",
-                "h:5432/d/s",
-                PortKind::Sql,
-            ),
-            (
-                "{type: s3, location: 's3://b/p', format: csv}",
-                "s3://b/p",
-                PortKind::File,
-            ),
+            ("{type: postgres, host: h, port: 5432, database: d, schema: s}", "h:5432/d/s", PortKind::Sql),
+            ("{type: s3, location: 's3://b/p', format: csv}", "s3://b/p", PortKind::File),
             ("{type: kafka, host: 'b:9092'}", "b:9092", PortKind::Stream),
-            (
-                "{type: bigquery, project: p, dataset: d}",
-                "p/d",
-                PortKind::Sql,
-            ),
-            (
-                "{type: snowflake, account: a, database: d, schema: s}",
-                "a/d/s",
-                PortKind::Sql,
-            ),
+            ("{type: bigquery, project: p, dataset: d}", "p/d", PortKind::Sql),
+            ("{type: snowflake, account: a, database: d, schema: s}", "a/d/s", PortKind::Sql),
         ] {
             let node = load(text, &mut Vec::new()).unwrap();
-            assert_eq!(
-                (location_of(&node).unwrap().as_str(), kind_of(&node)),
-                (location, kind),
-                "{text}"
-            );
+            assert_eq!((location_of(&node).unwrap().as_str(), kind_of(&node)), (location, kind), "{text}");
         }
     }
 }

@@ -15,11 +15,9 @@ fn stable_id(text: &str, version: u16) -> Option<&'static str> {
     let narrow = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     let wide = |c: char| !c.is_whitespace() && !".#/\\@!%&^".contains(c);
     if version < 320 {
-        (text.is_empty() || !text.chars().all(narrow))
-            .then_some("an id of letters, digits, '_' and '-'")
+        (text.is_empty() || !text.chars().all(narrow)).then_some("an id of letters, digits, '_' and '-'")
     } else {
-        (text.is_empty() || !text.chars().all(wide))
-            .then_some("an id without spaces and without . # / \\ @ ! % & ^")
+        (text.is_empty() || !text.chars().all(wide)).then_some("an id without spaces and without . # / \\ @ ! % & ^")
     }
 }
 
@@ -30,12 +28,7 @@ pub(crate) static CONTRACT: Object = Object {
         required("kind", Shape::Word(&[("DataContract", 0)])),
         required("id", Shape::Text),
         required("version", Shape::Text),
-        FieldRule {
-            name: "status",
-            shape: Shape::Text,
-            since: 0,
-            required_below: 320,
-        },
+        FieldRule { name: "status", shape: Shape::Text, since: 0, required_below: 320 },
         optional("name", Shape::Text),
         optional("tenant", Shape::Text),
         optional("tags", TEXTS),
@@ -46,10 +39,7 @@ pub(crate) static CONTRACT: Object = Object {
         optional("schema", Shape::List(&Shape::Map(&SCHEMA_OBJECT))),
         optional("support", Shape::List(&Shape::Map(&SUPPORT))),
         optional("price", Shape::Map(&PRICE)),
-        optional(
-            "team",
-            Shape::OrMap(&Shape::List(&Shape::Map(&MEMBER)), &TEAM),
-        ),
+        optional("team", Shape::OrMap(&Shape::List(&Shape::Map(&MEMBER)), &TEAM)),
         optional("roles", Shape::List(&Shape::Map(&ROLE))),
         optional("slaDefaultElement", Shape::Text),
         optional("slaProperties", Shape::List(&Shape::Map(&SLA_PROPERTY))),
@@ -146,10 +136,7 @@ static SCHEMA_OBJECT: Object = Object {
         optional("physicalName", Shape::Text),
         optional("dataGranularityDescription", Shape::Text),
         optional("properties", Shape::List(&Shape::Map(&SCHEMA_PROPERTY))),
-        optional(
-            "relationships",
-            Shape::List(&Shape::Map(&TABLE_RELATIONSHIP)),
-        ),
+        optional("relationships", Shape::List(&Shape::Map(&TABLE_RELATIONSHIP))),
         optional("quality", QUALITY_CHECKS),
         since(320, "context", Shape::OrMap(&Shape::Text, &CONTEXT)),
     ],
@@ -174,11 +161,7 @@ macro_rules! schema_property {
                 optional("primaryKey", Shape::Flag),
                 optional("primaryKeyPosition", Shape::Integer),
                 optional("logicalType", Shape::Word(LOGICAL_TYPES)),
-                since(
-                    320,
-                    "semanticType",
-                    Shape::Word(&[("column", 320), ("measure", 320), ("dimension", 320)]),
-                ),
+                since(320, "semanticType", Shape::Word(&[("column", 320), ("measure", 320), ("dimension", 320)])),
                 optional("logicalTypeOptions", Shape::Open),
                 optional("physicalName", Shape::Text),
                 optional("required", Shape::Flag),
@@ -204,17 +187,10 @@ macro_rules! schema_property {
     };
 }
 schema_property!(SCHEMA_PROPERTY, required("name", Shape::Text), "A column.");
-schema_property!(
-    SCHEMA_ITEM,
-    optional("name", Shape::Text),
-    "What the items of a list look like."
-);
+schema_property!(SCHEMA_ITEM, optional("name", Shape::Text), "What the items of a list look like.");
 
 static MAP: Object = Object {
-    fields: &[
-        required("key", Shape::Map(&SCHEMA_ITEM)),
-        required("value", Shape::Map(&SCHEMA_ITEM)),
-    ],
+    fields: &[required("key", Shape::Map(&SCHEMA_ITEM)), required("value", Shape::Map(&SCHEMA_ITEM))],
     more: None,
 };
 
@@ -280,19 +256,11 @@ fn options(check: &mut Check<'_>, node: &Node, path: &str) {
         more: None,
     };
     static OBJECT: Object = Object {
-        fields: &[
-            optional("maxProperties", WHOLE),
-            optional("minProperties", WHOLE),
-            optional("required", TEXTS),
-        ],
+        fields: &[optional("maxProperties", WHOLE), optional("minProperties", WHOLE), optional("required", TEXTS)],
         more: None,
     };
     static ARRAY: Object = Object {
-        fields: &[
-            optional("maxItems", WHOLE),
-            optional("minItems", WHOLE),
-            optional("uniqueItems", Shape::Flag),
-        ],
+        fields: &[optional("maxItems", WHOLE), optional("minItems", WHOLE), optional("uniqueItems", Shape::Flag)],
         more: None,
     };
     static VECTOR: Object = Object {
@@ -321,12 +289,7 @@ fn options(check: &mut Check<'_>, node: &Node, path: &str) {
     match options {
         Some(options) => check.object(options, object, &path_of(path, "logicalTypeOptions")),
         None if logical_type == "vector" => {
-            check.missing(
-                node,
-                path,
-                "logicalTypeOptions",
-                "the number of dimensions of a vector",
-            );
+            check.missing(node, path, "logicalTypeOptions", "the number of dimensions of a vector");
         }
         None => {}
     }
@@ -393,12 +356,7 @@ fn relationship(check: &mut Check<'_>, node: &Node, path: &str) {
         && is_list(from) != is_list(to)
     {
         let expected = "one column or a list of them, as in 'from'";
-        check.problems.push(Problem::error(
-            to.place(),
-            path_of(path, "to"),
-            expected,
-            to.describe(),
-        ));
+        check.problems.push(Problem::error(to.place(), path_of(path, "to"), expected, to.describe()));
     }
 }
 
@@ -428,10 +386,7 @@ static QUALITY: Object = Object {
         optional("scheduler", Shape::Text),
         optional("severity", Shape::Text),
         optional("tags", TEXTS),
-        optional(
-            "type",
-            Shape::Word(&[("text", 0), ("library", 0), ("sql", 0), ("custom", 0)]),
-        ),
+        optional("type", Shape::Word(&[("text", 0), ("library", 0), ("sql", 0), ("custom", 0)])),
         optional("unit", Shape::Text),
         optional(
             "metric",
@@ -576,3 +531,16 @@ static CONSTRAINT: Object = Object {
     ],
     more: None,
 };
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_tables_say_what_the_schemas_say() {
+        // Servers, checks and logical types differ by conditions, which have functions instead of a table; `items`,
+        // `properties` and `map` of a column are there by condition, too.
+        let conditional = ["servers", "quality", "logicalTypeOptions", "items", "properties", "map", "relationships"];
+        for (version, file) in [(310, "odcs-3.1.0"), (320, "odcs-3.2.0")] {
+            crate::bitol::compare_with_schema(&super::CONTRACT, version, file, &conditional);
+        }
+    }
+}

@@ -22,11 +22,7 @@ pub(super) fn attach(
         let Some(reference) = port.get("contractId") else {
             continue;
         };
-        let Some(file) = reference
-            .as_str()
-            .filter(|id| is_file_name(id))
-            .map(|id| format!("{id}.odcs.yaml"))
-        else {
+        let Some(file) = reference.as_str().filter(|id| is_file_name(id)).map(|id| format!("{id}.odcs.yaml")) else {
             continue;
         };
         let Some(bytes) = (ctx.load)(&file) else {
@@ -51,30 +47,12 @@ pub(super) fn attach(
         let public = if contract.people.is_empty() {
             bytes
         } else {
-            let whole = AttachmentBody::private(
-                file.clone(),
-                "application/yaml",
-                purpose,
-                bytes,
-                (ctx.salt)(),
-            );
+            let whole = AttachmentBody::private(file.clone(), "application/yaml", purpose, bytes, (ctx.salt)());
             product.attach(whole);
             contract.public_text.clone().into_bytes()
         };
-        let digest = product.attach(AttachmentBody::public(
-            file,
-            "application/yaml",
-            purpose,
-            public,
-        ));
-        people.extend(
-            contract
-                .people
-                .iter()
-                .filter(|person| !people.contains(*person))
-                .cloned()
-                .collect::<Vec<_>>(),
-        );
+        let digest = product.attach(AttachmentBody::public(file, "application/yaml", purpose, public));
+        people.extend(contract.people.iter().filter(|person| !people.contains(*person)).cloned().collect::<Vec<_>>());
 
         let named_type = port.get("type").is_some();
         fill(product, at, contract, named_type);
@@ -87,20 +65,11 @@ pub(super) fn attach(
 
 /// A contract's id may be any text; only a plain one is the name of a file beside this one.
 fn is_file_name(id: &str) -> bool {
-    !id.starts_with('.')
-        && id
-            .chars()
-            .all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'))
-        && !id.is_empty()
+    !id.starts_with('.') && id.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.')) && !id.is_empty()
 }
 
 /// The contract; its problems stand at the place that refers to it, with their own place in the path.
-fn read(
-    bytes: &[u8],
-    path: &str,
-    reference: &Node,
-    problems: &mut Vec<Problem>,
-) -> Option<odcs::Contract> {
+fn read(bytes: &[u8], path: &str, reference: &Node, problems: &mut Vec<Problem>) -> Option<odcs::Contract> {
     let mut own = Vec::new();
     let contract = match std::str::from_utf8(bytes) {
         Ok(text) => odcs::read_contract(text, &mut own),
@@ -127,43 +96,22 @@ fn fill(product: &mut Product, at: usize, contract: odcs::Contract, named_type: 
     let port_name = descriptor.outputs[at].name.clone();
     // Two contracts may use the same word for different things: the later one gets the port's name before it.
     let own = |name: &str, known: bool| {
-        if known {
-            format!("{port_name}.{name}")
-        } else {
-            name.to_owned()
-        }
+        if known { format!("{port_name}.{name}") } else { name.to_owned() }
     };
     let mut names = Vec::new();
     for mut dataset in contract.datasets {
-        let same = descriptor
-            .datasets
-            .iter()
-            .find(|known| known.name == dataset.name);
+        let same = descriptor.datasets.iter().find(|known| known.name == dataset.name);
         if same != Some(&dataset) {
             dataset.name = own(&dataset.name, same.is_some());
         }
         names.push(dataset.name.clone());
-        if !descriptor
-            .datasets
-            .iter()
-            .any(|known| known.name == dataset.name)
-        {
+        if !descriptor.datasets.iter().any(|known| known.name == dataset.name) {
             descriptor.datasets.push(dataset);
         }
     }
     for mut rule in contract.quality_rules {
-        rule.name = own(
-            &rule.name,
-            descriptor
-                .quality_rules
-                .iter()
-                .any(|known| known.name == rule.name),
-        );
-        if !descriptor
-            .quality_rules
-            .iter()
-            .any(|known| known.name == rule.name)
-        {
+        rule.name = own(&rule.name, descriptor.quality_rules.iter().any(|known| known.name == rule.name));
+        if !descriptor.quality_rules.iter().any(|known| known.name == rule.name) {
             descriptor.quality_rules.push(rule);
         }
     }

@@ -1,8 +1,6 @@
 //! An ODPS document to a product.
 
-use mesh_model::{
-    ContractRef, Descriptor, InputPort, Name, OutputPort, PortKind, ProductType, Source, SourceFile,
-};
+use mesh_model::{ContractRef, Descriptor, InputPort, Name, OutputPort, PortKind, ProductType, Source, SourceFile};
 
 use super::contracts;
 use super::shapes::PRODUCT;
@@ -15,11 +13,7 @@ use crate::yaml::{Check, Node, load};
 const VERSIONS: [(&str, u16); 3] = [("v0.9.0", 90), ("v1.0.0", 100), ("v1.1.0", 110)];
 
 /// Reads a document; at most one product. Problems are pushed.
-pub(crate) fn parse(
-    text: &str,
-    ctx: &mut Context<'_>,
-    problems: &mut Vec<Problem>,
-) -> Vec<Product> {
+pub(crate) fn parse(text: &str, ctx: &mut Context<'_>, problems: &mut Vec<Problem>) -> Vec<Product> {
     let Some(root) = load(text, problems) else {
         return Vec::new();
     };
@@ -27,18 +21,11 @@ pub(crate) fn parse(
         return Vec::new();
     };
     let before = problems.len();
-    Check {
-        version: number,
-        version_text,
-        problems,
-    }
-    .object(&root, &PRODUCT, "");
+    Check { version: number, version_text, problems }.object(&root, &PRODUCT, "");
     let domain = bitol::domain(&root, ctx, problems);
     let (version, version_given) = bitol::version(&root, problems);
     let status = bitol::status(&root, problems);
-    let refused = problems[before..]
-        .iter()
-        .any(|problem| problem.severity == Severity::Error);
+    let refused = problems[before..].iter().any(|problem| problem.severity == Severity::Error);
     let (Some(domain), false) = (domain, refused) else {
         return Vec::new();
     };
@@ -51,10 +38,7 @@ pub(crate) fn parse(
     descriptor.version = version;
     descriptor.status = status;
     let format = format!("odps/{}", version_text.trim_start_matches('v'));
-    descriptor.source = Some(SourceFile {
-        format,
-        id: Some(id.to_owned()),
-    });
+    descriptor.source = Some(SourceFile { format, id: Some(id.to_owned()) });
     descriptor.description = bitol::description(&root);
     descriptor.product_type = product_type(&root);
     descriptor.tags = bitol::tags(&root);
@@ -75,11 +59,7 @@ pub(crate) fn parse(
 
 fn product_type(root: &Node) -> Option<ProductType> {
     let text = root.text("type")?;
-    let letters: String = text
-        .chars()
-        .filter(char::is_ascii_alphabetic)
-        .collect::<String>()
-        .to_lowercase();
+    let letters: String = text.chars().filter(char::is_ascii_alphabetic).collect::<String>().to_lowercase();
     let (product_type, written) = match letters.as_str() {
         "sourcealigned" | "source" => (ProductType::SourceAligned, "source-aligned"),
         "aggregate" => (ProductType::Aggregate, "aggregate"),
@@ -120,16 +100,10 @@ fn outputs(root: &Node, descriptor: &mut Descriptor) {
         let kind = port.text("type").map_or(PortKind::File, kind_of);
         port.take_same("type", kind.as_str());
         let mut output = OutputPort::new(name, kind);
-        port.take_text("description")
-            .unwrap_or_default()
-            .clone_into(&mut output.description);
+        port.take_text("description").unwrap_or_default().clone_into(&mut output.description);
         if let Some(id) = port.take_text("contractId") {
             let version = port.take_text("version").unwrap_or_default().to_owned();
-            output.contract = Some(ContractRef {
-                id: id.to_owned(),
-                version,
-                digest: None,
-            });
+            output.contract = Some(ContractRef { id: id.to_owned(), version, digest: None });
         }
         descriptor.outputs.push(output);
     }
@@ -137,26 +111,17 @@ fn outputs(root: &Node, descriptor: &mut Descriptor) {
 
 /// The port's name; where another port has it already, with its version, and then with a number.
 fn port_name(foreign: &str, version: Option<&str>, taken: &[&Name]) -> Name {
-    let versioned =
-        version.map(|version| format!("{foreign}-v{}", version.trim_start_matches('v')));
+    let versioned = version.map(|version| format!("{foreign}-v{}", version.trim_start_matches('v')));
     let numbered = (2..).map(|number| format!("{foreign}-{number}"));
-    let mut candidates = [foreign.to_owned()]
-        .into_iter()
-        .chain(versioned)
-        .chain(numbered)
-        .map(|text| map_name(&text));
-    candidates
-        .find(|name| !taken.contains(&name))
-        .expect("numbers don't end")
+    let mut candidates = [foreign.to_owned()].into_iter().chain(versioned).chain(numbered).map(|text| map_name(&text));
+    candidates.find(|name| !taken.contains(&name)).expect("numbers don't end")
 }
 
 /// The kind of door that a port's type, or a server's, stands for.
 pub(super) fn kind_of(text: &str) -> PortKind {
     let text = text.to_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    if has(&[
-        "topic", "stream", "kafka", "event", "queue", "kinesis", "pubsub",
-    ]) {
+    if has(&["topic", "stream", "kafka", "event", "queue", "kinesis", "pubsub"]) {
         PortKind::Stream
     } else if has(&["api", "rest", "graphql", "grpc", "http"]) {
         PortKind::Api

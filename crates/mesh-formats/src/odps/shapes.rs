@@ -3,12 +3,7 @@
 use crate::yaml::{FieldRule, Object, Shape, optional, required, since};
 
 const fn required_before_1_1(name: &'static str, shape: Shape) -> FieldRule {
-    FieldRule {
-        name,
-        shape,
-        since: 0,
-        required_below: 110,
-    }
+    FieldRule { name, shape, since: 0, required_below: 110 }
 }
 
 const TEXTS: Shape = Shape::List(&Shape::Text);
@@ -37,10 +32,7 @@ pub(crate) static PRODUCT: Object = Object {
         optional("tags", TEXTS),
         optional("inputPorts", Shape::List(&Shape::Map(&INPUT_PORT))),
         optional("outputPorts", Shape::List(&Shape::Map(&OUTPUT_PORT))),
-        optional(
-            "managementPorts",
-            Shape::List(&Shape::Map(&MANAGEMENT_PORT)),
-        ),
+        optional("managementPorts", Shape::List(&Shape::Map(&MANAGEMENT_PORT))),
         optional("support", Shape::List(&Shape::Map(&SUPPORT))),
         optional("team", Shape::Map(&TEAM)),
         optional("productCreatedTs", Shape::Moment),
@@ -138,13 +130,8 @@ static SBOM: Object = Object {
     more: None,
 };
 
-static INPUT_CONTRACT: Object = Object {
-    fields: &[
-        required("id", Shape::Text),
-        required("version", Shape::Text),
-    ],
-    more: None,
-};
+static INPUT_CONTRACT: Object =
+    Object { fields: &[required("id", Shape::Text), required("version", Shape::Text)], more: None };
 
 static MANAGEMENT_PORT: Object = Object {
     fields: &[
@@ -239,3 +226,13 @@ static CONSTRAINT: Object = Object {
     ],
     more: None,
 };
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_tables_say_what_the_schemas_say() {
+        for (version, file) in [(100, "odps-1.0.0"), (110, "odps-1.1.0")] {
+            crate::bitol::compare_with_schema(&super::PRODUCT, version, file, &[]);
+        }
+    }
+}

@@ -14,44 +14,23 @@ const DEFAULT_VERSION: &str = "1.1.0";
 ///
 /// Reading the document gives the same descriptor; people and attachments don't travel in it.
 pub(crate) fn write(descriptor: &Descriptor) -> String {
-    bitol::write(
-        descriptor,
-        &Standard {
-            prefix: "odps",
-            base,
-            parse: read::parse,
-        },
-    )
+    bitol::write(descriptor, &Standard { prefix: "odps", base, parse: read::parse })
 }
 
 fn base(descriptor: &Descriptor) -> Map<String, Value> {
     let mut document = Map::new();
     let mut put = |key: &str, value: Value| document.insert(key.to_owned(), value);
     let source = descriptor.source.as_ref();
-    let version = source
-        .and_then(|source| source.format.strip_prefix("odps/"))
-        .unwrap_or(DEFAULT_VERSION);
+    let version = source.and_then(|source| source.format.strip_prefix("odps/")).unwrap_or(DEFAULT_VERSION);
     put("apiVersion", format!("v{version}").into());
     put("kind", "DataProduct".into());
-    let id = source
-        .and_then(|source| source.id.clone())
-        .unwrap_or_else(|| descriptor.id().to_string());
+    let id = source.and_then(|source| source.id.clone()).unwrap_or_else(|| descriptor.id().to_string());
     put("id", id.into());
     let title = &descriptor.title;
     let named = !title.is_empty() && map_name(title) == descriptor.name;
-    put(
-        "name",
-        if named {
-            title.as_str().into()
-        } else {
-            descriptor.name.as_str().into()
-        },
-    );
+    put("name", if named { title.as_str().into() } else { descriptor.name.as_str().into() });
     put("version", descriptor.version.to_string().into());
-    put(
-        "status",
-        serde_json::to_value(descriptor.status).expect("a word"),
-    );
+    put("status", serde_json::to_value(descriptor.status).expect("a word"));
     put("domain", descriptor.domain.as_str().into());
     if let (Some(product_type), "1.1.0") = (descriptor.product_type, version) {
         let word = match product_type {

@@ -12,16 +12,13 @@ pub(super) fn without_emails(text: &str) -> (String, Vec<String>) {
     let (mut out, mut emails) = (String::with_capacity(text.len()), Vec::new());
     let mut rest = text;
     while let Some(at) = rest.find('@') {
-        let start = rest[..at].rfind(|c| !local(c)).map_or(0, |end| {
-            end + rest[end..].chars().next().map_or(1, char::len_utf8)
-        });
+        let start =
+            rest[..at].rfind(|c| !local(c)).map_or(0, |end| end + rest[end..].chars().next().map_or(1, char::len_utf8));
         let after = &rest[at + 1..];
         let end = after.find(|c| !host(c)).unwrap_or(after.len());
         let name = after[..end].trim_end_matches(['.', '-']);
-        let is_address = start < at
-            && name
-                .split_once('.')
-                .is_some_and(|(first, last)| !first.is_empty() && !last.is_empty());
+        let is_address =
+            start < at && name.split_once('.').is_some_and(|(first, last)| !first.is_empty() && !last.is_empty());
         if is_address {
             out.push_str(&rest[..start]);
             out.push_str(WITHHELD);
@@ -44,10 +41,7 @@ pub(super) fn json_without_emails(value: Value, emails: &mut Vec<String>) -> Val
             emails.extend(found);
             text.into()
         }
-        Value::Array(items) => items
-            .into_iter()
-            .map(|item| json_without_emails(item, emails))
-            .collect(),
+        Value::Array(items) => items.into_iter().map(|item| json_without_emails(item, emails)).collect(),
         Value::Object(map) => map
             .into_iter()
             .map(|(key, value)| (key, json_without_emails(value, emails)))
@@ -61,19 +55,10 @@ pub(super) fn json_without_emails(value: Value, emails: &mut Vec<String>) -> Val
 pub(super) fn urls(text: &str) -> Vec<String> {
     let mut urls: Vec<String> = Vec::new();
     let mut rest = text;
-    while let Some(at) = ["https://", "http://", "ftp://"]
-        .iter()
-        .filter_map(|scheme| rest.find(scheme))
-        .min()
-    {
+    while let Some(at) = ["https://", "http://", "ftp://"].iter().filter_map(|scheme| rest.find(scheme)).min() {
         let from = &rest[at..];
-        let ends = |c: char| {
-            c.is_whitespace()
-                || matches!(
-                    c,
-                    '<' | '>' | '"' | '\'' | ']' | '|' | '`' | '”' | '“' | ')'
-                )
-        };
+        let ends =
+            |c: char| c.is_whitespace() || matches!(c, '<' | '>' | '"' | '\'' | ']' | '|' | '`' | '”' | '“' | ')');
         // A parenthesis belongs to the URL when it was opened in it.
         let mut open = 0;
         let end = from
@@ -91,11 +76,7 @@ pub(super) fn urls(text: &str) -> Vec<String> {
             })
             .map_or(from.len(), |(end, _)| end);
         let url = from[..end].trim_end_matches(['.', ',', ';', ':', '!', '?']);
-        if url
-            .split_once("://")
-            .is_some_and(|(_, host)| !host.is_empty())
-            && !urls.iter().any(|known| known == url)
-        {
+        if url.split_once("://").is_some_and(|(_, host)| !host.is_empty()) && !urls.iter().any(|known| known == url) {
             urls.push(url.to_owned());
         }
         rest = &from[end.max(1)..];
@@ -109,9 +90,8 @@ mod tests {
 
     #[test]
     fn addresses_are_taken_out_and_look_alikes_stay() {
-        let (text, emails) = without_emails(
-            "Ask Jo <jo.doe@x.edu>, mailto:a+b@y.co.uk. See https://medium.com/@jo or é@z.org @",
-        );
+        let (text, emails) =
+            without_emails("Ask Jo <jo.doe@x.edu>, mailto:a+b@y.co.uk. See https://medium.com/@jo or é@z.org @");
         assert_eq!(
             text,
             "Ask Jo <[address withheld]>, mailto:[address withheld]. See https://medium.com/@jo or é@z.org @"
@@ -122,10 +102,8 @@ mod tests {
 
     #[test]
     fn urls_end_where_the_prose_goes_on() {
-        let text = "[A](https://a.org/x_(y)) and <a href=\"http://b.org\">b</a>, https://c.org/d. https://c.org/d https:// x";
-        assert_eq!(
-            urls(text),
-            ["https://a.org/x_(y)", "http://b.org", "https://c.org/d"]
-        );
+        let text =
+            "[A](https://a.org/x_(y)) and <a href=\"http://b.org\">b</a>, https://c.org/d. https://c.org/d https:// x";
+        assert_eq!(urls(text), ["https://a.org/x_(y)", "http://b.org", "https://c.org/d"]);
     }
 }

@@ -21,56 +21,33 @@ pub(super) struct Outputs {
 
 /// Reads the resources.
 pub(super) fn read(resources: &Node, problems: &mut Vec<Problem>) -> Outputs {
-    let mut outputs = Outputs {
-        access: "open",
-        ..Outputs::default()
-    };
+    let mut outputs = Outputs { access: "open", ..Outputs::default() };
     let mut rests: Vec<(Name, Map<String, Value>)> = Vec::new();
     for (at, resource) in resources.items().iter().enumerate() {
         let port = port(resource, at, &outputs.ports, problems);
-        if let Some(region) = resource
-            .text("Region")
-            .filter(|region| !outputs.regions.iter().any(|known| known == region))
+        if let Some(region) =
+            resource.text("Region").filter(|region| !outputs.regions.iter().any(|known| known == region))
         {
             outputs.regions.push(region.to_owned());
         }
-        let account = resource
-            .text("AccountRequired")
-            .is_some_and(|flag| flag.eq_ignore_ascii_case("true"));
+        let account = resource.text("AccountRequired").is_some_and(|flag| flag.eq_ignore_ascii_case("true"));
         if resource.get("ControlledAccess").is_some() {
             outputs.access = "controlled";
         } else if account && outputs.access == "open" {
             outputs.access = "account";
         }
-        let rest = resource
-            .entries()
-            .iter()
-            .filter(|entry| !matches!(entry.key.as_str(), "Description" | "ARN" | "Type"));
-        rests.push((
-            port.name.clone(),
-            rest.map(|entry| (entry.key.clone(), entry.node.to_json()))
-                .collect(),
-        ));
+        let rest =
+            resource.entries().iter().filter(|entry| !matches!(entry.key.as_str(), "Description" | "ARN" | "Type"));
+        rests.push((port.name.clone(), rest.map(|entry| (entry.key.clone(), entry.node.to_json())).collect()));
         outputs.ports.push(port);
     }
     outputs.rest = folded(rests);
     outputs
 }
 
-fn port(
-    resource: &Node,
-    at: usize,
-    ports: &[OutputPort],
-    problems: &mut Vec<Problem>,
-) -> OutputPort {
-    let arn = resource
-        .text("ARN")
-        .map(str::trim)
-        .filter(|arn| !arn.is_empty());
-    let host = resource
-        .text("Host")
-        .map(str::trim)
-        .filter(|host| !host.is_empty());
+fn port(resource: &Node, at: usize, ports: &[OutputPort], problems: &mut Vec<Problem>) -> OutputPort {
+    let arn = resource.text("ARN").map(str::trim).filter(|arn| !arn.is_empty());
+    let host = resource.text("Host").map(str::trim).filter(|host| !host.is_empty());
     // arn:partition:service:region:account:resource
     let inner = arn.map(|arn| arn.splitn(6, ':').nth(5).unwrap_or(arn));
     let resource_type = resource.text("Type").unwrap_or_default();
@@ -84,30 +61,15 @@ fn port(
         let place = resource.get("Type").map_or(resource.place(), Node::place);
         let found = format!("'{resource_type}', read as files");
         let expected = "S3 Bucket, SNS Topic or CloudFront Distribution";
-        problems.push(Problem::warning(
-            place,
-            format!("Resources[{at}].Type"),
-            expected,
-            found,
-        ));
+        problems.push(Problem::warning(place, format!("Resources[{at}].Type"), expected, found));
     }
-    let foreign = inner
-        .or(host)
-        .map_or_else(|| format!("resource-{}", at + 1), ToOwned::to_owned);
+    let foreign = inner.or(host).map_or_else(|| format!("resource-{}", at + 1), ToOwned::to_owned);
     let numbered = (2..).map(|number| format!("{foreign}-{number}"));
-    let mut names = [foreign.trim_end_matches(['/', '*']).to_owned()]
-        .into_iter()
-        .chain(numbered)
-        .map(|text| map_name(&text));
-    let name = names
-        .find(|name| !ports.iter().any(|port| port.name == *name))
-        .expect("numbers don't end");
+    let mut names =
+        [foreign.trim_end_matches(['/', '*']).to_owned()].into_iter().chain(numbered).map(|text| map_name(&text));
+    let name = names.find(|name| !ports.iter().any(|port| port.name == *name)).expect("numbers don't end");
     let mut port = OutputPort::new(name, kind);
-    resource
-        .text("Description")
-        .unwrap_or_default()
-        .trim()
-        .clone_into(&mut port.description);
+    resource.text("Description").unwrap_or_default().trim().clone_into(&mut port.description);
     port.protocol = protocol.map(ToOwned::to_owned);
     port.location = arn.or(host).map(ToOwned::to_owned);
     if kind == PortKind::Stream {
@@ -118,8 +80,7 @@ fn port(
 
 fn folded(rests: Vec<(Name, Map<String, Value>)>) -> Option<Value> {
     let (_, first) = rests.first()?;
-    let shared =
-        |key: &String, value: &Value| rests.iter().all(|(_, rest)| rest.get(key) == Some(value));
+    let shared = |key: &String, value: &Value| rests.iter().all(|(_, rest)| rest.get(key) == Some(value));
     let all: Map<_, _> = first
         .iter()
         .filter(|(key, value)| shared(key, value))
@@ -132,11 +93,7 @@ fn folded(rests: Vec<(Name, Map<String, Value>)>) -> Option<Value> {
             each.insert(name.to_string(), rest.into());
         }
     }
-    let parts = [("all", all), ("each", each)]
-        .into_iter()
-        .filter(|(_, part)| !part.is_empty());
-    let folded: Map<_, _> = parts
-        .map(|(key, part)| (key.to_owned(), Value::from(part)))
-        .collect();
+    let parts = [("all", all), ("each", each)].into_iter().filter(|(_, part)| !part.is_empty());
+    let folded: Map<_, _> = parts.map(|(key, part)| (key.to_owned(), Value::from(part))).collect();
     (!folded.is_empty()).then(|| folded.into())
 }

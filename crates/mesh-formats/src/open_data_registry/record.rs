@@ -1,8 +1,6 @@
 //! One record to one product.
 
-use mesh_model::{
-    Descriptor, DomainName, JsonText, Link, ServiceLevel, SourceFile, SupportChannel,
-};
+use mesh_model::{Descriptor, DomainName, JsonText, Link, ServiceLevel, SourceFile, SupportChannel};
 use serde_json::Value;
 
 use super::addresses::{json_without_emails, urls, without_emails};
@@ -71,56 +69,28 @@ static RECORD: Object = Object {
 };
 
 /// Reads a record; at most one product. Problems are pushed.
-pub(crate) fn parse(
-    text: &str,
-    ctx: &mut Context<'_>,
-    problems: &mut Vec<Problem>,
-) -> Vec<Product> {
-    read_record(text, ctx, problems)
-        .into_iter()
-        .map(|record| record.product)
-        .collect()
+pub(crate) fn parse(text: &str, ctx: &mut Context<'_>, problems: &mut Vec<Problem>) -> Vec<Product> {
+    read_record(text, ctx, problems).into_iter().map(|record| record.product).collect()
 }
 
 /// Reads a record with what an importer needs beside the product. Problems are pushed; `None` when one is an error.
-pub fn read_record(
-    text: &str,
-    ctx: &mut Context<'_>,
-    problems: &mut Vec<Problem>,
-) -> Option<RegistryRecord> {
+pub fn read_record(text: &str, ctx: &mut Context<'_>, problems: &mut Vec<Problem>) -> Option<RegistryRecord> {
     let before = problems.len();
     let root = load(text, problems)?;
-    Check {
-        version: 0,
-        version_text: "the registry",
-        problems,
-    }
-    .object(&root, &RECORD, "");
-    if problems[before..]
-        .iter()
-        .any(|problem| problem.severity == Severity::Error)
-    {
+    Check { version: 0, version_text: "the registry", problems }.object(&root, &RECORD, "");
+    if problems[before..].iter().any(|problem| problem.severity == Severity::Error) {
         return None;
     }
-    let mut reader = Reader {
-        root: &root,
-        people: Vec::new(),
-    };
+    let mut reader = Reader { root: &root, people: Vec::new() };
     let raw_manager = root.text("ManagedBy").unwrap_or_default();
     let managed_by = reader.text("ManagedBy");
     let domain = match ctx.domain {
         Some(domain) => domain.clone(),
         None => DomainName::from(map_name(&organisation_name(raw_manager))),
     };
-    let stem = ctx
-        .file_name
-        .rsplit_once('.')
-        .map_or(ctx.file_name, |(stem, _)| stem);
+    let stem = ctx.file_name.rsplit_once('.').map_or(ctx.file_name, |(stem, _)| stem);
     let mut descriptor = Descriptor::new(domain, map_name(stem));
-    descriptor.source = Some(SourceFile {
-        format: "open-data-registry".into(),
-        id: Some(stem.to_owned()),
-    });
+    descriptor.source = Some(SourceFile { format: "open-data-registry".into(), id: Some(stem.to_owned()) });
     descriptor.title = reader.text("Name");
     descriptor.description = reader.text("Description");
     descriptor.license = Some(reader.text("License")).filter(|license| !license.is_empty());
@@ -129,19 +99,13 @@ pub fn read_record(
             descriptor.tags.push(tag.to_owned());
         }
     }
-    let team = if managed_by.is_empty() {
-        descriptor.domain.to_string()
-    } else {
-        managed_by.clone()
-    };
+    let team = if managed_by.is_empty() { descriptor.domain.to_string() } else { managed_by.clone() };
     descriptor.owner.team = team;
     descriptor.owner.support = reader.support();
     reader.frequency_and_outputs(&mut descriptor, problems);
     descriptor.documentation.links = reader.links();
     reader.extensions(&mut descriptor, problems);
-    let deprecated = root
-        .text("Deprecated")
-        .is_some_and(|flag| flag.eq_ignore_ascii_case("true"));
+    let deprecated = root.text("Deprecated").is_some_and(|flag| flag.eq_ignore_ascii_case("true"));
     let notice = reader.text("DeprecatedNotice");
 
     let mut product = Product::new(descriptor, false);
@@ -174,11 +138,7 @@ impl Reader<'_> {
     fn named_in(&mut self, field: &str, emails: Vec<String>) {
         for email in emails {
             let role = Some(format!("named in {field}"));
-            let person = Person {
-                email: Some(email),
-                role,
-                ..Person::default()
-            };
+            let person = Person { email: Some(email), role, ..Person::default() };
             if !self.people.contains(&person) {
                 self.people.push(person);
             }
@@ -196,32 +156,19 @@ impl Reader<'_> {
         let urls = urls(text);
         let (_, emails) = without_emails(text);
         // A host without a scheme is an address as well; any other text without one may be somebody's name.
-        let host = urls.is_empty()
-            && emails.is_empty()
-            && text.contains('.')
-            && !text.contains(char::is_whitespace);
+        let host = urls.is_empty() && emails.is_empty() && text.contains('.') && !text.contains(char::is_whitespace);
         if host {
             return vec![channel(text.to_owned(), "")];
         }
         if !text.is_empty() && (urls.is_empty() || !emails.is_empty()) {
-            let mut person = Person {
-                role: Some("contact".into()),
-                ..Person::default()
-            };
+            let mut person = Person { role: Some("contact".into()), ..Person::default() };
             person.email = emails.first().cloned();
             person.details.insert("contact".into(), text.into());
             self.people.push(person);
         }
-        let prose = if emails.is_empty() && urls.first().is_some_and(|url| url != text) {
-            text
-        } else {
-            ""
-        };
+        let prose = if emails.is_empty() && urls.first().is_some_and(|url| url != text) { text } else { "" };
         let prose = |at: usize| if at == 0 { prose } else { "" };
-        urls.into_iter()
-            .enumerate()
-            .map(|(at, url)| channel(url, prose(at)))
-            .collect()
+        urls.into_iter().enumerate().map(|(at, url)| channel(url, prose(at))).collect()
     }
 
     fn frequency_and_outputs(&mut self, descriptor: &mut Descriptor, problems: &mut Vec<Problem>) {
@@ -232,8 +179,7 @@ impl Reader<'_> {
         let mut outputs = outputs::read(resources, problems);
         for port in &mut outputs.ports {
             port.description = self.public(&port.description, "Resources");
-            let short =
-                (1..=FREQUENCY_BYTES).contains(&frequency.len()) && !frequency.contains('\n');
+            let short = (1..=FREQUENCY_BYTES).contains(&frequency.len()) && !frequency.contains('\n');
             port.frequency = short.then(|| frequency.clone());
         }
         if !frequency.is_empty() {
@@ -254,27 +200,13 @@ impl Reader<'_> {
     }
 
     fn links(&mut self) -> Vec<Link> {
-        let link = |title: &str, url: String| Link {
-            title: title.to_owned(),
-            url,
-        };
+        let link = |title: &str, url: String| Link { title: title.to_owned(), url };
         let documentation = self.root.text("Documentation").unwrap_or_default();
-        let mut links: Vec<_> = urls(documentation)
-            .into_iter()
-            .map(|url| link("Documentation", url))
-            .collect();
-        let citation = self
-            .root
-            .text("Citation")
-            .unwrap_or_default()
-            .trim()
-            .to_owned();
+        let mut links: Vec<_> = urls(documentation).into_iter().map(|url| link("Documentation", url)).collect();
+        let citation = self.root.text("Citation").unwrap_or_default().trim().to_owned();
         links.extend(urls(&citation).into_iter().map(|url| link("Citation", url)));
         if !citation.is_empty() && urls(&citation).first() != Some(&citation) {
-            let mut person = Person {
-                role: Some("cited".into()),
-                ..Person::default()
-            };
+            let mut person = Person { role: Some("cited".into()), ..Person::default() };
             person.details.insert("citation".into(), citation.into());
             self.people.push(person);
         }
@@ -283,14 +215,8 @@ impl Reader<'_> {
         };
         for section in work.entries() {
             // Some records write `- ~` for an empty list.
-            for item in section
-                .node
-                .items()
-                .iter()
-                .filter(|item| !item.entries().is_empty())
-            {
-                let title =
-                    self.public(item.text("Title").unwrap_or_default().trim(), "DataAtWork");
+            for item in section.node.items().iter().filter(|item| !item.entries().is_empty()) {
+                let title = self.public(item.text("Title").unwrap_or_default().trim(), "DataAtWork");
                 let named = format!("{}: {title}", section.key.trim_end_matches('s'));
                 for key in ["URL", "NotebookURL"] {
                     if let Some(url) = item.text(key) {
@@ -300,11 +226,7 @@ impl Reader<'_> {
                 let (author, page) = (item.text("AuthorName"), item.text("AuthorURL"));
                 if author.or(page).is_some() {
                     let name = author.unwrap_or_default().trim().to_owned();
-                    let mut person = Person {
-                        name,
-                        role: Some("author".into()),
-                        ..Person::default()
-                    };
+                    let mut person = Person { name, role: Some("author".into()), ..Person::default() };
                     person.details.insert("of".into(), title.into());
                     if let Some(page) = page {
                         person.details.insert("url".into(), page.into());
@@ -332,18 +254,11 @@ impl Reader<'_> {
             "Documentation",
         ];
         let documentation = self.root.text("Documentation").unwrap_or_default().trim();
-        if urls(documentation)
-            .first()
-            .is_none_or(|url| url != documentation)
-            && !documentation.is_empty()
-        {
+        if urls(documentation).first().is_none_or(|url| url != documentation) && !documentation.is_empty() {
             self.extension("Documentation", documentation.into(), descriptor, problems);
         }
         let mut services = serde_json::Map::new();
-        let tutorials = self
-            .root
-            .get("DataAtWork")
-            .map_or(&[][..], |work| work.list("Tutorials"));
+        let tutorials = self.root.get("DataAtWork").map_or(&[][..], |work| work.list("Tutorials"));
         for tutorial in tutorials {
             if let (Some(url), Some(used)) = (tutorial.text("URL"), tutorial.get("Services")) {
                 services.insert(url.to_owned(), used.to_json());
@@ -353,33 +268,19 @@ impl Reader<'_> {
             self.extension("Services", services.into(), descriptor, problems);
         }
         let root = self.root;
-        for entry in root
-            .entries()
-            .iter()
-            .filter(|entry| !HELD.contains(&entry.key.as_str()))
-        {
+        for entry in root.entries().iter().filter(|entry| !HELD.contains(&entry.key.as_str())) {
             self.extension(&entry.key, entry.node.to_json(), descriptor, problems);
         }
     }
 
-    fn extension(
-        &mut self,
-        key: &str,
-        value: Value,
-        descriptor: &mut Descriptor,
-        problems: &mut Vec<Problem>,
-    ) {
+    fn extension(&mut self, key: &str, value: Value, descriptor: &mut Descriptor, problems: &mut Vec<Problem>) {
         let mut emails = Vec::new();
         let text = JsonText::new(&json_without_emails(value, &mut emails));
         self.named_in(key, emails);
         if text.as_str().len() > EXTENSION_BYTES {
             let place = self.root.get(key).map_or((0, 0), Node::place);
-            let expected =
-                format!("at most {EXTENSION_BYTES} bytes of what a descriptor has no field for");
-            let found = format!(
-                "{} bytes, which only the attached original keeps",
-                text.as_str().len()
-            );
+            let expected = format!("at most {EXTENSION_BYTES} bytes of what a descriptor has no field for");
+            let found = format!("{} bytes, which only the attached original keeps", text.as_str().len());
             problems.push(Problem::warning(place, key, expected, found));
             return;
         }

@@ -88,28 +88,16 @@ fn inline(value: &Value) -> String {
 
 /// A plain scalar where that is safe in every position, else a double-quoted one: JSON's quoting is YAML's.
 fn text(string: &str) -> String {
-    let first = string
-        .chars()
-        .next()
-        .is_some_and(|c| c.is_ascii_alphanumeric());
-    let inside = string
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || matches!(c, ' ' | '_' | '-' | '.' | '/' | '@' | '+'));
+    let first = string.chars().next().is_some_and(|c| c.is_ascii_alphanumeric());
+    let inside =
+        string.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, ' ' | '_' | '-' | '.' | '/' | '@' | '+'));
     // Readers of older YAML would take some words for truth values, dates or numbers: they are quoted for them.
     let word = string.chars().any(|c| c.is_ascii_alphabetic())
         && !scalar::is_number(string)
         && !string.chars().next().is_some_and(|c| c.is_ascii_digit());
     let reserved = ["null", "true", "false", "yes", "no", "on", "off", "y", "n"];
-    let plain = first
-        && inside
-        && word
-        && !string.ends_with(' ')
-        && !reserved.contains(&&*string.to_ascii_lowercase());
-    if plain {
-        string.to_owned()
-    } else {
-        quoted(string)
-    }
+    let plain = first && inside && word && !string.ends_with(' ') && !reserved.contains(&&*string.to_ascii_lowercase());
+    if plain { string.to_owned() } else { quoted(string) }
 }
 
 fn quoted(string: &str) -> String {
@@ -124,12 +112,7 @@ fn quoted(string: &str) -> String {
             '\t' => out.push_str("\\t"),
             '\r' => out.push_str("\\r"),
             // Line separators and the byte order mark are not safe unescaped; other control characters are not allowed.
-            c if c.is_control()
-                || matches!(
-                    c,
-                    '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}'
-                ) =>
-            {
+            c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}') => {
                 write!(out, "\\U{:08x}", u32::from(c)).expect("strings take any text");
             }
             c => out.push(c),
@@ -156,7 +139,8 @@ mod tests {
 
     #[test]
     fn blocks_look_as_people_write_them() {
-        let value = json!({"name": "x", "tags": ["a", "no"], "list": [{"k": 1, "m": {"deep": []}}, [[1], "2"]], "e": {}});
+        let value =
+            json!({"name": "x", "tags": ["a", "no"], "list": [{"k": 1, "m": {"deep": []}}, [[1], "2"]], "e": {}});
         let yaml = "name: x\ntags:\n  - a\n  - \"no\"\nlist:\n  - k: 1\n    m:\n      deep: []\n  - - - 1\n    - \"2\"\ne: {}\n";
         assert_eq!(to_yaml(&value), yaml);
         assert_eq!(read(yaml), value);

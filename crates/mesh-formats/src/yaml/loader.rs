@@ -3,13 +3,14 @@
 //! The parser underneath hands out events without recursion; the tree is built on an explicit stack, so depth is a
 //! number that is checked, not what is left of the machine's stack.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use mesh_model::limits::NESTING;
-use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
 
-use super::scalar;
 use super::{Entry, Node, Value, path_of};
+use super::{indent, scalar};
 use crate::problem::Problem;
 
 /// Most values of a document once its aliases are written out.
@@ -19,48 +20,55 @@ const ALIAS_BYTES: usize = 8 * 1024 * 1024;
 
 /// Reads the one document of a text. Problems are pushed; `None` when they leave no tree to go on with.
 pub(crate) fn load(text: &str, problems: &mut Vec<Problem>) -> Option<Node> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut loader = Loader {
-        problems,
-        open: Vec::new(),
-        root: None,
-        anchors: BTreeMap::new(),
-        nodes: 0,
-        aliased: 0,
-    };
+    let mut text = Cow::Borrowed(text.strip_prefix('\u{feff}').unwrap_or(text));
+    for attempt in 0.. {
+        let mut found = Vec::new();
+        let error = match read(&text, &mut found) {
+            Ok(root) => {
+                problems.append(&mut found);
+                return root;
+            }
+            Err(error) => error,
+        };
+        let (line, column) = (error.marker().line(), error.marker().col());
+        let mended = indent::mended(&text, line, column, error.info());
+        if let (Some(mended), true) = (mended, attempt < indent::MOST) {
+            let expected = "every line of a quoted text deeper than its key";
+            let found = "one further left, which is taken as part of the text";
+            problems.push(Problem::warning((line, column + 1), "", expected, found));
+            text = Cow::Owned(mended);
+            continue;
+        }
+        let found_text = format!("text that is none ({})", error.info());
+        problems.append(&mut found);
+        problems.push(Problem::error((line, column + 1), "", "YAML", found_text));
+        return None;
+    }
+    None
+}
+
+/// The tree, or `None` with the problem that ended it; the parser's error where the text is no YAML.
+fn read(text: &str, problems: &mut Vec<Problem>) -> Result<Option<Node>, ScanError> {
+    let mut loader = Loader { problems, open: Vec::new(), root: None, anchors: BTreeMap::new(), nodes: 0, aliased: 0 };
     let mut parser = Parser::new_from_str(text);
     while let Some(event) = parser.next_event() {
         let step = match event {
             Ok((event, span)) => loader.event(event, span),
-            Err(error) => {
-                let place = (error.marker().line(), error.marker().col() + 1);
-                // The parser reads ahead and has a bound of its own on `[[[…`, above ours.
-                Err(if error.info() == "recursion limit exceeded" {
-                    loader.too_deep(place)
-                } else {
-                    Problem::error(
-                        place,
-                        "",
-                        "YAML",
-                        format!("text that is none ({})", error.info()),
-                    )
-                })
+            // The parser reads ahead and has a bound of its own on `[[[…`, above ours.
+            Err(error) if error.info() == "recursion limit exceeded" => {
+                Err(loader.too_deep((error.marker().line(), error.marker().col() + 1)))
             }
+            Err(error) => return Err(error),
         };
         if let Err(problem) = step {
             loader.problems.push(problem);
-            return None;
+            return Ok(None);
         }
     }
     if loader.root.is_none() {
-        loader.problems.push(Problem::error(
-            (1, 1),
-            "",
-            "a YAML document",
-            "an empty file",
-        ));
+        loader.problems.push(Problem::error((1, 1), "", "a YAML document", "an empty file"));
     }
-    loader.root
+    Ok(loader.root)
 }
 
 struct Loader<'p> {
@@ -121,40 +129,26 @@ impl Loader<'_> {
                 self.open(place, Value::Map(Vec::new()), anchor)
             }
             Event::SequenceEnd | Event::MappingEnd => {
-                let open = self
-                    .open
-                    .pop()
-                    .expect("the parser ends only what it started");
+                let open = self.open.pop().expect("the parser ends only what it started");
                 self.value(open.node, open.anchor)
             }
             Event::Alias(anchor) => self.alias(place, anchor),
-            Event::Nothing
-            | Event::StreamStart
-            | Event::StreamEnd
-            | Event::DocumentStart(_)
-            | Event::DocumentEnd => Ok(()),
+            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentStart(_) | Event::DocumentEnd => {
+                Ok(())
+            }
         }
     }
 
     fn open(&mut self, place: (usize, usize), value: Value, anchor: usize) -> Result<(), Problem> {
         self.count(place, 1)?;
         self.depth(place, 1)?;
-        self.open.push(Open {
-            node: Node::new(place, value),
-            anchor,
-            key: None,
-            keys: BTreeMap::new(),
-        });
+        self.open.push(Open { node: Node::new(place, value), anchor, key: None, keys: BTreeMap::new() });
         Ok(())
     }
 
     fn alias(&mut self, place: (usize, usize), id: usize) -> Result<(), Problem> {
         let Some(anchor) = self.anchors.get(&id) else {
-            return Err(self.refuse(
-                place,
-                "an alias of a value that is complete",
-                "one of a value that contains it",
-            ));
+            return Err(self.refuse(place, "an alias of a value that is complete", "one of a value that contains it"));
         };
         let cost = anchor.cost;
         self.count(place, cost.nodes)?;
@@ -174,13 +168,7 @@ impl Loader<'_> {
             let cost = cost(&node);
             // The copy that the anchor keeps is a repetition, too: nested anchors would otherwise multiply.
             self.count(node.place(), cost.nodes)?;
-            self.anchors.insert(
-                anchor,
-                Anchor {
-                    node: node.clone(),
-                    cost,
-                },
-            );
+            self.anchors.insert(anchor, Anchor { node: node.clone(), cost });
         }
         self.place(node)
     }
@@ -192,12 +180,7 @@ impl Loader<'_> {
         };
         match (&mut open.node.value, open.key.take()) {
             (Value::Seq(items), _) => items.push(node),
-            (Value::Map(entries), Some((key, line, column))) => entries.push(Entry {
-                key,
-                line,
-                column,
-                node,
-            }),
+            (Value::Map(entries), Some((key, line, column))) => entries.push(Entry { key, line, column, node }),
             (Value::Map(_), None) => return self.key(&node),
             _ => unreachable!("only lists and mappings are open"),
         }
@@ -205,31 +188,14 @@ impl Loader<'_> {
     }
 
     fn key(&mut self, node: &Node) -> Result<(), Problem> {
-        let Some(key) = node
-            .as_text()
-            .or((node.value == Value::Null).then_some("null"))
-        else {
-            return Err(Problem::error(
-                node.place(),
-                self.path(),
-                "a key that is one word or text",
-                node.describe(),
-            ));
+        let Some(key) = node.as_text().or((node.value == Value::Null).then_some("null")) else {
+            return Err(Problem::error(node.place(), self.path(), "a key that is one word or text", node.describe()));
         };
-        let first = self
-            .open
-            .last()
-            .and_then(|open| open.keys.get(key))
-            .copied();
+        let first = self.open.last().and_then(|open| open.keys.get(key)).copied();
         if let Some(first) = first {
             let found = format!("'{key}' here and at line {first}");
             let path = path_of(&self.path(), key);
-            self.problems.push(Problem::error(
-                node.place(),
-                path,
-                "a key once in its mapping",
-                found,
-            ));
+            self.problems.push(Problem::error(node.place(), path, "a key once in its mapping", found));
         }
         let open = self.open.last_mut().expect("a key stands in a mapping");
         open.keys.entry(key.to_owned()).or_insert(node.line);
@@ -245,23 +211,14 @@ impl Loader<'_> {
         }
         let found = format!("the tag {tag}, which is ignored");
         let path = self.path();
-        self.problems.push(Problem::warning(
-            place,
-            path,
-            "a value without a tag",
-            found,
-        ));
+        self.problems.push(Problem::warning(place, path, "a value without a tag", found));
         false
     }
 
     fn count(&mut self, place: (usize, usize), nodes: usize) -> Result<(), Problem> {
         self.nodes += nodes;
         if self.nodes > NODES {
-            return Err(self.refuse(
-                place,
-                &format!("at most {NODES} values, aliases written out"),
-                "more",
-            ));
+            return Err(self.refuse(place, &format!("at most {NODES} values, aliases written out"), "more"));
         }
         Ok(())
     }
@@ -274,11 +231,7 @@ impl Loader<'_> {
     }
 
     fn too_deep(&self, place: (usize, usize)) -> Problem {
-        self.refuse(
-            place,
-            &format!("at most {NESTING} levels of nesting"),
-            "more",
-        )
+        self.refuse(place, &format!("at most {NESTING} levels of nesting"), "more")
     }
 
     fn refuse(&self, place: (usize, usize), expected: &str, found: &str) -> Problem {
@@ -288,12 +241,10 @@ impl Loader<'_> {
     }
 
     fn path(&self) -> String {
-        self.open.iter().fold(String::new(), |path, open| {
-            match (&open.node.value, &open.key) {
-                (Value::Seq(items), _) => format!("{path}[{}]", items.len()),
-                (_, Some((key, ..))) => path_of(&path, key),
-                _ => path,
-            }
+        self.open.iter().fold(String::new(), |path, open| match (&open.node.value, &open.key) {
+            (Value::Seq(items), _) => format!("{path}[{}]", items.len()),
+            (_, Some((key, ..))) => path_of(&path, key),
+            _ => path,
         })
     }
 }
@@ -301,11 +252,7 @@ impl Loader<'_> {
 fn cost(node: &Node) -> Cost {
     let below = |cost: Cost, node: &Node| {
         let below = self::cost(node);
-        Cost {
-            nodes: cost.nodes + below.nodes,
-            depth: cost.depth.max(below.depth),
-            bytes: cost.bytes + below.bytes,
-        }
+        Cost { nodes: cost.nodes + below.nodes, depth: cost.depth.max(below.depth), bytes: cost.bytes + below.bytes }
     };
     let mut cost = match &node.value {
         Value::Seq(items) => items.iter().fold(Cost::default(), below),
@@ -315,18 +262,10 @@ fn cost(node: &Node) -> Cost {
             cost
         }),
         Value::String(text) | Value::Number(text) => {
-            return Cost {
-                nodes: 1,
-                depth: 0,
-                bytes: text.len(),
-            };
+            return Cost { nodes: 1, depth: 0, bytes: text.len() };
         }
         Value::Null | Value::Bool(_) => {
-            return Cost {
-                nodes: 1,
-                depth: 0,
-                bytes: 0,
-            };
+            return Cost { nodes: 1, depth: 0, bytes: 0 };
         }
     };
     cost.nodes += 1;
@@ -365,15 +304,9 @@ mod tests {
 
     #[test]
     fn several_documents_and_none_are_refused() {
-        assert!(
-            problems("a: 1\n---\nb: 2\n")[0]
-                .contains("expected one document in the file, found a second one")
-        );
+        assert!(problems("a: 1\n---\nb: 2\n")[0].contains("expected one document in the file, found a second one"));
         for empty in ["", "# only a comment\n", "\u{feff}"] {
-            assert!(
-                problems(empty)[0].contains("found an empty file"),
-                "{empty}"
-            );
+            assert!(problems(empty)[0].contains("found an empty file"), "{empty}");
         }
     }
 
@@ -381,18 +314,9 @@ mod tests {
     fn twenty_thousand_levels_are_an_error_and_no_overflow() {
         let spaces = |n: usize| " ".repeat(n);
         let block: String = (0..2_000).map(|n| format!("{}a:\n", spaces(n))).collect();
-        for deep in [
-            "[".repeat(20_000),
-            "{a: ".repeat(20_000),
-            "- ".repeat(20_000),
-            "? ".repeat(20_000),
-            block,
-        ] {
+        for deep in ["[".repeat(20_000), "{a: ".repeat(20_000), "- ".repeat(20_000), "? ".repeat(20_000), block] {
             let problems = problems(&deep);
-            assert!(
-                problems[0].contains("at most 64 levels of nesting"),
-                "{problems:?}"
-            );
+            assert!(problems[0].contains("at most 64 levels of nesting"), "{problems:?}");
         }
         let fits = format!("{}{}", "[".repeat(NESTING), "]".repeat(NESTING));
         assert_eq!(problems(&fits), [""; 0]);
@@ -403,23 +327,15 @@ mod tests {
         let root = load("a: &x {k: 1}\nb: *x\n", &mut Vec::new()).unwrap();
         assert_eq!(root.get("b").unwrap().text("k"), Some("1"));
 
-        let laughs: String = (1..10)
-            .map(|n| {
-                format!(
-                    "l{n}: &l{n} [{}]\n",
-                    vec![format!("*l{}", n - 1); 10].join(", ")
-                )
-            })
-            .collect();
+        let laughs: String =
+            (1..10).map(|n| format!("l{n}: &l{n} [{}]\n", vec![format!("*l{}", n - 1); 10].join(", "))).collect();
         assert!(problems(&format!("l0: &l0 [lol]\n{laughs}"))[0].contains("at most 200000 values"));
 
         let long = "x".repeat(100_000);
         let repeated = format!("a: &a {long}\nb: [{}]\n", ["*a"; 1000].join(", "));
         assert!(problems(&repeated)[0].contains("bytes of text repeated by aliases"));
 
-        let nested: String = (1..80)
-            .map(|n| format!("l{n}: &l{n} [*l{}]\n", n - 1))
-            .collect();
+        let nested: String = (1..80).map(|n| format!("l{n}: &l{n} [*l{}]\n", n - 1)).collect();
         assert!(problems(&format!("l0: &l0 []\n{nested}"))[0].contains("levels of nesting"));
         assert!(!problems("a: &a [*a]\n").is_empty());
     }
@@ -436,10 +352,7 @@ mod tests {
 
     #[test]
     fn keys_are_words() {
-        assert!(
-            problems("? [a, b]\n: c\n")[0]
-                .contains("expected a key that is one word or text, found a list of 2")
-        );
+        assert!(problems("? [a, b]\n: c\n")[0].contains("expected a key that is one word or text, found a list of 2"));
         assert!(problems("a: b: c\n")[0].contains("expected YAML"));
     }
 }

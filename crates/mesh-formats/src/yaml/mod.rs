@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`node`] | a document as a tree in which every value knows its line and column |
 //! | [`loader`] | text to tree, within bounds of depth, count and size |
+//! | [`indent`] | quoted texts that stand too far left, as people write them |
 //! | [`scalar`] | what a plain scalar means: the core schema of YAML 1.2, so `no` is the word and not false |
 //! | [`shape`] | what a format's document looks like, as tables, and the check of a tree against them |
 //! | [`emit`] | JSON to YAML text |
@@ -12,6 +13,7 @@
 //! text that stands in the file; a key stands once in its mapping.
 
 mod emit;
+mod indent;
 mod loader;
 mod node;
 mod scalar;

@@ -54,13 +54,7 @@ pub(crate) struct Entry {
 impl Node {
     /// A value that nobody used yet.
     pub(crate) fn new((line, column): (usize, usize), value: Value) -> Self {
-        Self {
-            line,
-            column,
-            value,
-            used: Cell::new(false),
-            personal: Cell::new(false),
-        }
+        Self { line, column, value, used: Cell::new(false), personal: Cell::new(false) }
     }
 
     /// Line and column.
@@ -161,12 +155,7 @@ impl Node {
         let Some(node) = self.get(key) else {
             return Vec::new();
         };
-        let texts: Vec<_> = node
-            .items()
-            .iter()
-            .filter_map(Self::as_str)
-            .map(ToOwned::to_owned)
-            .collect();
+        let texts: Vec<_> = node.items().iter().filter_map(Self::as_str).map(ToOwned::to_owned).collect();
         // A list with anything else in it would not come back whole.
         if texts.len() == node.items().len() {
             node.take();
@@ -188,10 +177,8 @@ impl Node {
         }
         match &self.value {
             Value::Map(entries) if !entries.is_empty() => {
-                let rest: serde_json::Map<_, _> = entries
-                    .iter()
-                    .filter_map(|entry| Some((entry.key.clone(), entry.node.rest()?)))
-                    .collect();
+                let rest: serde_json::Map<_, _> =
+                    entries.iter().filter_map(|entry| Some((entry.key.clone(), entry.node.rest()?))).collect();
                 (!rest.is_empty()).then(|| rest.into())
             }
             Value::Seq(items) if !items.is_empty() => {
@@ -200,33 +187,18 @@ impl Node {
                     Value::Map(_) => serde_json::Value::Object(serde_json::Map::new()),
                     _ => serde_json::Value::Null,
                 };
-                rest.iter().any(Option::is_some).then(|| {
-                    items
-                        .iter()
-                        .zip(rest)
-                        .map(|(item, rest)| rest.unwrap_or_else(|| blank(item)))
-                        .collect()
-                })
+                rest.iter()
+                    .any(Option::is_some)
+                    .then(|| items.iter().zip(rest).map(|(item, rest)| rest.unwrap_or_else(|| blank(item))).collect())
             }
             _ => Some(self.to_json()),
         }
     }
 
-    /// Whether something below names people.
-    pub(crate) fn names_people(&self) -> bool {
-        self.personal.get()
-            || self.items().iter().any(Self::names_people)
-            || self.entries().iter().any(|entry| entry.node.names_people())
-    }
-
     /// The value as JSON, without what names people.
     pub(crate) fn public_json(&self) -> serde_json::Value {
         match &self.value {
-            Value::Seq(items) => items
-                .iter()
-                .filter(|item| !item.personal.get())
-                .map(Self::public_json)
-                .collect(),
+            Value::Seq(items) => items.iter().filter(|item| !item.personal.get()).map(Self::public_json).collect(),
             Value::Map(entries) => entries
                 .iter()
                 .filter(|entry| !entry.node.personal.get())
@@ -242,9 +214,7 @@ impl Node {
         match &self.value {
             Value::Null => serde_json::Value::Null,
             Value::Bool(flag) => (*flag).into(),
-            Value::Number(text) => {
-                number(text).map_or_else(|| text.as_str().into(), serde_json::Value::Number)
-            }
+            Value::Number(text) => number(text).map_or_else(|| text.as_str().into(), serde_json::Value::Number),
             Value::String(text) => text.as_str().into(),
             Value::Seq(items) => items.iter().map(Self::to_json).collect(),
             Value::Map(entries) => entries
@@ -283,43 +253,27 @@ pub(crate) fn decimal(text: &str) -> Option<Decimal> {
         return radix(hex, 16);
     }
     let text = text.strip_suffix('.').unwrap_or(text);
-    if text.contains(['e', 'E']) {
-        Decimal::from_scientific(text).ok()
-    } else {
-        Decimal::from_str_exact(text).ok()
-    }
+    if text.contains(['e', 'E']) { Decimal::from_scientific(text).ok() } else { Decimal::from_str_exact(text).ok() }
 }
 
 /// JSON's number of a YAML one; `None` where JSON's would be another.
 fn number(text: &str) -> Option<serde_json::Number> {
     // What prints as it stands in the file is it. Floats are only the way to JSON's number, nobody computes with them.
-    let whole = text
-        .parse::<i64>()
-        .map(Into::into)
-        .or_else(|_| text.parse::<u64>().map(serde_json::Number::from))
-        .ok();
+    let whole = text.parse::<i64>().map(Into::into).or_else(|_| text.parse::<u64>().map(serde_json::Number::from)).ok();
     let float = || serde_json::Number::from_f64(f64::from_str(text).ok()?);
-    if let Some(same) = whole
-        .or_else(float)
-        .filter(|number| number.to_string() == text)
-    {
+    if let Some(same) = whole.or_else(float).filter(|number| number.to_string() == text) {
         return Some(same);
     }
     let exact = decimal(text)?;
     if exact.fract().is_zero() {
-        return i64::from_str(&exact.normalize().to_string())
-            .ok()
-            .map(Into::into);
+        return i64::from_str(&exact.normalize().to_string()).ok().map(Into::into);
     }
     float().filter(|float| decimal(&float.to_string()) == Some(exact))
 }
 
 /// `parent.key`, with quotes where the key is no plain word.
 pub(crate) fn path_of(parent: &str, key: &str) -> String {
-    let plain = !key.is_empty()
-        && key
-            .chars()
-            .all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | ' ' | '&'));
+    let plain = !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | ' ' | '&'));
     match (plain, parent.is_empty()) {
         (true, true) => key.to_owned(),
         (true, false) => format!("{parent}.{key}"),
@@ -339,22 +293,14 @@ mod tests {
 
     #[test]
     fn the_rest_keeps_indices_and_leaves_people_out() {
-        let root =
-            node("a: 1\nlist:\n- {x: 1, y: 2}\n- {x: 3}\nteam: [{username: jo}]\nempty: []\n");
+        let root = node("a: 1\nlist:\n- {x: 1, y: 2}\n- {x: 3}\nteam: [{username: jo}]\nempty: []\n");
         root.take_text("a").unwrap();
         for item in root.list("list") {
             item.take_text("x").unwrap();
         }
         root.get("team").unwrap().keep_private();
-        assert_eq!(
-            root.rest().unwrap().to_string(),
-            r#"{"list":[{"y":2},{}],"empty":[]}"#
-        );
-        assert_eq!(
-            root.public_json().to_string(),
-            r#"{"a":1,"list":[{"x":1,"y":2},{"x":3}],"empty":[]}"#
-        );
-        assert!(root.names_people());
+        assert_eq!(root.rest().unwrap().to_string(), r#"{"list":[{"y":2},{}],"empty":[]}"#);
+        assert_eq!(root.public_json().to_string(), r#"{"a":1,"list":[{"x":1,"y":2},{"x":3}],"empty":[]}"#);
     }
 
     #[test]
@@ -362,7 +308,8 @@ mod tests {
         let root = node(
             "[1, 1.0, 1.50, 0x10, 1e3, 0.1234567890123456789, 18446744073709551615, 18446744073709551616, .inf, 007]",
         );
-        let json = r#"[1,1.0,1.5,16,1000,"0.1234567890123456789",18446744073709551615,"18446744073709551616",".inf",7]"#;
+        let json =
+            r#"[1,1.0,1.5,16,1000,"0.1234567890123456789",18446744073709551615,"18446744073709551616",".inf",7]"#;
         assert_eq!(root.to_json().to_string(), json);
     }
 }

@@ -15,8 +15,7 @@ pub(super) fn resolve(text: &str) -> Value {
 
 /// Whether the text is an integer (decimal, `0o17`, `0x1F`) or a float of the core schema.
 pub(super) fn is_number(text: &str) -> bool {
-    let digits =
-        |text: &str, radix: u32| !text.is_empty() && text.chars().all(|c| c.is_digit(radix));
+    let digits = |text: &str, radix: u32| !text.is_empty() && text.chars().all(|c| c.is_digit(radix));
     if let Some(octal) = text.strip_prefix("0o") {
         return digits(octal, 8);
     }
@@ -33,9 +32,7 @@ pub(super) fn is_number(text: &str) -> bool {
     };
     let mantissa_fits = match mantissa.split_once('.') {
         Some(("", fraction)) => digits(fraction, 10),
-        Some((whole, fraction)) => {
-            digits(whole, 10) && (fraction.is_empty() || digits(fraction, 10))
-        }
+        Some((whole, fraction)) => digits(whole, 10) && (fraction.is_empty() || digits(fraction, 10)),
         None => digits(mantissa, 10),
     };
     mantissa_fits && exponent.is_none_or(|e| digits(e.strip_prefix(['-', '+']).unwrap_or(e), 10))
@@ -47,31 +44,14 @@ mod tests {
 
     #[test]
     fn words_that_older_yaml_turned_into_booleans_and_dates_stay_words() {
-        for word in [
-            "no",
-            "NO",
-            "off",
-            "y",
-            "yes",
-            "on",
-            "2022-10-03",
-            "12:30:45",
-            "1_000",
-            "0b1",
-            "1.0.0",
-            "-",
-            ".",
-        ] {
+        for word in ["no", "NO", "off", "y", "yes", "on", "2022-10-03", "12:30:45", "1_000", "0b1", "1.0.0", "-", "."] {
             assert_eq!(resolve(word), Value::String(word.into()), "{word}");
         }
     }
 
     #[test]
     fn numbers_keep_their_text() {
-        for number in [
-            "0", "-12", "+3", "007", "0o17", "0x1F", "1.10", ".5", "12e03", "-2E+05", "1.", ".inf",
-            ".NaN",
-        ] {
+        for number in ["0", "-12", "+3", "007", "0o17", "0x1F", "1.10", ".5", "12e03", "-2E+05", "1.", ".inf", ".NaN"] {
             assert_eq!(resolve(number), Value::Number(number.into()), "{number}");
         }
     }

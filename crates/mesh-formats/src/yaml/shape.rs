@@ -63,30 +63,15 @@ pub(crate) struct FieldRule {
 
 /// A field that may be absent.
 pub(crate) const fn optional(name: &'static str, shape: Shape) -> FieldRule {
-    FieldRule {
-        name,
-        shape,
-        since: 0,
-        required_below: 0,
-    }
+    FieldRule { name, shape, since: 0, required_below: 0 }
 }
 /// A field that must be there.
 pub(crate) const fn required(name: &'static str, shape: Shape) -> FieldRule {
-    FieldRule {
-        name,
-        shape,
-        since: 0,
-        required_below: u16::MAX,
-    }
+    FieldRule { name, shape, since: 0, required_below: u16::MAX }
 }
 /// A field that came with a version, and may be absent.
 pub(crate) const fn since(version: u16, name: &'static str, shape: Shape) -> FieldRule {
-    FieldRule {
-        name,
-        shape,
-        since: version,
-        required_below: 0,
-    }
+    FieldRule { name, shape, since: version, required_below: 0 }
 }
 
 /// One check of a document.
@@ -120,12 +105,7 @@ impl Check<'_> {
                         None => "a known field".to_owned(),
                     };
                     let found = format!("'{}', which is kept as an extension", entry.key);
-                    self.problems.push(Problem::warning(
-                        (entry.line, entry.column),
-                        below,
-                        expected,
-                        found,
-                    ));
+                    self.problems.push(Problem::warning((entry.line, entry.column), below, expected, found));
                 }
             }
         }
@@ -150,9 +130,9 @@ impl Check<'_> {
             (Shape::Scalar, value) => !matches!(value, Value::Seq(_) | Value::Map(_)),
             (Shape::Flag, value) => matches!(value, Value::Bool(_)),
             (Shape::Number, value) => matches!(value, Value::Number(_)),
-            (Shape::Integer | Shape::Port(_), Value::Number(_)) => node
-                .as_decimal()
-                .is_some_and(|number| number.fract().is_zero()),
+            (Shape::Integer | Shape::Port(_), Value::Number(_)) => {
+                node.as_decimal().is_some_and(|number| number.fract().is_zero())
+            }
             (Shape::Port(version), Value::String(_)) => self.version >= *version,
             (Shape::Open, value) => matches!(value, Value::Map(_)),
             (Shape::Map(object), _) | (Shape::OrMap(_, object), Value::Map(_)) => {
@@ -170,40 +150,22 @@ impl Check<'_> {
                 true
             }
             (Shape::Text, value) => matches!(value, Value::String(_)),
-            (Shape::Date, Value::String(text)) => {
-                self.format(node, path, is_date(text), "a date such as 2024-05-31")
+            (Shape::Date, Value::String(text)) => self.format(node, path, is_date(text), "a date such as 2024-05-31"),
+            (Shape::Moment, Value::String(text)) => {
+                self.format(node, path, is_moment(text), "a date and time such as 2024-05-31T10:00:00Z")
             }
-            (Shape::Moment, Value::String(text)) => self.format(
-                node,
-                path,
-                is_moment(text),
-                "a date and time such as 2024-05-31T10:00:00Z",
-            ),
             (Shape::Word(words), Value::String(text)) => {
-                let known: Vec<_> = words
-                    .iter()
-                    .filter(|(_, since)| *since <= self.version)
-                    .map(|(word, _)| *word)
-                    .collect();
+                let known: Vec<_> =
+                    words.iter().filter(|(_, since)| *since <= self.version).map(|(word, _)| *word).collect();
                 if !known.contains(&text.as_str()) {
                     let expected = format!("one of {}", known.join(", "));
-                    self.problems.push(Problem::error(
-                        node.place(),
-                        path,
-                        expected,
-                        node.describe(),
-                    ));
+                    self.problems.push(Problem::error(node.place(), path, expected, node.describe()));
                 }
                 true
             }
             (Shape::Pattern(expected), Value::String(text)) => {
                 if let Some(expected) = expected(text, self.version) {
-                    self.problems.push(Problem::error(
-                        node.place(),
-                        path,
-                        expected,
-                        node.describe(),
-                    ));
+                    self.problems.push(Problem::error(node.place(), path, expected, node.describe()));
                 }
                 true
             }
@@ -216,12 +178,7 @@ impl Check<'_> {
 
     fn format(&mut self, node: &Node, path: &str, fits: bool, expected: &str) -> bool {
         if !fits {
-            self.problems.push(Problem::warning(
-                node.place(),
-                path,
-                expected,
-                node.describe(),
-            ));
+            self.problems.push(Problem::warning(node.place(), path, expected, node.describe()));
         }
         true
     }
@@ -229,25 +186,13 @@ impl Check<'_> {
     /// A field that must be there is not.
     pub(crate) fn missing(&mut self, node: &Node, path: &str, name: &str, expected: &str) {
         let path = path_of(path, name);
-        self.problems.push(Problem::error(
-            node.place(),
-            path,
-            expected,
-            "no such field",
-        ));
+        self.problems.push(Problem::error(node.place(), path, expected, "no such field"));
     }
 
     fn wrong(&mut self, node: &Node, path: &str, expected: &str) {
-        let unquoted = matches!(node.value, Value::Number(_) | Value::Bool(_))
-            && expected.starts_with("a text");
-        let found = node.describe()
-            + if unquoted {
-                " (quotes make it a text)"
-            } else {
-                ""
-            };
-        self.problems
-            .push(Problem::error(node.place(), path, expected, found));
+        let unquoted = matches!(node.value, Value::Number(_) | Value::Bool(_)) && expected.starts_with("a text");
+        let found = node.describe() + if unquoted { " (quotes make it a text)" } else { "" };
+        self.problems.push(Problem::error(node.place(), path, expected, found));
     }
 }
 
@@ -274,9 +219,7 @@ fn is_date(text: &str) -> bool {
         parts.next().is_some_and(|part| {
             part.len() == len
                 && part.bytes().all(|b| b.is_ascii_digit())
-                && part
-                    .parse()
-                    .is_ok_and(|number: u32| number > 0 && number <= most)
+                && part.parse().is_ok_and(|number: u32| number > 0 && number <= most)
         })
     };
     part(4, 9999) && part(2, 12) && part(2, 31) && parts.next().is_none()
@@ -291,14 +234,10 @@ fn is_moment(text: &str) -> bool {
     let two = |part: &str| part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit());
     let mut parts = clock.splitn(3, ':');
     let hours_minutes = parts.next().is_some_and(two) && parts.next().is_some_and(two);
-    let seconds = parts
-        .next()
-        .is_some_and(|part| part.get(..2).is_some_and(two));
+    let seconds = parts.next().is_some_and(|part| part.get(..2).is_some_and(two));
     let zone_fits = match zone.split_at_checked(1) {
         Some(("Z" | "z", "")) => true,
-        Some(("+" | "-", offset)) => offset
-            .split_once(':')
-            .is_some_and(|(h, m)| two(h) && two(m)),
+        Some(("+" | "-", offset)) => offset.split_once(':').is_some_and(|(h, m)| two(h) && two(m)),
         _ => false,
     };
     is_date(date) && hours_minutes && seconds && zone_fits
@@ -310,19 +249,12 @@ mod tests {
     use super::super::load;
     use super::*;
 
-    static PART: Object = Object {
-        fields: &[required("id", Shape::Text), since(110, "unit", Shape::Text)],
-        more: None,
-    };
+    static PART: Object =
+        Object { fields: &[required("id", Shape::Text), since(110, "unit", Shape::Text)], more: None };
     static WHOLE: Object = Object {
         fields: &[
             required("name", Shape::Text),
-            FieldRule {
-                name: "status",
-                shape: Shape::Text,
-                since: 0,
-                required_below: 110,
-            },
+            FieldRule { name: "status", shape: Shape::Text, since: 0, required_below: 110 },
             optional("kind", Shape::Word(&[("old", 0), ("new", 110)])),
             optional("parts", Shape::List(&Shape::Map(&PART))),
             optional("day", Shape::Date),
@@ -335,19 +267,13 @@ mod tests {
     fn check(version: u16, text: &str) -> Vec<String> {
         let mut problems = Vec::new();
         let root = load(text, &mut problems).unwrap();
-        Check {
-            version,
-            version_text: "v1.0.0",
-            problems: &mut problems,
-        }
-        .object(&root, &WHOLE, "");
+        Check { version, version_text: "v1.0.0", problems: &mut problems }.object(&root, &WHOLE, "");
         problems.iter().map(ToString::to_string).collect()
     }
 
     #[test]
     fn every_problem_of_a_document_is_named_at_once() {
-        let text =
-            "name: 1.0\nkind: new\nparts:\n- unit: m\n- 7\nsize: 1.5\nday: soon\ncolour: red\n";
+        let text = "name: 1.0\nkind: new\nparts:\n- unit: m\n- 7\nsize: 1.5\nday: soon\ncolour: red\n";
         assert_eq!(
             check(100, text),
             [
@@ -362,10 +288,7 @@ mod tests {
                 "1:1: status: expected a text, found no such field",
             ]
         );
-        assert_eq!(
-            check(110, "name: x\nkind: new\nparts: [{id: a, unit: m}]\n"),
-            [""; 0]
-        );
+        assert_eq!(check(110, "name: x\nkind: new\nparts: [{id: a, unit: m}]\n"), [""; 0]);
     }
 
     #[test]
@@ -373,29 +296,15 @@ mod tests {
         for good in ["2024-05-31", "0001-01-01"] {
             assert!(is_date(good), "{good}");
         }
-        for good in [
-            "2022-11-15T02:59:43+00:00",
-            "2023-01-15T10:30:00Z",
-            "2023-01-15T10:30:00.123-08:00",
-        ] {
+        for good in ["2022-11-15T02:59:43+00:00", "2023-01-15T10:30:00Z", "2023-01-15T10:30:00.123-08:00"] {
             assert!(is_moment(good), "{good}");
         }
-        for bad in [
-            "2024-13-01",
-            "24-05-31",
-            "2024-05-31-1",
-            "2024-05",
-            "é024-05-31",
-        ] {
+        for bad in ["2024-13-01", "24-05-31", "2024-05-31-1", "2024-05", "é024-05-31"] {
             assert!(!is_date(bad), "{bad}");
         }
-        for bad in [
-            "2024-05-31",
-            "2024-05-31T10",
-            "2024-05-31T10:00:00",
-            "2024-05-31T10:00:é",
-            "2024-05-31T10:00:00+é:00",
-        ] {
+        for bad in
+            ["2024-05-31", "2024-05-31T10", "2024-05-31T10:00:00", "2024-05-31T10:00:é", "2024-05-31T10:00:00+é:00"]
+        {
             assert!(!is_moment(bad), "{bad}");
         }
     }

@@ -25,20 +25,12 @@ pub fn with_files<T>(
         [next; 16]
     };
     let domain = DomainName::parse("sales").unwrap();
-    let mut ctx = Context {
-        domain: Some(&domain),
-        salt: &mut salt,
-        encoded_len: &json_len,
-        file_name,
-        load,
-    };
+    let mut ctx = Context { domain: Some(&domain), salt: &mut salt, encoded_len: &json_len, file_name, load };
     run(&mut ctx)
 }
 
 pub fn read(text: &str) -> Result<Parsed, Problems> {
-    with_context("product.hcl", |ctx| {
-        mesh_formats::parse(text.as_bytes(), ctx)
-    })
+    with_context("product.hcl", |ctx| mesh_formats::parse(text.as_bytes(), ctx))
 }
 
 /// The one product of a file that is expected to be right.
@@ -51,12 +43,7 @@ pub fn product(text: &str) -> mesh_formats::Product {
 
 /// What is wrong with a file, one line each.
 pub fn errors(text: &str) -> Vec<String> {
-    read(text)
-        .unwrap_err()
-        .0
-        .iter()
-        .map(ToString::to_string)
-        .collect()
+    read(text).unwrap_err().0.iter().map(ToString::to_string).collect()
 }
 
 pub mod descriptor;

@@ -27,10 +27,7 @@ pub(crate) fn apply<S: StateRead>(
     match body.domains.len() {
         0 => return reject(Code::Malformed, "the list has no domain"),
         found if found > limits::ADMIT_LIST => {
-            let detail = format!(
-                "the list has {found} domains; at most {} are taken",
-                limits::ADMIT_LIST
-            );
+            let detail = format!("the list has {found} domains; at most {} are taken", limits::ADMIT_LIST);
             return reject(Code::TooLarge, detail);
         }
         _ => {}
@@ -52,23 +49,16 @@ fn admit<S: StateRead>(
 ) -> Decision<(), S> {
     let name = &admission.name;
     if let Some(known) = read::domain(draft, name)? {
-        return reject(
-            Code::DomainExists,
-            format!("domain {name} was admitted at index {}", known.admitted_at),
-        );
+        return reject(Code::DomainExists, format!("domain {name} was admitted at index {}", known.admitted_at));
     }
     if let Some(parent) = &admission.parent
         && read::domain(draft, parent)?.is_none()
     {
-        return reject(
-            Code::UnknownDomain,
-            format!("there is no domain {parent} to be the parent of {name}"),
-        );
+        return reject(Code::UnknownDomain, format!("there is no domain {parent} to be the parent of {name}"));
     }
     let (keys, threshold) = (admission.root_keys.len(), admission.root_threshold);
     if threshold == 0 || threshold as usize > keys {
-        let detail =
-            format!("root_threshold of domain {name} is {threshold}; it has {keys} root keys");
+        let detail = format!("root_threshold of domain {name} is {threshold}; it has {keys} root keys");
         return reject(Code::Malformed, detail);
     }
     for key in &admission.root_keys {
@@ -80,42 +70,20 @@ fn admit<S: StateRead>(
     if let Some(node) = admission.delegate
         && read::node(draft, node)?.is_none()
     {
-        return reject(
-            Code::UnknownNode,
-            format!("there is no node {node} to write the feed of {name}"),
-        );
+        return reject(Code::UnknownNode, format!("there is no node {node} to write the feed of {name}"));
     }
 
-    effects.push(Effect::DomainAdmitted {
-        domain: name.clone(),
-    });
+    effects.push(Effect::DomainAdmitted { domain: name.clone() });
     for grant in &admission.roles {
         if !grants::open(draft, Some(name), grant, at.index)? {
             let (key, role) = (grant.key.fingerprint(), grant.role);
-            return reject(
-                Code::Malformed,
-                format!("roles of domain {name} list key {key} as {role} twice"),
-            );
+            return reject(Code::Malformed, format!("roles of domain {name} list key {key} as {role} twice"));
         }
-        effects.push(Effect::RoleGranted {
-            domain: Some(name.clone()),
-            key: grant.key,
-            role: grant.role,
-        });
+        effects.push(Effect::RoleGranted { domain: Some(name.clone()), key: grant.key, role: grant.role });
     }
     let delegation = admission.delegate.map(|node_id| {
-        effects.push(Effect::NodeDelegated {
-            domain: name.clone(),
-            epoch: 1,
-            node_id,
-        });
-        Delegation {
-            node_id,
-            epoch: 1,
-            since_index: at.index,
-            base_size: 0,
-            base_root: None,
-        }
+        effects.push(Effect::NodeDelegated { domain: name.clone(), epoch: 1, node_id });
+        Delegation { node_id, epoch: 1, since_index: at.index, base_size: 0, base_root: None }
     });
     if delegation.is_some() {
         draft.put(keys::feed_cursor(name), FeedCursor::open(1, 0).encode());

@@ -26,39 +26,23 @@ pub(crate) fn apply<S: StateRead>(
     let in_force = domain.delegation.map_or(0, |delegation| delegation.epoch);
     // The epoch is the version that this command changes: of two delegations signed at once, one is stale.
     if in_force.checked_add(1) != Some(body.epoch) {
-        let detail = format!(
-            "it opens epoch {} of the feed of domain {name}; epoch {in_force} is in force",
-            body.epoch
-        );
+        let detail =
+            format!("it opens epoch {} of the feed of domain {name}; epoch {in_force} is in force", body.epoch);
         return reject(Code::StaleRoster, detail);
     }
     if read::node(draft, body.node_id)?.is_none() {
-        return reject(
-            Code::UnknownNode,
-            format!(
-                "there is no node {} to write the feed of {name}",
-                body.node_id
-            ),
-        );
+        return reject(Code::UnknownNode, format!("there is no node {} to write the feed of {name}", body.node_id));
     }
     if body.base_root.is_some() != (body.base_size > 0) || (in_force == 0 && body.base_size > 0) {
         let detail = format!(
             "base_size is {} and base_root {}; epoch {in_force} is what would be continued",
             body.base_size,
-            if body.base_root.is_some() {
-                "is given"
-            } else {
-                "is not"
-            },
+            if body.base_root.is_some() { "is given" } else { "is not" },
         );
         return reject(Code::Malformed, detail);
     }
-    let last_ledger_size =
-        read::feed_cursor(draft, name)?.map_or(0, |cursor| cursor.last_ledger_size);
-    draft.put(
-        keys::feed_cursor(name),
-        FeedCursor::open(body.epoch, last_ledger_size).encode(),
-    );
+    let last_ledger_size = read::feed_cursor(draft, name)?.map_or(0, |cursor| cursor.last_ledger_size);
+    draft.put(keys::feed_cursor(name), FeedCursor::open(body.epoch, last_ledger_size).encode());
     domain.delegation = Some(Delegation {
         node_id: body.node_id,
         epoch: body.epoch,
@@ -67,9 +51,5 @@ pub(crate) fn apply<S: StateRead>(
         base_root: body.base_root,
     });
     draft.put(keys::domain(name), domain.encode());
-    Ok(vec![Effect::NodeDelegated {
-        domain: name.clone(),
-        epoch: body.epoch,
-        node_id: body.node_id,
-    }])
+    Ok(vec![Effect::NodeDelegated { domain: name.clone(), epoch: body.epoch, node_id: body.node_id }])
 }

@@ -26,22 +26,12 @@ pub(crate) fn apply<S: StateRead>(
     if !body.sunset.is_empty() && !is_date(&body.sunset) {
         return reject(Code::Malformed, "sunset is no date; expected YYYY-MM-DD");
     }
-    let names_something =
-        ProductId::parse(&body.successor).is_ok() || VersionId::parse(&body.successor).is_ok();
+    let names_something = ProductId::parse(&body.successor).is_ok() || VersionId::parse(&body.successor).is_ok();
     if !body.successor.is_empty() && !names_something {
-        return reject(
-            Code::Malformed,
-            "successor is no id; expected domain/name or domain/name@version",
-        );
+        return reject(Code::Malformed, "successor is no id; expected domain/name or domain/name@version");
     }
     active_domain(draft, &id.domain)?;
-    actor::check(
-        draft,
-        author,
-        Action::DeprecateVersion,
-        &id.domain,
-        ledger_size,
-    )?;
+    actor::check(draft, author, Action::DeprecateVersion, &id.domain, ledger_size)?;
     let mut product = standing::product(draft, id)?;
     let notice = Notice {
         sunset: body.sunset.clone(),
@@ -57,14 +47,8 @@ pub(crate) fn apply<S: StateRead>(
             Status::Active => product.active -= 1,
             Status::Deprecated => {}
         }
-        if let Some(same) = version
-            .notice(&product)
-            .filter(|present| says_the_same(present, &notice))
-        {
-            return reject(
-                Code::AlreadySo,
-                format!("{id}@{number} was deprecated so at index {}", same.index),
-            );
+        if let Some(same) = version.notice(&product).filter(|present| says_the_same(present, &notice)) {
+            return reject(Code::AlreadySo, format!("{id}@{number} was deprecated so at index {}", same.index));
         }
         version.deprecation = Some(notice);
         draft.put(keys::version(id, number), version.encode());
@@ -72,25 +56,16 @@ pub(crate) fn apply<S: StateRead>(
         if product.status() == Status::Retired {
             return reject(Code::Retired, format!("{id} is retired"));
         }
-        let same = product
-            .deprecation
-            .as_ref()
-            .filter(|present| says_the_same(present, &notice));
+        let same = product.deprecation.as_ref().filter(|present| says_the_same(present, &notice));
         // A version that was sealed after the notice is not under it, so saying it again means something.
         if let Some(same) = same.filter(|_| product.active == 0) {
-            return reject(
-                Code::AlreadySo,
-                format!("{id} was deprecated so at index {}", same.index),
-            );
+            return reject(Code::AlreadySo, format!("{id} was deprecated so at index {}", same.index));
         }
         product.active = 0;
         product.deprecation = Some(notice);
     }
     draft.put(keys::product(id), product.encode());
-    Ok(vec![Effect::Deprecated {
-        product: id.clone(),
-        version: body.version,
-    }])
+    Ok(vec![Effect::Deprecated { product: id.clone(), version: body.version }])
 }
 
 fn says_the_same(a: &Notice, b: &Notice) -> bool {
@@ -101,9 +76,7 @@ fn says_the_same(a: &Notice, b: &Notice) -> bool {
 fn is_date(text: &str) -> bool {
     let bytes = text.as_bytes();
     let number = |range: std::ops::Range<usize>| -> Option<u32> {
-        bytes.get(range)?.iter().try_fold(0, |n, b| {
-            b.is_ascii_digit().then(|| n * 10 + u32::from(b - b'0'))
-        })
+        bytes.get(range)?.iter().try_fold(0, |n, b| b.is_ascii_digit().then(|| n * 10 + u32::from(b - b'0')))
     };
     let (Some(year), Some(month), Some(day)) = (number(0..4), number(5..7), number(8..10)) else {
         return false;
@@ -125,13 +98,7 @@ mod tests {
 
     #[test]
     fn takes_days_of_the_calendar_and_nothing_else() {
-        for good in [
-            "2026-11-23",
-            "2024-02-29",
-            "2000-02-29",
-            "0001-01-01",
-            "9999-12-31",
-        ] {
+        for good in ["2026-11-23", "2024-02-29", "2000-02-29", "0001-01-01", "9999-12-31"] {
             assert!(is_date(good), "{good}");
         }
         for bad in [

@@ -14,30 +14,14 @@ use crate::records::{KeyPurpose, KnownNode, Mesh, Record as _};
 use crate::state::StateRead;
 
 /// Founds the mesh. That nothing came before is for the caller to have checked.
-pub(crate) fn apply<S: StateRead>(
-    draft: &mut Overlay<'_, S>,
-    bytes: Vec<u8>,
-    at: Moment,
-) -> Decision<Vec<Effect>, S> {
+pub(crate) fn apply<S: StateRead>(draft: &mut Overlay<'_, S>, bytes: Vec<u8>, at: Moment) -> Decision<Vec<Effect>, S> {
     // Soundness, purposes and possession of all keys are part of what a founding document is.
-    let SealedGenesis {
-        document, mesh_id, ..
-    } = SealedGenesis::parse(bytes).map_err(|error| Stop::Rejected(malformed::genesis(&error)))?;
+    let SealedGenesis { document, mesh_id, .. } =
+        SealedGenesis::parse(bytes).map_err(|error| Stop::Rejected(malformed::genesis(&error)))?;
 
     let mut purposes = BTreeMap::new();
-    purposes.extend(
-        document
-            .council
-            .seats
-            .iter()
-            .map(|seat| (seat.key, KeyPurpose::Council)),
-    );
-    purposes.extend(
-        document
-            .recovery_keys
-            .iter()
-            .map(|key| (*key, KeyPurpose::Recovery)),
-    );
+    purposes.extend(document.council.seats.iter().map(|seat| (seat.key, KeyPurpose::Council)));
+    purposes.extend(document.recovery_keys.iter().map(|key| (*key, KeyPurpose::Recovery)));
     for voter in &document.voters {
         purposes.insert(voter.key, KeyPurpose::Node(voter.node_id));
         purposes.extend(voter.log_key.map(|key| (key, KeyPurpose::Log)));
@@ -49,15 +33,7 @@ pub(crate) fn apply<S: StateRead>(
     let voters = document.voters.iter().map(|voter| voter.node_id).collect();
     for record in document.voters {
         let key = keys::node(record.node_id);
-        draft.put(
-            key,
-            KnownNode {
-                record,
-                voter: true,
-                admitted_at: at.index,
-            }
-            .encode(),
-        );
+        draft.put(key, KnownNode { record, voter: true, admitted_at: at.index }.encode());
     }
     let mesh = Mesh {
         mesh_id,

@@ -25,51 +25,23 @@ pub(crate) fn apply<S: StateRead>(
     let (key, role) = (&body.grant.key, body.grant.role);
     if let Some(name) = &body.domain {
         let mut domain = active_domain(draft, name)?;
-        version::<S>(
-            &format!("the roster of domain {name}"),
-            body.roster_version,
-            domain.roster_version,
-        )?;
+        version::<S>(&format!("the roster of domain {name}"), body.roster_version, domain.roster_version)?;
         root::<S>(&domain, signers)?;
         domain.roster_version += 1;
         draft.put(keys::domain(name), domain.encode());
     } else {
-        version::<S>(
-            "the mesh-wide roster",
-            body.roster_version,
-            mesh.roster_version,
-        )?;
+        version::<S>("the mesh-wide roster", body.roster_version, mesh.roster_version)?;
         council::<S>(mesh, signers)?;
         if !role.may_be_mesh_wide() {
-            return reject(
-                Code::WrongRole,
-                format!("{role} is granted in a domain, by its root; never mesh-wide"),
-            );
+            return reject(Code::WrongRole, format!("{role} is granted in a domain, by its root; never mesh-wide"));
         }
         let roster_version = mesh.roster_version + 1;
-        draft.put(
-            keys::mesh(),
-            Mesh {
-                roster_version,
-                ..mesh.clone()
-            }
-            .encode(),
-        );
+        draft.put(keys::mesh(), Mesh { roster_version, ..mesh.clone() }.encode());
     }
     bind_key(draft, key, &KeyPurpose::RoleHolder, signers)?;
     if !grants::open(draft, body.domain.as_ref(), &body.grant, at.index)? {
-        let place = body.domain.as_ref().map_or_else(
-            || "mesh-wide".to_owned(),
-            |name| format!("in domain {name}"),
-        );
-        return reject(
-            Code::AlreadySo,
-            format!("key {} is {role} {place}", key.fingerprint()),
-        );
+        let place = body.domain.as_ref().map_or_else(|| "mesh-wide".to_owned(), |name| format!("in domain {name}"));
+        return reject(Code::AlreadySo, format!("key {} is {role} {place}", key.fingerprint()));
     }
-    Ok(vec![Effect::RoleGranted {
-        domain: body.domain.clone(),
-        key: *key,
-        role,
-    }])
+    Ok(vec![Effect::RoleGranted { domain: body.domain.clone(), key: *key, role }])
 }

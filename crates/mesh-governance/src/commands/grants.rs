@@ -17,22 +17,11 @@ pub(super) fn open<S: StateRead>(
     at: LedgerIndex,
 ) -> Result<bool, S::Error> {
     let mut grants = read::grants_in(draft, &grant.key, domain)?;
-    if grants
-        .0
-        .iter()
-        .any(|held| held.is_held() && held.role == grant.role)
-    {
+    if grants.0.iter().any(|held| held.is_held() && held.role == grant.role) {
         return Ok(false);
     }
-    grants.0.push(Grant {
-        role: grant.role,
-        granted_at: at,
-        revoked_at: None,
-    });
+    grants.0.push(Grant { role: grant.role, granted_at: at, revoked_at: None });
     draft.put(keys::grants_in(&grant.key, domain), grants.encode());
-    draft.put(
-        keys::roster_entry(domain, &grant.key),
-        grants.0[0].granted_at.encode(),
-    );
+    draft.put(keys::roster_entry(domain, &grant.key), grants.0[0].granted_at.encode());
     Ok(true)
 }

@@ -31,18 +31,13 @@ pub(crate) fn domain_command<S: StateRead>(
 ) -> Decision<Vec<Effect>, S> {
     let said = command.command();
     if said.expires_unix_ms != 0 {
-        let detail = format!(
-            "expires_unix_ms is {}; domain commands do not expire",
-            said.expires_unix_ms
-        );
+        let detail = format!("expires_unix_ms is {}; domain commands do not expire", said.expires_unix_ms);
         return reject(Code::Malformed, detail);
     }
     let author = &said.author;
     match &said.body {
         Body::PublishVersion(body) => publish_version::apply(draft, command, body, ledger_size, at),
-        Body::DeprecateVersion(body) => {
-            deprecate_version::apply(draft, author, body, ledger_size, at)
-        }
+        Body::DeprecateVersion(body) => deprecate_version::apply(draft, author, body, ledger_size, at),
         Body::RetireProduct(body) => retire_product::apply(draft, author, body, ledger_size, at),
         Body::AdmitDomains(_) | Body::GrantRole(_) | Body::RevokeKey(_) | Body::DelegateNode(_) => {
             unreachable!("callers send only commands that have a feed")

@@ -32,13 +32,7 @@ pub(crate) fn apply<S: StateRead>(
         return reject(Code::InvalidProduct, all.join("; "));
     }
     active_domain(draft, &descriptor.domain)?;
-    actor::check(
-        draft,
-        &author,
-        Action::PublishVersion,
-        &descriptor.domain,
-        ledger_size,
-    )?;
+    actor::check(draft, &author, Action::PublishVersion, &descriptor.domain, ledger_size)?;
     let product = read::product(draft, &id.product)?;
     not_retired(draft, product.as_ref(), &id)?;
     not_sealed(draft, &id, &digest)?;
@@ -52,23 +46,13 @@ pub(crate) fn apply<S: StateRead>(
     Ok(vec![Effect::VersionSealed { id, digest }])
 }
 
-fn not_retired<S: StateRead>(
-    state: &S,
-    product: Option<&Product>,
-    id: &VersionId,
-) -> Decision<(), S> {
+fn not_retired<S: StateRead>(state: &S, product: Option<&Product>, id: &VersionId) -> Decision<(), S> {
     if let Some(ended) = product.and_then(|product| product.retirement.as_ref()) {
-        return reject(
-            Code::Retired,
-            format!("{} was retired at index {}", id.product, ended.index),
-        );
+        return reject(Code::Retired, format!("{} was retired at index {}", id.product, ended.index));
     }
     let major = read::major(state, &id.product, id.version.major)?;
     if major.versions > 0 && major.retired == major.versions {
-        let detail = format!(
-            "every version of major {} of {} is retired",
-            id.version.major, id.product
-        );
+        let detail = format!("every version of major {} of {} is retired", id.version.major, id.product);
         return reject(Code::Retired, detail);
     }
     Ok(())
@@ -77,19 +61,12 @@ fn not_retired<S: StateRead>(
 fn not_sealed<S: StateRead>(state: &S, id: &VersionId, digest: &Digest) -> Decision<(), S> {
     match read::version(state, id)? {
         None => Ok(()),
-        Some(sealed) if sealed.descriptor_digest == *digest => reject(
-            Code::AlreadySo,
-            format!(
-                "{id} was sealed with this content at index {}",
-                sealed.ledger_index
-            ),
-        ),
+        Some(sealed) if sealed.descriptor_digest == *digest => {
+            reject(Code::AlreadySo, format!("{id} was sealed with this content at index {}", sealed.ledger_index))
+        }
         Some(sealed) => reject(
             Code::VersionConflict,
-            format!(
-                "{id} was sealed with other content at index {}",
-                sealed.ledger_index
-            ),
+            format!("{id} was sealed with other content at index {}", sealed.ledger_index),
         ),
     }
 }
@@ -105,28 +82,14 @@ fn planned_against_last<S: StateRead>(
         return Ok(());
     }
     let Some(last) = last else {
-        return reject(
-            Code::StalePlan,
-            format!("{id} has no version yet; it was planned against one"),
-        );
+        return reject(Code::StalePlan, format!("{id} has no version yet; it was planned against one"));
     };
-    let sealed = VersionId {
-        product: id.clone(),
-        version: last.version,
-    };
+    let sealed = VersionId { product: id.clone(), version: last.version };
     let Some(version) = read::version(state, &sealed)? else {
-        return Err(Stop::State(
-            Damage::new(sealed.to_string(), "is missing").into(),
-        ));
+        return Err(Stop::State(Damage::new(sealed.to_string(), "is missing").into()));
     };
     let author = version.author.fingerprint();
-    reject(
-        Code::StalePlan,
-        format!(
-            "the last version is {sealed}, by key {author} at index {}",
-            last.index
-        ),
-    )
+    reject(Code::StalePlan, format!("the last version is {sealed}, by key {author} at index {}", last.index))
 }
 
 /// Whether the step from the version before is as large as what changed.
@@ -136,39 +99,22 @@ fn stands_for_change<S: StateRead>(
     overflow_breaks: &[String],
 ) -> Decision<(), S> {
     let changes = compare(before, after);
-    let needed = if overflow_breaks.is_empty() {
-        required_bump(&changes)
-    } else {
-        Bump::Major
-    };
+    let needed = if overflow_breaks.is_empty() { required_bump(&changes) } else { Bump::Major };
     let taken = step(before.version, after.version);
     if taken >= needed {
         return Ok(());
     }
     let (from, to) = (before.version, after.version);
     if needed < Bump::Major {
-        let added = changes
-            .iter()
-            .filter(|change| change.bump == needed)
-            .map(|change| change.path.as_str());
+        let added = changes.iter().filter(|change| change.bump == needed).map(|change| change.path.as_str());
         let added: Vec<&str> = added.collect();
-        let detail = format!(
-            "from {from} to {to} raises the patch; a minor is needed for {}",
-            added.join(", ")
-        );
+        let detail = format!("from {from} to {to} raises the patch; a minor is needed for {}", added.join(", "));
         return reject(Code::VersionTooLow, detail);
     }
-    let seen = changes
-        .iter()
-        .filter_map(|change| Some(format!("{}: {}", change.path, change.breaks.as_ref()?)));
-    let overflowed = overflow_breaks
-        .iter()
-        .map(|path| format!("{path}: breaks in an attachment"));
+    let seen = changes.iter().filter_map(|change| Some(format!("{}: {}", change.path, change.breaks.as_ref()?)));
+    let overflowed = overflow_breaks.iter().map(|path| format!("{path}: breaks in an attachment"));
     let breaks: Vec<String> = seen.chain(overflowed).collect();
-    reject(
-        Code::BreakingChange,
-        format!("from {from} to {to}: {}", breaks.join("; ")),
-    )
+    reject(Code::BreakingChange, format!("from {from} to {to}: {}", breaks.join("; ")))
 }
 
 /// The largest change that a step stands for. In major 0 a minor may break: Semantic Versioning 2.0.0, item 4.
@@ -191,11 +137,7 @@ fn write<S: StateRead>(
     digest: Digest,
     at: Moment,
 ) -> Decision<(), S> {
-    let last_sealed = LastSealed {
-        version: id.version,
-        digest,
-        index: at.index,
-    };
+    let last_sealed = LastSealed { version: id.version, digest, index: at.index };
     let mut product = product.unwrap_or_else(|| Product {
         id: id.product.clone(),
         first_index: at.index,

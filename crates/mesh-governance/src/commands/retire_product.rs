@@ -23,26 +23,13 @@ pub(crate) fn apply<S: StateRead>(
 ) -> Decision<Vec<Effect>, S> {
     let id = &body.product;
     active_domain(draft, &id.domain)?;
-    actor::check(
-        draft,
-        author,
-        Action::RetireProduct,
-        &id.domain,
-        ledger_size,
-    )?;
+    actor::check(draft, author, Action::RetireProduct, &id.domain, ledger_size)?;
     let mut product = standing::product(draft, id)?;
-    let ending = Ending {
-        reason: body.reason.clone(),
-        index: at.index,
-        stamp_unix_ms: at.stamp,
-    };
+    let ending = Ending { reason: body.reason.clone(), index: at.index, stamp_unix_ms: at.stamp };
     if let Some(number) = body.version {
         let mut version = standing::version(draft, &product, number)?;
         if let Some(ended) = version.ending(&product) {
-            return reject(
-                Code::AlreadySo,
-                format!("{id}@{number} was retired at index {}", ended.index),
-            );
+            return reject(Code::AlreadySo, format!("{id}@{number} was retired at index {}", ended.index));
         }
         if version.status(&product) == Status::Active {
             product.active -= 1;
@@ -55,17 +42,11 @@ pub(crate) fn apply<S: StateRead>(
         draft.put(keys::version(id, number), version.encode());
     } else {
         if let Some(ended) = &product.retirement {
-            return reject(
-                Code::AlreadySo,
-                format!("{id} was retired at index {}", ended.index),
-            );
+            return reject(Code::AlreadySo, format!("{id} was retired at index {}", ended.index));
         }
         product.active = 0;
         product.retirement = Some(ending);
     }
     draft.put(keys::product(id), product.encode());
-    Ok(vec![Effect::Retired {
-        product: id.clone(),
-        version: body.version,
-    }])
+    Ok(vec![Effect::Retired { product: id.clone(), version: body.version }])
 }

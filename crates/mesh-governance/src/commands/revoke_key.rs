@@ -23,30 +23,15 @@ pub(crate) fn apply<S: StateRead>(
 ) -> Decision<Vec<Effect>, S> {
     if let Some(name) = &body.domain {
         let mut domain = active_domain(draft, name)?;
-        version::<S>(
-            &format!("the roster of domain {name}"),
-            body.roster_version,
-            domain.roster_version,
-        )?;
+        version::<S>(&format!("the roster of domain {name}"), body.roster_version, domain.roster_version)?;
         root::<S>(&domain, signers)?;
         domain.roster_version += 1;
         draft.put(keys::domain(name), domain.encode());
     } else {
-        version::<S>(
-            "the mesh-wide roster",
-            body.roster_version,
-            mesh.roster_version,
-        )?;
+        version::<S>("the mesh-wide roster", body.roster_version, mesh.roster_version)?;
         council::<S>(mesh, signers)?;
         let roster_version = mesh.roster_version + 1;
-        draft.put(
-            keys::mesh(),
-            Mesh {
-                roster_version,
-                ..mesh.clone()
-            }
-            .encode(),
-        );
+        draft.put(keys::mesh(), Mesh { roster_version, ..mesh.clone() }.encode());
     }
     let mut grants = read::grants_in(draft, &body.key, body.domain.as_ref())?;
     let mut held = 0;
@@ -55,21 +40,9 @@ pub(crate) fn apply<S: StateRead>(
         held += 1;
     }
     if held == 0 {
-        let place = body.domain.as_ref().map_or_else(
-            || "mesh-wide".to_owned(),
-            |name| format!("in domain {name}"),
-        );
-        return reject(
-            Code::UnknownKey,
-            format!("key {} holds no role {place}", body.key.fingerprint()),
-        );
+        let place = body.domain.as_ref().map_or_else(|| "mesh-wide".to_owned(), |name| format!("in domain {name}"));
+        return reject(Code::UnknownKey, format!("key {} holds no role {place}", body.key.fingerprint()));
     }
-    draft.put(
-        keys::grants_in(&body.key, body.domain.as_ref()),
-        grants.encode(),
-    );
-    Ok(vec![Effect::KeyRevoked {
-        domain: body.domain.clone(),
-        key: body.key,
-    }])
+    draft.put(keys::grants_in(&body.key, body.domain.as_ref()), grants.encode());
+    Ok(vec![Effect::KeyRevoked { domain: body.domain.clone(), key: body.key }])
 }

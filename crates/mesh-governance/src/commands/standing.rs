@@ -16,23 +16,11 @@ pub(super) fn product<S: StateRead>(state: &S, id: &ProductId) -> Decision<Produ
 }
 
 /// One of its versions, if it has it.
-pub(super) fn version<S: StateRead>(
-    state: &S,
-    product: &Product,
-    version: Version,
-) -> Decision<SealedVersion, S> {
-    let id = VersionId {
-        product: product.id.clone(),
-        version,
-    };
-    match read::version(state, &id)? {
-        Some(version) => Ok(version),
-        None => {
-            let detail = format!(
-                "{} has no version {version}; its highest is {}",
-                product.id, product.highest
-            );
-            reject(Code::UnknownVersion, detail)
-        }
+pub(super) fn version<S: StateRead>(state: &S, product: &Product, version: Version) -> Decision<SealedVersion, S> {
+    let id = VersionId { product: product.id.clone(), version };
+    if let Some(version) = read::version(state, &id)? {
+        return Ok(version);
     }
+    let detail = format!("{} has no version {version}; its highest is {}", product.id, product.highest);
+    reject(Code::UnknownVersion, detail)
 }

@@ -72,11 +72,6 @@ pub struct FeedCursor {
 impl FeedCursor {
     /// Nothing taken yet in this epoch.
     pub(crate) fn open(epoch: u64, last_ledger_size: u64) -> Self {
-        Self {
-            epoch,
-            last_outbox: 0,
-            last_seq: None,
-            last_ledger_size,
-        }
+        Self { epoch, last_outbox: 0, last_seq: None, last_ledger_size }
     }
 }

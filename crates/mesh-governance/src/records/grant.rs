@@ -66,9 +66,7 @@ pub struct Grants(pub Vec<Grant>);
 impl Grants {
     /// Whether a role that was held at this ledger size allows the action.
     pub fn allow(&self, action: Action, ledger_size: u64) -> bool {
-        self.0
-            .iter()
-            .any(|grant| grant.is_held_at(ledger_size) && grant.role.allows(action))
+        self.0.iter().any(|grant| grant.is_held_at(ledger_size) && grant.role.allows(action))
     }
 }
 

@@ -140,14 +140,8 @@ pub struct SealedVersion {
 impl SealedVersion {
     /// The notice in force: the later of its own and that of its product, as far as that one covers it.
     pub fn notice<'a>(&'a self, product: &'a Product) -> Option<&'a Notice> {
-        let covering = product
-            .deprecation
-            .as_ref()
-            .filter(|notice| notice.index > self.ledger_index);
-        self.deprecation
-            .iter()
-            .chain(covering)
-            .max_by_key(|notice| notice.index)
+        let covering = product.deprecation.as_ref().filter(|notice| notice.index > self.ledger_index);
+        self.deprecation.iter().chain(covering).max_by_key(|notice| notice.index)
     }
 
     /// The end in force: its own, or else its product's.

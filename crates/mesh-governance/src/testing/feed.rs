@@ -23,18 +23,8 @@ pub struct TestFeed {
 impl TestFeed {
     /// An empty feed.
     pub fn new(mesh: MeshId, domain: &DomainName, epoch: u64, node: Keypair) -> Self {
-        let id = FeedId {
-            domain: domain.clone(),
-            epoch,
-        };
-        Self {
-            mesh,
-            id,
-            node,
-            outbox: 1,
-            tree: Frontier::new(),
-            last_leaf: NO_LEAF,
-        }
+        let id = FeedId { domain: domain.clone(), epoch };
+        Self { mesh, id, node, outbox: 1, tree: Frontier::new(), last_leaf: NO_LEAF }
     }
 
     /// Appends an event as it is given.
@@ -72,15 +62,11 @@ impl TestFeed {
             root: self.tree.root(),
             last_leaf: self.last_leaf,
         };
-        head.sign(&self.mesh, &self.node)
-            .expect("names and ids make a checkpoint")
+        head.sign(&self.mesh, &self.node).expect("names and ids make a checkpoint")
     }
 
     /// A batch of the feed's last events.
     pub fn batch(&self, events: Vec<Vec<u8>>) -> FeedBatch {
-        FeedBatch {
-            head_note: self.head_note(),
-            events,
-        }
+        FeedBatch { head_note: self.head_note(), events }
     }
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use mesh_event::command::{AdmitDomains, DelegateNode, DomainAdmission, PublishVersion, RoleGrant};
 use mesh_event::ledger::EntryBody;
 use mesh_event::{
-    Body, Command, Council, Envelope, FeedBatch, GenesisDocument, Keypair, LedgerEntry, NodeRecord,
-    Seat, Signer, envelope,
+    Body, Command, Council, Envelope, FeedBatch, GenesisDocument, Keypair, LedgerEntry, NodeRecord, Seat, Signer,
+    envelope,
 };
 use mesh_model::{CommandId, Descriptor, Digest, DomainName, MeshId, NodeId, Role, UnixMs};
 
@@ -37,14 +37,7 @@ impl TestMesh {
     pub fn unfounded() -> Self {
         let mesh_id = Digest::of(&Self::document().encode()).into();
         let (state, feeds) = (MemState::new(), BTreeMap::new());
-        Self {
-            state,
-            mesh_id,
-            now: 1_800_000_000_000,
-            feeds,
-            history: Vec::new(),
-            commands: 0,
-        }
+        Self { state, mesh_id, now: 1_800_000_000_000, feeds, history: Vec::new(), commands: 0 }
     }
 
     /// A mesh of one leaf: Genesis.
@@ -54,12 +47,7 @@ impl TestMesh {
     pub fn founded() -> Self {
         let mut mesh = Self::unfounded();
         let applied = mesh.submit(&Self::genesis());
-        assert_eq!(
-            applied.outcome().code,
-            mesh_model::Code::Accepted,
-            "{}",
-            applied.outcome().detail
-        );
+        assert_eq!(applied.outcome().code, mesh_model::Code::Accepted, "{}", applied.outcome().detail);
         mesh
     }
 
@@ -72,29 +60,17 @@ impl TestMesh {
         let mut mesh = Self::founded();
         for name in names {
             let applied = mesh.admit(vec![Self::admission(name)]);
-            assert_eq!(
-                applied.outcome().code,
-                mesh_model::Code::Accepted,
-                "{}",
-                applied.outcome().detail
-            );
+            assert_eq!(applied.outcome().code, mesh_model::Code::Accepted, "{}", applied.outcome().detail);
         }
         mesh
     }
 
     /// The founding document.
     pub fn document() -> GenesisDocument {
-        let seats = (0..3).map(|n| Seat {
-            name: format!("seat-{n}"),
-            key: council(n).public_key(),
-            domain: None,
-        });
+        let seats = (0..3).map(|n| Seat { name: format!("seat-{n}"), key: council(n).public_key(), domain: None });
         GenesisDocument {
             mesh_name: "test mesh".into(),
-            council: Council {
-                threshold: 2,
-                seats: seats.collect(),
-            },
+            council: Council { threshold: 2, seats: seats.collect() },
             voters: (1..=3).map(voter).collect(),
             protocol_version: 1,
             created_unix_ms: 0,
@@ -109,8 +85,7 @@ impl TestMesh {
     /// Never: it is small.
     pub fn genesis() -> Envelope {
         let payload = Self::document().encode();
-        Envelope::sign(envelope::GENESIS, payload, &[&council(0), &council(1)])
-            .expect("it is small")
+        Envelope::sign(envelope::GENESIS, payload, &[&council(0), &council(1)]).expect("it is small")
     }
 
     /// What [`TestMesh::with_domains`] admits.
@@ -128,18 +103,9 @@ impl TestMesh {
             root_keys: vec![key("root")],
             root_threshold: 1,
             roles: vec![
-                RoleGrant {
-                    key: key("owner"),
-                    role: Role::DataProductOwner,
-                },
-                RoleGrant {
-                    key: key("engineer"),
-                    role: Role::DomainDataEngineer,
-                },
-                RoleGrant {
-                    key: key("steward"),
-                    role: Role::DataGovernanceSteward,
-                },
+                RoleGrant { key: key("owner"), role: Role::DataProductOwner },
+                RoleGrant { key: key("engineer"), role: Role::DomainDataEngineer },
+                RoleGrant { key: key("steward"), role: Role::DataGovernanceSteward },
             ],
             delegate: Some(1),
         }
@@ -149,24 +115,11 @@ impl TestMesh {
     /// delegate.
     pub fn admit(&mut self, domains: Vec<DomainAdmission>) -> Applied {
         let holders = ["root", "owner", "engineer", "steward"];
-        let names: Vec<_> = domains
-            .iter()
-            .map(|admission| admission.name.clone())
-            .collect();
+        let names: Vec<_> = domains.iter().map(|admission| admission.name.clone()).collect();
         let mut signers = vec![council(0), council(1)];
-        signers.extend(
-            names
-                .iter()
-                .flat_map(|name| holders.map(|holder| keypair(&format!("{name}/{holder}")))),
-        );
+        signers.extend(names.iter().flat_map(|name| holders.map(|holder| keypair(&format!("{name}/{holder}")))));
         let council_version = 1;
-        let envelope = self.command(
-            Body::AdmitDomains(AdmitDomains {
-                domains,
-                council_version,
-            }),
-            &signers,
-        );
+        let envelope = self.command(Body::AdmitDomains(AdmitDomains { domains, council_version }), &signers);
         let applied = self.submit(&envelope);
         for name in names {
             self.open_feed(&name);
@@ -176,17 +129,8 @@ impl TestMesh {
 
     /// Delegates a domain's feed to a node by its root, and opens the new feed.
     pub fn delegate(&mut self, name: &str, node_id: NodeId, epoch: u64) -> Applied {
-        let body = DelegateNode {
-            domain: domain(name),
-            node_id,
-            epoch,
-            base_size: 0,
-            base_root: None,
-        };
-        let envelope = self.command(
-            Body::DelegateNode(body),
-            &[keypair(&format!("{name}/root"))],
-        );
+        let body = DelegateNode { domain: domain(name), node_id, epoch, base_size: 0, base_root: None };
+        let envelope = self.command(Body::DelegateNode(body), &[keypair(&format!("{name}/root"))]);
         let applied = self.submit(&envelope);
         self.open_feed(&domain(name));
         applied
@@ -201,16 +145,9 @@ impl TestMesh {
         let Some(delegation) = known.and_then(|domain| domain.delegation) else {
             return;
         };
-        if self
-            .feeds
-            .get(name)
-            .is_none_or(|feed| feed.id.epoch != delegation.epoch)
-        {
+        if self.feeds.get(name).is_none_or(|feed| feed.id.epoch != delegation.epoch) {
             let node = keypair(&format!("node-{}", delegation.node_id));
-            self.feeds.insert(
-                name.clone(),
-                TestFeed::new(self.mesh_id, name, delegation.epoch, node),
-            );
+            self.feeds.insert(name.clone(), TestFeed::new(self.mesh_id, name, delegation.epoch, node));
         }
     }
 
@@ -226,31 +163,17 @@ impl TestMesh {
     /// # Panics
     /// When nobody signs, or the envelope is over its limit.
     pub fn command(&mut self, body: Body, signers: &[Keypair]) -> Envelope {
-        let expires_unix_ms = if body.feed_domain().is_some() {
-            0
-        } else {
-            self.now + 24 * 60 * 60 * 1000
-        };
+        let expires_unix_ms = if body.feed_domain().is_some() { 0 } else { self.now + 24 * 60 * 60 * 1000 };
         let author = signers[0].public_key();
-        let command = Command {
-            mesh_id: self.mesh_id,
-            id: self.next_id(),
-            author,
-            expires_unix_ms,
-            body,
-        };
-        let signers: Vec<&dyn Signer> =
-            signers.iter().map(|signer| signer as &dyn Signer).collect();
+        let command = Command { mesh_id: self.mesh_id, id: self.next_id(), author, expires_unix_ms, body };
+        let signers: Vec<&dyn Signer> = signers.iter().map(|signer| signer as &dyn Signer).collect();
         command.sign(&signers).expect("it fits an envelope")
     }
 
     /// An entry with this body, stamped now; the clock goes on by a second.
     pub fn entry(&mut self, body: EntryBody) -> LedgerEntry {
         self.now += 1000;
-        LedgerEntry {
-            stamp_unix_ms: self.now,
-            body,
-        }
+        LedgerEntry { stamp_unix_ms: self.now, body }
     }
 
     /// Applies an entry and commits what comes of it.
@@ -290,10 +213,7 @@ impl TestMesh {
     /// When the domain has no feed.
     pub fn say(&mut self, name: &str, envelope: &Envelope) -> Applied {
         let ledger_size = read::head(&self.state).expect("memory reads").size;
-        let feed = self
-            .feeds
-            .get_mut(&domain(name))
-            .expect("the domain has a feed");
+        let feed = self.feeds.get_mut(&domain(name)).expect("the domain has a feed");
         let event = feed.command(ledger_size, envelope.bytes().to_vec());
         let batch = feed.batch(vec![event]);
         self.submit_batch(batch).remove(0)
@@ -304,11 +224,7 @@ impl TestMesh {
         let product = read::product(&self.state, &descriptor.id()).expect("memory reads");
         let planned_against = product.map(|product| product.last_sealed.digest);
         let owner = keypair(&format!("{}/owner", descriptor.domain));
-        let body = PublishVersion {
-            descriptor,
-            planned_against,
-            overflow_breaks: Vec::new(),
-        };
+        let body = PublishVersion { descriptor, planned_against, overflow_breaks: Vec::new() };
         self.command(Body::PublishVersion(body), &[owner])
     }
 
@@ -332,12 +248,7 @@ fn domain(name: &str) -> DomainName {
 /// A voter with its keys `node-N`, `node-N/log`, `node-N/cosigner`.
 fn voter(node_id: NodeId) -> NodeRecord {
     let name = format!("node-{node_id}");
-    let keys = [
-        name.clone(),
-        format!("{name}/log"),
-        format!("{name}/cosigner"),
-    ]
-    .map(|name| keypair(&name));
+    let keys = [name.clone(), format!("{name}/log"), format!("{name}/cosigner")].map(|name| keypair(&name));
     let [key, log, cosigner] = &keys;
     let mut record = NodeRecord {
         node_id,

@@ -9,9 +9,7 @@ pub use feed::TestFeed;
 pub use mesh::TestMesh;
 
 use mesh_event::Keypair;
-use mesh_model::{
-    Dataset, Descriptor, Digest, Field, Name, OutputPort, PortKind, ProductId, Version,
-};
+use mesh_model::{Dataset, Descriptor, Digest, Field, Name, OutputPort, PortKind, ProductId, Version};
 use zeroize::Zeroizing;
 
 /// The key of a name.
@@ -28,17 +26,9 @@ pub fn descriptor(id: &str, version: &str, fields: &[&str]) -> Descriptor {
     let mut descriptor = Descriptor::new(id.domain, id.name);
     descriptor.version = version.parse::<Version>().expect("a version such as 1.0.0");
     descriptor.owner.team = "team".into();
-    let field = |name: &&str| Field {
-        name: (*name).into(),
-        logical_type: "string".into(),
-        ..Field::default()
-    };
+    let field = |name: &&str| Field { name: (*name).into(), logical_type: "string".into(), ..Field::default() };
     let fields = fields.iter().map(field).collect();
-    descriptor.datasets = vec![Dataset {
-        name: "main".into(),
-        fields,
-        ..Dataset::default()
-    }];
+    descriptor.datasets = vec![Dataset { name: "main".into(), fields, ..Dataset::default() }];
     let port = Name::parse("files").expect("a name");
     descriptor.outputs = vec![OutputPort::new(port, PortKind::Batch)];
     descriptor

@@ -42,11 +42,8 @@ fn holds(state: &MemState, entry: &LedgerEntry) {
     let all = apply(state, entry, &Strict).unwrap();
     for applied in &all {
         assert_eq!(applied.leaf.encode(), applied.leaf_bytes);
-        assert_eq!(
-            mesh_event::LedgerLeaf::decode(&applied.leaf_bytes).unwrap(),
-            applied.leaf
-        );
-        assert_eq!(applied.effects.is_empty(), false);
+        assert_eq!(mesh_event::LedgerLeaf::decode(&applied.leaf_bytes).unwrap(), applied.leaf);
+        assert!(!applied.effects.is_empty());
     }
     let admitted = admit_entry(state, entry, &Strict).unwrap();
     if matches!(entry.body, EntryBody::Envelope(_)) {
@@ -112,40 +109,18 @@ fn extreme_numbers_make_leaves() {
     };
     let root = keypair("sales/root");
     for expires_unix_ms in [0, u64::MAX] {
-        let (mesh_id, id, body) = (
-            mesh.mesh_id,
-            mesh.next_id(),
-            Body::DelegateNode(body.clone()),
-        );
-        let command = mesh_event::Command {
-            mesh_id,
-            id,
-            author: root.public_key(),
-            expires_unix_ms,
-            body,
-        };
+        let (mesh_id, id, body) = (mesh.mesh_id, mesh.next_id(), Body::DelegateNode(body.clone()));
+        let command = mesh_event::Command { mesh_id, id, author: root.public_key(), expires_unix_ms, body };
         let envelope = command.sign(&[&root]).unwrap();
         let body = EntryBody::Envelope(envelope.bytes().to_vec());
         for stamp_unix_ms in [0, u64::MAX] {
-            let entry = LedgerEntry {
-                stamp_unix_ms,
-                body: body.clone(),
-            };
+            let entry = LedgerEntry { stamp_unix_ms, body: body.clone() };
             holds(&mesh.state, &entry);
         }
     }
-    let event = mesh_event::EventKind::Command {
-        outbox: u64::MAX,
-        envelope: vec![0; limits::ENVELOPE_BYTES],
-    };
+    let event = mesh_event::EventKind::Command { outbox: u64::MAX, envelope: vec![0; limits::ENVELOPE_BYTES] };
     let feed = mesh.feeds.get_mut(&"sales".parse().unwrap()).unwrap();
     let event = feed.append(u64::MAX, event);
     let batch = feed.batch(vec![event]);
-    holds(
-        &mesh.state,
-        &LedgerEntry {
-            stamp_unix_ms: u64::MAX,
-            body: EntryBody::Feed(batch),
-        },
-    );
+    holds(&mesh.state, &LedgerEntry { stamp_unix_ms: u64::MAX, body: EntryBody::Feed(batch) });
 }

@@ -12,6 +12,7 @@ mod publishing;
 mod reads;
 mod roles;
 mod sequences;
+mod witness;
 
 use mesh_model::Code;
 
@@ -22,11 +23,7 @@ use crate::Applied;
 fn outcome(applied: &Applied, code: Code, detail: &str) {
     let found = applied.outcome();
     assert_eq!(found.code, code, "{}", found.detail);
-    assert!(
-        found.detail.contains(detail),
-        "{:?} lacks {detail:?}",
-        found.detail
-    );
+    assert!(found.detail.contains(detail), "{:?} lacks {detail:?}", found.detail);
     assert_eq!(applied.leaf.encode(), applied.leaf_bytes);
 }
 
@@ -39,11 +36,7 @@ fn refused(applied: &Applied, code: Code, detail: &str) {
 /// Rejected with this code behind a right fence: the number is used up, and nothing else.
 fn refused_in_feed(applied: &Applied, code: Code, detail: &str) {
     outcome(applied, code, detail);
-    assert_eq!(
-        kinds(applied),
-        [0x01, 0x11, 0x12],
-        "only head, cursor and outbox index change"
-    );
+    assert_eq!(kinds(applied), [0x01, 0x11, 0x12], "only head, cursor and outbox index change");
 }
 
 fn accepted(applied: &Applied) {

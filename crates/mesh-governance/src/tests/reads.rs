@@ -26,19 +26,11 @@ fn names_that_begin_alike_stay_apart() {
     };
     assert_eq!(ids(Some("a"), None, 10), ["a/x", "a/x-y", "a/xy"]);
     assert_eq!(ids(Some("a"), Some("a/x"), 1), ["a/x-y"]);
-    assert_eq!(
-        ids(None, None, 10),
-        ["a/x", "a/x-y", "a/xy", "a-b/x", "ab/x", "b/x"]
-    );
+    assert_eq!(ids(None, None, 10), ["a/x", "a/x-y", "a/xy", "a-b/x", "ab/x", "b/x"]);
     assert_eq!(ids(None, Some("a/xy"), 2), ["a-b/x", "ab/x"]);
     assert_eq!(ids(Some("b"), Some("a/xy"), 2), ["b/x"]);
     assert_eq!(ids(None, None, 0), Vec::<String>::new());
-    assert_eq!(
-        read::versions(&mesh.state, &"a/x".parse().unwrap(), true, 10)
-            .unwrap()
-            .len(),
-        1
-    );
+    assert_eq!(read::versions(&mesh.state, &"a/x".parse().unwrap(), true, 10).unwrap().len(), 1);
     assert_eq!(read::domains(&mesh.state, None, 10).unwrap().len(), 4);
 }
 
@@ -46,12 +38,7 @@ fn names_that_begin_alike_stay_apart() {
 fn versions_come_in_either_order() {
     let mut mesh = TestMesh::with_domains(&["sales"]);
     let max = u32::MAX;
-    let versions = [
-        Version::new(1, 0, 0),
-        Version::new(2, 0, 0),
-        Version::new(10, 0, 0),
-        Version::new(max, max, max),
-    ];
+    let versions = [Version::new(1, 0, 0), Version::new(2, 0, 0), Version::new(10, 0, 0), Version::new(max, max, max)];
     for version in versions {
         accepted(&mesh.publish(descriptor("sales/orders", &version.to_string(), &["f"])));
     }
@@ -73,22 +60,10 @@ fn says_who_may() {
     let mesh = filled();
     let size = read::head(&mesh.state).unwrap().size;
     let may = |key: &str, action, domain: &str| {
-        read::may(
-            &mesh.state,
-            &keypair(key).public_key(),
-            action,
-            &domain.parse().unwrap(),
-            size,
-        )
-        .unwrap()
+        read::may(&mesh.state, &keypair(key).public_key(), action, &domain.parse().unwrap(), size).unwrap()
     };
-    assert!(
-        may("a/owner", Action::RetireProduct, "a") && !may("a/owner", Action::RetireProduct, "b")
-    );
-    assert!(
-        may("a/engineer", Action::PublishVersion, "a")
-            && !may("a/engineer", Action::RetireProduct, "a")
-    );
+    assert!(may("a/owner", Action::RetireProduct, "a") && !may("a/owner", Action::RetireProduct, "b"));
+    assert!(may("a/engineer", Action::PublishVersion, "a") && !may("a/engineer", Action::RetireProduct, "a"));
     assert!(may("a/root", Action::GrantRole, "a") && !may("a/root", Action::GrantRole, "ab"));
     assert!(may("council-2", Action::AdmitDomain, "a") && !may("a/root", Action::AdmitDomain, "a"));
 }
@@ -100,14 +75,8 @@ fn a_key_has_its_places_and_its_purpose() {
     let entries = read::grants_of(&mesh.state, &key).unwrap();
     assert_eq!(entries.len(), 1);
     assert_eq!(entries[0].domain, Some("a-b".parse().unwrap()));
-    assert_eq!(
-        read::key_purpose(&mesh.state, &key).unwrap(),
-        Some(KeyPurpose::RoleHolder)
-    );
-    assert_eq!(
-        read::grants_of(&mesh.state, &keypair("nobody").public_key()).unwrap(),
-        []
-    );
+    assert_eq!(read::key_purpose(&mesh.state, &key).unwrap(), Some(KeyPurpose::RoleHolder));
+    assert_eq!(read::grants_of(&mesh.state, &keypair("nobody").public_key()).unwrap(), []);
     let roster = read::roster(&mesh.state, Some(&"a".parse().unwrap())).unwrap();
     assert_eq!(roster.len(), 3);
     assert!(roster.is_sorted_by(|a, b| a.key < b.key));
@@ -117,21 +86,10 @@ fn a_key_has_its_places_and_its_purpose() {
 fn damage_is_an_error_and_not_an_answer() {
     let mut mesh = filled();
     let id: ProductId = "a/x".parse().unwrap();
-    mesh.state.apply_changes(&[StateChange {
-        key: keys::product(&id),
-        value: Some(vec![1, 2, 3]),
-    }]);
+    mesh.state.apply_changes(&[StateChange { key: keys::product(&id), value: Some(vec![1, 2, 3]) }]);
     let error = read::product(&mesh.state, &id).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .starts_with("the stored state is damaged: a product"),
-        "{error}"
-    );
+    assert!(error.to_string().starts_with("the stored state is damaged: a product"), "{error}");
     let sealed = "b/x@1.0.0".parse().unwrap();
     mesh.state.put_leaf(10, b"noise".to_vec());
-    assert!(matches!(
-        read::descriptor_of(&mesh.state, &sealed),
-        Err(Damage { .. })
-    ));
+    assert!(matches!(read::descriptor_of(&mesh.state, &sealed), Err(Damage { .. })));
 }

@@ -232,7 +232,6 @@ impl CatalogService for Service {
         let request = request.into_inner();
         let limit = page_size(request.limit);
         let ids = self.core.search.suggest(&request.prefix, limit);
-        let ids = ids.map_err(|error| MeshError::new(Code::Damaged, error.to_string()))?;
         Ok(Response::new(CompleteResponse { ids: ids.iter().map(ToString::to_string).collect() }))
     }
 }

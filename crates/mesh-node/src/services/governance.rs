@@ -100,7 +100,8 @@ impl GovernanceService for Service {
             (leaf.index, leaf.outcome.code, leaf.outcome.detail)
         } else {
             let body = EntryBody::Envelope(signed.envelope().bytes().to_vec());
-            let leaves = self.core.raft.proposer().propose(body, within).await.map_err(MeshError::from)?;
+            let leaves = self.core.raft.proposer().propose(body, within).await;
+            let leaves = leaves.map_err(|error| MeshError::new(error.code(), error.to_string()))?;
             let leaf = leaves.into_iter().next();
             let leaf = leaf.ok_or_else(|| MeshError::new(Code::OutcomeUnknown, "the ledger named no leaf"))?;
             self.core.wait_applied(leaf.index, within).await;
@@ -219,7 +220,7 @@ impl GovernanceService for Service {
             };
             let allowed = read::may(state, &key, action, &domain, self.core.ledger_size()).map_err(fail)?;
             response.allowed = Some(allowed);
-            response.why = mesh_governance::roles::who_may(action);
+            response.why = action.who_may();
         }
         Ok(Response::new(response))
     }
@@ -231,8 +232,8 @@ fn name_purpose(purpose: &KeyPurpose) -> String {
         KeyPurpose::Root(domain) => format!("root of {domain}"),
         KeyPurpose::RoleHolder => "role holder".to_owned(),
         KeyPurpose::Node(id) => format!("node {id}"),
-        KeyPurpose::Log(id) => format!("log key of node {id}"),
-        KeyPurpose::Cosigner(id) => format!("cosigner key of node {id}"),
+        KeyPurpose::Log => "log key of a voter".to_owned(),
+        KeyPurpose::Cosigner => "cosigner key of a voter".to_owned(),
         KeyPurpose::Recovery => "recovery key of the council".to_owned(),
     }
 }

@@ -163,7 +163,7 @@ pub fn freshness(core: &Core) -> Freshness {
         ledger_size: end.size,
         last_stamp_unix_ms: end.last_stamp,
         indexed_size: core.indexed_size(),
-        age_ms: core.raft.status().quorum_contact_ms,
+        age_ms: core.raft.status().quorum_contact.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
         node_id: core.node_id(),
     }
 }

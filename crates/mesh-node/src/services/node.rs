@@ -6,6 +6,7 @@ use mesh_governance::read;
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::node_service_server::NodeService;
 use mesh_proto::v1::{FeedStatus, LedgerStatus, RaftStatus, StatusRequest, StatusResponse, StorageStatus};
+use mesh_raft::RaftRole;
 use tonic::{Request, Response, Status};
 
 use crate::node::{Core, storage_error};
@@ -17,6 +18,16 @@ pub(super) struct Service {
 impl Service {
     pub(super) fn new(core: Arc<Core>) -> Self {
         Self { core }
+    }
+}
+
+fn role(role: RaftRole) -> &'static str {
+    match role {
+        RaftRole::Leader => "leader",
+        RaftRole::Follower => "follower",
+        RaftRole::Candidate => "candidate",
+        RaftRole::Learner => "learner",
+        RaftRole::Stopped => "stopped",
     }
 }
 
@@ -50,11 +61,11 @@ pub fn status(core: &Core) -> Result<StatusResponse, MeshError> {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         protocol_version: core.genesis.document.protocol_version,
         raft: Some(RaftStatus {
-            role: raft.role.to_string(),
+            role: role(raft.role).to_owned(),
             term: raft.term,
             leader_id: raft.leader.unwrap_or(0),
-            last_log_index: raft.last_log_index,
-            applied_index: raft.applied_index,
+            last_log_index: raft.last_log_index.unwrap_or(0),
+            applied_index: raft.applied_index.unwrap_or(0),
             voters: raft.voters,
         }),
         ledger: Some(LedgerStatus {
@@ -69,12 +80,12 @@ pub fn status(core: &Core) -> Result<StatusResponse, MeshError> {
             bytes_on_disk: core.store.disk_usage().map_err(|e| storage_error(&e))?.total,
             commits: commits.commits,
             syncs: commits.syncs,
-            sync_p99_us: commits.sync_p99_us,
+            sync_p99_us: commits.sync_p99_micros,
         }),
         uptime_ms: u64::try_from(core.started.elapsed().as_millis()).unwrap_or(u64::MAX),
         alarms: core.alarms(),
         freshness: Some(super::freshness(core)),
-        products: core.search.len(),
+        products: core.search.len() as u64,
     })
 }
 

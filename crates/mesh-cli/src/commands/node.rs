@@ -1,0 +1,138 @@
+//! `mesh node`: preparing a node, and the nodes that the ledger knows.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use mesh_event::genesis::SealedGenesis;
+use mesh_event::{NodeRecord, Signer as _};
+use mesh_model::{Code, Name};
+use crate::mesh_node_shim::Config;
+use serde::Serialize;
+
+use crate::app::App;
+use crate::failure::Failure;
+use crate::output::{Row, printable};
+use crate::{files, node_keys};
+
+/// Nodes: the daemons that keep the mesh.
+#[derive(Debug, Args)]
+pub(crate) struct NodeArgs {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Writes node.toml for a node of this machine: meshd --config node.toml
+    Init(InitArgs),
+    /// Lists the nodes that the ledger knows
+    List,
+}
+
+#[derive(Debug, Args)]
+struct InitArgs {
+    /// What the founding document calls the node
+    #[arg(long)]
+    name: Name,
+    /// Where clients come in; the address of the founding document when absent
+    #[arg(long, value_name = "IP:PORT")]
+    api: Option<SocketAddr>,
+    /// Where other nodes come in; the address of the founding document when absent
+    #[arg(long, value_name = "IP:PORT")]
+    peer: Option<SocketAddr>,
+    /// The data folder
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// The founding document
+    #[arg(long, value_name = "FILE")]
+    genesis: PathBuf,
+    /// The folder of node.pem, log.pem and cosigner.pem
+    #[arg(long, value_name = "DIR")]
+    keys: PathBuf,
+    /// The configuration to write; never overwritten
+    #[arg(long, value_name = "FILE", default_value = "node.toml")]
+    out: PathBuf,
+}
+
+#[derive(Debug, Serialize)]
+struct NodeRow(NodeRecord);
+
+impl Row for NodeRow {
+    fn columns(wide: bool) -> Vec<&'static str> {
+        let mut columns = vec!["id", "name", "api", "peers", "fingerprint"];
+        if wide {
+            columns.push("key");
+        }
+        columns
+    }
+    fn cells(&self, wide: bool) -> Vec<String> {
+        let node = &self.0;
+        let mut cells = vec![
+            node.node_id.to_string(),
+            printable(&node.name),
+            printable(&node.api_address),
+            printable(&node.peer_address),
+            node.key.fingerprint(),
+        ];
+        if wide {
+            cells.push(node.key.to_string());
+        }
+        cells
+    }
+    fn name(&self) -> String {
+        self.0.node_id.to_string()
+    }
+}
+
+pub(crate) async fn run(args: NodeArgs, app: &App) -> Result<(), Failure> {
+    match args.action {
+        Action::Init(args) => init(&args, app),
+        Action::List => {
+            let listing = app.client()?.node_records().await?;
+            let rows: Vec<NodeRow> = listing.items.into_iter().map(NodeRow).collect();
+            app.output().list("nodes", &rows, serde_json::json!({ "freshness": listing.freshness }))
+        }
+    }
+}
+
+fn init(args: &InitArgs, app: &App) -> Result<(), Failure> {
+    let bytes = std::fs::read(&args.genesis).map_err(|error| Failure::io("read", &args.genesis, &error))?;
+    let genesis = SealedGenesis::parse(bytes)
+        .map_err(|error| Failure::new(Code::InvalidFile, error.to_string()).within(args.genesis.display()))?;
+    let voters = &genesis.document.voters;
+    let record = voters.iter().find(|voter| voter.name == args.name.as_str()).ok_or_else(|| {
+        let names = voters.iter().map(|voter| voter.name.as_str()).collect::<Vec<_>>().join(", ");
+        Failure::new(Code::UnknownNode, format!("the founding document has no node {}; its nodes are {names}", args.name))
+    })?;
+    let keys = node_keys::of_node(&args.keys)?;
+    if keys.node.public_key() != record.key {
+        let (found, expected) = (keys.node.public_key().fingerprint(), record.key.fingerprint());
+        let message = format!("{} holds the node key {found}; the founding document has {expected}", args.keys.display());
+        return Err(Failure::new(Code::KeyFile, message)
+            .hint("use the folder that `mesh genesis join voter` made on this machine"));
+    }
+    let mut config = Config::new(absolute(&args.data)?, absolute(&args.keys)?, absolute(&args.genesis)?);
+    config.api.listen = listen(args.api, &record.api_address, "--api")?;
+    config.peer.listen = listen(args.peer, &record.peer_address, "--peer")?;
+    config.check().map_err(|error| Failure::new(Code::Config, error.to_string()))?;
+    let text = toml::to_string(&config).map_err(|error| Failure::internal(error.to_string()))?;
+    files::create(&args.out, text.as_bytes())?;
+    let id = record.node_id;
+    app.note(format!("wrote {} for node {id}; start it: meshd --config {}", args.out.display(), args.out.display()));
+    Ok(())
+}
+
+/// Where to listen: as told, or at the address that the others know, when that is one of an interface.
+fn listen(told: Option<SocketAddr>, known: &str, flag: &str) -> Result<SocketAddr, Failure> {
+    if let Some(told) = told {
+        return Ok(told);
+    }
+    known.parse().map_err(|_| {
+        Failure::usage(format!("the founding document has {known}, which names no interface; expected {flag} IP:PORT"))
+    })
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+    std::path::absolute(path).map_err(|error| Failure::io("find", path, &error))
+}

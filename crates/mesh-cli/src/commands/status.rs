@@ -1,0 +1,103 @@
+//! `mesh status`: how the nodes are.
+
+use clap::Args;
+use mesh_client::{Client, ClientOptions, NodeStatus};
+use serde::Serialize;
+
+use crate::app::App;
+use crate::failure::Failure;
+use crate::output::{Row, printable};
+use crate::time;
+
+/// Shows how each of the context's nodes is; exit 6 when none answers.
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {}
+
+/// One node, whether it answered or not.
+#[derive(Debug, Serialize)]
+struct StatusRow {
+    url: String,
+    status: Option<NodeStatus>,
+    error: Option<String>,
+}
+
+impl Row for StatusRow {
+    fn columns(wide: bool) -> Vec<&'static str> {
+        let mut columns = vec!["node", "url", "role", "ledger", "products", "outbox", "age", "alarms"];
+        if wide {
+            columns.extend(["term", "leader", "searchable", "feeds", "disk", "sync p99", "version", "uptime"]);
+        }
+        columns
+    }
+    fn cells(&self, wide: bool) -> Vec<String> {
+        let Some(status) = &self.status else {
+            let mut cells = vec![String::new(); Self::columns(wide).len()];
+            cells[1].clone_from(&self.url);
+            "does not answer".clone_into(&mut cells[2]);
+            cells[7] = self.error.clone().unwrap_or_default();
+            return cells;
+        };
+        let waiting: u64 = status.feeds.iter().map(|feed| feed.outbox_waiting).sum();
+        let mut cells = vec![
+            format!("{} {}", status.node_id, printable(&status.name)),
+            self.url.clone(),
+            status.raft.role.clone(),
+            status.ledger.size.to_string(),
+            status.products.to_string(),
+            waiting.to_string(),
+            status.freshness.age_ms.map_or_else(|| "never current".to_owned(), time::age),
+            printable(&status.alarms.join("; ")),
+        ];
+        if wide {
+            let leader = status.raft.leader_id.map_or_else(|| "none".to_owned(), |leader| leader.to_string());
+            let feeds: Vec<&str> = status.feeds.iter().map(|feed| feed.domain.as_str()).collect();
+            cells.extend([
+                status.raft.term.to_string(),
+                leader,
+                status.ledger.indexed_size.to_string(),
+                feeds.join(", "),
+                format!("{} KiB", status.storage.bytes_on_disk / 1024),
+                format!("{} µs", status.storage.sync_p99_us),
+                status.version.clone(),
+                time::age(status.uptime_ms),
+            ]);
+        }
+        cells
+    }
+    fn name(&self) -> String {
+        self.url.clone()
+    }
+}
+
+pub(crate) async fn run(_args: StatusArgs, app: &App) -> Result<(), Failure> {
+    // The context's checks and messages, before the nodes are asked one by one.
+    let urls: Vec<String> = app.client()?.nodes().map(str::to_owned).collect();
+    let mesh_id = app.context()?.mesh_id;
+    let asked = urls.into_iter().map(|url| async move {
+        let options = ClientOptions { mesh_id, timeout: std::time::Duration::from_secs(3), ..ClientOptions::new([url.clone()]) };
+        let status = match Client::connect(options) {
+            Ok(client) => client.status().await,
+            Err(error) => Err(error),
+        };
+        (url, status)
+    });
+    let mut rows = Vec::new();
+    let mut failures = Vec::new();
+    for (url, status) in futures::future::join_all(asked).await {
+        match status {
+            Ok(status) => rows.push(StatusRow { url, status: Some(status), error: None }),
+            Err(error) => {
+                rows.push(StatusRow { url, status: None, error: Some(error.message.clone()) });
+                failures.push(error);
+            }
+        }
+    }
+    let answered = rows.iter().any(|row| row.status.is_some());
+    if answered {
+        app.output().list("nodes", &rows, serde_json::json!({}))?;
+    }
+    match failures.into_iter().next() {
+        Some(error) if !answered => Err(error.into()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,68 @@
+//! What reading commands share: whole descriptors, people, freshness.
+
+use std::collections::BTreeMap;
+
+use mesh_client::{Client, Freshness, MeshError, ProductView};
+use mesh_event::Keypair;
+use mesh_formats::{People, Person};
+use mesh_model::{Code, Descriptor};
+
+use crate::app::App;
+use crate::failure::Failure;
+use crate::time::age;
+
+/// Older than this, no answer is called current (`trust.md`).
+const CURRENT_MS: u64 = 60_000;
+
+/// The descriptor with every part that overflowed put back.
+///
+/// # Errors
+/// When an attachment cannot be fetched or is no such part.
+pub(crate) async fn whole(client: &Client, descriptor: &Descriptor) -> Result<Descriptor, Failure> {
+    if descriptor.overflow.is_empty() {
+        return Ok(descriptor.clone());
+    }
+    let mut bodies = BTreeMap::new();
+    for overflow in &descriptor.overflow {
+        bodies.insert(overflow.digest, client.attachment(overflow.digest).await?);
+    }
+    mesh_formats::restore(descriptor, &bodies).map_err(|error| Failure::new(Code::Damaged, error.to_string()))
+}
+
+/// The people that a product names: `None` when there are none, or the key at hand may not read them.
+///
+/// # Errors
+/// The transport's.
+pub(crate) async fn people(
+    client: &Client,
+    view: &ProductView,
+    signer: Option<&Keypair>,
+) -> Result<Option<Vec<Person>>, Failure> {
+    let (Some(digest), Some(signer)) = (view.descriptor.owner.people, signer) else { return Ok(None) };
+    match client.private_attachment(digest, signer).await {
+        Ok(attachment) => {
+            let people = People::parse(&attachment.body)
+                .map_err(|error| Failure::new(Code::Damaged, format!("the people attachment does not fit: {error}")))?;
+            Ok(Some(people.people))
+        }
+        Err(error) if hidden(&error) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether a private attachment just cannot be seen from here.
+pub(crate) fn hidden(error: &MeshError) -> bool {
+    matches!(
+        error.code,
+        Code::ReadDenied | Code::AttachmentMissing | Code::UnknownKey | Code::RevokedKey | Code::WrongDomain | Code::WrongRole
+    )
+}
+
+/// Says when an answer may be old.
+pub(crate) fn note_age(app: &App, freshness: &Freshness) {
+    match freshness.age_ms {
+        Some(ms) if ms <= CURRENT_MS => {}
+        Some(ms) => app.warn(format!("node {} last heard from a quorum {} ago; this may be old", freshness.node_id, age(ms))),
+        None => app.warn(format!("node {} has not heard from a quorum; this may be old", freshness.node_id)),
+    }
+}

@@ -1,0 +1,249 @@
+//! Importing the Registry of Open Data: records, then domains, then products, then deprecations.
+//!
+//! Every step finds out what is there already and does the rest, so an import that was killed is simply run again, and
+//! a second run changes nothing. Keys are on disk before the command that names them is sent.
+//!
+//! | file | does |
+//! |---|---|
+//! | [`records`] | reads the records, tells organisations apart, gives names |
+//! | [`keys`] | keys of the domains, on disk |
+//! | [`domains`] | admits missing domains in lists that fit an envelope |
+
+mod domains;
+mod keys;
+mod records;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use mesh_client::{Client, ListQuery, Outgoing, PlanAction, WaitLevel};
+use mesh_event::command::DeprecateVersion;
+use mesh_event::{Body, Keypair, Signer};
+use mesh_model::{Code, MeshId, ProductId};
+use serde::Serialize;
+
+use crate::app::App;
+use crate::commands::import::RegistryArgs;
+use crate::failure::Failure;
+use crate::plan_file::Planned;
+use crate::publishing::{Applied, Publishing, conclude, plan_all, publish_all, refuse_refusals, send_all};
+use crate::style::Style;
+use records::Records;
+
+/// What an import did.
+#[derive(Debug, Default, Serialize)]
+struct Summary {
+    dry_run: bool,
+    records: usize,
+    unreadable: usize,
+    domains: usize,
+    domains_admitted: usize,
+    products_created: usize,
+    products_updated: usize,
+    products_unchanged: usize,
+    products_failed: usize,
+    /// Products that the registry calls deprecated.
+    deprecated: usize,
+    /// Of them, those that this run marked.
+    deprecated_now: usize,
+    /// Spellings of one organisation that became one domain.
+    merged: BTreeMap<String, Vec<String>>,
+    ledger_size_before: u64,
+    ledger_size: u64,
+    seconds: f64,
+}
+
+/// Runs the whole import.
+///
+/// # Errors
+/// The first step that cannot be done; exit 3 at the end when records could not be read.
+pub(crate) async fn run(args: RegistryArgs, app: &App) -> Result<(), Failure> {
+    let started = Instant::now();
+    let records = Records::read(app, &args.dir)?;
+    let mut summary = Summary {
+        dry_run: args.dry_run,
+        records: records.products.len() + records.errors.len(),
+        unreadable: records.errors.len(),
+        domains: records.domains.len(),
+        deprecated: records.deprecated.len(),
+        merged: records.merged().into_iter().map(|(domain, texts)| (domain.to_string(), texts)).collect(),
+        ..Summary::default()
+    };
+
+    let how = Publishing { wait: WaitLevel::Sealed, patience: args.timeout };
+    let client = app.client_within(args.timeout)?;
+    let mesh = client.mesh().await?;
+    summary.ledger_size_before = client.ledger_head(None).await?.size;
+    let folder = keys::KeyFolder::find(app, args.keys.as_deref(), mesh.id)?;
+
+    let admitted = domains::missing(&client, &records).await?;
+    summary.domains_admitted = admitted.len();
+    let applied = if args.dry_run {
+        dry_run(app, &client, folder.engineer_if_any()?.as_ref(), &records, &admitted, &mut summary).await?;
+        Vec::new()
+    } else {
+        let engineer = folder.engineer()?;
+        domains::admit(app, &client, mesh.id, &records, &admitted, &folder, &args.council_keys).await?;
+        let applied = publish(app, &client, mesh.id, &engineer, &records, how).await?;
+        let failed: BTreeSet<&str> =
+            applied.iter().filter(|one| one.error.is_some()).map(|one| one.id.as_str()).collect();
+        summary.deprecated_now = deprecate(app, &client, mesh.id, &engineer, &records, &failed, how).await?;
+        applied
+    };
+    if !args.dry_run {
+        let count = |action: &str| applied.iter().filter(|one| one.action == action).count();
+        summary.products_created = count("created");
+        summary.products_updated = count("updated");
+        summary.products_unchanged = count("unchanged");
+        summary.products_failed = count("failed");
+    }
+    summary.ledger_size = client.ledger_head(None).await?.size;
+    summary.seconds = started.elapsed().as_secs_f64();
+    app.output().one(&summary, "open-data-registry", |style| human(&summary, style))?;
+    conclude(&applied, how.wait)?;
+    records.refuse_errors()
+}
+
+/// Says what would be done.
+async fn dry_run(
+    app: &App,
+    client: &Client,
+    engineer: Option<&Keypair>,
+    records: &Records,
+    missing: &BTreeSet<mesh_model::DomainName>,
+    summary: &mut Summary,
+) -> Result<(), Failure> {
+    // Products of domains that are not there yet cannot be planned: they would all be new.
+    let (new, known): (Vec<_>, Vec<_>) =
+        records.products.iter().cloned().partition(|(_, product)| missing.contains(&product.descriptor.domain));
+    summary.products_created = new.len();
+    let existing = existing(client).await?;
+    let plans = plan_all(app, client, engineer, known, false, Some(&|id| existing.contains_key(id))).await?;
+    for (_, plan) in &plans {
+        match plan.action {
+            PlanAction::Create => summary.products_created += 1,
+            PlanAction::Update => summary.products_updated += 1,
+            PlanAction::Unchanged => summary.products_unchanged += 1,
+            PlanAction::Refused => summary.products_failed += 1,
+        }
+    }
+    let marked = |id: &&ProductId| existing.get(*id).is_some_and(|status| status != "active");
+    summary.deprecated_now = records.deprecated.len() - records.deprecated.keys().filter(marked).count();
+    Ok(())
+}
+
+/// The mesh's products and their states, retired ones included.
+async fn existing(client: &Client) -> Result<BTreeMap<ProductId, String>, Failure> {
+    let statuses = ["active", "deprecated", "retired"].map(str::to_owned).to_vec();
+    let listing = client.products(&ListQuery { statuses, ..ListQuery::default() }).await?;
+    let parsed = listing.items.into_iter().filter_map(|item| Some((ProductId::parse(&item.id).ok()?, item.status)));
+    Ok(parsed.collect())
+}
+
+async fn publish(
+    app: &App,
+    client: &Client,
+    mesh_id: MeshId,
+    engineer: &Keypair,
+    records: &Records,
+    how: Publishing,
+) -> Result<Vec<Applied>, Failure> {
+    let existing = existing(client).await?;
+    let exists = |id: &ProductId| existing.contains_key(id);
+    let plans = plan_all(app, client, Some(engineer), records.products.clone(), false, Some(&exists)).await?;
+    refuse_refusals(&plans)?;
+    let mut applied = Vec::new();
+    let mut planned = Vec::new();
+    for (prepared, plan) in plans {
+        if plan.action == PlanAction::Unchanged {
+            let id = prepared.product.descriptor.id();
+            applied.push(Applied::unchanged(prepared.file, &id, &plan, None));
+        } else {
+            planned.extend(Planned::of(prepared, &plan));
+        }
+    }
+    applied.extend(publish_all(app, client, mesh_id, engineer, planned, how).await?);
+    Ok(applied)
+}
+
+/// Marks what the registry calls deprecated; how many were marked now.
+async fn deprecate(
+    app: &App,
+    client: &Client,
+    mesh_id: MeshId,
+    engineer: &Keypair,
+    records: &Records,
+    failed: &BTreeSet<&str>,
+    how: Publishing,
+) -> Result<usize, Failure> {
+    if records.deprecated.is_empty() {
+        return Ok(0);
+    }
+    let existing = existing(client).await?;
+    let builder = mesh_client::CommandBuilder::new(mesh_id);
+    let mut outgoing = Vec::new();
+    let mut ids = Vec::new();
+    for (id, reason) in &records.deprecated {
+        let prefix = format!("{id}@");
+        let publish_failed = failed.iter().any(|version| version.starts_with(&prefix));
+        if publish_failed || existing.get(id).is_some_and(|status| status != "active") {
+            continue;
+        }
+        let body = Body::DeprecateVersion(DeprecateVersion {
+            product: id.clone(),
+            version: None,
+            sunset: String::new(),
+            successor: String::new(),
+            reason: reason.clone(),
+        });
+        outgoing.push(Outgoing::new(builder.sign(body, &[engineer as &dyn Signer])?));
+        ids.push(id);
+    }
+    if outgoing.is_empty() {
+        return Ok(0);
+    }
+    let results = send_all(app, client, outgoing, how, "deprecating").await?;
+    let mut marked = 0;
+    for (id, result) in ids.into_iter().zip(results) {
+        let acknowledgement = result
+            .and_then(mesh_client::Acknowledgement::accepted)
+            .map_err(|error| Failure::from(error).within(format_args!("deprecating {id}")))?;
+        marked += usize::from(acknowledgement.code != Some(Code::AlreadySo));
+    }
+    Ok(marked)
+}
+
+fn human(s: &Summary, style: Style) -> String {
+    let mut text = String::new();
+    let (did, would) = if s.dry_run { ("would be ", "dry run: nothing was changed\n") } else { ("", "") };
+    text += would;
+    text += &format!("{} records of {} organisations\n", s.records, s.domains);
+    text += &format!("  domains   {} {did}admitted, {} there already\n", s.domains_admitted, s.domains - s.domains_admitted);
+    text += &format!(
+        "  products  {} {did}created, {} {did}updated, {} unchanged, {} failed\n",
+        s.products_created, s.products_updated, s.products_unchanged, s.products_failed
+    );
+    text += &format!("  deprecated  {}, {} of them {did}marked now\n", s.deprecated, s.deprecated_now);
+    if s.unreadable > 0 {
+        text += &format!("  {}\n", style.red(&format!("{} records cannot be read", s.unreadable)));
+    }
+    if !s.merged.is_empty() {
+        text += &format!("{} organisations are spelt in several ways and became one domain each:\n", s.merged.len());
+        for (domain, spellings) in &s.merged {
+            let spellings: Vec<String> = spellings.iter().map(|spelling| crate::output::printable(spelling)).collect();
+            text += &format!("  {}: {}\n", style.bold(domain), spellings.join(" | "));
+        }
+    }
+    if s.ledger_size == s.ledger_size_before {
+        text += &format!("ledger size unchanged at {}\n", s.ledger_size);
+    } else {
+        let published = s.products_created + s.products_updated;
+        #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+        let rate = published as f64 / s.seconds.max(0.001);
+        text += &format!(
+            "ledger size {} (was {}); {:.1} s, {rate:.0} products per second\n",
+            s.ledger_size, s.ledger_size_before, s.seconds
+        );
+    }
+    text
+}

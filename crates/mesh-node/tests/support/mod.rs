@@ -1,0 +1,215 @@
+//! A mesh of real nodes in this process: three voters on loopback, a council of three, one domain on each node.
+
+#![allow(clippy::unwrap_used, dead_code, missing_docs, unreachable_pub)]
+
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use mesh_client::{Client, ClientOptions, CommandBuilder, Outgoing, WaitLevel};
+use mesh_event::command::{AdmitDomains, DomainAdmission, PublishVersion, RoleGrant};
+use mesh_event::genesis::{PROTOCOL_VERSION, SealedGenesis};
+use mesh_event::{Body, Council, Envelope, GenesisDocument, Keypair, NodeRecord, Seat, Signer};
+use mesh_model::{Descriptor, Digest, DomainName, Name, OutputPort, PortKind, Role, Version};
+use mesh_node::{Config, Node};
+use tempfile::TempDir;
+use zeroize::Zeroizing;
+
+pub const VOTERS: u64 = 3;
+
+/// A key that the test names.
+pub fn keypair(name: &str) -> Keypair {
+    Keypair::from_seed(&Zeroizing::new(Digest::of(name.as_bytes()).0))
+}
+
+pub fn domain_of(node: u64) -> DomainName {
+    DomainName::parse(&format!("domain_{node}")).unwrap()
+}
+
+pub struct Mesh {
+    pub folder: TempDir,
+    pub genesis: SealedGenesis,
+    pub nodes: Vec<Option<Node>>,
+}
+
+/// Ports that were free a moment ago.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn write_key(path: &Path, key: &Keypair) {
+    std::fs::write(path, key.to_pem().as_bytes()).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+impl Mesh {
+    /// Founds a mesh and starts its nodes.
+    pub async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    pub async fn start_with(tune: impl Fn(&mut Config)) -> Self {
+        let folder = TempDir::new().unwrap();
+        let genesis = found(folder.path());
+        let mut mesh = Self { folder, genesis, nodes: Vec::new() };
+        for node in 1..=VOTERS {
+            mesh.write_config(node, &tune);
+            mesh.nodes.push(None);
+        }
+        for node in 1..=VOTERS {
+            mesh.start_node(node).await;
+        }
+        mesh.ready().await;
+        mesh
+    }
+
+    fn node_folder(&self, node: u64) -> PathBuf {
+        self.folder.path().join(format!("node-{node}"))
+    }
+
+    fn write_config(&self, node: u64, tune: &impl Fn(&mut Config)) {
+        let folder = self.node_folder(node);
+        let record = &self.genesis.document.voters[usize::try_from(node).unwrap() - 1];
+        let mut config = Config::new(folder.join("data"), folder.join("keys"), self.folder.path().join("genesis.bin"));
+        config.api.listen = record.api_address.parse().unwrap();
+        config.peer.listen = record.peer_address.parse().unwrap();
+        config.raft.heartbeat_ms = 60;
+        config.raft.election_min_ms = 300;
+        config.raft.election_max_ms = 600;
+        config.search.commit_ms = 20;
+        tune(&mut config);
+        std::fs::write(folder.join("node.toml"), toml::to_string(&config).unwrap()).unwrap();
+    }
+
+    pub async fn start_node(&mut self, node: u64) {
+        let config = Config::load(&self.node_folder(node).join("node.toml"), []).unwrap();
+        let started = Node::start(config).await.unwrap();
+        self.nodes[usize::try_from(node).unwrap() - 1] = Some(started);
+    }
+
+    pub async fn stop_node(&mut self, node: u64) {
+        let stopped = self.nodes[usize::try_from(node).unwrap() - 1].take().unwrap();
+        stopped.shutdown().await;
+    }
+
+    pub fn node(&self, node: u64) -> &Node {
+        self.nodes[usize::try_from(node).unwrap() - 1].as_ref().unwrap()
+    }
+
+    pub fn client(&self, node: u64) -> Client {
+        let address = &self.genesis.document.voters[usize::try_from(node).unwrap() - 1].api_address;
+        let mut options = ClientOptions::new([format!("http://{address}")]).pinned(self.genesis.mesh_id);
+        options.timeout = Duration::from_secs(20);
+        Client::connect(options).unwrap()
+    }
+
+    /// Waits until every running node has the genesis.
+    pub async fn ready(&self) {
+        for node in self.nodes.iter().flatten() {
+            assert!(node.core().wait_applied(0, Duration::from_secs(20)).await, "no genesis within 20 s");
+        }
+    }
+
+    pub fn builder(&self) -> CommandBuilder {
+        CommandBuilder::new(self.genesis.mesh_id)
+    }
+
+    /// Admits one domain on each node, with the key `engineer` in all of them; returns the ledger index.
+    pub async fn admit_domains(&self) -> u64 {
+        let engineer = keypair("engineer").public_key();
+        let owner = keypair("owner").public_key();
+        let domains = (1..=VOTERS).map(|node| DomainAdmission {
+            name: domain_of(node),
+            title: format!("Domain {node}"),
+            description: String::new(),
+            responsibilities: vec!["its own data".into()],
+            parent: None,
+            root_keys: vec![keypair(&format!("root-{node}")).public_key()],
+            root_threshold: 1,
+            roles: vec![
+                RoleGrant { key: engineer, role: Role::DomainDataEngineer },
+                RoleGrant { key: owner, role: Role::DataProductOwner },
+            ],
+            delegate: Some(node),
+        });
+        let body = Body::AdmitDomains(AdmitDomains { domains: domains.collect(), council_version: 1 });
+        let names = ["seat-1", "seat-2", "root-1", "root-2", "root-3", "engineer", "owner"];
+        let keys: Vec<Keypair> = names.iter().map(|name| keypair(name)).collect();
+        let signers: Vec<&dyn Signer> = keys.iter().map(|key| key as &dyn Signer).collect();
+        let envelope = self.builder().sign(body, &signers).unwrap();
+        let index = self.client(1).submit(&envelope).await.unwrap().ledger_index.unwrap();
+        for node in self.nodes.iter().flatten() {
+            assert!(node.core().wait_applied(index, Duration::from_secs(10)).await);
+        }
+        index
+    }
+
+    /// A signed publish of a first version, or of one that was planned against another.
+    pub fn publish_command(&self, descriptor: Descriptor, planned_against: Option<Digest>) -> Outgoing {
+        let body = Body::PublishVersion(PublishVersion { descriptor, planned_against, overflow_breaks: Vec::new() });
+        Outgoing::new(self.builder().sign(body, &[&keypair("engineer")]).unwrap())
+    }
+
+    pub async fn publish(&self, through: u64, descriptor: Descriptor) -> u64 {
+        let outgoing = self.publish_command(descriptor, None);
+        let acknowledgement = self.client(through).publish(&outgoing, WaitLevel::Sealed).await.unwrap();
+        acknowledgement.ledger_index.expect("sealed")
+    }
+
+    pub async fn stop(mut self) {
+        for node in &mut self.nodes {
+            if let Some(node) = node.take() {
+                node.shutdown().await;
+            }
+        }
+    }
+}
+
+pub fn descriptor(node: u64, name: &str) -> Descriptor {
+    let mut descriptor = Descriptor::new(domain_of(node), Name::parse(name).unwrap());
+    descriptor.version = Version::new(1, 0, 0);
+    descriptor.description = format!("what {name} is");
+    descriptor.owner.team = "team".into();
+    descriptor.outputs = vec![OutputPort::new(Name::parse("api").unwrap(), PortKind::Api)];
+    descriptor
+}
+
+/// A mesh's genesis with keys, as the ceremony makes it.
+fn found(folder: &Path) -> SealedGenesis {
+    let seat = |n: u32| Seat { name: format!("seat-{n}"), key: keypair(&format!("seat-{n}")).public_key(), domain: None };
+    let voters = (1..=VOTERS).map(|node| {
+        let keys_dir = folder.join(format!("node-{node}/keys"));
+        std::fs::create_dir_all(&keys_dir).unwrap();
+        let keys = ["node", "log", "cosigner"].map(|kind| keypair(&format!("{kind}-{node}")));
+        for (kind, key) in ["node", "log", "cosigner"].iter().zip(&keys) {
+            write_key(&keys_dir.join(format!("{kind}.pem")), key);
+        }
+        let mut record = NodeRecord {
+            node_id: node,
+            name: format!("node-{node}"),
+            key: keys[0].public_key(),
+            log_key: Some(keys[1].public_key()),
+            cosigner_key: Some(keys[2].public_key()),
+            api_address: format!("127.0.0.1:{}", free_port()),
+            peer_address: format!("127.0.0.1:{}", free_port()),
+            possession: Vec::new(),
+        };
+        record.prove_possession(&[&keys[0], &keys[1], &keys[2]]);
+        record
+    });
+    let document = GenesisDocument {
+        mesh_name: "test".into(),
+        council: Council { threshold: 2, seats: (1..=3).map(seat).collect() },
+        voters: voters.collect(),
+        protocol_version: PROTOCOL_VERSION,
+        created_unix_ms: 0,
+        nonce: [7; 16],
+        recovery_keys: Vec::new(),
+    };
+    let payload = document.encode();
+    let signers = [keypair("seat-1"), keypair("seat-2")];
+    let envelope = Envelope::sign(mesh_event::envelope::GENESIS, payload, &[&signers[0], &signers[1]]).unwrap();
+    std::fs::write(folder.join("genesis.bin"), envelope.bytes()).unwrap();
+    SealedGenesis::parse(envelope.into_bytes()).unwrap()
+}

@@ -1,0 +1,8 @@
+//! Several voters in one process, over real connections.
+#![allow(clippy::unwrap_used)]
+
+mod damage;
+mod harness;
+mod ordering;
+mod outages;
+mod snapshots;

@@ -1,0 +1,122 @@
+//! While all is well.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use mesh_model::Code;
+use mesh_raft::{ProposeError, RaftOptions};
+
+use crate::harness::{Cluster, DEADLINE, head};
+
+fn usual(_: &mut RaftOptions) {}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_voters_order_what_all_of_them_propose_in_one_ledger() {
+    const ENTRIES: u64 = 1_000;
+    let mut cluster = Cluster::in_memory(3, usual).await;
+    cluster.leader().await;
+    let bodies: Vec<_> = (0..ENTRIES).map(|n| cluster.admission(&format!("d-{n}"))).collect();
+    let begun = std::time::Instant::now();
+    let proposals = bodies.into_iter().zip((1..=3).cycle()).map(|(body, id)| {
+        let proposer = cluster.node(id).proposer();
+        async move { proposer.propose(body, DEADLINE).await }
+    });
+    let mut indexes = Vec::new();
+    for leaves in join_all(proposals).await {
+        let leaves = leaves.unwrap();
+        assert_eq!(leaves.len(), 1);
+        assert_eq!(leaves[0].code(), Code::Accepted, "{}", leaves[0].detail);
+        indexes.push(leaves[0].index);
+    }
+    println!("{ENTRIES} entries in {:?}", begun.elapsed());
+    indexes.sort_unstable();
+    assert!(indexes.into_iter().eq(1..=ENTRIES), "one leaf each, after Genesis");
+    cluster.agree_on(ENTRIES + 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_single_voter_is_its_own_quorum() {
+    let mut cluster = Cluster::in_memory(1, usual).await;
+    assert_eq!(cluster.leader().await, 1);
+    let body = cluster.admission("sales");
+    let leaves = cluster.node(1).proposer().propose(body, DEADLINE).await.unwrap();
+    assert_eq!((leaves[0].index, leaves[0].code()), (1, Code::Accepted));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_leader_refuses_what_apply_would_reject_and_nothing_happens() {
+    let mut cluster = Cluster::in_memory(3, usual).await;
+    cluster.leader().await;
+    let body = cluster.admission("sales");
+    cluster.node(1).proposer().propose(body.clone(), DEADLINE).await.unwrap();
+    for id in 1..=3 {
+        let again = cluster.node(id).proposer().propose(body.clone(), DEADLINE).await;
+        assert!(matches!(again, Err(ProposeError::Refused { code: Code::Duplicate, .. })), "{again:?}");
+    }
+    cluster.agree_on(2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn subscribers_hear_of_every_leaf_once_it_can_be_read() {
+    let mut cluster = Cluster::in_memory(3, usual).await;
+    cluster.leader().await;
+    cluster.agree_on(1).await;
+    let mut applied = cluster.node(2).applied();
+    for n in 0..5 {
+        let body = cluster.admission(&format!("d-{n}"));
+        cluster.node(1).proposer().propose(body, DEADLINE).await.unwrap();
+    }
+    let mut heard = Vec::new();
+    while heard.len() < 5 {
+        let batch = tokio::time::timeout(DEADLINE, applied.recv()).await.unwrap().unwrap();
+        assert!(head(cluster.node(2)).0 >= batch.ledger_size);
+        heard.extend(batch.effects.iter().map(|(index, effects)| (*index, effects.len())));
+    }
+    assert_eq!(heard, (1..=5).map(|index| (index, 1)).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_queue_refuses_and_nothing_happens() {
+    let mut cluster = Cluster::in_memory(1, |options| options.queue = 2).await;
+    cluster.leader().await;
+    let bodies: Vec<_> = (0..20).map(|n| cluster.admission(&format!("d-{n}"))).collect();
+    let proposer = cluster.node(1).proposer();
+    let answers = join_all(bodies.into_iter().map(|body| proposer.propose(body, DEADLINE))).await;
+    let full = answers.iter().filter(|answer| matches!(answer, Err(ProposeError::QueueFull))).count();
+    let sealed = answers.iter().filter(|answer| answer.is_ok()).count();
+    assert_eq!((full + sealed, full > 0, sealed > 0), (20, true, true));
+    cluster.agree_on(1 + u64::try_from(sealed).unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_whose_clock_falls_behind_ledger_time_stops_leading() {
+    use std::sync::atomic::Ordering;
+    let mut cluster = Cluster::in_memory(3, usual).await;
+    for skew in cluster.skew.values() {
+        skew.store(100_000, Ordering::SeqCst);
+    }
+    let slow = cluster.leader().await;
+    let body = cluster.admission("d-0");
+    cluster.node(slow).proposer().propose(body, DEADLINE).await.unwrap();
+    cluster.agree_on(2).await;
+    cluster.skew[&slow].store(0, Ordering::SeqCst);
+    let body = cluster.admission("d-1");
+    let leaves = cluster.node(slow).proposer().propose(body, DEADLINE).await.unwrap();
+    assert_eq!(leaves[0].code(), Code::Accepted);
+    assert_ne!(cluster.leader().await, slow);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_voter_refuses_stamps_far_ahead_of_its_clock() {
+    use std::sync::atomic::Ordering;
+    let mut cluster = Cluster::in_memory(3, usual).await;
+    let leader = cluster.leader().await;
+    cluster.agree_on(1).await;
+    cluster.skew[&leader].store(3_600_000, Ordering::SeqCst);
+    let body = cluster.admission("d-0");
+    let answer = cluster.node(leader).proposer().propose(body, Duration::from_secs(2)).await;
+    assert!(matches!(answer, Err(ProposeError::OutcomeUnknown { .. })), "{answer:?}");
+    for node in cluster.running.values() {
+        assert_eq!(head(&node.raft).0, 1, "no quorum took it");
+    }
+}
