@@ -11,7 +11,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     files.sort();
     let mut source = String::from("&[\n");
     for file in files {
-        writeln!(source, "    ({file:?}, include_bytes!({:?})),", root.join(&file))?;
+        let path = root.join(&file);
+        let path = path.to_str().ok_or("the folder's path is not UTF-8")?;
+        writeln!(source, "    ({file:?}, include_bytes!({path:?})),")?;
     }
     source.push(']');
     std::fs::write(PathBuf::from(std::env::var("OUT_DIR")?).join("sample.rs"), source)?;

@@ -67,6 +67,18 @@ impl Dice {
     }
 }
 
+/// A word that can be spoken, another for each number.
+fn pseudo_word(mut number: usize) -> String {
+    let mut word = String::new();
+    for _ in 0..4 {
+        word.push(char::from(b"bdfgklmnprstvz"[number % 14]));
+        number /= 14;
+        word.push(char::from(b"aeiou"[number % 5]));
+        number /= 5;
+    }
+    word
+}
+
 fn product(number: usize, version: u32) -> Descriptor {
     let mut dice = Dice(number as u64);
     let domain = DomainName::parse(&format!("{}_{}", STEMS[dice.roll(24)], PLACES[dice.roll(20)])).unwrap();
@@ -78,10 +90,10 @@ fn product(number: usize, version: u32) -> Descriptor {
     d.tags = (0..3).map(|_| format!("{}-{}", dice.skewed(&STEMS), dice.skewed(&KINDS))).collect();
     let mut words = Vec::new();
     for _ in 0..40 {
-        words.push(match dice.roll(3) {
+        words.push(match dice.roll(30) {
             0 => dice.skewed(&STEMS).to_owned(),
             1 => dice.skewed(&KINDS).to_owned(),
-            _ => format!("word{}", dice.roll(5000).min(dice.roll(5000))),
+            _ => pseudo_word(dice.roll(8000).min(dice.roll(8000)).min(dice.roll(8000))),
         });
     }
     d.description = words.join(" ");
@@ -89,19 +101,20 @@ fn product(number: usize, version: u32) -> Descriptor {
         name: format!("{stem}_{kind}"),
         description: String::new(),
         fields: (0..12)
-            .map(|_| Field {
-                name: format!(
-                    "{}_{}",
-                    dice.skewed(&STEMS),
-                    dice.skewed(&["id", "email", "amount", "created_at", "code"])
-                ),
+            .map(|at| Field {
+                name: match at {
+                    0 => format!("{stem}_id"),
+                    1 => format!("{}_id", dice.skewed(&STEMS)),
+                    2 => dice.skewed(&["created_at", "code", "amount", "email", "currency"]).to_owned(),
+                    _ => format!("{}_{}", pseudo_word(dice.roll(300)), dice.skewed(&["code", "amount", "at", "name"])),
+                },
                 ..Field::default()
             })
             .collect(),
     }];
     d.quality_rules = vec![QualityRule {
-        name: "email_valid".into(),
-        check: format!("length({stem}_email) > 3"),
+        name: format!("{}_valid", dice.skewed(&["key", "amount", "date", "email"])),
+        check: format!("length({}) > 3", pseudo_word(dice.roll(300))),
         severity: Severity::Error,
         dimension: None,
         description: String::new(),
@@ -134,8 +147,8 @@ fn queries(products: usize) -> Vec<(&'static str, Query)> {
         ("two words", Query::text("customer email")),
         ("frequent word", Query::text("customer")),
         ("typing error", Query::text("shipmnt forcast")),
-        ("rare prose", Query::text("word4800")),
-        ("three words, partly", Query::text("weather helsinki word4990")),
+        ("rare prose", Query::text(pseudo_word(5500))),
+        ("three words, partly", Query::text(format!("weather helsinki {}", pseudo_word(6000)))),
         ("phrase", Query::text("\"customer profile\"")),
         ("beginning", Query::text("inven")),
         ("explained", Query { explain: true, ..Query::text("customer email") }),
@@ -159,6 +172,10 @@ fn searching(criterion: &mut Criterion) {
     }
     index.commit(products as u64).unwrap();
     eprintln!("{products} products indexed in {:.1?}", started.elapsed());
+
+    // Merging goes on behind the last commit; a commit shows what it came to.
+    std::thread::sleep(Duration::from_secs(5));
+    index.commit(products as u64).unwrap();
 
     let mut group = criterion.benchmark_group("search");
     for (name, query) in queries(products) {

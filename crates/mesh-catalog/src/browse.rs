@@ -9,7 +9,7 @@ use tantivy::termdict::TermStreamer;
 use tantivy::{DocId, DocSet as _, TERMINATED};
 
 use crate::facets::Counts;
-use crate::filter::{Filter, SegmentFilter};
+use crate::filter::Filter;
 use crate::page::{self, ById, Chosen};
 use crate::ranking::Best;
 use crate::search::Gathered;
@@ -22,14 +22,14 @@ pub(crate) fn filtered(snapshot: &Snapshot, filter: &Filter, keep: usize) -> Res
     let mut gathered = Gathered::new(snapshot);
     for segment in &snapshot.segments {
         let mut best = Best::new(keep);
-        if let Some(conditions) = filter.on(segment)? {
+        if !filter.is_void() {
             let mut docs = leading(snapshot, segment, filter)?;
-            docs.retain(|doc| conditions.takes(*doc));
+            docs.retain(|doc| filter.takes(segment, *doc));
             for doc in &docs {
-                best.offer(0, *doc, |doc| segment.id_ord(doc));
+                best.offer(0, *doc, |doc| segment.id_number(doc));
             }
             gathered.total += docs.len();
-            gathered.counts.add(&segment.facets, &docs);
+            gathered.counts.add(&segment.columns.facets, &docs);
         }
         gathered.best.push(best.finish());
     }
@@ -42,8 +42,9 @@ fn leading(snapshot: &Snapshot, segment: &Segment, filter: &Filter) -> Result<Ve
     for condition in &filter.conditions {
         let index = segment.reader.inverted_index(snapshot.fields.facets[condition.facet as usize])?;
         let mut lists = Vec::new();
-        for value in &condition.values {
-            lists.extend(sources::postings(&index, value)?);
+        for number in &condition.numbers {
+            let value = snapshot.with_values(|values| values[condition.facet as usize].text(*number));
+            lists.extend(sources::postings(&index, &value)?);
         }
         let length = lists.iter().map(|list| u64::from(list.doc_freq())).sum();
         if shortest.as_ref().is_none_or(|(least, _)| length < *least) {
@@ -77,10 +78,7 @@ pub(crate) fn everything_page(
     let mut walks = Vec::new();
     let mut heads: BinaryHeap<ById<(usize, DocId)>> = BinaryHeap::new();
     for (number, segment) in snapshot.segments.iter().enumerate() {
-        let Some(conditions) = filter.on(segment)? else {
-            continue;
-        };
-        let mut walk = Walk { segment, conditions, terms: segment.ids.terms().stream()? };
+        let mut walk = Walk { segment, filter, terms: segment.ids.terms().stream()? };
         if let Some((id, doc)) = walk.next()? {
             heads.push(Reverse((id, (walks.len(), doc))));
         }
@@ -106,7 +104,7 @@ pub(crate) fn everything_page(
 
 struct Walk<'a> {
     segment: &'a Segment,
-    conditions: SegmentFilter<'a>,
+    filter: &'a Filter,
     terms: TermStreamer<'a>,
 }
 
@@ -116,7 +114,7 @@ impl Walk<'_> {
             let info = self.terms.value();
             let mut docs = self.segment.ids.read_postings_from_terminfo(info, IndexRecordOption::Basic)?;
             while docs.doc() != TERMINATED {
-                if self.conditions.takes(docs.doc()) {
+                if self.filter.takes(self.segment, docs.doc()) {
                     let id = String::from_utf8_lossy(self.terms.key()).into_owned();
                     return Ok(Some((id, docs.doc())));
                 }

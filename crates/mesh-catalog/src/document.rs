@@ -7,7 +7,7 @@ use tantivy::schema::Value;
 
 use crate::level::Level;
 use crate::parts::parts;
-use crate::schema::{Fields, NAME_SEPARATOR, Replay, literal_term, shelf_number, squashed_term};
+use crate::schema::{Fields, Replay, name_term, shelf_number};
 use crate::stem::Stems;
 use crate::words::{self, Split};
 use crate::{Entry, Lifecycle, SearchError};
@@ -42,18 +42,11 @@ pub(crate) fn split_of(level: Level) -> Split {
 /// The document of a product.
 pub(crate) fn document(fields: &Fields, entry: &Entry<'_>) -> TantivyDocument {
     let descriptor = entry.descriptor;
-    let (domain, name) = (descriptor.domain.as_str(), descriptor.name.as_str());
-    let id = descriptor.id().to_string();
+    let id = descriptor.id();
 
     let mut document = TantivyDocument::default();
-    document.add_text(fields.id, &id);
-    document.add_text(fields.by_name, format!("{name}{NAME_SEPARATOR}{id}"));
-    for whole in [literal_term(name), literal_term(&id)] {
-        document.add_text(fields.exact, whole);
-    }
-    for whole in [squashed_term(&words::squash(name)), squashed_term(&words::squash(&id))] {
-        document.add_text(fields.exact, whole);
-    }
+    document.add_text(fields.id, id.to_string());
+    document.add_text(fields.by_name, name_term(&id));
 
     let mut shelves: [Replay; 4] = Default::default();
     let mut stems = Stems::new();
@@ -84,7 +77,7 @@ pub(crate) fn document(fields: &Fields, entry: &Entry<'_>) -> TantivyDocument {
     }
 
     let [domain_field, tag_field, status_field, owner_field] = fields.facets;
-    document.add_text(domain_field, domain);
+    document.add_text(domain_field, descriptor.domain.as_str());
     for (at, tag) in descriptor.tags.iter().enumerate() {
         if !tag.is_empty() && !descriptor.tags[..at].contains(tag) {
             document.add_text(tag_field, cut(tag, FACET_BYTES));

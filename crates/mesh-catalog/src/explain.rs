@@ -7,9 +7,11 @@ use crate::document::{self, split_of};
 use crate::found::{How, Reason};
 use crate::level::{self, Level};
 use crate::parts::{self, Part};
+use crate::query::Ask;
 use crate::snapshot::Snapshot;
 use crate::sources::Search;
 use crate::stem::Stems;
+use crate::whole;
 use crate::words;
 
 /// What the whole query counts for when it is the id or the name.
@@ -19,19 +21,21 @@ const WHOLE_WEIGHT: f32 = 100.0;
 pub(crate) fn why(
     snapshot: &Snapshot,
     searches: &[Search],
-    literal: &str,
-    squashed: &str,
+    ask: &Ask,
     stored: &TantivyDocument,
     address: DocAddress,
 ) -> Result<Vec<Reason>, SearchError> {
     let descriptor = document::descriptor(&snapshot.fields, stored)?;
     let mut reasons = Vec::new();
-    let id = descriptor.id().to_string();
-    for (field, whole) in [(parts::NAME, descriptor.name.as_str()), ("id", &id)] {
-        if whole == literal || words::squash(whole) == squashed {
-            let (term, matched) = (literal.to_owned(), whole.to_owned());
-            reasons.push(Reason { field, term, matched, weight: WHOLE_WEIGHT, how: How::Exact });
-        }
+    let (id, name) = (descriptor.id(), descriptor.name.to_string());
+    let mut whole = |field, matched| {
+        reasons.push(Reason { field, term: ask.literal.clone(), matched, weight: WHOLE_WEIGHT, how: How::Exact });
+    };
+    if words::squash(&name) == ask.squashed {
+        whole(parts::NAME, name);
+    }
+    if whole::id(ask).as_ref() == Some(&id) {
+        whole("id", id.to_string());
     }
     let parts = parts::parts(&descriptor);
     let mut stems = Stems::new();

@@ -1,18 +1,16 @@
 //! Counting products by domain, tag, status and owner.
 //!
 //! Each segment numbers its own values. [`Values`] gives them numbers that hold for all segments while the index is
-//! open, so that a search adds up plain arrays and looks up only the few texts that it shows.
+//! open, and [`Column`] keeps a segment's documents by those numbers in plain arrays: a search that finds half of all
+//! products still has to count each of them. That costs about 25 bytes of memory a product.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tantivy::DocId;
-use tantivy::SegmentReader;
-use tantivy::columnar::StrColumn;
+use tantivy::{DocId, SegmentReader};
 
-use crate::Facets;
-use crate::SearchError;
 use crate::schema::FACET_FIELDS;
+use crate::{Facets, Lifecycle, SearchError};
 
 /// By what products are counted and filtered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,8 +27,10 @@ impl Facet {
 
 /// How many values of each facet an answer shows.
 const SHOWN: usize = 20;
-/// Documents that are looked at together.
-const BLOCK: usize = 256;
+/// The number of [`Lifecycle::Retired`]: the states are numbered before anything else.
+pub(crate) const RETIRED: u32 = Lifecycle::Retired as u32;
+/// Stands where a document has no value.
+const NONE: u32 = u32::MAX;
 
 /// The values of one facet, numbered as they were first seen. Only grows: a value that no product has any more costs
 /// its text until the index is opened again.
@@ -55,10 +55,14 @@ impl Values {
         number
     }
 
-    /// The values that differ from the text in upper and lower case at most.
-    pub(crate) fn alike(&self, text: &str) -> Vec<Arc<str>> {
-        let numbers = self.alike.get(&text.to_lowercase()).map(Vec::as_slice).unwrap_or_default();
-        numbers.iter().map(|number| Arc::clone(&self.texts[*number as usize])).collect()
+    /// The numbers of the values that differ from the text in upper and lower case at most.
+    pub(crate) fn alike(&self, text: &str) -> &[u32] {
+        self.alike.get(&text.to_lowercase()).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The text of a number.
+    pub(crate) fn text(&self, number: u32) -> Arc<str> {
+        Arc::clone(&self.texts[number as usize])
     }
 
     fn top(&self, counts: &[u32]) -> Vec<(String, u64)> {
@@ -79,74 +83,75 @@ impl Values {
 /// The values of all facets.
 pub(crate) type AllValues = [Values; 4];
 
-/// A segment's column of one facet.
-#[derive(Clone)]
-pub(crate) struct FacetColumn {
-    /// Absent when no document of the segment has a value.
-    column: Option<StrColumn>,
-    /// From the segment's numbers to those of [`Values`].
-    numbers: Arc<[u32]>,
+/// No values yet but the states.
+pub(crate) fn first_values() -> AllValues {
+    let mut values = AllValues::default();
+    for state in Lifecycle::ALL {
+        let number = values[Facet::Status as usize].number(state.as_str());
+        debug_assert_eq!(number, state as u32, "the states come in their order");
+    }
+    values
 }
 
-impl FacetColumn {
-    /// Opens a segment's column; `known` are its numbers if the segment was seen before.
-    pub(crate) fn open(
-        reader: &SegmentReader,
-        facet: Facet,
-        known: Option<&Self>,
-        values: &mut AllValues,
-    ) -> Result<Self, SearchError> {
-        let column = reader.fast_fields().str(FACET_FIELDS[facet as usize])?;
-        let numbers = match (known, &column) {
-            (Some(known), _) => Arc::clone(&known.numbers),
-            (None, None) => Arc::from([]),
-            (None, Some(column)) => {
-                let mut numbers = Vec::with_capacity(column.num_terms());
-                let mut terms = column.dictionary().stream()?;
-                while terms.advance() {
-                    numbers.push(values[facet as usize].number(&String::from_utf8_lossy(terms.key())));
-                }
-                numbers.into()
-            }
+/// One facet of a segment's documents.
+pub(crate) enum Column {
+    /// At most one value each.
+    One(Vec<u32>),
+    /// Any number of values: those of a document stand from its start to the next one's.
+    Many { starts: Vec<u32>, numbers: Vec<u32> },
+}
+
+impl Column {
+    /// Reads a facet of a segment.
+    pub(crate) fn read(reader: &SegmentReader, facet: Facet, values: &mut Values) -> Result<Self, SearchError> {
+        let documents = reader.max_doc();
+        let Some(column) = reader.fast_fields().str(FACET_FIELDS[facet as usize])? else {
+            return Ok(Self::One(vec![NONE; documents as usize]));
         };
-        Ok(Self { column, numbers })
+        let mut known = Vec::with_capacity(column.num_terms());
+        let mut terms = column.dictionary().stream()?;
+        while terms.advance() {
+            known.push(values.number(&String::from_utf8_lossy(terms.key())));
+        }
+        let number = |ord: u64| usize::try_from(ord).ok().and_then(|ord| known.get(ord)).copied().unwrap_or(NONE);
+        let ords = column.ords();
+        if !ords.get_cardinality().is_multivalue() {
+            let one = |doc| ords.first(doc).map_or(NONE, number);
+            return Ok(Self::One((0..documents).map(one).collect()));
+        }
+        let mut starts = Vec::with_capacity(documents as usize + 1);
+        let mut numbers = Vec::new();
+        for doc in 0..documents {
+            starts.push(u32::try_from(numbers.len()).expect("tantivy counts values with u32"));
+            numbers.extend(ords.values_for_doc(doc).map(number));
+        }
+        starts.push(u32::try_from(numbers.len()).expect("tantivy counts values with u32"));
+        Ok(Self::Many { starts, numbers })
     }
 
-    /// The segment's own number of a value.
-    pub(crate) fn ord(&self, value: &str) -> Result<Option<u64>, SearchError> {
-        Ok(match &self.column {
-            Some(column) => column.dictionary().term_ord(value)?,
-            None => None,
-        })
+    /// A document's values.
+    #[inline]
+    fn of(&self, doc: DocId) -> &[u32] {
+        let at = doc as usize;
+        match self {
+            Self::One(numbers) => &numbers[at..=at],
+            Self::Many { starts, numbers } => &numbers[starts[at] as usize..starts[at + 1] as usize],
+        }
     }
 
-    /// Whether the document has one of these of the segment's own numbers.
-    pub(crate) fn has(&self, doc: DocId, ords: &[u64]) -> bool {
-        self.column.as_ref().is_some_and(|column| column.ords().values_for_doc(doc).any(|ord| ords.contains(&ord)))
+    /// Whether the document has one of these values.
+    #[inline]
+    pub(crate) fn has(&self, doc: DocId, numbers: &[u32]) -> bool {
+        self.of(doc).iter().any(|number| numbers.contains(number))
     }
 
     fn count(&self, docs: &[DocId], by: u32, counts: &mut [u32]) {
-        let Some(column) = &self.column else { return };
-        let ords = column.ords();
-        let mut count = |ord: u64| {
-            let number = usize::try_from(ord).ok().and_then(|ord| self.numbers.get(ord));
-            if let Some(number) = number {
-                let count = &mut counts[*number as usize];
-                *count = count.wrapping_add(by);
-            }
-        };
-        if ords.get_cardinality().is_full() {
-            let mut block = [0; BLOCK];
-            for docs in docs.chunks(BLOCK) {
-                let block = &mut block[..docs.len()];
-                ords.values.get_vals(docs, block);
-                for ord in block {
-                    count(*ord);
+        for doc in docs {
+            for number in self.of(*doc) {
+                // What has no value has no count either.
+                if let Some(count) = counts.get_mut(*number as usize) {
+                    *count = count.wrapping_add(by);
                 }
-            }
-        } else {
-            for doc in docs {
-                ords.values_for_doc(*doc).for_each(&mut count);
             }
         }
     }
@@ -163,14 +168,14 @@ impl Counts {
     }
 
     /// Adds the documents of a segment.
-    pub(crate) fn add(&mut self, columns: &[FacetColumn; 4], docs: &[DocId]) {
+    pub(crate) fn add(&mut self, columns: &[Column; 4], docs: &[DocId]) {
         for (column, counts) in columns.iter().zip(&mut self.0) {
             column.count(docs, 1, counts);
         }
     }
 
     /// Takes away documents that were added before.
-    pub(crate) fn subtract(&mut self, columns: &[FacetColumn; 4], docs: &[DocId]) {
+    pub(crate) fn subtract(&mut self, columns: &[Column; 4], docs: &[DocId]) {
         for (column, counts) in columns.iter().zip(&mut self.0) {
             column.count(docs, u32::MAX, counts); // adds -1
         }

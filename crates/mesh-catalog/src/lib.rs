@@ -21,8 +21,8 @@
 //! 4. how short the name is (where the name was matched), then the id.
 //!
 //! So a tier never loses to a lower one, and two nodes with the same products show the same order but for the rarity
-//! of words in point 3, which counts replaced versions until they are merged away. Products that have only some of
-//! the words follow when fewer than 50 have all of them.
+//! of words in point 3, which counts replaced versions until they are merged away. When fewer than 50 products have
+//! all words, those that lack one follow, then those that lack two, until there are 50.
 //!
 //! ```text
 //! query.rs    text -> wanted words and phrases          entry.rs/parts.rs  product -> texts with their level
@@ -63,6 +63,7 @@ mod stem;
 mod suggest;
 mod tally;
 pub mod views;
+mod whole;
 mod words;
 
 pub use entry::Entry;

@@ -64,7 +64,7 @@ impl Wanted {
 pub(crate) struct Ask {
     /// What to look for, each once.
     pub(crate) wanted: Vec<Wanted>,
-    /// The whole text in lower case, if it could be an id or name.
+    /// The whole text in lower case: perhaps an id or name.
     pub(crate) literal: String,
     /// The whole text squashed.
     pub(crate) squashed: String,

@@ -30,11 +30,6 @@ pub(crate) fn rank(mark: Mark, words: u8, name_length: impl FnOnce() -> u32) -> 
     Rank::from_be_bytes([found, u8::MAX - tier, 0, 0, 0, high, low, brevity])
 }
 
-/// Whether the mark has all words.
-pub(crate) fn is_whole(mark: Mark, words: u8) -> bool {
-    mark.exact > 0 || mark.words == words
-}
-
 /// The rank as a number for people; it never rises as the rank falls.
 pub(crate) fn score(rank: Rank, words: u8) -> f32 {
     let [found, tier, _, _, _, high, low, brevity] = rank.to_be_bytes();
@@ -55,7 +50,7 @@ pub(crate) fn score(rank: Rank, words: u8) -> f32 {
 pub(crate) struct Candidate {
     pub(crate) rank: Rank,
     /// The number of its id in the segment: breaks ties.
-    pub(crate) id: u64,
+    pub(crate) id: u32,
     pub(crate) doc: DocId,
 }
 
@@ -75,7 +70,7 @@ impl Best {
 
     /// Offers a document; `id` is asked for only when it may get in.
     #[inline]
-    pub(crate) fn offer(&mut self, rank: Rank, doc: DocId, id: impl FnOnce(DocId) -> u64) {
+    pub(crate) fn offer(&mut self, rank: Rank, doc: DocId, id: impl FnOnce(DocId) -> u32) {
         if self.most == 0 || rank < self.floor {
             return;
         }

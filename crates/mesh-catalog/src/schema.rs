@@ -1,9 +1,11 @@
 //! The index's fields, and how words get into them.
 
+use mesh_model::ProductId;
 use tantivy::schema::{BytesOptions, FAST, Field, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
 use tantivy::tokenizer::{TextAnalyzer, Token, TokenStream, Tokenizer};
 
 use crate::level::Level;
+use crate::words::squash;
 
 /// Raised whenever what is written for a product changes: fields, splitting, stems, stored forms. An index of another
 /// version is reported as damaged, so that it is filled anew.
@@ -18,10 +20,8 @@ const GAP: usize = 16;
 pub(crate) struct Fields {
     /// `domain/name`; names the document, and orders by its fast column.
     pub(crate) id: Field,
-    /// `name`, [`NAME_SEPARATOR`], `domain/name`: for completion by name.
+    /// See [`name_term`]: finds products by their whole name, and completes names.
     pub(crate) by_name: Field,
-    /// The id and name as they are and squashed, see [`literal_term`] and [`squashed_term`].
-    pub(crate) exact: Field,
     /// One per [`Level::SHELVES`].
     pub(crate) shelves: [Field; 4],
     /// One per [`crate::facets::Facet`].
@@ -72,7 +72,6 @@ pub(crate) fn schema() -> (Schema, Fields) {
     let fields = Fields {
         id: builder.add_text_field(ID_FIELD, raw() | FAST),
         by_name: builder.add_text_field("by_name", raw()),
-        exact: builder.add_text_field("exact", raw()),
         shelves: [
             builder.add_text_field("name", words(true)),
             builder.add_text_field("label", words(false)),
@@ -91,14 +90,9 @@ pub(crate) fn register(index: &tantivy::Index) {
     index.tokenizers().register(REPLAY, TextAnalyzer::builder(ReplayTokenizer::default()).build());
 }
 
-/// The term under which a whole id or name stands as it is.
-pub(crate) fn literal_term(text: &str) -> String {
-    format!("={text}")
-}
-
-/// The term under which it stands squashed.
-pub(crate) fn squashed_term(squashed: &str) -> String {
-    format!("~{squashed}")
+/// The term of [`Fields::by_name`]: the squashed name, [`NAME_SEPARATOR`], `domain/name`.
+pub(crate) fn name_term(id: &ProductId) -> String {
+    format!("{}{NAME_SEPARATOR}{id}", squash(id.name.as_str()))
 }
 
 /// Words written down for the tokenizer: splitting happens once, in [`crate::words`], for all uses alike.

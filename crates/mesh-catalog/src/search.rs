@@ -7,18 +7,17 @@ use crate::explain;
 use crate::facets::Counts;
 use crate::filter::Filter;
 use crate::found::{Found, Hit};
-use crate::level::Level;
 use crate::page;
 use crate::query::{Ask, parse};
 use crate::ranking::{self, Best, Candidate};
-use crate::schema::{literal_term, squashed_term};
 use crate::segment::Segment;
 use crate::snapshot::Snapshot;
-use crate::sources::{self, Docs, Search, Source};
+use crate::sources::{self, Search, Source};
 use crate::tally::tally;
+use crate::whole;
 use crate::{Query, SearchError};
 
-/// When fewer products than this have all words, those with some of them follow.
+/// When fewer products than this have all words, those with all but one follow, and so on.
 pub(crate) const RELAX_BELOW: usize = 50;
 
 /// What was gathered from all segments.
@@ -41,7 +40,7 @@ pub(crate) fn search(snapshot: &Snapshot, query: &Query) -> Result<Found, Search
     let limit = query.limit.min(Query::LIMIT);
     let filter = Filter::new(snapshot, query);
     match parse(&query.text) {
-        Some(ask) => with_words(snapshot, query, &filter, ask, limit),
+        Some(ask) => with_words(snapshot, query, &filter, &ask, limit),
         None => without_words(snapshot, query, &filter, limit),
     }
 }
@@ -65,18 +64,21 @@ fn with_words(
     snapshot: &Snapshot,
     query: &Query,
     filter: &Filter,
-    ask: Ask,
+    ask: &Ask,
     limit: usize,
 ) -> Result<Found, SearchError> {
-    let Ask { wanted, literal, squashed } = ask;
-    let searches = sources::prepare(snapshot, wanted)?;
+    let searches = sources::prepare(snapshot, &ask.wanted)?;
     let words = u8::try_from(searches.len()).expect("at most Query::WORDS");
-    let wholes = [(2, literal_term(&literal)), (1, squashed_term(&squashed))];
 
     let keep = kept(query.offset, limit);
-    let mut gathered = gather(snapshot, &searches, &wholes, filter, Wants::All, keep)?;
-    if gathered.total < RELAX_BELOW && words > 1 {
-        gathered = gather(snapshot, &searches, &wholes, filter, Wants::Some, keep)?;
+    let (mut gathered, having) = gather(snapshot, &searches, ask, filter, words, keep)?;
+    for least in (1..words).rev() {
+        if gathered.total >= RELAX_BELOW {
+            break;
+        }
+        if having[usize::from(least)] > 0 {
+            gathered = gather(snapshot, &searches, ask, filter, least, keep)?.0;
+        }
     }
 
     let mut hits = Vec::new();
@@ -84,7 +86,7 @@ fn with_words(
         let (rank, address) = (chosen.rank, chosen.address);
         let (mut hit, stored) = page::hit(snapshot, chosen, ranking::score(rank, words))?;
         if query.explain {
-            hit.why = explain::why(snapshot, &searches, &literal, &squashed, &stored, address)?;
+            hit.why = explain::why(snapshot, &searches, ask, &stored, address)?;
         }
         hits.push(hit);
     }
@@ -96,57 +98,47 @@ fn kept(offset: usize, limit: usize) -> usize {
     if limit == 0 { 0 } else { offset.saturating_add(limit) }
 }
 
-/// How many of the words a product must have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wants {
-    All,
-    Some,
-}
+/// How many documents have so many of the words, filtered or not.
+type Having = [usize; Query::WORDS + 1];
 
+/// Gathers what has at least so many of the words, or is the whole query.
 fn gather(
     snapshot: &Snapshot,
     searches: &[Search],
-    wholes: &[(u16, String)],
+    ask: &Ask,
     filter: &Filter,
-    wants: Wants,
+    least: u8,
     keep: usize,
-) -> Result<Gathered, SearchError> {
+) -> Result<(Gathered, Having), SearchError> {
     let words = u8::try_from(searches.len()).expect("at most Query::WORDS");
+    let mut having = [0; Query::WORDS + 1];
     let mut gathered = Gathered::new(snapshot);
     let mut docs: Vec<DocId> = Vec::new();
     for segment in &snapshot.segments {
         let mut best = Best::new(keep);
-        if let Some(conditions) = filter.on(segment)? {
-            let mut lists = lists(snapshot, segment, searches, wholes)?;
+        if !filter.is_void() {
+            let mut lists = lists(snapshot, segment, searches, ask)?;
             docs.clear();
             tally(&mut lists, |doc, mark| {
-                if (wants == Wants::Some || ranking::is_whole(mark, words)) && conditions.takes(doc) {
+                having[usize::from(mark.words)] += 1;
+                if (mark.words >= least || mark.exact > 0) && filter.takes(segment, doc) {
                     let rank = ranking::rank(mark, words, || segment.name_lengths.fieldnorm(doc));
-                    best.offer(rank, doc, |doc| segment.id_ord(doc));
+                    best.offer(rank, doc, |doc| segment.id_number(doc));
                     docs.push(doc);
                 }
             });
             gathered.total += docs.len();
-            gathered.counts.add(&segment.facets, &docs);
+            gathered.counts.add(&segment.columns.facets, &docs);
         }
         gathered.best.push(best.finish());
     }
-    Ok(gathered)
+    Ok((gathered, having))
 }
 
 /// All lists of a segment: the whole query first, then word by word.
-fn lists(
-    snapshot: &Snapshot,
-    segment: &Segment,
-    searches: &[Search],
-    wholes: &[(u16, String)],
-) -> Result<Vec<Source>, SearchError> {
+fn lists(snapshot: &Snapshot, segment: &Segment, searches: &[Search], ask: &Ask) -> Result<Vec<Source>, SearchError> {
     let mut lists = Vec::new();
-    for (points, term) in wholes {
-        if let Some(docs) = sources::postings(&segment.exact, term)? {
-            lists.push(Source { word: 0, level: Level::Name, points: *points, docs: Docs::Postings(Box::new(docs)) });
-        }
-    }
+    whole::lists(segment, ask, &mut lists)?;
     for (word, search) in (1..).zip(searches) {
         search.sources(word, &snapshot.fields, segment, &mut lists)?;
     }

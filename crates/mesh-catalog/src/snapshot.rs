@@ -6,7 +6,7 @@ use mesh_model::LedgerIndex;
 use tantivy::Searcher;
 
 use crate::SearchError;
-use crate::facets::{AllValues, Counts};
+use crate::facets::{AllValues, Counts, first_values};
 use crate::schema::Fields;
 use crate::segment::Segment;
 
@@ -33,7 +33,10 @@ impl Snapshot {
         position: Option<LedgerIndex>,
         before: Option<&Self>,
     ) -> Result<Self, SearchError> {
-        let values = before.map_or_else(Arc::default, |before| Arc::clone(&before.values));
+        let values = match before {
+            Some(before) => Arc::clone(&before.values),
+            None => Arc::new(RwLock::new(first_values())),
+        };
         let mut segments = Vec::new();
         let (mut open_total, mut open_counts);
         {

@@ -4,7 +4,7 @@ use tantivy::postings::SegmentPostings;
 use tantivy::query::{DfaWrapper, EnableScoring, FuzzyTermQuery, PhraseQuery, Query as _, Scorer};
 use tantivy::schema::IndexRecordOption;
 use tantivy::termdict::TermDictionary;
-use tantivy::{DocId, DocSet as _, InvertedIndexReader, Term};
+use tantivy::{DocId, DocSet as _, InvertedIndexReader, TERMINATED, Term};
 
 use crate::SearchError;
 use crate::level::{self, Level};
@@ -33,6 +33,8 @@ pub(crate) struct Search {
 
 /// The documents of one list.
 pub(crate) enum Docs {
+    /// Last first.
+    List(Vec<DocId>),
     Postings(Box<SegmentPostings>),
     Phrase(Box<dyn Scorer>),
 }
@@ -52,6 +54,7 @@ impl Docs {
     #[inline]
     pub(crate) fn doc(&self) -> DocId {
         match self {
+            Self::List(docs) => docs.last().copied().unwrap_or(TERMINATED),
             Self::Postings(docs) => docs.doc(),
             Self::Phrase(docs) => docs.doc(),
         }
@@ -59,19 +62,16 @@ impl Docs {
 
     /// Whether the document is in the list; the list is spent.
     pub(crate) fn contains(mut self, doc: DocId) -> bool {
-        let at = self.doc();
-        at == doc
-            || at < doc
-                && doc
-                    == match &mut self {
-                        Self::Postings(docs) => docs.seek(doc),
-                        Self::Phrase(docs) => docs.seek(doc),
-                    }
+        match &mut self {
+            Self::List(docs) => docs.contains(&doc),
+            Self::Postings(docs) => docs.doc() <= doc && docs.seek(doc) == doc,
+            Self::Phrase(docs) => docs.doc() <= doc && docs.seek(doc) == doc,
+        }
     }
 }
 
 /// Makes wanted words ready, and finds how rare they are.
-pub(crate) fn prepare(snapshot: &Snapshot, wanted: Vec<Wanted>) -> Result<Vec<Search>, SearchError> {
+pub(crate) fn prepare(snapshot: &Snapshot, wanted: &[Wanted]) -> Result<Vec<Search>, SearchError> {
     let mut stems = Stems::new();
     let single = wanted.len() == 1;
     let mut searches = Vec::with_capacity(wanted.len());
@@ -83,7 +83,7 @@ pub(crate) fn prepare(snapshot: &Snapshot, wanted: Vec<Wanted>) -> Result<Vec<Se
             close: if plain { close_automaton(&snapshot.fields, word)? } else { None },
             is_prefix: plain && word.chars().count() >= level::PREFIX_LETTERS && !level::has_digit(word),
             rarity: 1,
-            wanted,
+            wanted: wanted.clone(),
         };
         if !single {
             search.rarity = rarity(snapshot, &search)?;

@@ -11,7 +11,7 @@ use crate::schema::NAME_SEPARATOR;
 use crate::search::search;
 use crate::segment::Segment;
 use crate::snapshot::Snapshot;
-use crate::{Lifecycle, Query, SearchError};
+use crate::{Lifecycle, Query, SearchError, words};
 
 /// Products whose id begins so, then those whose name does, each by id; where there are none, what a search finds.
 pub(crate) fn suggest(snapshot: &Snapshot, prefix: &str, limit: usize) -> Result<Vec<ProductId>, SearchError> {
@@ -25,12 +25,15 @@ pub(crate) fn suggest(snapshot: &Snapshot, prefix: &str, limit: usize) -> Result
             }
         }
     };
+    let squashed = words::squash(&prefix);
     for by_name in [false, true] {
+        if by_name && squashed.is_empty() {
+            break;
+        }
         let mut found = BTreeSet::new();
         for segment in &snapshot.segments {
-            let index =
-                if by_name { segment.reader.inverted_index(snapshot.fields.by_name)? } else { segment.ids.clone() };
-            complete(segment, &index, &prefix, limit, &mut found)?;
+            let (index, prefix) = if by_name { (&segment.names, &squashed) } else { (&segment.ids, &prefix) };
+            complete(segment, index, prefix, limit, &mut found)?;
         }
         add(&mut found.into_iter(), &mut suggested);
     }

@@ -65,6 +65,14 @@ pub(crate) fn tally(sources: &mut [Source], mut take: impl FnMut(DocId, Mark)) {
         for Source { word, level, points, docs } in sources.iter_mut() {
             let mut mark = |at: usize| marks[at].add(*word, *level, *points);
             last = last.max(match docs {
+                Docs::List(docs) => {
+                    let mut last = first;
+                    while let Some(doc) = docs.pop_if(|doc| *doc < window.end) {
+                        mark((doc - first) as usize);
+                        last = doc;
+                    }
+                    last
+                }
                 Docs::Postings(docs) => drain(docs.as_mut(), &window, &mut mark),
                 Docs::Phrase(docs) => drain(docs, &window, &mut mark),
             });

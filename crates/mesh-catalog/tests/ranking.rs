@@ -64,6 +64,7 @@ fn id_and_name_come_first_as_typed_then_however_they_are_joined() {
     assert_eq!(corpus.find("Customer Profile")[..3], ["b/customer-profile", "c/customer_profile", "c/customerprofile"]);
     assert_eq!(corpus.find("customer-profile")[0], "b/customer-profile");
     assert_eq!(corpus.find("c/customerprofile")[0], "c/customerprofile");
+    assert_eq!(corpus.find("c/customerprofile@1.0.0")[0], "c/customerprofile");
     assert_eq!(corpus.find("customerprofile")[0], "c/customerprofile");
 }
 

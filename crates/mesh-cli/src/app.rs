@@ -35,7 +35,15 @@ pub(crate) struct GlobalArgs {
     #[arg(long, global = true, value_name = "NAME", help_heading = "Global options")]
     pub(crate) context: Option<String>,
     /// How data is printed
-    #[arg(short, long, global = true, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Global options")]
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT",
+        help_heading = "Global options"
+    )]
     pub(crate) output: Format,
     /// Print data and errors only
     #[arg(short, long, global = true, help_heading = "Global options")]
@@ -113,8 +121,11 @@ impl App {
     pub(crate) fn client_within(&self, timeout: Duration) -> Result<Client, Failure> {
         let context = self.context()?;
         if context.nodes.is_empty() {
-            return Err(Failure::new(Code::NoContext, "no node to talk to: no --node, MESH_NODE, .mesh or context names one")
-                .hint("`mesh up --sample` starts a local mesh; `mesh context add` names another; or set MESH_NODE"));
+            return Err(Failure::new(
+                Code::NoContext,
+                "no node to talk to: no --node, MESH_NODE, .mesh or context names one",
+            )
+            .hint("`mesh up --sample` starts a local mesh; `mesh context add` names another; or set MESH_NODE"));
         }
         Ok(Client::connect(ClientOptions {
             mesh_id: context.mesh_id,
@@ -130,8 +141,11 @@ impl App {
     /// [`Code::NoContext`] when no place names one, [`Code::KeyFile`] when it cannot be used.
     pub(crate) fn signer(&self) -> Result<Keypair, Failure> {
         self.signer_if_any()?.ok_or_else(|| {
-            Failure::new(Code::NoContext, "no key to sign with: no --key, MESH_KEY, MESH_KEY_FILE, .mesh or context names one")
-                .hint("`mesh key new` makes one; then --key FILE, or MESH_KEY_FILE")
+            Failure::new(
+                Code::NoContext,
+                "no key to sign with: no --key, MESH_KEY, MESH_KEY_FILE, .mesh or context names one",
+            )
+            .hint("`mesh key new` makes one; then --key FILE, or MESH_KEY_FILE")
         })
     }
 

@@ -56,7 +56,11 @@ impl From<EnvelopeError> for CommandFileError {
 
 impl CommandFile {
     /// Signs a new command with the keys at hand; the first of them is the author.
-    pub(crate) fn create(mesh_name: &str, command: &Command, signers: &[&dyn Signer]) -> Result<Self, CommandFileError> {
+    pub(crate) fn create(
+        mesh_name: &str,
+        command: &Command,
+        signers: &[&dyn Signer],
+    ) -> Result<Self, CommandFileError> {
         Self::of(mesh_name.to_owned(), command.sign(signers)?, &command.mesh_id)
     }
 
@@ -305,7 +309,9 @@ mod tests {
         let file = CommandFile::create("acme\u{1b}[2J\u{202e}x", &command(grant()), &[&keypair(1)]).unwrap();
         let shown = file.describe();
         assert!(!shown.contains('\u{1b}') && !shown.contains('\u{202e}'), "{shown}");
-        for part in ["data-product-owner", "orders", "roster version  3", &keypair(2).public_key().fingerprint(), "2027-01-15"] {
+        for part in
+            ["data-product-owner", "orders", "roster version  3", &keypair(2).public_key().fingerprint(), "2027-01-15"]
+        {
             assert!(shown.contains(part), "{part} in {shown}");
         }
     }

@@ -246,12 +246,16 @@ impl Places {
         let mesh_id = match get("MESH_ID") {
             None => None,
             Some(text) => Some(
-                MeshId::parse(text).map_err(|error| Failure::new(Code::Config, format!("MESH_ID does not fit: {error}")))?,
+                MeshId::parse(text)
+                    .map_err(|error| Failure::new(Code::Config, format!("MESH_ID does not fit: {error}")))?,
             ),
         };
         let key = match (self.env.get("MESH_KEY"), get("MESH_KEY_FILE")) {
             (Some(_), Some(_)) => {
-                return Err(Failure::new(Code::Config, "MESH_KEY and MESH_KEY_FILE are both set; expected one of them"));
+                return Err(Failure::new(
+                    Code::Config,
+                    "MESH_KEY and MESH_KEY_FILE are both set; expected one of them",
+                ));
             }
             (Some(pem), None) => Some(KeySource::Text(Zeroizing::new(pem.clone()))),
             (None, Some(path)) => Some(KeySource::File(PathBuf::from(path))),
@@ -375,9 +379,9 @@ mod tests {
             ..places(dir.path())
         };
         assert!(with("MESH_ID", "abc").resolve().unwrap_err().message.contains("'abc' is no mesh id"));
+        let project = places(dir.path()).start;
         fs::write(dir.path().join("project/.mesh/context.toml"), "nodez = []").unwrap();
-        let failure = places(dir.path()).start.clone();
-        let broken = Places { start: failure, ..Places::default() };
+        let broken = Places { start: project, ..Places::default() };
         assert!(broken.resolve().unwrap_err().message.contains("unknown field `nodez`"));
     }
 

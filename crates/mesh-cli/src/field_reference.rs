@@ -23,7 +23,8 @@ pub(crate) fn fields() -> Vec<Field> {
     for line in reference_markdown().lines() {
         if let Some(title) = line.strip_prefix("## ") {
             // `dataset.field`; the resource's own section has a title in words.
-            under = title.strip_prefix('`').map_or_else(String::new, |path| path.trim_end_matches('`').to_owned() + ".");
+            under =
+                title.strip_prefix('`').map_or_else(String::new, |path| path.trim_end_matches('`').to_owned() + ".");
         } else if let Some([name, takes, means, descriptor]) = cells(line)
             && let Some(name) = name.strip_prefix('`')
         {

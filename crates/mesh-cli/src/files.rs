@@ -44,7 +44,8 @@ fn staged(path: &Path, bytes: &[u8]) -> Result<tempfile::NamedTempFile, Failure>
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let stage = || -> std::io::Result<tempfile::NamedTempFile> {
         std::fs::create_dir_all(folder)?;
-        let mut file = tempfile::Builder::new().permissions(std::fs::Permissions::from_mode(0o644)).tempfile_in(folder)?;
+        let mut file =
+            tempfile::Builder::new().permissions(std::fs::Permissions::from_mode(0o644)).tempfile_in(folder)?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
         Ok(file)

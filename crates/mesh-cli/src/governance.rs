@@ -90,7 +90,8 @@ pub(crate) async fn decide(
             .hint("name one with --key, --council-key or --root-key; others can sign the file afterwards")
     })?;
     let mesh = client.mesh().await?;
-    let life = Duration::from_millis(limits::COMMAND_LIFE_MS).min(Duration::from_secs(options.expires_days * 24 * 60 * 60));
+    let life =
+        Duration::from_millis(limits::COMMAND_LIFE_MS).min(Duration::from_secs(options.expires_days * 24 * 60 * 60));
     let command = CommandBuilder::new(mesh.id).life(life).build(author, body);
     let file = CommandFile::create(&mesh.name, &command, &signers.as_dyn())?;
     let mut missing: Vec<String> = deciders.missing(&signers.public()).into_iter().collect();
@@ -130,7 +131,9 @@ impl From<CommandFileError> for Failure {
         let (code, hint) = match &error {
             CommandFileError::Form(_) => (Code::InvalidFile, "commands that need more signatures write such files"),
             CommandFileError::Command(error) => (error.code(), "get the file again from whoever sent it"),
-            CommandFileError::DomainCommand(_) => (Code::Usage, "publish, deprecate and retire with the role's own key"),
+            CommandFileError::DomainCommand(_) => {
+                (Code::Usage, "publish, deprecate and retire with the role's own key")
+            }
             CommandFileError::SignedAlready(_) => (Code::AlreadySo, "pass the file on to the next signer"),
         };
         Self::new(code, error.to_string()).hint(hint)

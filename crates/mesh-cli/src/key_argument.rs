@@ -61,7 +61,8 @@ pub(crate) fn parse_grant(text: &str, folder: &Path) -> Result<(KeyArgument, Rol
     let (key, role) = text
         .rsplit_once('=')
         .ok_or_else(|| Failure::new(Code::Usage, format!("'{text}' is no grant; expected KEY=role")))?;
-    let role = role.parse().map_err(|error: mesh_model::role::UnknownWord| Failure::new(Code::Usage, error.to_string()))?;
+    let role =
+        role.parse().map_err(|error: mesh_model::role::UnknownWord| Failure::new(Code::Usage, error.to_string()))?;
     Ok((KeyArgument::parse(key, folder)?, role))
 }
 

@@ -46,7 +46,8 @@ pub(crate) fn read(path: &Path) -> Result<Keypair, Failure> {
 /// # Errors
 /// [`Code::KeyFile`] when the text is no Ed25519 key.
 pub(crate) fn from_text(origin: &str, pem: &str) -> Result<Keypair, Failure> {
-    Keypair::from_pem(pem).map_err(|error| Failure::new(Code::KeyFile, format!("cannot use the key in {origin}: {error}")))
+    Keypair::from_pem(pem)
+        .map_err(|error| Failure::new(Code::KeyFile, format!("cannot use the key in {origin}: {error}")))
 }
 
 /// Writes a new private key: mode 0600, never over an existing file, on disk before this returns.

@@ -55,7 +55,8 @@ impl Output {
     /// For this process's stdout.
     pub(crate) fn of_process(format: Format, colour: bool) -> Self {
         let stdout = std::io::stdout();
-        let asked = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).filter(|columns| *columns > 0);
+        let asked =
+            std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).filter(|columns| *columns > 0);
         let terminal = if stdout.is_terminal() {
             rustix::termios::tcgetwinsize(&stdout).ok().map(|size| size.ws_col).filter(|columns| *columns > 0)
         } else {
@@ -83,7 +84,12 @@ impl Output {
     ///
     /// # Errors
     /// When stdout cannot be written.
-    pub(crate) fn one<T: Serialize>(&self, value: &T, name: &str, human: impl FnOnce(Style) -> String) -> Result<(), Failure> {
+    pub(crate) fn one<T: Serialize>(
+        &self,
+        value: &T,
+        name: &str,
+        human: impl FnOnce(Style) -> String,
+    ) -> Result<(), Failure> {
         let text = match self.format {
             Format::Table | Format::Wide => human(self.style),
             Format::Name => format!("{name}\n"),

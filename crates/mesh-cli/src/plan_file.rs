@@ -100,7 +100,8 @@ impl Planned {
 }
 
 fn altered(why: &dyn std::fmt::Display) -> Failure {
-    Failure::new(Code::InvalidFile, format!("the plan file does not fit: {why}")).hint("plan again: `mesh plan FILE --out PLAN`")
+    Failure::new(Code::InvalidFile, format!("the plan file does not fit: {why}"))
+        .hint("plan again: `mesh plan FILE --out PLAN`")
 }
 
 impl PlanFile {

@@ -139,11 +139,8 @@ mod tests {
             fit("x.hcl", &mut product).unwrap();
             product.descriptor
         };
-        let (before, after) = (with(3000), with(2999));
-        assert_eq!(
-            hidden_breaks(&before, &after, &fitted(&before), &fitted(&after)),
-            ["datasets.rows.fields.f2999"]
-        );
+        let (before, after) = (with(6000), with(5999));
+        assert_eq!(hidden_breaks(&before, &after, &fitted(&before), &fitted(&after)), ["datasets.rows.fields.f5999"]);
         let (before, after) = (with(3), with(2));
         assert!(hidden_breaks(&before, &after, &fitted(&before), &fitted(&after)).is_empty());
     }

@@ -71,7 +71,11 @@ pub(crate) fn load(path: &Path, domain: Option<&DomainName>) -> Result<Vec<Loade
 }
 
 /// Reads one file. Files that it refers to are noted in `referred`.
-fn load_file(path: &Path, domain: Option<&DomainName>, referred: &RefCell<BTreeSet<PathBuf>>) -> Result<Loaded, Failure> {
+fn load_file(
+    path: &Path,
+    domain: Option<&DomainName>,
+    referred: &RefCell<BTreeSet<PathBuf>>,
+) -> Result<Loaded, Failure> {
     let bytes = read_bounded(path).map_err(|error| Failure::io("read", path, &error))?;
     let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let folder = path.parent().unwrap_or(Path::new("."));
@@ -216,7 +220,8 @@ mod tests {
     #[test]
     fn all_errors_of_all_files_are_listed_with_their_places() {
         let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("a.hcl"), "resource \"data_product\" \"x\" {\n  version = 3\n  version = \n}\n").unwrap();
+        std::fs::write(dir.path().join("a.hcl"), "resource \"data_product\" \"x\" {\n  version = 3\n  version = \n}\n")
+            .unwrap();
         std::fs::write(dir.path().join("b.hcl"), PRODUCT).unwrap();
         let failure = refuse_errors(&load(dir.path(), None).unwrap()).unwrap_err();
         assert!(failure.message.starts_with("1 of 2 files have"), "{}", failure.message);

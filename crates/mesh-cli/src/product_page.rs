@@ -87,7 +87,8 @@ impl Page {
         }
         for channel in &owner.support {
             let within = channel.response_time.as_deref().map_or_else(String::new, |time| format!(" (within {time})"));
-            let what = if channel.description.is_empty() { String::new() } else { format!(": {}", channel.description) };
+            let what =
+                if channel.description.is_empty() { String::new() } else { format!(": {}", channel.description) };
             self.fact(&channel.channel, &format!("{}{within}{what}", channel.address));
         }
         match (&shown.people, owner.people) {
@@ -156,7 +157,12 @@ impl Page {
             self.item(&format!("{} ({}): {}", rule.name, word(&rule.severity), rule.check));
         }
         for metric in &d.quality {
-            let line = [quantity(metric.target.as_ref()), metric.scope.clone(), metric.measured.clone(), metric.description.clone()];
+            let line = [
+                quantity(metric.target.as_ref()),
+                metric.scope.clone(),
+                metric.measured.clone(),
+                metric.description.clone(),
+            ];
             self.fact(&metric.name, &joined(&line));
         }
         if !d.sla.is_empty() {
@@ -268,7 +274,8 @@ fn field_marks(field: &Field) -> String {
 }
 
 fn quantity(quantity: Option<&Quantity>) -> String {
-    quantity.map_or_else(String::new, |quantity| write_quantity(quantity, ""))
+    let plain = |q: &Quantity| format!("{} {} {}", q.comparison, q.value, q.unit);
+    quantity.map_or_else(String::new, |quantity| write_quantity(quantity).unwrap_or_else(|| plain(quantity)))
 }
 
 fn switch(on: bool) -> String {

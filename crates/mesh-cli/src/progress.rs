@@ -55,11 +55,6 @@ impl Progress {
         }
     }
 
-    /// How many are done.
-    pub(crate) fn done(&self) -> u64 {
-        self.done
-    }
-
     /// How many a second, so far.
     pub(crate) fn rate(&self) -> f64 {
         let seconds = self.started.elapsed().as_secs_f64().max(0.001);
@@ -93,7 +88,9 @@ impl Progress {
 fn bar(what: &str, total: Option<u64>) -> ProgressBar {
     let target = ProgressDrawTarget::stderr_with_hz(10);
     let (bar, template) = match total {
-        Some(total) => (ProgressBar::with_draw_target(Some(total), target), "{msg} {wide_bar} {pos}/{len} {per_sec} {eta}"),
+        Some(total) => {
+            (ProgressBar::with_draw_target(Some(total), target), "{msg} {wide_bar} {pos}/{len} {per_sec} {eta}")
+        }
         None => (ProgressBar::with_draw_target(None, target), "{spinner} {msg} {pos} {per_sec}"),
     };
     bar.set_style(ProgressStyle::with_template(template).expect("the template is a constant that parses"));

@@ -298,7 +298,9 @@ pub(crate) fn rounds(products: Vec<(String, Product)>) -> Result<Vec<Vec<(String
             !known.version_given || !product.version_given || known.descriptor.version == product.descriptor.version
         }) {
             let message = format!("{file} and {other} both describe {id}");
-            return Err(Failure::new(Code::InvalidFile, message).hint("name different versions in the files, or apply one"));
+            return Err(
+                Failure::new(Code::InvalidFile, message).hint("name different versions in the files, or apply one")
+            );
         }
         if same.is_empty() {
             order.push(id);
@@ -335,12 +337,9 @@ mod tests {
 
     #[test]
     fn versions_of_one_product_are_published_one_after_the_other() {
-        let rounds = rounds(vec![
-            product("orders", Some("1.1.0")),
-            product("returns", None),
-            product("orders", Some("1.0.0")),
-        ])
-        .unwrap();
+        let rounds =
+            rounds(vec![product("orders", Some("1.1.0")), product("returns", None), product("orders", Some("1.0.0"))])
+                .unwrap();
         let names: Vec<Vec<&str>> =
             rounds.iter().map(|round| round.iter().map(|(file, _)| file.as_str()).collect()).collect();
         assert_eq!(names, [vec!["orders-1.0.0.hcl", "returns-x.hcl"], vec!["orders-1.1.0.hcl"]]);

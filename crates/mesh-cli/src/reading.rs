@@ -54,7 +54,12 @@ pub(crate) async fn people(
 pub(crate) fn hidden(error: &MeshError) -> bool {
     matches!(
         error.code,
-        Code::ReadDenied | Code::AttachmentMissing | Code::UnknownKey | Code::RevokedKey | Code::WrongDomain | Code::WrongRole
+        Code::ReadDenied
+            | Code::AttachmentMissing
+            | Code::UnknownKey
+            | Code::RevokedKey
+            | Code::WrongDomain
+            | Code::WrongRole
     )
 }
 
@@ -62,7 +67,9 @@ pub(crate) fn hidden(error: &MeshError) -> bool {
 pub(crate) fn note_age(app: &App, freshness: &Freshness) {
     match freshness.age_ms {
         Some(ms) if ms <= CURRENT_MS => {}
-        Some(ms) => app.warn(format!("node {} last heard from a quorum {} ago; this may be old", freshness.node_id, age(ms))),
+        Some(ms) => {
+            app.warn(format!("node {} last heard from a quorum {} ago; this may be old", freshness.node_id, age(ms)))
+        }
         None => app.warn(format!("node {} has not heard from a quorum; this may be old", freshness.node_id)),
     }
 }

@@ -146,7 +146,8 @@ impl Client {
         let mut items = Vec::new();
         let mut page_token = String::new();
         loop {
-            let wanted = query.limit.map_or(PAGE, |limit| u32::try_from(limit - items.len()).unwrap_or(PAGE).clamp(1, PAGE));
+            let wanted =
+                query.limit.map_or(PAGE, |limit| u32::try_from(limit - items.len()).unwrap_or(PAGE).clamp(1, PAGE));
             let message = v1::ListProductsRequest {
                 domain: query.domain.clone(),
                 statuses: query.statuses.clone(),
@@ -265,7 +266,11 @@ impl Client {
     ///
     /// # Errors
     /// [`Code::AttachmentMissing`], [`Code::ReadDenied`], [`Code::Damaged`] when the bytes are others.
-    pub async fn private_attachment(&self, digest: Digest, signer: &dyn Signer) -> Result<PrivateAttachment, MeshError> {
+    pub async fn private_attachment(
+        &self,
+        digest: Digest,
+        signer: &dyn Signer,
+    ) -> Result<PrivateAttachment, MeshError> {
         let mesh = self.mesh().await?;
         let request = read_request(mesh.id, digest, signer)?;
         let body = self.attachment_bytes(digest, Some(request)).await?;
@@ -277,8 +282,7 @@ impl Client {
     }
 
     async fn attachment_bytes(&self, digest: Digest, read: Option<Vec<u8>>) -> Result<v1::AttachmentBody, MeshError> {
-        let message =
-            v1::GetAttachmentRequest { digest: digest.0.to_vec(), read_request: read.unwrap_or_default() };
+        let message = v1::GetAttachmentRequest { digest: digest.0.to_vec(), read_request: read.unwrap_or_default() };
         let answer = self
             .call(Repeat::Read, async |attempt| {
                 let answer = attempt.catalog().get_attachment(attempt.request(message.clone())).await;

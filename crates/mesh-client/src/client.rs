@@ -89,17 +89,20 @@ impl Try {
     }
 
     pub(crate) fn catalog(&self) -> v1::catalog_service_client::CatalogServiceClient<Channel> {
-        v1::catalog_service_client::CatalogServiceClient::new(self.channel.clone()).max_decoding_message_size(ANSWER_BYTES)
+        v1::catalog_service_client::CatalogServiceClient::new(self.channel.clone())
+            .max_decoding_message_size(ANSWER_BYTES)
     }
     pub(crate) fn publish(&self) -> v1::publish_service_client::PublishServiceClient<Channel> {
-        v1::publish_service_client::PublishServiceClient::new(self.channel.clone()).max_decoding_message_size(ANSWER_BYTES)
+        v1::publish_service_client::PublishServiceClient::new(self.channel.clone())
+            .max_decoding_message_size(ANSWER_BYTES)
     }
     pub(crate) fn governance(&self) -> v1::governance_service_client::GovernanceServiceClient<Channel> {
         v1::governance_service_client::GovernanceServiceClient::new(self.channel.clone())
             .max_decoding_message_size(ANSWER_BYTES)
     }
     pub(crate) fn ledger(&self) -> v1::ledger_service_client::LedgerServiceClient<Channel> {
-        v1::ledger_service_client::LedgerServiceClient::new(self.channel.clone()).max_decoding_message_size(ANSWER_BYTES)
+        v1::ledger_service_client::LedgerServiceClient::new(self.channel.clone())
+            .max_decoding_message_size(ANSWER_BYTES)
     }
     pub(crate) fn node(&self) -> v1::node_service_client::NodeServiceClient<Channel> {
         v1::node_service_client::NodeServiceClient::new(self.channel.clone()).max_decoding_message_size(ANSWER_BYTES)
@@ -118,7 +121,7 @@ impl Client {
             return Err(bad("expected at least one node; found none".into()));
         }
         let mut nodes = Vec::new();
-        for address in &options.nodes {
+        for address in options.nodes {
             let url = if address.contains("://") { address.clone() } else { format!("http://{address}") };
             if !url.starts_with("http://") {
                 return Err(bad(format!("'{address}' is no node address; expected http://host:port")));
@@ -134,7 +137,7 @@ impl Client {
                 .connect_lazy();
             nodes.push(Node { url, channel, mesh: OnceCell::new() });
         }
-        let token = match &options.token {
+        let token = match options.token {
             None => None,
             Some(token) => Some(
                 MetadataValue::try_from(format!("Bearer {token}"))
@@ -224,7 +227,9 @@ impl Client {
                 }
             }
         }
-        Err(unknown.or(last).unwrap_or_else(|| MeshError::new(Code::Unreachable, "no node answered in time; nothing happened")))
+        Err(unknown
+            .or(last)
+            .unwrap_or_else(|| MeshError::new(Code::Unreachable, "no node answered in time; nothing happened")))
     }
 
     /// One try against one node, after its mesh was checked.
@@ -254,7 +259,8 @@ impl Client {
     }
 
     async fn mesh_of(&self, attempt: &Try) -> Result<Mesh, Failed> {
-        let at = self.inner.nodes.iter().position(|node| node.url == attempt.url).expect("a try is of one of the nodes");
+        let at =
+            self.inner.nodes.iter().position(|node| node.url == attempt.url).expect("a try is of one of the nodes");
         self.mesh_at(at, attempt).await
     }
 

@@ -10,7 +10,7 @@ use mesh_proto::status::MeshError;
 use prost::Message as _;
 
 /// How long root and council commands live unless they are told otherwise: 7 days, time enough to collect signatures.
-pub const DEFAULT_LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+pub const DEFAULT_LIFE: Duration = Duration::from_hours(7 * 24);
 
 /// Builds commands for one mesh.
 #[derive(Debug, Clone, Copy)]
@@ -126,7 +126,7 @@ mod tests {
             base_size: 0,
             base_root: None,
         });
-        let builder = CommandBuilder::new(MESH).life(Duration::from_secs(365 * 24 * 60 * 60));
+        let builder = CommandBuilder::new(MESH).life(Duration::from_hours(365 * 24));
         let command = builder.build(random_keypair().public_key(), body);
         assert!(command.expires_unix_ms > now_unix_ms());
         assert!(command.expires_unix_ms < now_unix_ms() + limits::COMMAND_LIFE_MS);

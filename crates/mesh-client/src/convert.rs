@@ -44,10 +44,7 @@ pub(crate) fn optional_digest(field: &str, bytes: &[u8]) -> Result<Option<Digest
 }
 
 pub(crate) fn role(field: &str, number: i32) -> Result<Role, MeshError> {
-    u32::try_from(number)
-        .ok()
-        .and_then(Role::from_number)
-        .ok_or_else(|| odd(field, format!("{number} is no role")))
+    u32::try_from(number).ok().and_then(Role::from_number).ok_or_else(|| odd(field, format!("{number} is no role")))
 }
 
 pub(crate) fn code(field: &str, number: u32) -> Result<Code, MeshError> {

@@ -144,7 +144,7 @@ impl Client {
         Ok(CouncilView {
             council: Council { threshold: council.threshold, seats: seats.collect::<Result<_, MeshError>>()? },
             version: answer.version,
-            mesh_roles: answer.mesh_roles.into_iter().map(roster_entry).collect::<Result<_, _>>()?,
+            mesh_roles: answer.mesh_roles.iter().map(roster_entry).collect::<Result<_, _>>()?,
             freshness: Freshness::of(answer.freshness),
         })
     }
@@ -153,7 +153,11 @@ impl Client {
     ///
     /// # Errors
     /// [`mesh_model::Code::UnknownDomain`], or the transport's.
-    pub async fn domain(&self, name: &DomainName, at_least_index: Option<LedgerIndex>) -> Result<DomainView, MeshError> {
+    pub async fn domain(
+        &self,
+        name: &DomainName,
+        at_least_index: Option<LedgerIndex>,
+    ) -> Result<DomainView, MeshError> {
         let message = v1::GetDomainRequest { name: name.to_string(), at_least_index };
         let answer = self
             .call(Repeat::Read, async |attempt| {
@@ -252,7 +256,7 @@ impl Client {
     }
 }
 
-fn roster_entry(m: v1::RosterEntry) -> Result<RosterEntry, MeshError> {
+fn roster_entry(m: &v1::RosterEntry) -> Result<RosterEntry, MeshError> {
     Ok(RosterEntry {
         key: key("roster.key", &m.key)?,
         role: role("roster.role", m.role)?,
@@ -276,7 +280,7 @@ fn domain_view(m: v1::DomainView) -> Result<DomainView, MeshError> {
         home_node_id: (m.home_node_id != 0).then_some(m.home_node_id),
         epoch: m.epoch,
         admitted_index: m.admitted_index,
-        roster: m.roster.into_iter().map(roster_entry).collect::<Result<_, _>>()?,
+        roster: m.roster.iter().map(roster_entry).collect::<Result<_, _>>()?,
         sealed_commands: m.sealed_commands,
     })
 }

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt as _};
-use mesh_model::Code;
+use mesh_model::{Class, Code};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1;
 use tokio::sync::mpsc;
@@ -121,12 +121,19 @@ impl Driver {
             match self.connection(&mut source).await {
                 Ended::Done | Ended::Abandoned => return,
                 Ended::Silent(error) => return self.fail_all(error, &mut source).await,
+                // An answer stays the same, whoever asks again.
+                Ended::Broken(error) if error.code.class() != Class::Unavailable => {
+                    return self.fail_all(error, &mut source).await;
+                }
                 Ended::Broken(error) => {
                     fruitless = if self.answered > before { 0 } else { fruitless + 1 };
                     if fruitless >= ROUNDS {
                         return self.fail_all(error, &mut source).await;
                     }
-                    tracing::debug!(in_flight = self.in_flight.len(), "a publish stream broke and is taken up again: {error}");
+                    tracing::debug!(
+                        in_flight = self.in_flight.len(),
+                        "a publish stream broke and is taken up again: {error}"
+                    );
                     tokio::time::sleep(pause(fruitless + 1)).await;
                 }
             }

@@ -334,7 +334,8 @@ fn fields_beyond_the_room_of_a_descriptor_stay_in_the_original() {
                 "  - {{name: c{n}, logicalType: string, physicalType: varchar({n}), businessName: column number {n}}}\n"
             )
         })
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     let text = format!(
         "apiVersion: v3.1.0\nkind: DataContract\nid: a\nversion: 1.0.0\nstatus: active\nschema:\n- name: t\n  properties:\n{columns}"
     );
@@ -369,6 +370,21 @@ proptest! {
             read.source = None;
             wanted.source = None;
             prop_assert_eq!(read, wanted, "{}", written);
+        }
+    }
+
+    #[test]
+    fn no_text_is_a_panic(
+        start in proptest::sample::select(vec!["", PRODUCT, CONTRACT]),
+        at in 0_usize..2000,
+        cut in 0_usize..40,
+        text in "[ -~\n\t]{0,20}|[\\[\\]{}:,&*!?|>'\"%@#\n -]{0,30}|\\PC{0,10}",
+    ) {
+        let at = at.min(start.len());
+        let mut broken = start.to_owned();
+        broken.replace_range(at..(at + cut).min(start.len()), &text);
+        for name in ["x.odps.yaml", "x.odcs.yaml", "x.yaml"] {
+            drop(read(name, &broken));
         }
     }
 }

@@ -26,7 +26,8 @@ const TWO: &str = "dataset \"t\" {\n field \"a\" {\n }\n field \"b\" {\n }\n}";
 #[test]
 fn plans_the_version_that_the_changes_ask_for() {
     let v = Version::new;
-    let table: &[(&str, &[(&str, Version)], &str, bool, Result<Version, &str>)] = &[
+    type Row<'a> = (&'a str, &'a [(&'a str, Version)], &'a str, bool, Result<Version, &'a str>);
+    let table: &[Row<'_>] = &[
         ("first", &[], ONE, false, Ok(v(1, 0, 0))),
         ("first, named", &[], "version = \"0.3.0\"", false, Ok(v(0, 3, 0))),
         ("unchanged", &[(ONE, v(1, 4, 0))], ONE, false, Ok(v(1, 4, 0))),

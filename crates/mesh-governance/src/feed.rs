@@ -41,7 +41,8 @@ pub(crate) fn apply<S: StateRead, V: Verify>(
             (Ok(bytes), Ok((mesh, events))) => (bytes, item(&overlay, mesh, &events[n], at, verify)?),
         };
         let is_last = n + 1 == batch.events.len();
-        let note = (is_last && batch.head_note.len() <= HEAD_NOTE_BYTES).then(|| batch.head_note.clone());
+        let fits = (1..=HEAD_NOTE_BYTES).contains(&batch.head_note.len());
+        let note = (is_last && fits).then(|| batch.head_note.clone());
         let applied = seal(&head, at, LeafEntry::FeedEvent(bytes), note, decided);
         overlay.push(&applied);
         all.push(applied);

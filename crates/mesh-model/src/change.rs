@@ -221,9 +221,10 @@ impl Changes {
         for (name, old, new) in Self::pairs(before, after, |p| p.name.as_str()) {
             if old != new {
                 let newly_required = new.is_some_and(|p| p.required) && !old.is_some_and(|p| p.required);
-                let (bump, breaks) = match newly_required {
-                    true => (Bump::Major, Some("the product cannot be made without a further source")),
-                    false => (Bump::Patch, None),
+                let (bump, breaks) = if newly_required {
+                    (Bump::Major, Some("the product cannot be made without a further source"))
+                } else {
+                    (Bump::Patch, None)
                 };
                 self.push(format!("inputs.{name}"), old, new, bump, breaks);
             }

@@ -151,7 +151,13 @@ pub struct LimitsSection {
 
 impl Default for LimitsSection {
     fn default() -> Self {
-        Self { outbox_commands: 20_000, stream_window: 1_024, requests: 4_096, publish_wait_ms: 30_000, publish_mib: 32 }
+        Self {
+            outbox_commands: 20_000,
+            stream_window: 1_024,
+            requests: 4_096,
+            publish_wait_ms: 30_000,
+            publish_mib: 32,
+        }
     }
 }
 
@@ -253,7 +259,9 @@ impl Config {
         // Parsed once without the environment, so that an error names the file's own line.
         let _: Self = toml::from_str(text).map_err(|e| error(e.to_string()))?;
         for (name, value) in environment {
-            let Some((section, key)) = name.strip_prefix("MESHD_").and_then(|rest| rest.split_once("__")) else { continue };
+            let Some((section, key)) = name.strip_prefix("MESHD_").and_then(|rest| rest.split_once("__")) else {
+                continue;
+            };
             let (section, key) = (section.to_lowercase(), key.to_lowercase());
             let section = table.entry(section).or_insert_with(|| toml::Value::Table(toml::Table::new()));
             let Some(section) = section.as_table_mut() else { continue };
@@ -280,7 +288,9 @@ impl Config {
         let fail = |text: String| Err(ConfigError::Values(text));
         if raft.heartbeat_ms == 0 || raft.election_min_ms < 3 * raft.heartbeat_ms {
             let (heartbeat, election) = (raft.heartbeat_ms, raft.election_min_ms);
-            return fail(format!("raft.election_min_ms is {election}; expected at least three times raft.heartbeat_ms ({heartbeat})"));
+            return fail(format!(
+                "raft.election_min_ms is {election}; expected at least three times raft.heartbeat_ms ({heartbeat})"
+            ));
         }
         if raft.election_max_ms <= raft.election_min_ms {
             let (min, max) = (raft.election_min_ms, raft.election_max_ms);
@@ -301,7 +311,9 @@ impl Config {
         }
         if !self.peer.insecure_peers && !self.peer.listen.ip().is_loopback() {
             let listen = self.peer.listen;
-            return fail(format!("peer.listen is {listen}; peers don't prove who they are yet, so addresses beyond loopback need peer.insecure_peers = true and a network of your own"));
+            return fail(format!(
+                "peer.listen is {listen}; peers don't prove who they are yet, so addresses beyond loopback need peer.insecure_peers = true and a network of your own"
+            ));
         }
         Ok(())
     }
@@ -342,7 +354,8 @@ mod tests {
 
     #[test]
     fn the_environment_overrides_and_its_errors_name_the_variable() {
-        let config = parse(MINIMAL, &[("MESHD_API__LISTEN", "127.0.0.1:9"), ("MESHD_STORAGE__CACHE_MIB", "64")]).unwrap();
+        let config =
+            parse(MINIMAL, &[("MESHD_API__LISTEN", "127.0.0.1:9"), ("MESHD_STORAGE__CACHE_MIB", "64")]).unwrap();
         assert_eq!((config.api.listen.port(), config.storage.cache_mib), (9, 64));
         let error = parse(MINIMAL, &[("MESHD_API__LISTN", "x")]).unwrap_err().to_string();
         assert!(error.starts_with("MESHD_API__LISTN in the environment: ") && error.contains("listn"), "{error}");

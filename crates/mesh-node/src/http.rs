@@ -19,12 +19,14 @@ use mesh_proto::status::MeshError;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tower::limit::GlobalConcurrencyLimitLayer;
-use tracing::warn;
+use tracing::{debug, warn};
 
 use crate::node::Core;
 use crate::services;
 
 const OPENAPI: &str = include_str!("openapi.json");
+/// How long requests that are under way may take when the node stops.
+const DRAIN: Duration = Duration::from_secs(3);
 /// Largest command over HTTP, in bytes.
 const COMMAND_BYTES: usize = mesh_model::limits::ENVELOPE_BYTES;
 
@@ -100,9 +102,16 @@ pub async fn serve(core: Arc<Core>, listener: TcpListener) {
         .merge(router(Gateway { core: Arc::clone(&core), client }))
         .layer(GlobalConcurrencyLimitLayer::new(core.config.limits.requests));
     let stopping = core.stopping.clone();
-    let served = axum::serve(listener, app).with_graceful_shutdown(async move { stopping.cancelled().await }).await;
-    if let Err(error) = served {
-        warn!(%error, "the API port closed");
+    let served = axum::serve(listener, app).with_graceful_shutdown(async move { stopping.cancelled().await });
+    let cut = async {
+        core.stopping.cancelled().await;
+        tokio::time::sleep(DRAIN).await;
+    };
+    tokio::select! {
+        served = served => if let Err(error) = served {
+            warn!(%error, "the API port closed");
+        },
+        () = cut => debug!("connections that did not end were cut"),
     }
 }
 

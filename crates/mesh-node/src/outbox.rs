@@ -35,15 +35,21 @@ impl Outbox {
         Self { core, writer }
     }
 
-    /// Proposes what waits until the node stops.
+    /// Proposes what waits until the node stops. To stop in the middle of a proposal is safe: after the restart the same
+    /// numbers are proposed again.
     pub async fn run(self) {
+        tokio::select! {
+            () = self.propose() => {}
+            () = self.core.stopping.cancelled() => {}
+        }
+    }
+
+    async fn propose(&self) {
         let mut pause = FIRST_PAUSE;
         loop {
             let Some((ready, head_note)) = self.writer.ready(&*self.core.keypair) else {
-                tokio::select! {
-                    () = self.writer.changed() => continue,
-                    () = self.core.stopping.cancelled() => return,
-                }
+                self.writer.changed().await;
+                continue;
             };
             let (first, count) = (ready.first_outbox, ready.events.len());
             let batch = FeedBatch { head_note, events: ready.events };
@@ -67,10 +73,7 @@ impl Outbox {
                 Err(error @ ProposeError::Refused { .. }) => warn!(feed = ?self.writer.id(), %error, "a batch was refused; trying again"),
                 Err(error) => debug!(feed = ?self.writer.id(), %error, "a batch was not ordered; trying again"),
             }
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = self.core.stopping.cancelled() => return,
-            }
+            tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
             self.resync();
         }

@@ -8,7 +8,7 @@ use mesh_tlog::Frontier;
 use openraft::AsyncRuntime;
 
 use crate::applied_record::AppliedRecord;
-use crate::exports::ExportError;
+use crate::exports::{ExportError, StatePage};
 use crate::machine::Machine;
 use crate::type_config::SnapshotMeta;
 
@@ -59,7 +59,7 @@ impl<R: AsyncRuntime> Export<R> {
     }
 
     /// The next state entries, by key; `None` after the last.
-    pub(crate) fn state(&self) -> Result<Option<Vec<(Vec<u8>, Vec<u8>)>>, SendError> {
+    pub(crate) fn state(&self) -> Result<Option<StatePage>, SendError> {
         let mut exports = self.machine.exports();
         Ok(exports.page(self.id, &self.machine.state.view())?)
     }

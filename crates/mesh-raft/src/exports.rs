@@ -31,6 +31,9 @@ struct Progress {
     bytes: usize,
 }
 
+/// Entries of the state, by key.
+pub(crate) type StatePage = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// Why an export can't go on.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ExportError {
@@ -71,7 +74,7 @@ impl Exports {
     }
 
     /// The next page of an export, by key; `None` after the last.
-    pub(crate) fn page(&mut self, id: u64, view: &StateView) -> Result<Option<Vec<(Vec<u8>, Vec<u8>)>>, ExportError> {
+    pub(crate) fn page(&mut self, id: u64, view: &StateView) -> Result<Option<StatePage>, ExportError> {
         let progress = self.open.get_mut(&id).ok_or(ExportError::Overtaken)?;
         if progress.generation != view.generation() {
             return Err(ExportError::Overtaken);
@@ -92,5 +95,60 @@ impl Exports {
         progress.done = next.is_none();
         progress.cursor = next.unwrap_or_default();
         Ok(Some(entries.into_iter().collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use mesh_store::{Batch, Store};
+
+    fn key(n: u32) -> Vec<u8> {
+        n.to_be_bytes().to_vec()
+    }
+
+    fn write(store: &Store, exports: &mut Exports, changes: Vec<StateChange>) {
+        let view = store.state().current().unwrap();
+        exports.before_changes(&view, &changes).unwrap();
+        let mut batch = Batch::new();
+        view.apply(&mut batch, changes.into_iter().map(|change| (change.key, change.value)));
+        store.committer().commit_blocking(batch).unwrap();
+    }
+
+    fn put(n: u32, value: &[u8]) -> StateChange {
+        StateChange { key: key(n), value: Some(value.to_vec()) }
+    }
+
+    #[test]
+    fn an_export_shows_the_state_of_its_beginning_whatever_changes_meanwhile() {
+        let store = Store::in_memory(1).unwrap();
+        let mut exports = Exports::default();
+        // Even keys, over three pages.
+        let old: Vec<_> = (0..300).map(|n| put(2 * n, b"old")).collect();
+        write(&store, &mut exports, old.clone());
+        let view = store.state().current().unwrap();
+        let id = exports.begin(&view);
+        let mut found = exports.page(id, &view).unwrap().unwrap();
+        // Behind the cursor, at it, ahead of it; changed, added, removed, and twice.
+        for n in [0, 1, 508, 510, 511, 512, 513, 598, 599, 700] {
+            write(&store, &mut exports, vec![put(n, b"new")]);
+            write(&store, &mut exports, vec![put(n, b"newer")]);
+        }
+        write(&store, &mut exports, vec![StateChange { key: key(514), value: None }]);
+        while let Some(page) = exports.page(id, &view).unwrap() {
+            found.extend(page);
+        }
+        let expected: Vec<_> = old.into_iter().map(|change| (change.key, change.value.unwrap())).collect();
+        assert_eq!(found, expected);
+        exports.end(id);
+    }
+
+    #[test]
+    fn an_export_of_a_state_that_was_replaced_fails() {
+        let store = Store::in_memory(1).unwrap();
+        let mut exports = Exports::default();
+        let id = exports.begin(&store.state().view(0));
+        assert!(matches!(exports.page(id, &store.state().view(1)), Err(ExportError::Overtaken)));
     }
 }

@@ -114,3 +114,25 @@ impl Identity {
         self.check_protocols(greeting.protocol_min, greeting.protocol_max)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn node(node_id: NodeId, mesh: u8, protocols: RangeInclusive<u32>) -> Identity {
+        Identity { protocols, ..Identity::new(node_id, MeshId([mesh; 32]), "test".into()) }
+    }
+
+    #[test]
+    fn refuses_other_meshes_and_names_both_protocol_ranges() {
+        let (one, two) = (node(1, 7, 1..=2), node(2, 7, 2..=3));
+        let greeting = two.greet(&one.hello()).unwrap();
+        one.check_greeting(2, &greeting).unwrap();
+        let wrong = one.check_greeting(3, &greeting).unwrap_err();
+        assert_eq!(wrong, Mismatch::Node { expected: 3, found: 2 });
+        assert!(matches!(two.greet(&node(1, 8, 1..=2).hello()), Err(Mismatch::Mesh { .. })));
+        let refused = two.greet(&node(1, 7, 1..=1).hello()).unwrap_err();
+        assert_eq!(refused.to_string(), "expected a protocol version in 2..=3, the peer speaks 1..=1");
+    }
+}

@@ -69,7 +69,7 @@ impl Import {
         // What an attempt before this one left.
         machine.clear(generation).await?;
         let view = machine.state.state().view(generation);
-        Ok(Self { view, frontier, target, slot })
+        Ok(Self { slot, view, frontier, target })
     }
 
     /// The first leaf that is lacking.
@@ -132,4 +132,3 @@ impl Import {
         Ok(Received { slot, view, frontier })
     }
 }
-

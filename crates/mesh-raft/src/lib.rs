@@ -1,4 +1,52 @@
-//! openraft glued to store, wire and governance
+//! openraft glued to store, wire and governance: the ledger's order.
+//!
+//! # Place
+//!
+//! Row 4, below `mesh-node`. It is steps 4 (*order*) and 5 (*decide*) of the path of a publish, and the only crate that names openraft.
+//!
+//! ```text
+//! Proposer -> Sequencer --leader--> openraft -> LogStore (raft log)      StateMachine -> ledger, state, applied record (one batch)
+//!                  |                   |  ^                                  ^   |
+//!                  |                   v  | Vote, AppendStream,              |   +-> Applied (subscribers)
+//!                  +--follower--> Peer/Link ... RaftServer  <----------------+
+//!                      Propose               InstallSnapshot
+//! ```
+//!
+//! # Parts
+//!
+//! | type | does |
+//! |---|---|
+//! | [`RaftNode`] | starts, founds the mesh, tells how it does, stops |
+//! | [`Proposer`] | takes entries on any node, in a bounded queue; the task behind it batches, stamps, admits, or forwards |
+//! | [`LogStore`] | openraft's log over the store: readable at once, durable with the group's sync |
+//! | [`StateMachine`] | runs of committed entries through `mesh_governance::apply`, one batch each |
+//! | [`StoreState`] | the applied state as governance reads it |
+//! | [`RaftServer`] | what peers ask; `Link` is what openraft asks of them |
+//!
+//! # Invariants
+//!
+//! - A caller is told that *nothing happened* only when the proposal was given up before it was handed to Raft or to the leader
+//!   (`Ticket`: one atomic decides between the caller who gives up and the task that hands over). All else is *unknown*.
+//! - Stamps never go back. A voter refuses one that is over 30 s ahead of its clock; a leader over 30 s behind ledger time steps down.
+//! - Ledger, state, applied log id and membership change in one batch. It isn't synced: the raft log is durable before, and the store
+//!   keeps the order of batches, so a restart applies again exactly what is lost.
+//! - No proposal is applied to a ledger without Genesis, which the first leader proposes.
+//! - Who lost acknowledged raft bytes doesn't start.
+//! - All that waits is bounded: places and bytes in the queue, bytes per message, requests per stream.
+//!
+//! # Snapshots
+//!
+//! A snapshot is a marker: it lets the raft log be shortened and copies nothing. When a follower needs one, the sender begins an *export*:
+//! it reads the state page by page while entries go on being applied, and whoever changes a key that was not read yet leaves the old
+//! value for it (bounded; beyond the bound the export is given up and begun again). So neither memory for a copy nor a pause is needed.
+//! The receiver says how many leaves it has, takes the rest and the state into the generation that is not in use, checks root, size
+//! and state digest, and switches by one key.
+//!
+//! # Runtimes
+//!
+//! [`TypeConfig`], [`LogStore`] and [`StateMachine`] are generic over openraft's `AsyncRuntime`, for simulation. Network, proposer and
+//! [`RaftNode`] are on tokio.
+
 mod applied;
 mod applied_record;
 mod contact;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::{Stream, StreamExt as _, stream};
-use mesh_proto::v1::{RaftFrame, SnapshotChunk, StateRecords, LedgerLeaves, snapshot_chunk::Part};
+use mesh_proto::v1::{LedgerLeaves, RaftFrame, SnapshotChunk, StateRecords, snapshot_chunk::Part};
 use openraft::base::{BoxFuture, BoxStream};
 use openraft::errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Timeout, Unreachable};
 use openraft::network::RPCOption;
@@ -22,6 +22,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use crate::export::Export;
+use crate::exports::StatePage;
 use crate::frame::{self, SnapshotAnswer, SnapshotHeader};
 use crate::identity::Identity;
 use crate::peer::{Client, Connected, Peer};
@@ -32,6 +33,10 @@ use crate::type_config::Vote;
 /// How long a follower may leave a request of the replication stream unanswered, if openraft gives less: a slow disk is no lost
 /// connection.
 const ANSWER: Duration = Duration::from_secs(2);
+/// Pause after a replication stream that didn't come about.
+const PAUSE: Duration = Duration::from_millis(50);
+/// The longest pause that openraft makes between attempts (its own doubles up to this).
+const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// How long one chunk of a snapshot may take, and the installation at its end.
 const CHUNK: Duration = Duration::from_secs(30);
 /// Bytes of leaves per chunk.
@@ -100,7 +105,10 @@ impl Link {
     }
 
     /// Sends chunks and decodes the answer.
-    async fn install(&self, chunks: impl Stream<Item = SnapshotChunk> + Send + 'static) -> Result<SnapshotAnswer<Runtime>, Error> {
+    async fn install(
+        &self,
+        chunks: impl Stream<Item = SnapshotChunk> + Send + 'static,
+    ) -> Result<SnapshotAnswer<Runtime>, Error> {
         let Connected { mut client, .. } = self.connected(CHUNK).await?;
         let answer = client.install_snapshot(chunks).await;
         let answer = answer.map_err(|status| {
@@ -109,10 +117,18 @@ impl Link {
         frame::decode(&answer.get_ref().frame).map_err(|error| NetworkError::new(&error).into())
     }
 
-    async fn send_snapshot(&self, vote: Vote<Runtime>, export: Export<Runtime>) -> Result<SnapshotResponse<Config>, Error> {
+    async fn send_snapshot(
+        &self,
+        vote: Vote<Runtime>,
+        export: Export<Runtime>,
+    ) -> Result<SnapshotResponse<Config>, Error> {
         let header = |asks| {
-            let header =
-                SnapshotHeader::<Runtime> { vote, meta: export.meta().clone(), frontier: export.frontier().to_bytes(), asks };
+            let header = SnapshotHeader::<Runtime> {
+                vote,
+                meta: export.meta().clone(),
+                frontier: export.frontier().to_bytes(),
+                asks,
+            };
             self.chunk(Part::Header(frame::encode(&header)))
         };
         let question = self.install(stream::iter([header(true)]));
@@ -178,7 +194,7 @@ impl Link {
 }
 
 /// A page of entries in messages of bounded size.
-fn pieces(page: Vec<(Vec<u8>, Vec<u8>)>) -> Vec<StateRecords> {
+fn pieces(page: StatePage) -> Vec<StateRecords> {
     let mut pieces = vec![StateRecords::default()];
     let mut bytes = 0;
     for (key, value) in page {
@@ -205,7 +221,8 @@ impl RaftNetworkV2<Config> for Link {
         // openraft replicates through streams only; one request is a stream of one.
         let (prev, last) = (request.prev_log_id, request.entries.last().map(|entry| entry.log_id));
         let mut answers = self.stream_append(stream::iter([request]), option).await?;
-        let answer = answers.next().await.unwrap_or_else(|| Err(NetworkError::from_string("the stream ended early").into()))?;
+        let answer =
+            answers.next().await.unwrap_or_else(|| Err(NetworkError::from_string("the stream ended early").into()))?;
         Ok(match answer {
             Ok(matched) if matched == last.or(prev) => AppendEntriesResponse::Success,
             Ok(matched) => AppendEntriesResponse::PartialSuccess(matched),
@@ -225,7 +242,16 @@ impl RaftNetworkV2<Config> for Link {
         Box::pin(async move {
             let within = option.soft_ttl();
             let idle = within.max(ANSWER);
-            let connected = self.connected(within).await?;
+            let connected = match self.connected(within).await {
+                Ok(connected) => connected,
+                Err(error) => {
+                    // openraft's pause after failures lies in its stream: without asking for a request, the next attempt would
+                    // come at once, and so on, as fast as the processor allows.
+                    let mut input = input;
+                    drop(tokio::time::timeout(PAUSE_MAX, input.next()).await);
+                    return Err(error);
+                }
+            };
             let number = connected.number();
             let mut client = connected.client;
             let asked = Arc::new(AtomicU64::new(0));
@@ -239,7 +265,11 @@ impl RaftNetworkV2<Config> for Link {
             let opening = tokio::time::timeout(idle, client.append_stream(requests)).await;
             let answers = match opening {
                 Ok(Ok(answers)) => answers.into_inner(),
-                Ok(Err(status)) => return Err(self.failed(number, &status)),
+                Ok(Err(status)) => {
+                    let error = self.failed(number, &status);
+                    tokio::time::sleep(PAUSE).await;
+                    return Err(error);
+                }
                 Err(_) => {
                     self.peer.broke(number);
                     return Err(self.timeout(RPCTypes::AppendEntries, idle));
@@ -281,7 +311,11 @@ impl RaftNetworkV2<Config> for Link {
         self.call(RPCTypes::Vote, &request, &option, async |mut client, request| client.vote(request).await).await
     }
 
-    async fn pre_vote(&mut self, request: VoteRequest<Config>, option: RPCOption) -> Result<VoteResponse<Config>, Error> {
+    async fn pre_vote(
+        &mut self,
+        request: VoteRequest<Config>,
+        option: RPCOption,
+    ) -> Result<VoteResponse<Config>, Error> {
         self.call(RPCTypes::Vote, &request, &option, async |mut client, request| client.pre_vote(request).await).await
     }
 

@@ -214,10 +214,11 @@ impl<R: AsyncRuntime> RaftLogStorage<TypeConfig<R>> for LogStore<R> {
         I::IntoIter: OptionalSend,
     {
         let entries: Vec<Entry<R>> = entries.into_iter().collect();
-        let (Some(first), Some(last)) = (entries.first().map(|e| e.index()), entries.last().map(|e| e.log_id())) else {
+        let (Some(first), Some(last)) = (entries.first(), entries.last()) else {
             callback.io_completed(Ok(()));
             return Ok(());
         };
+        let (first, last) = (first.index(), last.log_id());
         let mut batch = Batch::new();
         self.shared.log.append(&mut batch, first, entries.iter().map(encode));
         {
@@ -244,6 +245,9 @@ impl<R: AsyncRuntime> RaftLogStorage<TypeConfig<R>> for LogStore<R> {
 
     async fn truncate_after(&mut self, last: Option<LogId<R>>) -> io::Result<()> {
         let next = last.map_or(0, |last| last.index + 1);
+        if self.tail().last.is_none_or(|end| end.index < next) {
+            return Ok(());
+        }
         let mut batch = Batch::new();
         self.shared.log.truncate_from(&mut batch, next);
         // Durable before anything is appended in its place: then what is in memory and what is on the disk never disagree about

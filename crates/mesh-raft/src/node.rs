@@ -90,7 +90,17 @@ impl RaftNode {
         tasks.spawn(tidy(Arc::clone(&machine)));
         let contact = Arc::new(Contact::new());
         let tasks = tokio::sync::Mutex::new(tasks);
-        let node = Self { options, me, raft, machine, announcer, proposer, contact, stopping: watch::Sender::new(false), tasks };
+        let node = Self {
+            options,
+            me,
+            raft,
+            machine,
+            announcer,
+            proposer,
+            contact,
+            stopping: watch::Sender::new(false),
+            tasks,
+        };
         node.initialise().await?;
         let founding = found(node.raft.clone(), node.announcer.clone(), node.proposer.clone(), node.genesis());
         node.tasks.lock().await.spawn(founding);

@@ -140,8 +140,7 @@ impl Peer {
 
     async fn connect(&self) -> Result<Client, PeerError> {
         let address = self.address();
-        let unreachable =
-            |why: String| PeerError::Unreachable { peer: self.id, address: address.clone(), why };
+        let unreachable = |why: String| PeerError::Unreachable { peer: self.id, address: address.clone(), why };
         let endpoint = Endpoint::from_shared(format!("http://{address}"))
             .map_err(|error| unreachable(error.to_string()))?
             .tcp_nodelay(true)

@@ -17,12 +17,12 @@ pub(crate) struct Peers {
     me: Arc<Identity>,
     /// Addresses that win over what the membership says.
     addresses: Arc<BTreeMap<NodeId, String>>,
-    peers: Arc<Mutex<BTreeMap<NodeId, Arc<Peer>>>>,
+    known: Arc<Mutex<BTreeMap<NodeId, Arc<Peer>>>>,
 }
 
 impl Peers {
     pub(crate) fn new(me: Arc<Identity>, addresses: BTreeMap<NodeId, String>) -> Self {
-        Self { me, addresses: Arc::new(addresses), peers: Arc::default() }
+        Self { me, addresses: Arc::new(addresses), known: Arc::default() }
     }
 
     pub(crate) fn mesh_id(&self) -> mesh_model::MeshId {
@@ -32,8 +32,8 @@ impl Peers {
     /// The peer; `address` is where the membership says it is.
     pub(crate) fn peer(&self, id: NodeId, address: &str) -> Arc<Peer> {
         let address = self.addresses.get(&id).map_or(address, String::as_str);
-        let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
-        let peer = peers.entry(id).or_insert_with(|| Arc::new(Peer::new(Arc::clone(&self.me), id, address.to_owned())));
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let peer = known.entry(id).or_insert_with(|| Arc::new(Peer::new(Arc::clone(&self.me), id, address.to_owned())));
         peer.move_to(address);
         Arc::clone(peer)
     }

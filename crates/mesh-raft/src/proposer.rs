@@ -86,10 +86,9 @@ impl Pending {
             Ok(Err(_)) => Err(ProposeError::unknown("the node stopped")),
             Err(_) if self.ticket.abandon() => Err(ProposeError::unavailable("there was no leader in time")),
             // The answer may have come in this moment.
-            Err(_) => self
-                .answered
-                .try_recv()
-                .unwrap_or_else(|_| Err(ProposeError::unknown("no quorum answered in time"))),
+            Err(_) => {
+                self.answered.try_recv().unwrap_or_else(|_| Err(ProposeError::unknown("no quorum answered in time")))
+            }
         }
     }
 }

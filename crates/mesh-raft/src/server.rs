@@ -99,8 +99,8 @@ impl RaftServer {
             let EntryPayload::Normal(proposal) = &entry.payload else {
                 continue;
             };
-            let Stamp { stamp_unix_ms } =
-                Stamp::decode(proposal.bytes()).map_err(|error| malformed(format!("entry {}: {error}", entry.log_id)))?;
+            let Stamp { stamp_unix_ms } = Stamp::decode(proposal.bytes())
+                .map_err(|error| malformed(format!("entry {}: {error}", entry.log_id)))?;
             if stamp_unix_ms > limit {
                 let ahead = stamp_unix_ms - (limit - limits::STAMP_AHEAD_MS);
                 tracing::error!(log_id = %entry.log_id, ahead, "the leader's stamp is ahead of this node's clock");
@@ -274,7 +274,10 @@ impl RaftService for RaftServer {
         Ok(Response::new(Box::pin(answers.chain(end))))
     }
 
-    async fn install_snapshot(&self, request: Request<Streaming<SnapshotChunk>>) -> Result<Response<RaftFrame>, Status> {
+    async fn install_snapshot(
+        &self,
+        request: Request<Streaming<SnapshotChunk>>,
+    ) -> Result<Response<RaftFrame>, Status> {
         tokio::select! {
             answer = self.receive(request.into_inner()) => Ok(self.seal(&answer?)),
             () = self.stopped() => Err(Status::unavailable("the node is stopping")),

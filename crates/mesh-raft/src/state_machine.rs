@@ -259,7 +259,10 @@ impl<R: AsyncRuntime> RaftStateMachine<TypeConfig<R>> for StateMachine<R> {
     async fn install_snapshot(&mut self, meta: &SnapshotMeta<R>, snapshot: SnapshotData) -> io::Result<()> {
         match snapshot.0 {
             Data::Received(received) => {
-                assert!(received.is_for(&self.machine), "a snapshot is installed in the store that it was received into");
+                assert!(
+                    received.is_for(&self.machine),
+                    "a snapshot is installed in the store that it was received into"
+                );
                 self.switch(meta, *received).await?;
                 self.set_current(meta);
             }

@@ -14,18 +14,19 @@ use tempfile::TempDir;
 type Config = TypeConfig<TokioRuntime>;
 type StorageError = openraft::StorageError<Config>;
 
-fn open<G>(guard: G, store: Store) -> Result<(G, LogStore<TokioRuntime>, StateMachine<TokioRuntime>), StorageError> {
+fn open(store: Store) -> (LogStore<TokioRuntime>, StateMachine<TokioRuntime>) {
     let store = Arc::new(store);
     let log = LogStore::open(&store).unwrap();
     let state_machine = StateMachine::open(store, Arc::new(Strict)).unwrap();
-    Ok((guard, log, state_machine))
+    (log, state_machine)
 }
 
 struct InMemory(MemoryLoop);
 
 impl StoreBuilder<Config, LogStore<TokioRuntime>, StateMachine<TokioRuntime>, ()> for InMemory {
     async fn build(&self) -> Result<((), LogStore<TokioRuntime>, StateMachine<TokioRuntime>), StorageError> {
-        open((), Store::open_memory(&MemDisk::new(1), self.0, StoreOptions::default()).unwrap())
+        let (log, state_machine) = open(Store::open_memory(&MemDisk::new(1), self.0, StoreOptions::default()).unwrap());
+        Ok(((), log, state_machine))
     }
 }
 
@@ -35,7 +36,8 @@ impl StoreBuilder<Config, LogStore<TokioRuntime>, StateMachine<TokioRuntime>, Te
     async fn build(&self) -> Result<(TempDir, LogStore<TokioRuntime>, StateMachine<TokioRuntime>), StorageError> {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path(), StoreOptions::default()).unwrap();
-        open(folder, store)
+        let (log, state_machine) = open(store);
+        Ok((folder, log, state_machine))
     }
 }
 

@@ -95,7 +95,7 @@ impl Shared {
         };
         if group.changed {
             let started = Instant::now();
-            if let Err(error) = Ok::<(), StoreError>(()) {
+            if let Err(error) = self.kv.sync() {
                 return Err(self.fail(error, group.callbacks));
             }
             self.stats.synced(group.callbacks.len(), started.elapsed());

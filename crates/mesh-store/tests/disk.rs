@@ -77,7 +77,7 @@ fn a_store_dropped_without_closing_has_what_was_acknowledged() {
 #[test]
 fn the_head_file_has_a_vote_when_it_is_acknowledged_and_other_heads_later() {
     let dir = tempfile::tempdir().unwrap();
-    let options = StoreOptions { head_interval: Duration::from_secs(3600), ..StoreOptions::default() };
+    let options = StoreOptions { head_interval: Duration::from_hours(1), ..StoreOptions::default() };
     let store = Store::open(dir.path(), options).unwrap();
     let head = || fs::read(dir.path().join("HEAD")).unwrap();
     let empty = head();

@@ -125,10 +125,12 @@ fn signature_holds(document: &[u8], signature: &SignaturePart) -> bool {
 }
 
 /// The envelope with these signatures, in their order. Nothing is verified yet.
-pub(super) fn envelope_of(document: &[u8], signatures: &[SignaturePart]) -> Result<Envelope, mesh_event::EnvelopeError> {
-    let signatures = (signatures.iter())
-        .map(|s| proto::Signature { keyid: s.key.0.to_vec(), sig: s.signature.0.clone() })
-        .collect();
+pub(super) fn envelope_of(
+    document: &[u8],
+    signatures: &[SignaturePart],
+) -> Result<Envelope, mesh_event::EnvelopeError> {
+    let signatures =
+        (signatures.iter()).map(|s| proto::Signature { keyid: s.key.0.to_vec(), sig: s.signature.0.clone() }).collect();
     let message =
         proto::Envelope { payload_type: envelope::GENESIS.to_owned(), payload: document.to_vec(), signatures };
     Envelope::parse(message.encode_to_vec())

@@ -264,7 +264,11 @@ impl Draft {
             if let Some(voter) = self.voters.iter().find(|voter| !frozen.voters.contains(voter)) {
                 return Err(DraftError::FrozenWithout(format!("the voter {}", voter.name)));
             }
-            if [&self.document, &other.document].into_iter().flatten().any(|document| Some(document) != frozen.document.as_ref()) {
+            if [&self.document, &other.document]
+                .into_iter()
+                .flatten()
+                .any(|document| Some(document) != frozen.document.as_ref())
+            {
                 return Err(DraftError::OtherDraft("the frozen document"));
             }
             self.document = frozen.document;

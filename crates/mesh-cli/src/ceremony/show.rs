@@ -37,7 +37,10 @@ impl Draft {
             None => ("open: others may join until somebody signs", self.document_of_parts().encode()),
         };
         line("document", state);
-        line("mesh id", &format!("{}{}", Digest::of(&bytes), if self.document.is_some() { "" } else { " as it stands" }));
+        line(
+            "mesh id",
+            &format!("{}{}", Digest::of(&bytes), if self.document.is_some() { "" } else { " as it stands" }),
+        );
         for signature in &self.signatures {
             line("signed by", &format!("{}: {}", self.signer_name(signature), signature.key.fingerprint()));
         }

@@ -73,7 +73,9 @@ impl WaitArgs {
     pub(crate) fn publishing(self) -> Result<Publishing, Failure> {
         if self.wait == Wait::Receipt {
             let message = "this mesh gives no receipts yet: its nodes don't cosign checkpoints; nothing was sent";
-            return Err(Failure::new(Code::UnsupportedCommand, message).hint("--wait sealed, and read the index it prints"));
+            return Err(
+                Failure::new(Code::UnsupportedCommand, message).hint("--wait sealed, and read the index it prints")
+            );
         }
         Ok(Publishing { wait: self.wait.into(), patience: self.timeout })
     }
@@ -97,7 +99,10 @@ pub(crate) async fn run(args: ApplyArgs, app: &App) -> Result<(), Failure> {
             let mesh = client.mesh().await?;
             if plan.mesh_id != mesh.id {
                 let (planned, found) = (plan.mesh_id.short(), mesh.id.short());
-                return Err(Failure::new(Code::WrongMesh, format!("the plan is for mesh {planned}; this is mesh {found}")));
+                return Err(Failure::new(
+                    Code::WrongMesh,
+                    format!("the plan is for mesh {planned}; this is mesh {found}"),
+                ));
             }
             publish_all(app, &client, mesh.id, &signer, plan.products, how).await?
         }
@@ -142,9 +147,11 @@ pub(crate) async fn apply_all(
             if plan.action == PlanAction::Unchanged {
                 let id = prepared.product.descriptor.id();
                 let index = match plan.version {
-                    Some(version) if look_up => {
-                        client.product(&format!("{id}@{version}"), Read::default()).await.ok().map(|view| view.ledger_index)
-                    }
+                    Some(version) if look_up => client
+                        .product(&format!("{id}@{version}"), Read::default())
+                        .await
+                        .ok()
+                        .map(|view| view.ledger_index),
                     _ => None,
                 };
                 applied.push(Applied::unchanged(prepared.file, &id, &plan, index));

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::context::{Context, Contexts, KeySource, config_dir};
 use crate::failure::Failure;
-use crate::output::Row;
+use crate::output::{Row, printable};
 
 /// Contexts: nodes, pinned mesh and key under a name.
 #[derive(Debug, Args)]
@@ -97,7 +97,8 @@ pub(crate) async fn run(args: ContextArgs, app: &App) -> Result<(), Failure> {
 }
 
 fn read() -> Result<(PathBuf, Contexts), Failure> {
-    let config = config_dir().ok_or_else(|| Failure::usage("you have no home folder to keep contexts in; set MESH_NODE"))?;
+    let config =
+        config_dir().ok_or_else(|| Failure::usage("you have no home folder to keep contexts in; set MESH_NODE"))?;
     let contexts = Contexts::read(&config)?;
     Ok((config, contexts))
 }
@@ -119,13 +120,12 @@ async fn add(app: &App, name: &str) -> Result<(), Failure> {
         None => None,
         Some(path) => Some(std::path::absolute(path).map_err(|error| Failure::io("find", path, &error))?),
     };
-    let mesh_id = match globals.mesh_id {
-        Some(id) => id,
-        None => {
-            let mesh = Client::connect(ClientOptions::new(globals.node.clone()))?.mesh().await?;
-            app.warn(format!("pinned the mesh {} ({}) on the word of the node alone", mesh.id, mesh.name));
-            mesh.id
-        }
+    let mesh_id = if let Some(id) = globals.mesh_id {
+        id
+    } else {
+        let mesh = Client::connect(ClientOptions::new(globals.node.clone()))?.mesh().await?;
+        app.warn(format!("pinned the mesh {} ({}) on the word of the node alone", mesh.id, printable(&mesh.name)));
+        mesh.id
     };
     let context = Context { nodes: globals.node.clone(), mesh_id: Some(mesh_id), key_file };
     contexts.contexts.insert(name.to_owned(), context);

@@ -82,7 +82,13 @@ pub(crate) async fn run(args: DeprecateArgs, app: &App) -> Result<(), Failure> {
 ///
 /// # Errors
 /// What the mesh refuses.
-pub(crate) async fn publish(app: &App, body: Body, target: &Target, done: &str, how: Publishing) -> Result<(), Failure> {
+pub(crate) async fn publish(
+    app: &App,
+    body: Body,
+    target: &Target,
+    done: &str,
+    how: Publishing,
+) -> Result<(), Failure> {
     let signer = app.signer()?;
     let client = app.client()?;
     let mesh = client.mesh().await?;

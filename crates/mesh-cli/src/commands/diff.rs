@@ -130,7 +130,9 @@ fn show(app: &App, differences: &[(String, String, Vec<Change>)]) -> Result<(), 
     let compared: Vec<_> = differences.iter().map(|(from, to, _)| json!({ "from": from, "to": to })).collect();
     let all: Vec<Difference> = differences
         .iter()
-        .flat_map(|(from, _, changes)| changes.iter().map(|change| Difference { change: change.clone(), id: from.clone() }))
+        .flat_map(|(from, _, changes)| {
+            changes.iter().map(|change| Difference { change: change.clone(), id: from.clone() })
+        })
         .collect();
     app.output().list("changes", &all, json!({ "compared": compared }))
 }

@@ -10,11 +10,11 @@ use mesh_event::{Body, FeedHead, FeedId, LedgerLeaf};
 use mesh_model::{Code, Digest, DomainName, NodeId, limits};
 
 use crate::app::App;
+use crate::command_file::named;
 use crate::domain_file::{DomainEntry, DomainFile};
 use crate::failure::Failure;
 use crate::files;
 use crate::governance::{self, Deciders, SigningArgs};
-use crate::command_file::named;
 use crate::key_argument::{KeyArgument, Signers, parse_grant};
 use crate::output::{Row, printable};
 
@@ -119,7 +119,8 @@ impl Row for DomainRow {
     fn cells(&self, wide: bool) -> Vec<String> {
         let domain = &self.0;
         let parent = domain.parent.as_ref().map_or_else(String::new, ToString::to_string);
-        let mut cells = vec![domain.name.to_string(), domain.title.clone(), domain.status.clone(), home(domain), parent];
+        let mut cells =
+            vec![domain.name.to_string(), domain.title.clone(), domain.status.clone(), home(domain), parent];
         if wide {
             let numbers = [domain.epoch, domain.sealed_commands, domain.roster_version, domain.admitted_index];
             cells.extend(numbers.map(|number| number.to_string()));
@@ -174,28 +175,30 @@ async fn show(app: &App, name: &DomainName) -> Result<(), Failure> {
     })
 }
 
+impl AdmitArgs {
+    /// The one domain of the command line.
+    fn entry(&self) -> DomainEntry {
+        DomainEntry {
+            name: self.name.clone().expect("clap demands the name without --file"),
+            title: self.title.clone(),
+            description: self.description.clone(),
+            responsibilities: self.responsibilities.clone(),
+            parent: self.parent.clone(),
+            root_keys: self.root_keys.iter().chain(&self.root_public).cloned().collect(),
+            root_threshold: Some(self.root_threshold),
+            roles: self.roles.clone(),
+            delegate: self.delegate,
+        }
+    }
+}
+
 async fn admit(app: &App, args: AdmitArgs) -> Result<(), Failure> {
-    let (entries, folder) = match &args.file {
-        Some(path) => {
-            let file = DomainFile::parse(&files::read_text(path)?)
-                .map_err(|error| Failure::new(Code::InvalidFile, error).within(path.display()))?;
-            (file.domain, path.parent().unwrap_or(Path::new(".")).to_owned())
-        }
-        None => {
-            let name = args.name.clone().expect("clap demands the name without --file");
-            let entry = DomainEntry {
-                name,
-                title: args.title.clone(),
-                description: args.description.clone(),
-                responsibilities: args.responsibilities.clone(),
-                parent: args.parent.clone(),
-                root_keys: args.root_keys.iter().chain(&args.root_public).cloned().collect(),
-                root_threshold: Some(args.root_threshold),
-                roles: args.roles.clone(),
-                delegate: args.delegate,
-            };
-            (vec![entry], PathBuf::new())
-        }
+    let (entries, folder) = if let Some(path) = &args.file {
+        let file = DomainFile::parse(&files::read_text(path)?)
+            .map_err(|error| Failure::new(Code::InvalidFile, error).within(path.display()))?;
+        (file.domain, path.parent().unwrap_or(Path::new(".")).to_owned())
+    } else {
+        (vec![args.entry()], PathBuf::new())
     };
     if entries.len() > limits::ADMIT_LIST {
         let message = format!("{} domains at once; one command admits at most {}", entries.len(), limits::ADMIT_LIST);
@@ -204,7 +207,8 @@ async fn admit(app: &App, args: AdmitArgs) -> Result<(), Failure> {
     let mut signers = Signers::default();
     // Council members sign first: one of them is the author.
     signers.add_files(&args.signing.council_keys)?;
-    let domains = entries.into_iter().map(|entry| admission(entry, &folder, &mut signers)).collect::<Result<Vec<_>, _>>()?;
+    let domains =
+        entries.into_iter().map(|entry| admission(entry, &folder, &mut signers)).collect::<Result<Vec<_>, _>>()?;
     let names: Vec<String> = domains.iter().map(|domain| domain.name.to_string()).collect();
     let client = app.client()?;
     let council = client.council().await?;
@@ -219,7 +223,9 @@ fn admission(entry: DomainEntry, folder: &Path, signers: &mut Signers) -> Result
     let name = entry.name;
     if entry.root_keys.is_empty() {
         let message = format!("the domain {name} has no root key; somebody has to speak for it");
-        return Err(Failure::new(Code::Usage, message).hint("--root-key FILE or --root-public KEY; in a file: root_keys"));
+        return Err(
+            Failure::new(Code::Usage, message).hint("--root-key FILE or --root-public KEY; in a file: root_keys")
+        );
     }
     let mut public = |key: KeyArgument| {
         let public = key.public();
@@ -258,10 +264,15 @@ async fn delegate(app: &App, args: DelegateArgs) -> Result<(), Failure> {
     signers.add_files(&args.root_keys)?;
     let (base_size, base_root) = sealed_head(&client, &domain).await?;
     let epoch = domain.epoch + 1;
-    let body = Body::DelegateNode(DelegateNode { domain: args.name.clone(), node_id: args.to, epoch, base_size, base_root });
+    let body =
+        Body::DelegateNode(DelegateNode { domain: args.name.clone(), node_id: args.to, epoch, base_size, base_root });
     let deciders = Deciders::root_of(&domain);
     let acknowledgement = governance::decide(app, &client, body, &deciders, signers, &args.signing).await?;
-    governance::report(app, &format!("node {} writes {} as epoch {epoch}", args.to, args.name), acknowledgement.as_ref());
+    governance::report(
+        app,
+        &format!("node {} writes {} as epoch {epoch}", args.to, args.name),
+        acknowledgement.as_ref(),
+    );
     Ok(())
 }
 

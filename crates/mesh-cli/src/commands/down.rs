@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::app::App;
 use crate::failure::Failure;
 use crate::local_mesh::layout::Layout;
-use crate::local_mesh::running::running;
+use crate::local_mesh::running::{Run, running};
 
 /// How long the nodes may take to drain.
 const STOP: Duration = Duration::from_secs(30);
@@ -27,16 +27,22 @@ pub(crate) async fn run(args: DownArgs, app: &App) -> Result<(), Failure> {
     let lock = Layout::new(&args.dir).lock();
     let state = || running(&lock).map_err(|error| Failure::io("read", &lock, &error));
     // The lock is held by whoever wrote the process id, so it is no stranger's.
-    let Some(state_found) = state()? else {
-        app.note(format!("no mesh runs in {}", args.dir.display()));
-        return Ok(());
+    let found = match state()? {
+        Run::Stopped => {
+            app.note(format!("no mesh runs in {}", args.dir.display()));
+            return Ok(());
+        }
+        Run::Starting => None,
+        Run::Running(state) => Pid::from_raw(state.pid),
     };
-    let pid = state_found.as_ref().and_then(|state| Pid::from_raw(state.pid)).ok_or_else(|| {
-        Failure::new(Code::Unavailable, format!("the mesh in {} is just starting", args.dir.display())).hint("try again")
+    let pid = found.ok_or_else(|| {
+        Failure::new(Code::Unavailable, format!("the mesh in {} is just starting", args.dir.display()))
+            .hint("try again")
     })?;
-    kill_process(pid, Signal::TERM).map_err(|error| Failure::internal(format!("cannot stop process {pid:?}: {error}")))?;
+    kill_process(pid, Signal::TERM)
+        .map_err(|error| Failure::internal(format!("cannot stop process {pid:?}: {error}")))?;
     let stopped = async {
-        while state()?.is_some() {
+        while state()? != Run::Stopped {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         Ok::<(), Failure>(())

@@ -32,7 +32,8 @@ pub(crate) async fn run(args: ExplainArgs, app: &App) -> Result<(), Failure> {
         let mut text = String::new();
         for field in &fields {
             let title = style.bold(&field.path);
-            writeln!(text, "{title}\nmeaning:    {}\ntakes:      {}", field.means, field.takes).expect("writing to a string");
+            writeln!(text, "{title}\nmeaning:    {}\ntakes:      {}", field.means, field.takes)
+                .expect("writing to a string");
             if !field.descriptor.is_empty() {
                 writeln!(text, "descriptor: {}", field.descriptor).expect("writing to a string");
             }

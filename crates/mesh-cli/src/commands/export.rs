@@ -71,7 +71,10 @@ async fn original(app: &App, client: &Client, view: &ProductView) -> Result<Vec<
         return Ok(client.attachment(found.digest).await?);
     }
     let signer = app.signer_if_any()?.ok_or_else(|| {
-        Failure::new(Code::ReadDenied, format!("the original of {id} names people; a key of the domain has to sign the read"))
+        Failure::new(
+            Code::ReadDenied,
+            format!("the original of {id} names people; a key of the domain has to sign the read"),
+        )
     })?;
     Ok(client.private_attachment(found.digest, &signer).await?.body)
 }

@@ -124,7 +124,10 @@ pub(crate) async fn run(args: GenesisArgs, app: &App) -> Result<(), Failure> {
         Step::Draft(args) => {
             let draft = Draft::new(&args.mesh, args.threshold, args.recovery_keys, now_unix_ms(), random_salt())?;
             files::create(&args.out, draft.to_text().as_bytes())?;
-            app.note(format!("started the draft {}; every member joins with: mesh genesis join council", args.out.display()));
+            app.note(format!(
+                "started the draft {}; every member joins with: mesh genesis join council",
+                args.out.display()
+            ));
             Ok(())
         }
         Step::Join(JoinArgs { who: Joiner::Council { seat, domain, draft: path } }) => {
@@ -164,7 +167,11 @@ pub(crate) async fn run(args: GenesisArgs, app: &App) -> Result<(), Failure> {
         Step::Seal(args) => {
             let sealed = read(&args.draft)?.seal()?;
             files::create(&args.out, sealed.envelope.bytes())?;
-            app.note(format!("{} founds the mesh {}; everybody pins its id:", args.out.display(), sealed.document.mesh_name));
+            app.note(format!(
+                "{} founds the mesh {}; everybody pins its id:",
+                args.out.display(),
+                sealed.document.mesh_name
+            ));
             app.output().text(&format!("{}\n", sealed.mesh_id))?;
             Ok(())
         }
@@ -204,7 +211,6 @@ fn trusted(path: &Path) -> Result<Draft, Failure> {
 impl From<DraftError> for Failure {
     fn from(error: DraftError) -> Self {
         let code = match &error {
-            DraftError::Form(_) | DraftError::Incomplete(_) => Code::InvalidFile,
             DraftError::Text { .. } => Code::Usage,
             DraftError::Frozen | DraftError::FrozenWithout(_) | DraftError::OtherDraft(_) => Code::GenesisFirst,
             DraftError::Taken(_) | DraftError::KeyTaken { .. } => Code::KeyInUse,
@@ -213,7 +219,7 @@ impl From<DraftError> for Failure {
             DraftError::Flawed(_) => Code::BadSignature,
             DraftError::Genesis(GenesisError::Threshold { .. }) => Code::ThresholdNotMet,
             DraftError::Genesis(GenesisError::Envelope(error)) | DraftError::Envelope(error) => error.code(),
-            DraftError::Genesis(_) => Code::InvalidFile,
+            DraftError::Form(_) | DraftError::Incomplete(_) | DraftError::Genesis(_) => Code::InvalidFile,
         };
         let hint = match &error {
             DraftError::Form(_) => "`mesh genesis draft` starts one",

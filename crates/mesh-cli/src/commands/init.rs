@@ -47,14 +47,11 @@ pub(crate) async fn run(args: InitArgs, app: &App) -> Result<(), Failure> {
     if let Some(id) = &args.from {
         return from_published(here, id, app).await;
     }
-    let given = match args.name {
-        Some(name) => name,
-        None => {
-            let folder = std::env::current_dir().ok().and_then(|dir| dir.file_name().map(|name| name.to_owned()));
-            let folder = folder.map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-            mesh_formats::map_name(&folder).to_string()
-        }
-    };
+    let given = args.name.unwrap_or_else(|| {
+        let here = std::env::current_dir().unwrap_or_default();
+        let folder = here.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        mesh_formats::map_name(&folder).to_string()
+    });
     let (domain, name) = split(&given)?;
     scaffold(here, domain, name, &args.product, app).await
 }
@@ -116,7 +113,8 @@ fn write(folder: &Path, new: &[NewFile]) -> Result<(), Failure> {
 /// The one domain in which the context's key may publish.
 async fn own_domain(app: &App) -> Result<DomainName, Failure> {
     let unknown = |why: String| {
-        Failure::usage(format!("whose product is it? expected --domain DOMAIN{why}")).hint("`mesh domain list` shows them")
+        Failure::usage(format!("whose product is it? expected --domain DOMAIN{why}"))
+            .hint("`mesh domain list` shows them")
     };
     let (Ok(client), Ok(Some(key))) = (app.client_within(Duration::from_secs(2)), app.signer_if_any()) else {
         return Err(unknown(String::new()));

@@ -100,7 +100,8 @@ fn find(file: &Path) -> Result<PathBuf, Failure> {
 }
 
 fn folder() -> Result<PathBuf, Failure> {
-    let config = config_dir().ok_or_else(|| Failure::usage("you have no home folder to keep keys in; use --out FILE"))?;
+    let config =
+        config_dir().ok_or_else(|| Failure::usage("you have no home folder to keep keys in; use --out FILE"))?;
     Ok(config.join("keys"))
 }
 
@@ -134,7 +135,8 @@ fn list(app: &App) -> Result<(), Failure> {
                 rows.push(match keyfile::read(&path) {
                     Ok(keypair) => row(&path, &keypair),
                     Err(failure) => {
-                        let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+                        let name =
+                            path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
                         KeyRow { name, public_key: None, fingerprint: failure.message, file: path }
                     }
                 });

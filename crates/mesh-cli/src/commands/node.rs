@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use mesh_node::Config;
 use clap::{Args, Subcommand};
 use mesh_event::genesis::SealedGenesis;
 use mesh_event::{NodeRecord, Signer as _};
 use mesh_model::{Code, Name};
-use crate::mesh_node_shim::Config;
 use serde::Serialize;
 
 use crate::app::App;
@@ -103,12 +103,16 @@ fn init(args: &InitArgs, app: &App) -> Result<(), Failure> {
     let voters = &genesis.document.voters;
     let record = voters.iter().find(|voter| voter.name == args.name.as_str()).ok_or_else(|| {
         let names = voters.iter().map(|voter| voter.name.as_str()).collect::<Vec<_>>().join(", ");
-        Failure::new(Code::UnknownNode, format!("the founding document has no node {}; its nodes are {names}", args.name))
+        Failure::new(
+            Code::UnknownNode,
+            format!("the founding document has no node {}; its nodes are {names}", args.name),
+        )
     })?;
     let keys = node_keys::of_node(&args.keys)?;
     if keys.node.public_key() != record.key {
         let (found, expected) = (keys.node.public_key().fingerprint(), record.key.fingerprint());
-        let message = format!("{} holds the node key {found}; the founding document has {expected}", args.keys.display());
+        let message =
+            format!("{} holds the node key {found}; the founding document has {expected}", args.keys.display());
         return Err(Failure::new(Code::KeyFile, message)
             .hint("use the folder that `mesh genesis join voter` made on this machine"));
     }

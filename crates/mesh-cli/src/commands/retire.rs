@@ -34,7 +34,10 @@ pub(crate) async fn run(args: RetireArgs, app: &App) -> Result<(), Failure> {
         None => format!("retire {} with all its versions; the name is never used again", args.id),
     };
     app.confirm(&format!("this cannot be undone: {what}?"))?;
-    let body =
-        Body::RetireProduct(RetireProduct { product: args.id.product.clone(), version: args.id.version, reason: args.reason });
+    let body = Body::RetireProduct(RetireProduct {
+        product: args.id.product.clone(),
+        version: args.id.version,
+        reason: args.reason,
+    });
     publish(app, body, &args.id, "retired", how).await
 }

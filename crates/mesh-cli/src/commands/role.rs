@@ -146,16 +146,12 @@ fn place(domain: Option<&DomainName>) -> String {
 
 /// Who decides about roles there, and the version that the command has to name.
 async fn deciders(client: &Client, domain: Option<&DomainName>) -> Result<(Deciders, u64), Failure> {
-    match domain {
-        Some(name) => {
-            let domain = client.domain(name, None).await?;
-            Ok((Deciders::root_of(&domain), domain.roster_version))
-        }
-        None => {
-            let council = client.council().await?;
-            Ok((Deciders::Council(council.council), council.version))
-        }
+    if let Some(name) = domain {
+        let domain = client.domain(name, None).await?;
+        return Ok((Deciders::root_of(&domain), domain.roster_version));
     }
+    let council = client.council().await?;
+    Ok((Deciders::Council(council.council), council.version))
 }
 
 async fn list(app: &App, domain: Option<DomainName>) -> Result<(), Failure> {

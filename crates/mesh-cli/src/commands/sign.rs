@@ -20,11 +20,13 @@ pub(crate) struct SignArgs {
 }
 
 pub(crate) async fn run(args: SignArgs, app: &App) -> Result<(), Failure> {
-    let file = CommandFile::parse(&files::read_text(&args.file)?).map_err(|error| Failure::from(error).within(args.file.display()))?;
+    let file = CommandFile::parse(&files::read_text(&args.file)?)
+        .map_err(|error| Failure::from(error).within(args.file.display()))?;
     // Shown even with -q: nobody signs unread.
     print_stderr(&file.describe());
     if let Some(pinned) = app.context()?.mesh_id.filter(|pinned| *pinned != file.mesh_id()) {
-        let message = format!("the command is for mesh {}; your context pins {}", file.mesh_id().short(), pinned.short());
+        let message =
+            format!("the command is for mesh {}; your context pins {}", file.mesh_id().short(), pinned.short());
         return Err(Failure::new(Code::WrongMesh, message).hint("sign with the context of that mesh: --mesh-id"));
     }
     let key = app.signer()?;

@@ -74,7 +74,8 @@ pub(crate) async fn run(_args: StatusArgs, app: &App) -> Result<(), Failure> {
     let urls: Vec<String> = app.client()?.nodes().map(str::to_owned).collect();
     let mesh_id = app.context()?.mesh_id;
     let asked = urls.into_iter().map(|url| async move {
-        let options = ClientOptions { mesh_id, timeout: std::time::Duration::from_secs(3), ..ClientOptions::new([url.clone()]) };
+        let options =
+            ClientOptions { mesh_id, timeout: std::time::Duration::from_secs(3), ..ClientOptions::new([url.clone()]) };
         let status = match Client::connect(options) {
             Ok(client) => client.status().await,
             Err(error) => Err(error),

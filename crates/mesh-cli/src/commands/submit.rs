@@ -18,12 +18,16 @@ pub(crate) struct SubmitArgs {
 }
 
 pub(crate) async fn run(args: SubmitArgs, app: &App) -> Result<(), Failure> {
-    let file = CommandFile::parse(&files::read_text(&args.file)?).map_err(|error| Failure::from(error).within(args.file.display()))?;
+    let file = CommandFile::parse(&files::read_text(&args.file)?)
+        .map_err(|error| Failure::from(error).within(args.file.display()))?;
     let client = app.client()?;
     let mesh = client.mesh().await?;
     if mesh.id != file.mesh_id() {
-        let message = format!("the command is for mesh {}; the node belongs to {}", file.mesh_id().short(), mesh.id.short());
-        return Err(Failure::new(Code::WrongMesh, message).hint("choose the other mesh: --context, --node or --mesh-id"));
+        let message =
+            format!("the command is for mesh {}; the node belongs to {}", file.mesh_id().short(), mesh.id.short());
+        return Err(
+            Failure::new(Code::WrongMesh, message).hint("choose the other mesh: --context, --node or --mesh-id")
+        );
     }
     let acknowledgement = client.submit(file.envelope()).await?.accepted()?;
     governance::report(app, &format!("{} took effect", file.command().body.kind()), Some(&acknowledgement));

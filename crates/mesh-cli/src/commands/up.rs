@@ -14,18 +14,18 @@ use super::apply::apply_all;
 use crate::app::App;
 use crate::failure::Failure;
 use crate::files;
-use crate::local_mesh::founding::{self, COUNCIL};
+use crate::local_mesh::founding::{self, COUNCIL, Reserved};
 use crate::local_mesh::layout::Layout;
 use crate::local_mesh::nodes::{Nodes, write_context};
-use crate::local_mesh::running::{RunLock, RunState, running};
+use crate::local_mesh::running::{Run, RunLock, running};
 use crate::local_mesh::sample;
 use crate::publishing::{Publishing, conclude};
 use crate::{node_keys, product_files};
 
 /// How long the sample's products may wait for the ledger.
-const PUBLISH: Duration = Duration::from_secs(60);
+const PUBLISH: Duration = Duration::from_mins(1);
 /// How long a mesh in the background may take to start, sample included.
-const DETACHED_START: Duration = Duration::from_secs(180);
+const DETACHED_START: Duration = Duration::from_mins(3);
 
 /// Runs a whole mesh on this machine: founds it on the first start, goes on with it on every later one.
 #[derive(Debug, Args)]
@@ -55,12 +55,12 @@ pub(crate) async fn run(args: UpArgs, app: &App) -> Result<(), Failure> {
     let io = |error: std::io::Error| Failure::io("lock", &layout.lock(), &error);
     let mut lock = match RunLock::acquire(&layout.lock()).map_err(io)? {
         Ok(lock) => lock,
-        Err(state) => return Err(runs_already(&layout, state.as_ref())),
+        Err(run) => return Err(runs_already(&layout, &run)),
     };
     trace_to(&layout)?;
     let mut stop = Stop::install().map_err(|error| Failure::internal(format!("cannot listen for signals: {error}")))?;
-    let genesis = found_or_resume(&layout, &args, app)?;
-    let nodes = Nodes::start(&layout, &genesis).await?;
+    let (genesis, reserved) = found_or_resume(&layout, &args, app)?;
+    let nodes = Nodes::start(&layout, &genesis, reserved).await?;
     write_context(&layout, &genesis, nodes.urls())?;
     let prepared = tokio::select! {
         prepared = prepare(&layout, &genesis, &nodes, args.sample, app) => prepared,
@@ -123,20 +123,21 @@ impl Stop {
     }
 }
 
-fn found_or_resume(layout: &Layout, args: &UpArgs, app: &App) -> Result<SealedGenesis, Failure> {
+fn found_or_resume(layout: &Layout, args: &UpArgs, app: &App) -> Result<(SealedGenesis, Reserved), Failure> {
     let path = layout.genesis();
     if path.exists() {
         let bytes = std::fs::read(&path).map_err(|error| Failure::io("read", &path, &error))?;
-        return SealedGenesis::parse(bytes)
-            .map_err(|error| Failure::new(Code::InvalidFile, error.to_string()).within(path.display()));
+        let genesis = SealedGenesis::parse(bytes)
+            .map_err(|error| Failure::new(Code::InvalidFile, error.to_string()).within(path.display()))?;
+        return Ok((genesis, Reserved::new()));
     }
     let nodes = args.nodes.parse().expect("clap takes only the numbers that are listed");
     // There before the nodes are: the context names it.
     node_keys::read_or_create(&layout.developer_key())?;
-    let genesis = founding::found(layout, "local", nodes)?;
+    let founded = founding::found(layout, "local", nodes)?;
     let (members, threshold) = COUNCIL;
     app.note(format!("founded a mesh of {nodes} nodes and a council of {members}, of whom {threshold} decide"));
-    Ok(genesis)
+    Ok(founded)
 }
 
 async fn prepare(
@@ -236,11 +237,12 @@ pub(crate) fn program() -> String {
     short.unwrap_or(&path).display().to_string()
 }
 
-fn runs_already(layout: &Layout, state: Option<&RunState>) -> Failure {
-    let who = state.map_or_else(String::new, |state| {
-        let nodes = if state.nodes.is_empty() { "it is starting".to_owned() } else { state.nodes.join(", ") };
-        format!(": process {}, {nodes}", state.pid)
-    });
+fn runs_already(layout: &Layout, run: &Run) -> Failure {
+    let who = match run {
+        Run::Running(state) if !state.nodes.is_empty() => format!(": process {}, {}", state.pid, state.nodes.join(", ")),
+        Run::Running(state) => format!(": process {}, which is starting", state.pid),
+        Run::Starting | Run::Stopped => String::new(),
+    };
     Failure::new(Code::StoreInUse, format!("the mesh in {} runs already{who}", layout.dir().display()))
         .hint("`mesh down` stops it; `mesh status` shows it")
 }
@@ -248,13 +250,15 @@ fn runs_already(layout: &Layout, state: Option<&RunState>) -> Failure {
 async fn detach(args: &UpArgs, layout: &Layout, app: &App) -> Result<(), Failure> {
     let lock = layout.lock();
     let state = || running(&lock).map_err(|error| Failure::io("read", &lock, &error));
-    if let Some(state) = state()? {
-        return Err(runs_already(layout, state.as_ref()));
+    let before = state()?;
+    if before != Run::Stopped {
+        return Err(runs_already(layout, &before));
     }
     let trace_path = layout.trace();
     let io = |error: std::io::Error| Failure::io("write", &trace_path, &error);
     let trace = std::fs::OpenOptions::new().create(true).append(true).open(&trace_path).map_err(io)?;
-    let exe = std::env::current_exe().map_err(|error| Failure::internal(format!("cannot find this program: {error}")))?;
+    let exe =
+        std::env::current_exe().map_err(|error| Failure::internal(format!("cannot find this program: {error}")))?;
     let mut command = Command::new(exe);
     command.arg("up").arg("--dir").arg(&args.dir).args(["--nodes", &args.nodes]);
     if args.sample {
@@ -263,14 +267,15 @@ async fn detach(args: &UpArgs, layout: &Layout, app: &App) -> Result<(), Failure
     command.stdin(Stdio::null()).stdout(trace.try_clone().map_err(io)?).stderr(trace);
     // A group of its own: Ctrl-C in this terminal is not meant for it.
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    let mut child = command.spawn().map_err(|error| Failure::internal(format!("cannot start in the background: {error}")))?;
+    let mut child =
+        command.spawn().map_err(|error| Failure::internal(format!("cannot start in the background: {error}")))?;
     let started = async {
         loop {
             if let Some(status) = child.try_wait().map_err(|error| Failure::internal(error.to_string()))? {
                 return Err(Failure::new(Code::Unavailable, format!("the mesh did not start: {status}"))
                     .hint(format!("{} says why", layout.trace().display())));
             }
-            if let Some(Some(state)) = state()?
+            if let Run::Running(state) = state()?
                 && !state.nodes.is_empty()
             {
                 return Ok(state);
@@ -279,7 +284,8 @@ async fn detach(args: &UpArgs, layout: &Layout, app: &App) -> Result<(), Failure
         }
     };
     let state = tokio::time::timeout(DETACHED_START, started).await.map_err(|_| {
-        Failure::new(Code::OutcomeUnknown, "the mesh is still starting").hint(format!("see {}", layout.trace().display()))
+        Failure::new(Code::OutcomeUnknown, "the mesh is still starting")
+            .hint(format!("see {}", layout.trace().display()))
     })??;
     let path = layout.genesis();
     let bytes = std::fs::read(&path).map_err(|error| Failure::io("read", &path, &error))?;

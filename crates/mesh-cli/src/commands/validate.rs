@@ -79,7 +79,11 @@ pub(crate) async fn run(args: ValidateArgs, app: &App) -> Result<(), Failure> {
 }
 
 fn name(product: &mesh_formats::Product) -> String {
-    if product.version_given { product.descriptor.version_id().to_string() } else { product.descriptor.id().to_string() }
+    if product.version_given {
+        product.descriptor.version_id().to_string()
+    } else {
+        product.descriptor.id().to_string()
+    }
 }
 
 /// What a publish would refuse whatever the mesh: the model's rules and the limits.

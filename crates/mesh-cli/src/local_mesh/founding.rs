@@ -3,13 +3,13 @@
 //! Each member and each node has key files of its own, and each step is given one person's key only. What comes out is
 //! no special mesh: the same keys could be carried to machines of their own.
 
-use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::collections::VecDeque;
+use std::net::{SocketAddr, TcpListener};
 
+use mesh_node::Config;
 use mesh_client::command::{now_unix_ms, random_salt};
 use mesh_event::genesis::SealedGenesis;
 use mesh_model::{Code, Name};
-use crate::mesh_node_shim::Config;
 
 use super::layout::Layout;
 use super::ports;
@@ -23,22 +23,26 @@ pub(crate) const COUNCIL: (u32, u32) = (3, 2);
 const API_PORT: u16 = 7080;
 const PEER_PORT: u16 = 7946;
 
+/// The ports of nodes that are about to start, in their order: held, so that nobody else takes them meanwhile.
+pub(crate) type Reserved = VecDeque<[TcpListener; 2]>;
+
 /// Founds the mesh: keys, draft, genesis, a configuration per node. Founding again after a crash goes on with the keys
 /// that are there; nothing counts until the genesis file stands, which is written last.
 ///
 /// # Errors
 /// When a file can't be written, or the folder holds files of another kind.
-pub(crate) fn found(layout: &Layout, mesh_name: &str, nodes: u32) -> Result<SealedGenesis, Failure> {
+pub(crate) fn found(layout: &Layout, mesh_name: &str, nodes: u32) -> Result<(SealedGenesis, Reserved), Failure> {
     let mut draft = Draft::new(mesh_name, COUNCIL.1, Vec::new(), now_unix_ms(), random_salt())?;
     let name = |text: String| Name::parse(&text).map_err(|error| Failure::internal(error.to_string()));
     for member in 1..=COUNCIL.0 {
         let key = node_keys::read_or_create(&layout.council_key(member))?;
         draft.join_seat(name(format!("member-{member}"))?, None, &key)?;
     }
-    let mut taken = BTreeSet::new();
+    let mut reserved = Reserved::new();
     for node in 1..=nodes {
-        let api = address(API_PORT, &mut taken)?;
-        let peer = address(PEER_PORT, &mut taken)?;
+        let (api_port, api) = reserve(API_PORT)?;
+        let (peer_port, peer) = reserve(PEER_PORT)?;
+        reserved.push_back([api_port, peer_port]);
         let keys = node_keys::of_node(&layout.node_keys(node))?;
         draft.join_voter(name(format!("node-{node}"))?, &api.to_string(), &peer.to_string(), &keys)?;
         write_config(layout, node, api, peer)?;
@@ -49,13 +53,18 @@ pub(crate) fn found(layout: &Layout, mesh_name: &str, nodes: u32) -> Result<Seal
     let sealed = draft.seal()?;
     files::replace(&layout.draft(), draft.to_text().as_bytes())?;
     files::replace(&layout.genesis(), sealed.envelope.bytes())?;
-    Ok(sealed)
+    Ok((sealed, reserved))
 }
 
-fn address(usual: u16, taken: &mut BTreeSet<u16>) -> Result<SocketAddr, Failure> {
-    let port = ports::choose(usual, taken)
-        .map_err(|error| Failure::new(Code::AddressInUse, format!("found no free port above {usual}: {error}")))?;
-    Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+fn reserve(usual: u16) -> Result<(TcpListener, SocketAddr), Failure> {
+    let reserve = || {
+        let listener = ports::reserve(usual)?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    };
+    reserve().map_err(|error: std::io::Error| {
+        Failure::new(Code::AddressInUse, format!("found no free port from {usual} on: {error}"))
+    })
 }
 
 /// Writes `node.toml` with paths relative to its folder, so that the whole folder can be moved.

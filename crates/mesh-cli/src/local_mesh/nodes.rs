@@ -3,18 +3,19 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use mesh_node::{Config, Node};
 use mesh_client::{Client, ClientOptions};
 use mesh_event::genesis::SealedGenesis;
 use mesh_model::Code;
-use crate::mesh_node_shim::{Config, Node};
 
 use super::layout::Layout;
+use super::founding::Reserved;
 use super::ports;
 use crate::context::{CONTEXT_FILE, Context};
 use crate::failure::Failure;
 
 /// How long the nodes may take to elect a leader and to serve.
-const READY: Duration = Duration::from_secs(60);
+const READY: Duration = Duration::from_mins(1);
 
 /// Running nodes.
 pub(crate) struct Nodes {
@@ -23,23 +24,27 @@ pub(crate) struct Nodes {
 }
 
 impl Nodes {
-    /// Starts all nodes of the mesh, on the ports that they were founded with.
+    /// Starts all nodes of the mesh, on the ports that they were founded with. A port in `reserved` is held by this
+    /// process, and let go right before its node takes it.
     ///
     /// # Errors
     /// When a node does not start; those that did are stopped again.
-    pub(crate) async fn start(layout: &Layout, genesis: &SealedGenesis) -> Result<Self, Failure> {
-        let numbers = (1_u32..).take(genesis.document.voters.len());
-        let configs = numbers.map(|node| config(layout, node)).collect::<Result<Vec<_>, _>>()?;
+    pub(crate) async fn start(
+        layout: &Layout,
+        genesis: &SealedGenesis,
+        mut reserved: Reserved,
+    ) -> Result<Self, Failure> {
         let mut started = Self { nodes: Vec::new(), addresses: Vec::new() };
-        for (number, config) in (1..).zip(configs) {
-            match Node::start(config).await {
+        for number in (1_u32..).take(genesis.document.voters.len()) {
+            drop(reserved.pop_front());
+            match start_one(layout, number).await {
                 Ok(node) => {
                     started.addresses.push(node.api_address());
                     started.nodes.push(node);
                 }
-                Err(error) => {
+                Err(failure) => {
                     started.stop().await;
-                    return Err(Failure::new(error.code(), format!("node {number} does not start: {error}")));
+                    return Err(failure);
                 }
             }
         }
@@ -82,6 +87,13 @@ impl Nodes {
     pub(crate) async fn stop(self) {
         futures::future::join_all(self.nodes.into_iter().map(Node::shutdown)).await;
     }
+}
+
+async fn start_one(layout: &Layout, number: u32) -> Result<Node, Failure> {
+    let config = config(layout, number)?;
+    Node::start(config)
+        .await
+        .map_err(|error| Failure::new(error.code(), format!("node {number} does not start: {error}")))
 }
 
 /// The node's configuration. Other nodes know its addresses from the founding document, so it can't move to other ports.

@@ -10,6 +10,17 @@ use std::path::Path;
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
+/// Whether a mesh runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Run {
+    /// No process holds the lock.
+    Stopped,
+    /// One does, and has not written yet who it is.
+    Starting,
+    /// One does.
+    Running(RunState),
+}
+
 /// What a running mesh says of itself in its lock file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RunState {
@@ -28,7 +39,7 @@ impl RunLock {
     ///
     /// # Errors
     /// When the file can't be opened or written.
-    pub(crate) fn acquire(path: &Path) -> std::io::Result<Result<Self, Option<RunState>>> {
+    pub(crate) fn acquire(path: &Path) -> std::io::Result<Result<Self, Run>> {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
@@ -53,28 +64,27 @@ impl RunLock {
     }
 }
 
-/// The state of the mesh that runs now; `None` when none does. A running one that has not written its state yet shows as
-/// `Some(None)`.
+/// Whether a mesh runs now, and which.
 ///
 /// # Errors
 /// When the file is there and can't be opened.
-pub(crate) fn running(path: &Path) -> std::io::Result<Option<Option<RunState>>> {
+pub(crate) fn running(path: &Path) -> std::io::Result<Run> {
     let file = match OpenOptions::new().read(true).write(true).open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Run::Stopped),
         Err(error) => return Err(error),
     };
     match flock(&file, FlockOperation::NonBlockingLockShared) {
-        Ok(()) => Ok(None),
-        Err(rustix::io::Errno::WOULDBLOCK) => Ok(Some(read_state(file))),
+        Ok(()) => Ok(Run::Stopped),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(read_state(file)),
         Err(error) => Err(error.into()),
     }
 }
 
-fn read_state(mut file: File) -> Option<RunState> {
+fn read_state(mut file: File) -> Run {
     let mut text = String::new();
-    file.read_to_string(&mut text).ok()?;
-    serde_json::from_str(&text).ok()
+    let read = file.read_to_string(&mut text).ok().and_then(|_| serde_json::from_str(&text).ok());
+    read.map_or(Run::Starting, Run::Running)
 }
 
 #[cfg(test)]
@@ -86,15 +96,18 @@ mod tests {
     fn a_lock_file_left_behind_is_no_running_mesh() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("up.lock");
-        assert_eq!(running(&path).unwrap(), None);
+        assert_eq!(running(&path).unwrap(), Run::Stopped);
         let mut lock = RunLock::acquire(&path).unwrap().unwrap();
         lock.announce(&["127.0.0.1:1".to_owned()]).unwrap();
-        let state = running(&path).unwrap().unwrap().unwrap();
-        assert_eq!((state.pid, state.nodes.as_slice()), (i32::try_from(std::process::id()).unwrap(), &["127.0.0.1:1".to_owned()][..]));
+        let Run::Running(state) = running(&path).unwrap() else { panic!("it runs") };
+        assert_eq!(
+            (state.pid, state.nodes.as_slice()),
+            (i32::try_from(std::process::id()).unwrap(), &["127.0.0.1:1".to_owned()][..])
+        );
         assert!(RunLock::acquire(&path).unwrap().is_err());
         drop(lock);
         assert!(path.exists());
-        assert_eq!(running(&path).unwrap(), None);
+        assert_eq!(running(&path).unwrap(), Run::Stopped);
         assert!(RunLock::acquire(&path).unwrap().is_ok());
     }
 }

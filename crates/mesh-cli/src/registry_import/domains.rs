@@ -168,9 +168,7 @@ async fn submit(
         .await
         .and_then(mesh_client::Acknowledgement::accepted)
         .map_err(|error| Failure::from(error).within(format_args!("admitting {first} and others")))?;
-    acknowledgement
-        .ledger_index
-        .ok_or_else(|| Failure::internal("the node sealed an admission and does not say where"))
+    acknowledgement.ledger_index.ok_or_else(|| Failure::internal("the node sealed an admission and does not say where"))
 }
 
 /// Gives the engineer key its role in domains of an earlier import whose key was lost or never granted, as far as their
@@ -194,7 +192,8 @@ async fn grant_missing_roles(
         }
         let Some(root) = folder.root_if_any(&domain.name)?.filter(|root| domain.root_keys.contains(&root.public_key()))
         else {
-            let message = format!("the domain {} is there already, and the import's key may not publish in it", domain.name);
+            let message =
+                format!("the domain {} is there already, and the import's key may not publish in it", domain.name);
             return Err(Failure::new(Code::WrongRole, message)
                 .hint(format!("its root grants the role: `mesh role grant {} {key} {ROLE}`", domain.name)));
         };
@@ -238,10 +237,8 @@ mod tests {
     #[test]
     fn too_few_keys_of_the_council_are_said_before_anything_is_sent() {
         let keys: Vec<Keypair> = (0..3).map(|_| mesh_client::command::random_keypair()).collect();
-        let seats = keys
-            .iter()
-            .map(|key| mesh_event::Seat { name: "s".into(), key: key.public_key(), domain: None })
-            .collect();
+        let seats =
+            keys.iter().map(|key| mesh_event::Seat { name: "s".into(), key: key.public_key(), domain: None }).collect();
         let view = CouncilView {
             council: Council { threshold: 2, seats },
             version: 1,
@@ -260,7 +257,8 @@ mod tests {
         let folder = KeyFolder::at(dir.path());
         let mut records = Records::default();
         for n in 0..150 {
-            let mut organisation = Organisation { url: Some("https://example.com/".repeat(40)), ..Organisation::default() };
+            let mut organisation =
+                Organisation { url: Some("https://example.com/".repeat(40)), ..Organisation::default() };
             organisation.spellings.insert(format!("Organisation {n} {}", "x".repeat(300)));
             records.domains.insert(DomainName::parse(&format!("organisation-{n}")).unwrap(), organisation);
         }

@@ -32,7 +32,10 @@ impl KeyFolder {
             (None, Some(local)) => local.join("import"),
             (None, None) => config_dir()
                 .map(|config| config.join("keys").join(format!("import-{}", mesh_id.short())))
-                .ok_or_else(|| Failure::new(Code::NoContext, "nowhere to keep keys: no .mesh, XDG_CONFIG_HOME or HOME").hint("--keys DIR"))?,
+                .ok_or_else(|| {
+                    Failure::new(Code::NoContext, "nowhere to keep keys: no .mesh, XDG_CONFIG_HOME or HOME")
+                        .hint("--keys DIR")
+                })?,
         };
         Ok(Self { dir, local })
     }

@@ -218,7 +218,11 @@ fn human(s: &Summary, style: Style) -> String {
     let (did, would) = if s.dry_run { ("would be ", "dry run: nothing was changed\n") } else { ("", "") };
     text += would;
     text += &format!("{} records of {} organisations\n", s.records, s.domains);
-    text += &format!("  domains   {} {did}admitted, {} there already\n", s.domains_admitted, s.domains - s.domains_admitted);
+    text += &format!(
+        "  domains   {} {did}admitted, {} there already\n",
+        s.domains_admitted,
+        s.domains - s.domains_admitted
+    );
     text += &format!(
         "  products  {} {did}created, {} {did}updated, {} unchanged, {} failed\n",
         s.products_created, s.products_updated, s.products_unchanged, s.products_failed

@@ -54,8 +54,10 @@ impl Records {
         if files.is_empty() {
             return Err(Failure::new(Code::NotFound, format!("{} has no records (*.yaml)", dir.display())));
         }
-        let stems: Vec<String> =
-            files.iter().map(|path| path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned())).collect();
+        let stems: Vec<String> = files
+            .iter()
+            .map(|path| path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned()))
+            .collect();
         // Two files must never become one product, whatever their names map to.
         let names = NameMap::distinct(stems.iter().map(String::as_str));
         let mut records = Self::default();
@@ -92,7 +94,9 @@ impl Records {
     /// Domains whose organisation is spelt in several ways.
     pub(super) fn merged(&self) -> BTreeMap<DomainName, Vec<String>> {
         let several = self.domains.iter().filter(|(_, organisation)| organisation.spellings.len() > 1);
-        several.map(|(domain, organisation)| (domain.clone(), organisation.spellings.iter().cloned().collect())).collect()
+        several
+            .map(|(domain, organisation)| (domain.clone(), organisation.spellings.iter().cloned().collect()))
+            .collect()
     }
 
     /// All problems of all records that cannot be used.

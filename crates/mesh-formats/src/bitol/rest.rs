@@ -47,8 +47,8 @@ pub(super) const OWN_FIELDS: [&str; 19] = [
 ];
 
 /// The custom property that holds a field.
-pub(super) fn own_property(field: &str, value: Value) -> Value {
-    if fits(&value) {
+pub(super) fn own_property(field: &str, value: &Value) -> Value {
+    if fits(value) {
         serde_json::json!({ "property": format!("{OWN}{field}"), "value": value })
     } else {
         serde_json::json!({ "property": format!("{OWN}{field}{AS_TEXT}"), "value": value.to_string() })

@@ -67,7 +67,8 @@ impl<'a> Comparison<'a> {
             Shape::List(item) => self.shape(item, &schema["items"], path),
             Shape::OrMap(other, object) => {
                 let choices = schema["oneOf"].as_array().unwrap();
-                for choice in choices.iter().map(|choice| self.resolved(choice)) {
+                for choice in choices {
+                    let choice = self.resolved(choice);
                     if choice["type"] == "object" {
                         self.object(object, choice, path);
                     } else {

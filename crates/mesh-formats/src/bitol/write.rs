@@ -31,12 +31,12 @@ pub(crate) fn write(descriptor: &Descriptor, standard: &Standard) -> String {
     let with_rest = merged(base.clone(), rest_of(descriptor, standard.prefix).into());
     // Extensions that another hand wrote may make another product of it, or none: then they go by their names alone.
     let same = |found: &Descriptor| found.version_id() == descriptor.version_id();
-    let (document, found) = match read_back(&with_rest, standard).filter(same) {
-        Some(found) => (with_rest, Some(found)),
-        None => {
-            let found = read_back(&base, standard);
-            (base, found)
-        }
+    let kept = read_back(&with_rest, standard).filter(same);
+    let (document, found) = if kept.is_some() {
+        (with_rest, kept)
+    } else {
+        let found = read_back(&base, standard);
+        (base, found)
     };
     let Value::Object(mut document) = document else { unreachable!("two mappings merge to one") };
 
@@ -47,7 +47,7 @@ pub(crate) fn write(descriptor: &Descriptor, standard: &Standard) -> String {
     let found_fields = found.as_ref().map(fields);
     for field in OWN_FIELDS.into_iter().filter(|field| *field != "extensions") {
         if found_fields.as_ref().is_none_or(|found| found[field] != wanted[field]) {
-            properties.push(own_property(field, wanted[field].clone()));
+            properties.push(own_property(field, &wanted[field]));
         }
     }
     let foreign: Map<_, _> = descriptor
@@ -57,7 +57,7 @@ pub(crate) fn write(descriptor: &Descriptor, standard: &Standard) -> String {
         .map(|(key, text)| (key.clone(), JsonText::value(text)))
         .collect();
     if !foreign.is_empty() {
-        properties.push(own_property("extensions", foreign.into()));
+        properties.push(own_property("extensions", &foreign.into()));
     }
     if !properties.is_empty() {
         document.insert("customProperties".into(), properties.into());

@@ -115,14 +115,14 @@ mod tests {
             let name = last(row.path);
             if row.kind.is_block() {
                 let label = if row.kind == Kind::Named { row.example } else { "" };
-                out.push_str(&format!("{name} {label} {{\n"));
+                writeln!(out, "{name} {label} {{").unwrap();
                 let port = row.kind == Kind::Named && path == "output";
                 body(out, if port { "output.*" } else { row.path }, without);
                 out.push_str("}\n");
-            } else if let Kind::Word(words) = row.kind {
-                out.push_str(&format!("{name} = \"{}\"\n", words[0]));
+            } else if let Kind::Word([word, ..]) = row.kind {
+                writeln!(out, "{name} = \"{word}\"").unwrap();
             } else if !row.example.is_empty() {
-                out.push_str(&format!("{name} = {}\n", row.example));
+                writeln!(out, "{name} = {}", row.example).unwrap();
             }
         }
     }

@@ -7,6 +7,8 @@
 
 use mesh_model::limits;
 
+use super::source::PROBLEMS;
+
 /// Most `name = value` pairs between one pair of braces: the parser's time grows with their square.
 pub(super) const PAIRS: usize = 4096;
 
@@ -39,6 +41,7 @@ pub(super) fn scan(source: &str) -> Result<Scanned, Fault> {
         open: Vec::new(),
         markers: Vec::new(),
         faults: Vec::new(),
+        open_until: 0,
     };
     scanner.run()?;
     let Scanner { mut out, markers, mut faults, .. } = scanner;
@@ -77,6 +80,8 @@ struct Scanner<'a> {
     /// Offsets of literal `%{`.
     markers: Vec<usize>,
     faults: Vec<Fault>,
+    /// No template sequence that begins before this offset is closed on its line.
+    open_until: usize,
 }
 
 impl Scanner<'_> {
@@ -206,7 +211,9 @@ impl Scanner<'_> {
                 "a '%{ }' directive",
             ),
         };
-        self.faults.push(fault(self.at, expected, found));
+        if self.faults.len() < PROBLEMS {
+            self.faults.push(fault(self.at, expected, found));
+        }
         let end = self.template_end();
         for byte in &mut self.out[self.at..end] {
             *byte = b' ';
@@ -222,12 +229,18 @@ impl Scanner<'_> {
     }
 
     /// Just past the brace that closes the template sequence, or past its two opening bytes when the line has none.
-    fn template_end(&self) -> usize {
+    fn template_end(&mut self) -> usize {
+        if self.at < self.open_until {
+            return self.at + 2;
+        }
         let mut depth = 0_usize;
         let mut quoted = false;
         for (at, byte) in self.source.iter().enumerate().skip(self.at + 1) {
             match byte {
-                b'\n' => break,
+                b'\n' => {
+                    self.open_until = at;
+                    return self.at + 2;
+                }
                 b'"' => quoted = !quoted,
                 b'{' if !quoted => depth += 1,
                 b'}' if !quoted => {
@@ -239,6 +252,7 @@ impl Scanner<'_> {
                 _ => {}
             }
         }
+        self.open_until = self.source.len();
         self.at + 2
     }
 }

@@ -8,6 +8,9 @@ use mesh_model::JsonText;
 use super::places::Places;
 use crate::problem::Problem;
 
+/// Most errors, and most warnings, that are named of one file: who made a thousand mistakes made one a thousand times.
+pub(super) const PROBLEMS: usize = 1000;
+
 /// Shared by all sections of one file; what it collects grows behind a shared reference.
 pub(super) struct Source<'a> {
     /// The file.
@@ -42,11 +45,17 @@ impl<'a> Source<'a> {
     }
 
     pub(super) fn error(&self, offset: usize, path: &str, expected: impl Into<String>, found: impl Into<String>) {
-        self.errors.borrow_mut().push(Problem::error(self.place(offset), path, expected, found));
+        let mut errors = self.errors.borrow_mut();
+        if errors.len() < PROBLEMS {
+            errors.push(Problem::error(self.place(offset), path, expected, found));
+        }
     }
 
     pub(super) fn warning(&self, offset: usize, path: &str, expected: impl Into<String>, found: impl Into<String>) {
-        self.warnings.borrow_mut().push(Problem::warning(self.place(offset), path, expected, found));
+        let mut warnings = self.warnings.borrow_mut();
+        if warnings.len() < PROBLEMS {
+            warnings.push(Problem::warning(self.place(offset), path, expected, found));
+        }
     }
 
     /// Text as the author meant it: `%{` where the parser saw its stand-in.

@@ -19,6 +19,7 @@
 //! | `authoritativeDefinitions` | documentation links; a column's business definition is its term |
 //! | all else | extensions `odcs.<field>` |
 
+mod columns;
 mod quality;
 mod read;
 mod schema;

@@ -61,7 +61,7 @@ pub(super) fn read(checks: &[Node], scope: &str, rules: &mut Vec<QualityRule>, m
         if let Some(query) = node.text("query").filter(|query| !query.trim().is_empty()) {
             let named = node.text("name").map_or_else(|| format!("{scope}.sql"), ToOwned::to_owned);
             rules.push(QualityRule {
-                name: distinct(named, |name| rules.iter().any(|rule| rule.name == name)),
+                name: distinct(&named, |name| rules.iter().any(|rule| rule.name == name)),
                 check: condition(query, operator),
                 severity: severity(node),
                 dimension: node.text("dimension").map(ToOwned::to_owned),
@@ -126,9 +126,9 @@ fn severity(node: &Node) -> Severity {
     }
 }
 
-fn distinct(name: String, known: impl Fn(&str) -> bool) -> String {
+fn distinct(name: &str, known: impl Fn(&str) -> bool) -> String {
     let numbered = (2..).map(|number| format!("{name}-{number}"));
-    [name.clone()].into_iter().chain(numbered).find(|name| !known(name)).expect("numbers don't end")
+    [name.to_owned()].into_iter().chain(numbered).find(|name| !known(name)).expect("numbers don't end")
 }
 
 /// The number, where a descriptor can hold it: 63 bits of mantissa, at most 28 places.

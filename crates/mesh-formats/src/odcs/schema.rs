@@ -6,8 +6,8 @@
 use mesh_model::{Dataset, Field, Metric, QualityRule};
 use serde_json::{Map, Value, json};
 
+use super::columns::LOGICAL_TYPES;
 use super::quality;
-use super::shapes::LOGICAL_TYPES;
 use crate::yaml::Node;
 
 /// What the schema says.
@@ -69,14 +69,12 @@ fn columns(parent: &Node, prefix: &str, found: &mut impl FnMut(&Node, Field)) {
 
 fn field(column: &Node, prefix: &str) -> Field {
     let name = column.take_text("name").unwrap_or_default();
-    let logical_type = match column.take_text("logicalType") {
-        Some(logical_type) => logical_type,
-        None => {
-            let physical_type = column.text("physicalType").unwrap_or_default();
-            let unwritten = if is_logical(physical_type) { "" } else { physical_type };
-            column.take_same("physicalType", unwritten).unwrap_or_default()
-        }
-    };
+    let logical_type = column.take_text("logicalType").unwrap_or_else(|| {
+        let physical_type = column.text("physicalType").unwrap_or_default();
+        // Where it is the name of a logical type, it is written as one, and both are kept.
+        let written = if is_logical(physical_type) { "" } else { physical_type };
+        column.take_same("physicalType", written).unwrap_or_default()
+    });
     let flag = |key: &str| {
         column.take_text(key);
         column.flag(key) == Some(true)

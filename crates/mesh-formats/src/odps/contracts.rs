@@ -71,12 +71,11 @@ fn is_file_name(id: &str) -> bool {
 /// The contract; its problems stand at the place that refers to it, with their own place in the path.
 fn read(bytes: &[u8], path: &str, reference: &Node, problems: &mut Vec<Problem>) -> Option<odcs::Contract> {
     let mut own = Vec::new();
-    let contract = match std::str::from_utf8(bytes) {
-        Ok(text) => odcs::read_contract(text, &mut own),
-        Err(_) => {
-            own.push(Problem::error((0, 0), "", "UTF-8 text", "other bytes"));
-            None
-        }
+    let contract = if let Ok(text) = std::str::from_utf8(bytes) {
+        odcs::read_contract(text, &mut own)
+    } else {
+        own.push(Problem::error((0, 0), "", "UTF-8 text", "other bytes"));
+        None
     };
     problems.extend(own.into_iter().map(|problem| Problem {
         path: match problem.line {

@@ -126,6 +126,7 @@ static SBOM: Object = Object {
         required_before_1_1("url", Shape::Text),
         since(110, "tags", TEXTS),
         since(110, "customProperties", PROPERTIES),
+        since(110, "authoritativeDefinitions", DEFINITIONS),
     ],
     more: None,
 };

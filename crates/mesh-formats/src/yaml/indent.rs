@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn mending_ends() {
-        let many: String = (0..40).map(|n| format!("k{n}: \"a\nb\"\n")).collect();
+        let many: String = (0..40).map(|n| format!("k{n}: \"a\nb\"\n")).collect::<Vec<_>>().concat();
         let mut problems = Vec::new();
         assert!(load(&many, &mut problems).is_none());
         assert!(problems.last().unwrap().to_string().contains("invalid indentation"));

@@ -313,7 +313,7 @@ mod tests {
     #[test]
     fn twenty_thousand_levels_are_an_error_and_no_overflow() {
         let spaces = |n: usize| " ".repeat(n);
-        let block: String = (0..2_000).map(|n| format!("{}a:\n", spaces(n))).collect();
+        let block: String = (0..2_000).map(|n| format!("{}a:\n", spaces(n))).collect::<Vec<_>>().concat();
         for deep in ["[".repeat(20_000), "{a: ".repeat(20_000), "- ".repeat(20_000), "? ".repeat(20_000), block] {
             let problems = problems(&deep);
             assert!(problems[0].contains("at most 64 levels of nesting"), "{problems:?}");
@@ -327,15 +327,17 @@ mod tests {
         let root = load("a: &x {k: 1}\nb: *x\n", &mut Vec::new()).unwrap();
         assert_eq!(root.get("b").unwrap().text("k"), Some("1"));
 
-        let laughs: String =
-            (1..10).map(|n| format!("l{n}: &l{n} [{}]\n", vec![format!("*l{}", n - 1); 10].join(", "))).collect();
+        let laughs: String = (1..10)
+            .map(|n| format!("l{n}: &l{n} [{}]\n", vec![format!("*l{}", n - 1); 10].join(", ")))
+            .collect::<Vec<_>>()
+            .concat();
         assert!(problems(&format!("l0: &l0 [lol]\n{laughs}"))[0].contains("at most 200000 values"));
 
         let long = "x".repeat(100_000);
         let repeated = format!("a: &a {long}\nb: [{}]\n", ["*a"; 1000].join(", "));
         assert!(problems(&repeated)[0].contains("bytes of text repeated by aliases"));
 
-        let nested: String = (1..80).map(|n| format!("l{n}: &l{n} [*l{}]\n", n - 1)).collect();
+        let nested: String = (1..80).map(|n| format!("l{n}: &l{n} [*l{}]\n", n - 1)).collect::<Vec<_>>().concat();
         assert!(problems(&format!("l0: &l0 []\n{nested}"))[0].contains("levels of nesting"));
         assert!(!problems("a: &a [*a]\n").is_empty());
     }

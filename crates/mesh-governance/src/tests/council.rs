@@ -180,3 +180,18 @@ fn a_leader_refuses_what_would_be_rejected() {
     assert_eq!(refused.code, Code::ThresholdNotMet);
     assert_eq!(refused.detail, apply(&mesh.state, &bad, &Strict).unwrap()[0].outcome().detail);
 }
+
+/// At the very stamp at which it expires a command still lives, so it must still be remembered.
+#[test]
+fn a_command_is_remembered_to_the_end_of_its_life() {
+    let mut mesh = TestMesh::founded();
+    let command = mesh.command(admit_body("sales"), &all_of("sales"));
+    accepted(&mesh.submit(&command));
+    let expires = Command::decode(command.payload()).unwrap().expires_unix_ms;
+    let other = mesh.command(admit_body("finance"), &all_of("finance"));
+    for (envelope, code) in [(other, Code::Accepted), (command, Code::Duplicate)] {
+        mesh.now = expires - 1000;
+        let applied = mesh.submit(&envelope);
+        assert_eq!((applied.leaf.stamp_unix_ms, applied.outcome().code), (expires, code));
+    }
+}

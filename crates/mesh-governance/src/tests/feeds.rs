@@ -265,6 +265,19 @@ fn a_leader_proposes_what_entries_in_flight_can_set_right() {
     assert_eq!(admit_entry(&mesh.state, &second, &Strict).unwrap().unwrap_err().code, Code::OldEpoch);
 }
 
+/// An absent note and an empty one are the same bytes in a leaf, so they have to be the same leaf.
+#[test]
+fn a_note_that_is_empty_or_too_large_is_left_out() {
+    let (mesh, envelopes) = waiting(1);
+    for head_note in [Vec::new(), vec![b'x'; 1025]] {
+        let mut mesh = mesh.clone();
+        let batch = FeedBatch { head_note, ..batch(&mut mesh, 3, &envelopes) };
+        let applied = mesh.submit_batch(batch).remove(0);
+        assert_eq!(applied.leaf.head_note, None);
+        assert_eq!(mesh_event::LedgerLeaf::decode(&applied.leaf_bytes).unwrap(), applied.leaf);
+    }
+}
+
 #[test]
 fn an_empty_batch_makes_no_leaf() {
     let (mut mesh, _) = waiting(0);

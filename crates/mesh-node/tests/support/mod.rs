@@ -14,6 +14,7 @@ use mesh_event::{Body, Council, Envelope, GenesisDocument, Keypair, NodeRecord, 
 use mesh_model::{Descriptor, Digest, DomainName, Name, OutputPort, PortKind, Role, Version};
 use mesh_node::{Config, Node};
 use tempfile::TempDir;
+use tracing_subscriber::EnvFilter;
 use zeroize::Zeroizing;
 
 pub const VOTERS: u64 = 3;
@@ -50,6 +51,8 @@ impl Mesh {
     }
 
     pub async fn start_with(tune: impl Fn(&mut Config)) -> Self {
+        // RUST_LOG=info shows what the nodes do; a second test of the process finds it set up already.
+        drop(tracing_subscriber::fmt().with_env_filter(EnvFilter::from_default_env()).with_test_writer().try_init());
         let folder = TempDir::new().unwrap();
         let genesis = found(folder.path());
         let mut mesh = Self { folder, genesis, nodes: Vec::new() };

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use mesh_event::command::AdmitDomains;
 use mesh_event::genesis::SealedGenesis;
 use mesh_event::ledger::EntryBody;
-use mesh_event::{Body, Keypair, envelope, Envelope};
+use mesh_event::{Body, Envelope, Keypair, envelope};
 use mesh_governance::testing::{TestMesh, keypair};
 use mesh_governance::{Strict, read};
 use mesh_model::{Digest, NodeId};
@@ -133,11 +133,12 @@ impl Cluster {
         let store = Arc::new(store);
         let raft = RaftNode::start(self.options(id), Arc::clone(&store), Arc::new(Strict)).await.unwrap();
         let (stop, stopped) = oneshot::channel();
-        let serving = tonic::transport::Server::builder()
-            .add_service(raft.server())
-            .serve_with_incoming_shutdown(TcpListenerStream::new(listener), async {
+        let serving = tonic::transport::Server::builder().add_service(raft.server()).serve_with_incoming_shutdown(
+            TcpListenerStream::new(listener),
+            async {
                 drop(stopped.await);
-            });
+            },
+        );
         let server = tokio::spawn(async { serving.await.unwrap() });
         self.running.insert(id, Running { raft, store, stop, server });
     }

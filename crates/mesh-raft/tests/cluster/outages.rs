@@ -46,8 +46,14 @@ async fn without_a_quorum_a_proposal_is_unavailable_or_unknown_and_never_a_lie()
         cluster.start(*id).await;
     }
     // To propose again is safe, whatever became of the first attempt.
+    let mut repeated = 0;
     for (body, before) in [(body, first), (late, second)] {
         match cluster.node(leader).proposer().propose(body, DEADLINE).await {
+            Ok(leaves) if leaves[0].code() == Code::Duplicate => {
+                // The first attempt was in the log and not applied yet: the ledger records the second.
+                assert!(!before.nothing_happened(), "it was said that nothing happened: {before}");
+                repeated += 1;
+            }
             Ok(leaves) => assert_eq!(leaves[0].code(), Code::Accepted),
             Err(ProposeError::Refused { code: Code::Duplicate, .. }) => {
                 assert!(!before.nothing_happened(), "it was said that nothing happened: {before}");
@@ -55,7 +61,7 @@ async fn without_a_quorum_a_proposal_is_unavailable_or_unknown_and_never_a_lie()
             Err(error) => panic!("{error}"),
         }
     }
-    cluster.agree_on(3).await;
+    cluster.agree_on(3 + repeated).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -103,9 +109,9 @@ async fn everything_is_there_after_all_nodes_restart() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_leader_that_stops_hands_over_at_once() {
     let mut cluster = Cluster::in_memory(3, |options| {
-        // Longer than the test waits: only a hand-over is that quick.
-        options.election_min = Duration::from_secs(25);
-        options.election_max = Duration::from_secs(29);
+        // Nobody stands for election by itself within the time that the test allows.
+        options.election_min = Duration::from_secs(5);
+        options.election_max = Duration::from_secs(6);
     })
     .await;
     let leader = cluster.leader().await;
@@ -113,5 +119,5 @@ async fn a_leader_that_stops_hands_over_at_once() {
     cluster.stop(leader).await;
     let began = std::time::Instant::now();
     eventually("another leads", async || cluster.status().iter().find(|s| s.role == RaftRole::Leader).cloned()).await;
-    assert!(began.elapsed() < Duration::from_secs(10));
+    assert!(began.elapsed() < Duration::from_secs(4));
 }

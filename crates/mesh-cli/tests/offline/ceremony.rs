@@ -1,9 +1,6 @@
 //! The founding ceremony, step by step on separate machines, and what it says of forged drafts.
-#![allow(clippy::unwrap_used)]
 
-mod common;
-
-use common::{Machine, mode};
+use crate::machine::{Machine, mode};
 use mesh_event::genesis::SealedGenesis;
 
 /// Three members and a node's machine; every member has a key, nobody has two.

@@ -1,11 +1,8 @@
 //! What works without a node: signing command files, scaffolding products, explaining, completing.
-#![allow(clippy::unwrap_used)]
 
-mod common;
-
+use crate::machine::Machine;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use common::Machine;
 use mesh_event::command::{GrantRole, RoleGrant};
 use mesh_event::{Body, Command, Envelope, Keypair, SignedCommand, Signer};
 use mesh_formats::{Context, Parsed, Severity};
@@ -23,8 +20,7 @@ fn command_file(author: &Keypair, holder: &Keypair, mesh: MeshId, labelled: Mesh
     let grant = RoleGrant { key: holder.public_key(), role: Role::DataProductOwner };
     let body = Body::GrantRole(GrantRole { domain: Some("orders".parse().unwrap()), grant, roster_version: 4 });
     let id = CommandId([9; 16]);
-    let command =
-        Command { mesh_id: mesh, id, author: author.public_key(), expires_unix_ms: 1_800_000_000_000, body };
+    let command = Command { mesh_id: mesh, id, author: author.public_key(), expires_unix_ms: 1_800_000_000_000, body };
     let envelope = command.sign(&[author]).unwrap();
     file_of(&envelope, labelled)
 }
@@ -52,7 +48,8 @@ fn signs_a_command_file_off_line_after_showing_what_it_says() {
     let before = envelope_of(&machine.read("grant.meshcmd"));
     let unasked = machine.refused(2, &["sign", "grant.meshcmd", "--key", "ada.pem"]);
     assert!(unasked.contains("MESH-0210"), "{unasked}");
-    for shown in [MESH.to_string().as_str(), "GrantRole", "orders", "data-product-owner", "roster version  4", "digest"] {
+    for shown in [MESH.to_string().as_str(), "GrantRole", "orders", "data-product-owner", "roster version  4", "digest"]
+    {
         assert!(unasked.contains(shown), "{shown} in {unasked}");
     }
     assert!(unasked.contains(&format!("must sign too   {}", ada.public_key().fingerprint())), "{unasked}");
@@ -195,6 +192,7 @@ fn a_node_is_prepared_from_the_founding_document() {
     assert_eq!(config["peer"]["listen"].as_str(), Some("127.0.0.1:7946"));
     machine.refused(2, &[&init[..], &["--name", "node-1", "--keys", "keys"]].concat());
     machine.refused(4, &[&init[..], &["--name", "node-2", "--keys", "keys", "--out", "b.toml"]].concat());
-    let stranger = machine.refused(2, &[&init[..], &["--name", "node-1", "--keys", "other", "--out", "b.toml"]].concat());
+    let stranger =
+        machine.refused(2, &[&init[..], &["--name", "node-1", "--keys", "other", "--out", "b.toml"]].concat());
     assert!(stranger.contains("founding document has"), "{stranger}");
 }

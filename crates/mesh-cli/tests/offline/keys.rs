@@ -1,11 +1,8 @@
 //! Private keys on disk.
-#![allow(clippy::unwrap_used)]
-
-mod common;
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use common::{Machine, mode};
+use crate::machine::{Machine, mode};
 use mesh_event::{Keypair, Signer as _};
 
 #[test]

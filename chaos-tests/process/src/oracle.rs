@@ -1,0 +1,132 @@
+//! What the clients sent and what they were told: the only thing that the mesh is measured by.
+//!
+//! A time-out says nothing: what it is about may be in the ledger or not, now or later. Everything else that a client was
+//! told is a promise.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use mesh_client::{Acknowledgement, FeedPosition, MeshError, WaitLevel};
+use mesh_model::{Code, CommandId, Digest};
+
+/// One thing that a client was told about a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Said {
+    /// Sealed at this index with this code.
+    Sealed { index: u64, code: Code, feed: Option<FeedPosition> },
+    /// Durable in the home node's feed.
+    Local { feed: Option<FeedPosition> },
+    /// Refused, at the door or by the ledger.
+    Refused { code: Code, why: String },
+    /// It did not take effect and never will.
+    NothingHappened { code: Code },
+    /// No answer in time, or the connection broke.
+    Unknown,
+}
+
+impl Said {
+    pub(crate) fn of(answer: &Result<Acknowledgement, MeshError>) -> Self {
+        match answer {
+            Ok(ack) => match (ack.reached, ack.ledger_index) {
+                (WaitLevel::Local, _) | (_, None) => Self::Local { feed: ack.feed.clone() },
+                (_, Some(index)) => {
+                    Self::Sealed { index, code: ack.code.unwrap_or(Code::Accepted), feed: ack.feed.clone() }
+                }
+            },
+            Err(error) => match error.code {
+                Code::OutcomeUnknown => Self::Unknown,
+                Code::Unreachable
+                | Code::Unavailable
+                | Code::QueueFull
+                | Code::HomeUnreachable
+                | Code::OutboxFull
+                | Code::ReadOnly => Self::NothingHappened { code: error.code },
+                code => Self::Refused { code, why: error.message.clone() },
+            },
+        }
+    }
+
+    /// Whether nothing more is to be learned by asking again.
+    pub(crate) fn is_final(&self, wanted: WaitLevel) -> bool {
+        match self {
+            Self::Sealed { .. } | Self::Refused { .. } => true,
+            Self::Local { .. } => wanted == WaitLevel::Local,
+            Self::NothingHappened { .. } | Self::Unknown => false,
+        }
+    }
+}
+
+/// A command that was sent at least once.
+#[derive(Debug, Clone)]
+pub(crate) struct Record {
+    /// `domain/name@version`.
+    pub(crate) version_id: String,
+    /// Of the exact envelope.
+    pub(crate) envelope: Digest,
+    /// Of the descriptor.
+    pub(crate) content: Digest,
+    /// Whether other clients publish the same version, so that a refusal is in order.
+    pub(crate) contested: bool,
+    /// Everything that was said about it, in order.
+    pub(crate) said: Vec<Said>,
+}
+
+impl Record {
+    /// The index, if some client was told that it is sealed.
+    pub(crate) fn sealed_at(&self) -> Option<u64> {
+        self.said.iter().find_map(|said| match said {
+            Said::Sealed { index, .. } => Some(*index),
+            _ => None,
+        })
+    }
+
+    /// How the publish ended, from the clients' side.
+    pub(crate) fn outcome(&self) -> &'static str {
+        let any = |what: fn(&Said) -> bool| self.said.iter().any(what);
+        if self.sealed_at().is_some() {
+            "sealed"
+        } else if any(|said| matches!(said, Said::Refused { .. })) {
+            "refused"
+        } else if any(|said| matches!(said, Said::Local { .. })) {
+            "local"
+        } else if any(|said| *said == Said::Unknown) {
+            "unknown"
+        } else {
+            "nothing happened"
+        }
+    }
+}
+
+/// Everything that was sent and said.
+#[derive(Debug, Default)]
+pub(crate) struct Oracle {
+    records: Mutex<BTreeMap<CommandId, Record>>,
+}
+
+impl Oracle {
+    /// Notes a command before it is sent for the first time.
+    pub(crate) fn sends(&self, id: CommandId, record: Record) {
+        self.lock().insert(id, record);
+    }
+
+    /// Notes what was said.
+    pub(crate) fn heard(&self, id: &CommandId, said: Said) {
+        if let Some(record) = self.lock().get_mut(id) {
+            record.said.push(said);
+        }
+    }
+
+    /// How many commands some client was told are sealed and accepted.
+    pub(crate) fn sealed(&self) -> usize {
+        self.lock().values().filter(|record| record.sealed_at().is_some()).count()
+    }
+
+    /// Everything.
+    pub(crate) fn records(&self) -> BTreeMap<CommandId, Record> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<CommandId, Record>> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,252 @@
+//! Three voters on loopback, each a process with its own data folder, keys and configuration file.
+
+mod founding;
+mod ports;
+mod probe;
+mod process;
+mod program;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use mesh_client::{Client, ClientOptions, CommandBuilder, Outgoing};
+use mesh_event::command::{AdmitDomains, PublishVersion};
+use mesh_event::genesis::SealedGenesis;
+use mesh_event::{Body, Keypair, Signer};
+use mesh_model::{Descriptor, Digest, DomainName};
+use tempfile::TempDir;
+use tokio::time::Instant;
+
+pub use ports::free_ports;
+pub use process::Process;
+pub use program::{beside_this_program, find_program};
+
+/// A voter's number, from 1.
+pub type NodeNumber = u64;
+
+/// How many voters a testbed has.
+pub const VOTERS: NodeNumber = 3;
+/// All of them.
+pub const NODES: [NodeNumber; 3] = [1, 2, 3];
+
+const POLL: Duration = Duration::from_millis(20);
+
+/// What a testbed can be told.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The `meshd` to run.
+    pub meshd: PathBuf,
+    /// Where the temporary folder is made; the system's place for such when `None`. On a RAM disk a sync costs nothing.
+    pub folder: Option<PathBuf>,
+    /// Domains that are at home on each node.
+    pub domains_per_node: usize,
+    /// TOML after `[node]`, `[api]` and `[peer]`, for all nodes.
+    pub sections: String,
+    /// How long founding and every start may take.
+    pub patience: Duration,
+}
+
+impl Settings {
+    /// One domain per node, the daemon's defaults, 30 seconds.
+    pub fn new(meshd: PathBuf) -> Self {
+        let patience = Duration::from_secs(30);
+        Self { meshd, folder: None, domains_per_node: 1, sections: String::new(), patience }
+    }
+}
+
+/// A running mesh. Dropped, its processes are killed and its folder is deleted.
+pub struct Testbed {
+    // Before the folder: what still runs must not write into what is being deleted.
+    nodes: Vec<Process>,
+    folder: TempDir,
+    genesis: SealedGenesis,
+    engineer: Keypair,
+    domains: Vec<(DomainName, NodeNumber)>,
+    patience: Duration,
+}
+
+impl Testbed {
+    /// Founds a mesh, starts its nodes, waits until all are ready and admits the domains.
+    ///
+    /// # Errors
+    /// When a file cannot be written, a node does not start, or the mesh does not get ready in time.
+    pub async fn found(settings: &Settings) -> Result<Self> {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix("mesh-testbed-");
+        let folder = match &settings.folder {
+            Some(parent) => builder.tempdir_in(parent),
+            None => builder.tempdir(),
+        }
+        .context("cannot make a temporary folder")?;
+        let genesis = founding::found(folder.path(), &settings.sections)?;
+        let mut nodes = Vec::new();
+        for node in NODES {
+            let home = folder.path().join(format!("node-{node}"));
+            let arguments = ["--config".into(), home.join("node.toml").into_os_string()];
+            nodes.push(Process::new(format!("node {node}"), &settings.meshd, arguments, home.join("trace")));
+        }
+        let domains = founding::domains(settings.domains_per_node);
+        let engineer = founding::keypair("engineer");
+        let mut testbed = Self { nodes, folder, genesis, engineer, domains, patience: settings.patience };
+        for node in NODES {
+            testbed.node_mut(node).start()?;
+        }
+        testbed.wait_ready(NODES).await?;
+        testbed.admit_domains().await?;
+        Ok(testbed)
+    }
+
+    /// The temporary folder: `node-N/data`, `node-N/keys`, `node-N/node.toml`, `node-N/trace`, `genesis.bin`.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Keeps the folder, for somebody who wants to look at it.
+    pub fn keep_folder(&mut self) -> &Path {
+        self.folder.disable_cleanup(true);
+        self.folder.path()
+    }
+
+    /// A node's data folder.
+    pub fn data_folder(&self, node: NodeNumber) -> PathBuf {
+        self.folder().join(format!("node-{node}/data"))
+    }
+
+    /// The founding document.
+    pub fn genesis(&self) -> &SealedGenesis {
+        &self.genesis
+    }
+
+    /// The domains, each with its home.
+    pub fn domains(&self) -> &[(DomainName, NodeNumber)] {
+        &self.domains
+    }
+
+    /// A node's process.
+    ///
+    /// # Panics
+    /// For a number that no voter has.
+    pub fn node(&self, node: NodeNumber) -> &Process {
+        &self.nodes[place(node)]
+    }
+
+    /// A node's process.
+    ///
+    /// # Panics
+    /// For a number that no voter has.
+    pub fn node_mut(&mut self, node: NodeNumber) -> &mut Process {
+        &mut self.nodes[place(node)]
+    }
+
+    /// Where a node's clients come in, `127.0.0.1:port`.
+    ///
+    /// # Panics
+    /// For a number that no voter has.
+    pub fn api_address(&self, node: NodeNumber) -> &str {
+        &self.genesis.document.voters[place(node)].api_address
+    }
+
+    /// A client with a connection of its own that knows these nodes, in this order. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// When there is no node.
+    pub fn client(&self, nodes: &[NodeNumber], timeout: Duration) -> Result<Client> {
+        let addresses = nodes.iter().map(|node| format!("http://{}", self.api_address(*node)));
+        let mut options = ClientOptions::new(addresses).pinned(self.genesis.mesh_id);
+        options.timeout = timeout;
+        Ok(Client::connect(options)?)
+    }
+
+    /// Signs the publishing of a version, as the engineer of all domains.
+    ///
+    /// # Errors
+    /// When the descriptor is too large.
+    pub fn publish_command(&self, descriptor: Descriptor, planned_against: Option<Digest>) -> Result<Outgoing> {
+        sign_publish(&self.signer(), descriptor, planned_against)
+    }
+
+    /// What signs for the engineer; can be sent to another thread.
+    pub fn signer(&self) -> Engineer {
+        Engineer { builder: CommandBuilder::new(self.genesis.mesh_id), key: self.engineer.clone() }
+    }
+
+    /// Waits until all of these nodes answer `/readyz` with OK.
+    ///
+    /// # Errors
+    /// When one ends by itself, or not all are ready in time.
+    pub async fn wait_ready(&mut self, nodes: impl IntoIterator<Item = NodeNumber>) -> Result<()> {
+        let deadline = Instant::now() + self.patience;
+        for node in nodes {
+            self.wait_ready_until(node, deadline).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until a node answers `/readyz` with OK.
+    ///
+    /// # Errors
+    /// When it ends by itself, or is not ready in time.
+    pub async fn wait_ready_until(&mut self, node: NodeNumber, deadline: Instant) -> Result<()> {
+        let address = self.api_address(node).to_owned();
+        loop {
+            let said = probe::readyz(&address).await;
+            if let Some(status) = self.node_mut(node).ended() {
+                bail!("node {node} ended by itself ({status}):\n{}", self.node(node).last_words());
+            }
+            match said {
+                Ok(()) => return Ok(()),
+                Err(error) if Instant::now() >= deadline => {
+                    bail!("node {node} did not get ready in time: {error}\n{}", self.node(node).last_words())
+                }
+                Err(_) => tokio::time::sleep(POLL).await,
+            }
+        }
+    }
+
+    async fn admit_domains(&self) -> Result<()> {
+        let (domains, keys) = founding::admissions(&self.domains);
+        let body = Body::AdmitDomains(AdmitDomains { domains, council_version: 1 });
+        let signers: Vec<&dyn Signer> = keys.iter().map(|key| key as &dyn Signer).collect();
+        let envelope = CommandBuilder::new(self.genesis.mesh_id).sign(body, &signers)?;
+        let admitted = self.client(&NODES, self.patience)?.submit(&envelope).await?.accepted()?;
+        let index = admitted.ledger_index.context("the admission of domains was not sealed")?;
+        for node in NODES {
+            let deadline = Instant::now() + self.patience;
+            let client = self.client(&[node], self.patience)?;
+            while client.ledger_head(Some(index + 1)).await.is_err() {
+                if Instant::now() >= deadline {
+                    bail!("node {node} did not apply the admission of domains in time");
+                }
+                tokio::time::sleep(POLL).await;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The domains' engineer: signs publishes.
+#[derive(Clone)]
+pub struct Engineer {
+    builder: CommandBuilder,
+    key: Keypair,
+}
+
+impl Engineer {
+    /// Signs the publishing of a version.
+    ///
+    /// # Errors
+    /// When the descriptor is too large.
+    pub fn publish(&self, descriptor: Descriptor, planned_against: Option<Digest>) -> Result<Outgoing> {
+        sign_publish(self, descriptor, planned_against)
+    }
+}
+
+fn sign_publish(by: &Engineer, descriptor: Descriptor, planned_against: Option<Digest>) -> Result<Outgoing> {
+    let body = Body::PublishVersion(PublishVersion { descriptor, planned_against, overflow_breaks: Vec::new() });
+    Ok(Outgoing::new(by.builder.sign(body, &[&by.key])?))
+}
+
+fn place(node: NodeNumber) -> usize {
+    usize::try_from(node - 1).expect("voters are few")
+}
