@@ -59,7 +59,7 @@ fn duration(text: &str) -> Result<Duration, String> {
     let number: u64 = number.parse().map_err(|_| format!("expected a time such as 120s or 5m; found '{text}'"))?;
     match unit {
         "" | "s" => Ok(Duration::from_secs(number)),
-        "m" => Ok(Duration::from_secs(number * 60)),
+        "m" => Ok(Duration::from_mins(number)),
         _ => Err(format!("expected a time such as 120s or 5m; found '{text}'")),
     }
 }
@@ -72,7 +72,7 @@ mod tests {
     fn times_are_seconds_or_minutes() {
         assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
         assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
-        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        assert_eq!(duration("2m"), Ok(Duration::from_mins(2)));
         assert!(duration("2h").is_err() && duration("s").is_err());
     }
 }

@@ -36,7 +36,7 @@ pub(crate) async fn run(options: &Options) -> Result<bool> {
     let mut settings = Settings::new(find_program("meshd", options.meshd.clone())?);
     settings.folder.clone_from(&options.folder);
     settings.domains_per_node = DOMAINS_PER_NODE;
-    settings.sections = SECTIONS.to_owned();
+    SECTIONS.clone_into(&mut settings.sections);
     let mut testbed = Testbed::found(&settings).await.context("the mesh was not founded")?;
 
     let oracle = Arc::new(Oracle::default());

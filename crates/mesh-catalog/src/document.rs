@@ -98,8 +98,8 @@ pub(crate) fn document(fields: &Fields, entry: &Entry<'_>) -> TantivyDocument {
         ledger_index: entry.ledger_index,
         stamp_unix_ms: entry.stamp_unix_ms,
     };
-    document.add_bytes(fields.hit, &json(&shown));
-    document.add_bytes(fields.descriptor, &json(descriptor));
+    document.add_text(fields.hit, json(&shown));
+    document.add_text(fields.descriptor, json(descriptor));
     document
 }
 
@@ -113,8 +113,8 @@ pub(crate) fn descriptor(fields: &Fields, document: &TantivyDocument) -> Result<
     stored(document, fields.descriptor)
 }
 
-fn json(value: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(value).expect("these types have string keys and no failing serialisers")
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("these types have string keys and no failing serialisers")
 }
 
 fn stored<T: serde::de::DeserializeOwned>(
@@ -122,8 +122,8 @@ fn stored<T: serde::de::DeserializeOwned>(
     field: tantivy::schema::Field,
 ) -> Result<T, SearchError> {
     let value = document.get_first(field);
-    let bytes = value.as_ref().and_then(Value::as_bytes).unwrap_or_default();
-    serde_json::from_slice(bytes).map_err(|error| SearchError::Damaged(format!("a stored product: {error}")))
+    let text = value.as_ref().and_then(Value::as_str).unwrap_or_default();
+    serde_json::from_str(text).map_err(|error| SearchError::Damaged(format!("a stored product: {error}")))
 }
 
 /// The longest beginning of the text that has at most so many bytes.

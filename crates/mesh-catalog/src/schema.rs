@@ -1,7 +1,7 @@
 //! The index's fields, and how words get into them.
 
 use mesh_model::ProductId;
-use tantivy::schema::{BytesOptions, FAST, Field, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
+use tantivy::schema::{FAST, Field, IndexRecordOption, STORED, Schema, TextFieldIndexing, TextOptions};
 use tantivy::tokenizer::{TextAnalyzer, Token, TokenStream, Tokenizer};
 
 use crate::level::Level;
@@ -68,7 +68,6 @@ pub(crate) fn schema() -> (Schema, Fields) {
         let indexing = TextFieldIndexing::default().set_tokenizer(REPLAY).set_fieldnorms(lengths);
         TextOptions::default().set_indexing_options(indexing.set_index_option(IndexRecordOption::WithFreqsAndPositions))
     };
-    let stored = || BytesOptions::default().set_stored();
     let fields = Fields {
         id: builder.add_text_field(ID_FIELD, raw() | FAST),
         by_name: builder.add_text_field("by_name", raw()),
@@ -79,8 +78,8 @@ pub(crate) fn schema() -> (Schema, Fields) {
             builder.add_text_field("prose", words(false)),
         ],
         facets: FACET_FIELDS.map(|name| builder.add_text_field(name, raw() | FAST)),
-        hit: builder.add_bytes_field("hit", stored()),
-        descriptor: builder.add_bytes_field("descriptor", stored()),
+        hit: builder.add_text_field("hit", STORED),
+        descriptor: builder.add_text_field("descriptor", STORED),
     };
     (builder.build(), fields)
 }

@@ -55,44 +55,44 @@ impl Mark {
 pub(crate) fn tally(sources: &mut [Source], mut take: impl FnMut(DocId, Mark)) {
     debug_assert!(sources.is_sorted_by_key(|source| (source.word, source.level)), "as the contract says");
     let mut marks = vec![Mark::default(); WINDOW as usize];
+    let mut marked = [0_u64; WINDOW as usize / 64]; // a bit per mark, to find the few
     loop {
         let first = sources.iter().map(|source| source.docs.doc()).min().unwrap_or(TERMINATED);
         if first == TERMINATED {
             return;
         }
         let window = first..first.saturating_add(WINDOW).min(TERMINATED);
-        let mut last = first;
         for Source { word, level, points, docs } in sources.iter_mut() {
-            let mut mark = |at: usize| marks[at].add(*word, *level, *points);
-            last = last.max(match docs {
+            let mut mark = |at: usize| {
+                marks[at].add(*word, *level, *points);
+                marked[at / 64] |= 1 << (at % 64);
+            };
+            match docs {
                 Docs::List(docs) => {
-                    let mut last = first;
                     while let Some(doc) = docs.pop_if(|doc| *doc < window.end) {
                         mark((doc - first) as usize);
-                        last = doc;
                     }
-                    last
                 }
                 Docs::Postings(docs) => drain(docs.as_mut(), &window, &mut mark),
                 Docs::Phrase(docs) => drain(docs, &window, &mut mark),
-            });
+            }
         }
-        for (doc, mark) in (first..=last).zip(&mut marks) {
-            if *mark != Mark::default() {
-                take(doc, std::mem::take(mark));
+        for (block, bits) in marked.iter_mut().enumerate() {
+            while *bits != 0 {
+                let at = block * 64 + bits.trailing_zeros() as usize;
+                *bits &= *bits - 1;
+                take(first + at as DocId, std::mem::take(&mut marks[at]));
             }
         }
     }
 }
 
-/// Reads a list up to the window's end; answers the last document that it had.
+/// Reads a list up to the window's end.
 #[inline]
-fn drain(docs: &mut impl DocSet, window: &Range<DocId>, mark: &mut impl FnMut(usize)) -> DocId {
-    let (mut last, mut doc) = (window.start, docs.doc());
+fn drain(docs: &mut impl DocSet, window: &Range<DocId>, mark: &mut impl FnMut(usize)) {
+    let mut doc = docs.doc();
     while doc < window.end {
         mark((doc - window.start) as usize);
-        last = doc;
         doc = docs.advance();
     }
-    last
 }

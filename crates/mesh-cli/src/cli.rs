@@ -15,72 +15,72 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-/// All commands. Each lives in the file of its name under `commands/`.
+/// All commands, in the order of a product's life. Each lives in the file of its name under `commands/`.
 #[derive(Debug, Subcommand)]
 #[expect(clippy::large_enum_variant, reason = "there is one value, made once")]
 pub(crate) enum Command {
+    /// Run a whole mesh on this machine
+    Up(commands::up::UpArgs),
+    /// Stop the local mesh
+    Down(commands::down::DownArgs),
+    /// Make a folder for a new product
+    New(commands::new::NewArgs),
+    /// Fill this folder with a product's files
+    Init(commands::init::InitArgs),
+    /// Check product files without publishing
+    Validate(commands::validate::ValidateArgs),
+    /// Show what apply would do, field by field
+    Plan(commands::plan::PlanArgs),
+    /// Plan, sign and publish products; idempotent
+    Apply(commands::apply::ApplyArgs),
+    /// Show everything about a product
+    Show(commands::show::ShowArgs),
+    /// List products
+    List(commands::list::ListArgs),
+    /// Show what the ledger decided about a product or domain
+    History(commands::history::HistoryArgs),
+    /// Compare two versions, or a file with what is sealed
+    Diff(commands::diff::DiffArgs),
+    /// Search products
+    Search(commands::search::SearchArgs),
+    /// Mark a product or version as deprecated
+    Deprecate(commands::deprecate::DeprecateArgs),
+    /// End a product or version for ever
+    Retire(commands::retire::RetireArgs),
+    /// Import products from elsewhere
+    Import(commands::import::ImportArgs),
+    /// Write a product as ODPS, ODCS or HCL, or its original file
+    Export(commands::export::ExportArgs),
     /// Manage domains: list, show, admit, delegate
     Domain(commands::domain::DomainArgs),
-    /// Found a mesh, step by step: draft, join, sign, seal
-    Genesis(commands::genesis::GenesisArgs),
+    /// Manage roles: grant, revoke, list
+    Role(commands::role::RoleArgs),
+    /// Show who decides for the whole mesh
+    Council(commands::council::CouncilArgs),
     /// Sign a command file, off-line if you like
     Sign(commands::sign::SignArgs),
     /// Submit a signed command file
     Submit(commands::submit::SubmitArgs),
-    /// Ask whether a key may do something
-    Can(commands::can::CanArgs),
-    /// Print the completion script of a shell
-    Completion(commands::completion::CompletionArgs),
-    /// Manage contexts: add, use, list, remove, show
-    Context(commands::context::ContextArgs),
-    /// Show who decides for the whole mesh
-    Council(commands::council::CouncilArgs),
-    /// Stop the local mesh
-    Down(commands::down::DownArgs),
-    /// Explain an error code or a field
-    Explain(commands::explain::ExplainArgs),
-    /// Fill this folder with a product's files
-    Init(commands::init::InitArgs),
-    /// Manage private keys: new, show, list
-    Key(commands::key::KeyArgs),
     /// Read the governance ledger
     Ledger(commands::ledger::LedgerArgs),
-    /// Write the manual pages
-    Man(commands::man::ManArgs),
-    /// Make a folder for a new product
-    New(commands::new::NewArgs),
+    /// Found a mesh, step by step: draft, join, sign, seal
+    Genesis(commands::genesis::GenesisArgs),
     /// Prepare a node, or list nodes
     Node(commands::node::NodeArgs),
-    /// Manage roles: grant, revoke, list
-    Role(commands::role::RoleArgs),
     /// Show how the nodes are
     Status(commands::status::StatusArgs),
-    /// Run a whole mesh on this machine
-    Up(commands::up::UpArgs),
+    /// Manage private keys: new, show, list
+    Key(commands::key::KeyArgs),
+    /// Manage contexts: add, use, list, remove, show
+    Context(commands::context::ContextArgs),
     /// Show what your key may do
     Whoami(commands::whoami::WhoamiArgs),
-    /// Plan, sign and publish products; idempotent
-    Apply(commands::apply::ApplyArgs),
-    /// Mark a product or version as deprecated
-    Deprecate(commands::deprecate::DeprecateArgs),
-    /// Compare two versions, or a file with what is sealed
-    Diff(commands::diff::DiffArgs),
-    /// Write a product as ODPS, ODCS or HCL, or its original file
-    Export(commands::export::ExportArgs),
-    /// Show what the ledger decided about a product or domain
-    History(commands::history::HistoryArgs),
-    /// Import products from elsewhere
-    Import(commands::import::ImportArgs),
-    /// List products
-    List(commands::list::ListArgs),
-    /// Show what apply would do, field by field
-    Plan(commands::plan::PlanArgs),
-    /// End a product or version for ever
-    Retire(commands::retire::RetireArgs),
-    /// Search products
-    Search(commands::search::SearchArgs),
-    /// Show everything about a product
-    Show(commands::show::ShowArgs),
-    /// Check product files without publishing
-    Validate(commands::validate::ValidateArgs),
+    /// Ask whether a key may do something
+    Can(commands::can::CanArgs),
+    /// Explain an error code or a field
+    Explain(commands::explain::ExplainArgs),
+    /// Print the completion script of a shell
+    Completion(commands::completion::CompletionArgs),
+    /// Write the manual pages
+    Man(commands::man::ManArgs),
 }

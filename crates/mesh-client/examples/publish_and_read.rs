@@ -20,8 +20,8 @@ async fn main() -> anyhow::Result<()> {
 
     // Say what the product is.
     let mut product = Descriptor::new(DomainName::parse(&domain)?, Name::parse("sdk_example")?);
-    product.title = "Published with the Rust SDK".to_owned();
-    product.owner.team = "sdk-team".to_owned();
+    product.title = "Published with the Rust SDK".into();
+    product.owner.team = "sdk-team".into();
     product.datasets = vec![mesh_model::Dataset {
         name: "rows".to_owned(),
         fields: vec![Field { name: "id".to_owned(), logical_type: "string".to_owned(), ..Field::default() }],

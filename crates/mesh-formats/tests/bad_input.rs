@@ -205,6 +205,12 @@ fn large_files_of_mistakes_are_read_in_reasonable_time() {
     let parsed = read(&body(&format!("zz {{\n}}\n{}", "yy {\n}\n".repeat(10_000)))).unwrap();
     assert_eq!(parsed.warnings.len(), 2);
     assert!(errors(&body(&many))[0].contains("at most 4096 names"));
+    // One line each, so that finding the column of every mistake would take the square of its length.
+    for text in [format!("tags = [{}1]", "1,".repeat(200_000)), format!("title = \"{}\"", "${".repeat(200_000))] {
+        let errors = errors(&body(&text));
+        assert_eq!(errors.len(), 1001);
+        assert!(errors[1000].ends_with("expected fewer errors, found more, which are not listed"), "{}", errors[1000]);
+    }
 }
 
 #[test]

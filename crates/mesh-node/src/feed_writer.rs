@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use mesh_event::event::NO_LEAF;
-use mesh_event::{EventKind, FeedEvent, FeedHead, FeedId, Signer};
+use mesh_event::{Envelope, EventKind, FeedEvent, FeedHead, FeedId, Signer};
 use mesh_model::{Code, CommandId, LedgerIndex, MeshId, ProductId, limits};
 use mesh_proto::status::MeshError;
 use mesh_store::{Appender, Batch, Feed, Store};
@@ -199,9 +199,19 @@ impl FeedWriter {
         self.tail.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether commands about this product wait for the ledger: what it will say is not known before they are decided.
-    pub fn is_waiting_for(&self, product: &ProductId) -> bool {
-        self.tail().products.contains_key(product)
+    /// The commands about this product that wait for the ledger, in their order.
+    pub fn waiting_for(&self, product: &ProductId) -> Vec<Envelope> {
+        let tail = self.tail();
+        if !tail.products.contains_key(product) {
+            return Vec::new();
+        }
+        (tail.waiting.iter())
+            .filter(|waiting| waiting.product.as_ref() == Some(product))
+            .filter_map(|waiting| match FeedEvent::decode(&waiting.bytes).ok()?.kind {
+                EventKind::Command { envelope, .. } => Envelope::parse(envelope).ok(),
+                EventKind::Verdict { .. } => None,
+            })
+            .collect()
     }
 
     /// How many commands wait, and for how long the oldest does.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mesh_event::{FeedId, SignedCommand};
-use mesh_governance::{admit_domain_command, read};
+use mesh_governance::{Overlay, admit_domain_command, read, suppose_domain_command};
 use mesh_model::{Code, CommandId, DomainName, ProductId};
 use mesh_proto::status::MeshError;
 use mesh_store::Store;
@@ -77,8 +77,8 @@ impl Feeds {
         Ok(())
     }
 
-    /// The dry run of step 2. While earlier commands about the same product wait for the ledger, what it will say about this one
-    /// is not known: then only what cannot change is checked, and the ledger decides.
+    /// The dry run of step 2, on the applied state with what waits here for the same product supposed on top: so a domain that
+    /// is cut off is still told at once what the ledger would say later.
     ///
     /// # Errors
     /// The code that the ledger would give.
@@ -89,25 +89,20 @@ impl Feeds {
         domain: &DomainName,
         product: Option<&ProductId>,
     ) -> Result<(), MeshError> {
-        let verdict = admit_domain_command(&core.state, signed, core.ledger_size()).map_err(|e| core.state_error(&e))?;
-        let Err(rejection) = verdict else { return Ok(()) };
-        let depends_on_product = matches!(
-            rejection.code,
-            Code::StalePlan
-                | Code::VersionConflict
-                | Code::BreakingChange
-                | Code::VersionTooLow
-                | Code::UnknownProduct
-                | Code::UnknownVersion
-                | Code::AlreadySo
-        );
-        if depends_on_product
-            && let Some(product) = product
-            && self.writer(core, domain)?.is_waiting_for(product)
-        {
-            return Ok(());
+        let size = core.ledger_size();
+        let fail = |e| core.state_error(&e);
+        let mut supposed = Overlay::new(&core.state);
+        if let Some(product) = product {
+            for envelope in self.writer(core, domain)?.waiting_for(product) {
+                let Ok(earlier) = SignedCommand::verified_before(envelope, &core.mesh_id) else { continue };
+                // One that the ledger will reject changes nothing for those after it.
+                if let Ok(applied) = suppose_domain_command(&supposed, &earlier, size).map_err(fail)? {
+                    supposed.push(&applied);
+                }
+            }
         }
-        Err(MeshError::new(rejection.code, rejection.detail))
+        let verdict = admit_domain_command(&supposed, signed, size).map_err(fail)?;
+        verdict.map_err(|rejection| MeshError::new(rejection.code, rejection.detail))
     }
 
     /// What the ledger will say about a command that waits here.

@@ -76,6 +76,18 @@ async fn losing_one_voter_costs_nothing_and_losing_two_makes_publishing_wait() {
     assert_eq!((local.reached, local.ledger_index), (WaitLevel::Local, None));
     let waiting = client.publish_within(&outgoing, WaitLevel::Sealed, Duration::from_secs(2)).await.unwrap();
     assert_eq!((waiting.reached, waiting.ledger_index), (WaitLevel::Local, None));
+    // What waits counts for the next command: its successor is taken, other content under its version is not.
+    let mut next = descriptor(1, "second");
+    next.version = mesh_model::Version::new(1, 1, 0);
+    next.description = "more of it".into();
+    let before = mesh_event::descriptor_digest(&descriptor(1, "second"));
+    let successor = mesh.publish_command(next.clone(), Some(before));
+    assert_eq!(client.publish(&successor, WaitLevel::Local).await.unwrap().reached, WaitLevel::Local);
+    let error = client.publish(&mesh.publish_command(next.clone(), None), WaitLevel::Local).await.unwrap_err();
+    assert_eq!(error.code, Code::AlreadySo);
+    next.version = mesh_model::Version::new(1, 0, 0);
+    let error = client.publish(&mesh.publish_command(next, None), WaitLevel::Local).await.unwrap_err();
+    assert_eq!(error.code, Code::VersionConflict);
     // A domain whose home is down: nothing happened.
     let error = client.publish(&mesh.publish_command(descriptor(2, "third"), None), WaitLevel::Sealed).await.unwrap_err();
     assert_eq!(error.code, Code::HomeUnreachable);
@@ -85,9 +97,11 @@ async fn losing_one_voter_costs_nothing_and_losing_two_makes_publishing_wait() {
     mesh.start_node(2).await;
     let sealed = client.publish(&outgoing, WaitLevel::Sealed).await.unwrap();
     assert!(sealed.ledger_index.unwrap() > index);
+    let followed = client.publish(&successor, WaitLevel::Sealed).await.unwrap();
+    assert!(followed.ledger_index > sealed.ledger_index);
     mesh.start_node(3).await;
-    let view = mesh.client(3).product("domain_1/second", Read::at_least(sealed.ledger_index.unwrap())).await.unwrap();
-    assert_eq!(Some(view.ledger_index), sealed.ledger_index);
+    let view = mesh.client(3).product("domain_1/second", Read::at_least(followed.ledger_index.unwrap())).await.unwrap();
+    assert_eq!(view.versions.len(), 2);
     mesh.stop().await;
 }
 

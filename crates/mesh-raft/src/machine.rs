@@ -40,9 +40,7 @@ impl Machine {
 
     /// Hands in a batch that can be read when this returns. It needn't be durable: the raft log is, and replays it.
     pub(crate) fn write_readable(&self, batch: Batch) -> Result<(), StoreError> {
-        self.store.committer().commit_readable(batch, Box::new(drop));
-        // An error of the loop is sticky and fatal; here it is asked for, so that nobody is answered on its account.
-        self.store.committer().failure().map_or(Ok(()), Err)
+        self.store.committer().apply_relaxed_readable(batch)
     }
 
     /// The right to write into the generation that is not in use: one at a time.

@@ -187,6 +187,17 @@ impl Committer {
         Ok(())
     }
 
+    /// [`Committer::apply_relaxed`] whose batch, and all before it, can be read when the call returns. For what a log that is
+    /// durable already can make again.
+    ///
+    /// # Errors
+    /// When the batch can't be stored or the loop ended.
+    pub fn apply_relaxed_readable(&self, batch: Batch) -> Result<(), StoreError> {
+        self.apply_relaxed(batch)?;
+        self.shared.apply_waiting();
+        self.failure().map_or(Ok(()), Err)
+    }
+
     /// Makes everything handed in before durable.
     ///
     /// # Errors

@@ -90,7 +90,8 @@ fn check_position(
     if let (Some(feed), Some(leaf)) = (feed, decision) {
         let told = (&feed.domain, feed.epoch, feed.seq, feed.outbox);
         let found = (&leaf.feed.domain, leaf.feed.epoch, leaf.seq, leaf.outbox);
-        findings.expect(told == found, || format!("{name} was acknowledged at {told:?} of its feed; it lies at {found:?}"));
+        findings
+            .expect(told == found, || format!("{name} was acknowledged at {told:?} of its feed; it lies at {found:?}"));
     }
 }
 
@@ -115,10 +116,7 @@ mod tests {
 
     fn record(said: Vec<Said>) -> BTreeMap<CommandId, Record> {
         let (envelope, content) = (Digest([2; 32]), Digest([3; 32]));
-        BTreeMap::from([(
-            ID,
-            Record { version_id: "d/p@1.0.0".into(), envelope, content, contested: false, said },
-        )])
+        BTreeMap::from([(ID, Record { version_id: "d/p@1.0.0".into(), envelope, content, contested: false, said })])
     }
 
     fn leaf(index: u64, code: Code) -> Sealed {

@@ -53,7 +53,8 @@ fn agreed_size(statuses: &[NodeStatus]) -> Option<u64> {
     let first = statuses.first().filter(|_| statuses.len() == NODES.len())?;
     let agree = statuses.iter().all(|status| {
         let same = |a: &NodeStatus, b: &NodeStatus| {
-            (a.ledger.size, a.ledger.root, a.ledger.state_digest) == (b.ledger.size, b.ledger.root, b.ledger.state_digest)
+            (a.ledger.size, a.ledger.root, a.ledger.state_digest)
+                == (b.ledger.size, b.ledger.root, b.ledger.state_digest)
         };
         same(status, first)
             && status.ledger.indexed_size >= status.ledger.size

@@ -57,7 +57,8 @@ pub(super) fn found(folder: &Path, sections: &str) -> Result<SealedGenesis> {
     for (node, ports) in NODES.into_iter().zip(ports.chunks_exact(2)) {
         voters.push(found_node(&folder.join(format!("node-{node}")), node, ports[0], ports[1], sections)?);
     }
-    let seat = |n: u32| Seat { name: format!("seat-{n}"), key: keypair(&format!("seat-{n}")).public_key(), domain: None };
+    let seat =
+        |n: u32| Seat { name: format!("seat-{n}"), key: keypair(&format!("seat-{n}")).public_key(), domain: None };
     let document = GenesisDocument {
         mesh_name: "testbed".into(),
         council: Council { threshold: 2, seats: (1..=3).map(seat).collect() },

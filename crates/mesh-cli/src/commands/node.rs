@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use mesh_node::Config;
 use clap::{Args, Subcommand};
 use mesh_event::genesis::SealedGenesis;
 use mesh_event::{NodeRecord, Signer as _};
 use mesh_model::{Code, Name};
+use mesh_node::Config;
 use serde::Serialize;
 
 use crate::app::App;

@@ -239,7 +239,9 @@ pub(crate) fn program() -> String {
 
 fn runs_already(layout: &Layout, run: &Run) -> Failure {
     let who = match run {
-        Run::Running(state) if !state.nodes.is_empty() => format!(": process {}, {}", state.pid, state.nodes.join(", ")),
+        Run::Running(state) if !state.nodes.is_empty() => {
+            format!(": process {}, {}", state.pid, state.nodes.join(", "))
+        }
         Run::Running(state) => format!(": process {}, which is starting", state.pid),
         Run::Starting | Run::Stopped => String::new(),
     };

@@ -6,10 +6,10 @@
 use std::collections::VecDeque;
 use std::net::{SocketAddr, TcpListener};
 
-use mesh_node::Config;
 use mesh_client::command::{now_unix_ms, random_salt};
 use mesh_event::genesis::SealedGenesis;
 use mesh_model::{Code, Name};
+use mesh_node::Config;
 
 use super::layout::Layout;
 use super::ports;

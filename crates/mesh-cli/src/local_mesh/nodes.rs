@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use mesh_node::{Config, Node};
 use mesh_client::{Client, ClientOptions};
 use mesh_event::genesis::SealedGenesis;
 use mesh_model::Code;
+use mesh_node::{Config, Node};
 
-use super::layout::Layout;
 use super::founding::Reserved;
+use super::layout::Layout;
 use super::ports;
 use crate::context::{CONTEXT_FILE, Context};
 use crate::failure::Failure;

@@ -5,6 +5,8 @@
 #[expect(dead_code, reason = "shared with the off-line tests")]
 mod machine;
 
+use std::time::{Duration, Instant};
+
 use machine::{Machine, mode};
 use serde_json::Value;
 
@@ -52,7 +54,12 @@ fn the_first_minute_works_and_the_next_start_goes_on_where_it_stopped() {
 
     let applied = machine.ok(&["apply", PROFILE]);
     assert!(applied.contains("customer_experience/customer_profile@1.0.0"), "{applied}");
-    assert!(machine.ok(&["search", "customer email"]).contains("customer_experience/customer_profile"));
+    // What is sealed is searchable a moment later.
+    let found = || machine.ok(&["search", "customer email"]).contains("customer_experience/customer_profile");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !found() {
+        assert!(Instant::now() < deadline, "the product is sealed and is not found");
+    }
     let again = machine.run(&["up"]);
     assert_eq!(again.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&again.stderr).contains("runs already"), "{again:?}");
@@ -92,7 +99,18 @@ fn domains_roles_and_delegations_are_decided_by_signatures_collected_in_files() 
     machine.ok(&["domain", "delegate", "orders", "--to", "2", "--root-key", "root.pem"]);
     let domain = json(&machine, &["domain", "show", "orders"]);
     assert_eq!((domain["home_node_id"].as_u64(), domain["epoch"].as_u64()), (Some(2), Some(2)));
-    machine.ok(&["role", "revoke", "ada.pem", "--domain", "orders", "--root-key", "root.pem", "--reason", "left", "--yes"]);
+    machine.ok(&[
+        "role",
+        "revoke",
+        "ada.pem",
+        "--domain",
+        "orders",
+        "--root-key",
+        "root.pem",
+        "--reason",
+        "left",
+        "--yes",
+    ]);
     machine.refused(7, &ada);
     assert!(machine.ok(&["role", "list", "--domain", "orders"]).contains("data-product-owner"));
 }

@@ -65,7 +65,7 @@ pub(crate) struct Script {
     /// Commands are taken and never answered.
     pub(crate) silent: bool,
     /// A stream ends after so many acknowledgements.
-    pub(crate) break_after: Option<usize>,
+    pub(crate) break_after: Option<u64>,
     /// Acknowledgements wait until so many commands are there, or no more can come.
     pub(crate) hold: usize,
 }
@@ -194,7 +194,7 @@ impl PublishService for Service {
                     std::future::pending::<()>().await;
                 }
                 while !waiting.is_empty() && (ended || waiting.len() > script.hold) {
-                    if script.break_after.is_some_and(|most| number as usize >= most) {
+                    if script.break_after.is_some_and(|most| number >= most) {
                         let broken = Status::unavailable("the connection was cut");
                         drop(sender.send(Err(broken)).await);
                         return;

@@ -211,7 +211,8 @@ impl Scanner<'_> {
                 "a '%{ }' directive",
             ),
         };
-        if self.faults.len() < PROBLEMS {
+        // One more than are listed, so that the list says that it is cut.
+        if self.faults.len() <= PROBLEMS {
             self.faults.push(fault(self.at, expected, found));
         }
         let end = self.template_end();

@@ -123,9 +123,10 @@ impl<'s, 'f> Section<'s, 'f> {
     }
 
     fn attribute(&self, name: &str, fits: impl Fn(Kind) -> bool) -> Option<Placed> {
+        // Only what is there is looked up: most names are not, and files may have many blocks.
+        let attribute = self.attributes.iter().find(|attribute| attribute.key.as_str() == name)?;
         let row = table::find(self.path, name).unwrap_or_else(|| panic!("{}.{name} is in the table", self.path));
         assert!(fits(row.kind), "{}.{name} is read as the kind that the table gives", self.path);
-        let attribute = self.attributes.iter().find(|attribute| attribute.key.as_str() == name)?;
         let placed = value::literal(self.source, &self.at(name), &attribute.value)?;
         (placed.value != Value::Null).then_some(placed)
     }
@@ -271,10 +272,13 @@ impl<'s, 'f> Section<'s, 'f> {
     }
 
     fn sections(&self, name: &str, fits: impl Fn(Kind) -> bool) -> Vec<Section<'s, 'f>> {
+        let blocks: Vec<_> = self.blocks.iter().filter(|block| block.ident.as_str() == name).collect();
+        if blocks.is_empty() {
+            return Vec::new();
+        }
         let row = table::find(self.path, name).unwrap_or_else(|| panic!("{}.{name} is in the table", self.path));
         assert!(fits(row.kind), "{}.{name} is read as the kind that the table gives", self.path);
         let repeats = !matches!(row.kind, Kind::One | Kind::Quantity);
-        let blocks: Vec<_> = self.blocks.iter().filter(|block| block.ident.as_str() == name).collect();
         // A group that stands once is shown without a number.
         let numbered = repeats && !(row.kind == Kind::Group && blocks.len() == 1);
         blocks.iter().enumerate().map(|(at, block)| self.open_block(row.path, block, numbered.then_some(at))).collect()

@@ -48,6 +48,8 @@ impl<'a> Source<'a> {
         let mut errors = self.errors.borrow_mut();
         if errors.len() < PROBLEMS {
             errors.push(Problem::error(self.place(offset), path, expected, found));
+        } else if errors.len() == PROBLEMS {
+            errors.push(Problem::error(self.place(offset), "", "fewer errors", "more, which are not listed"));
         }
     }
 
@@ -55,6 +57,8 @@ impl<'a> Source<'a> {
         let mut warnings = self.warnings.borrow_mut();
         if warnings.len() < PROBLEMS {
             warnings.push(Problem::warning(self.place(offset), path, expected, found));
+        } else if warnings.len() == PROBLEMS {
+            warnings.push(Problem::warning(self.place(offset), "", "fewer warnings", "more, which are not listed"));
         }
     }
 

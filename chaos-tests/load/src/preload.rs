@@ -1,0 +1,118 @@
+//! A mesh with a past: filled through streams, then restarted.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use chaos_process::testbed::{NODES, NodeNumber, Testbed};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::measure::Figures;
+use crate::mesh::drain;
+use crate::versions::Versions;
+
+const CALL: Duration = Duration::from_secs(30);
+const STOP: Duration = Duration::from_mins(2);
+const START: Duration = Duration::from_mins(10);
+const INDEX: Duration = Duration::from_hours(1);
+const POLL: Duration = Duration::from_millis(200);
+
+/// A node after its restart.
+#[derive(Debug, Clone)]
+pub(crate) struct Restarted {
+    pub(crate) node: NodeNumber,
+    /// Whether the others kept running.
+    pub(crate) alone: bool,
+    /// From the start of the process to `/readyz` OK.
+    pub(crate) ready_after: Duration,
+    /// Resident memory then.
+    pub(crate) resident_bytes: u64,
+}
+
+impl Restarted {
+    pub(crate) fn json(&self) -> Value {
+        json!({
+            "node": self.node,
+            "others_kept_running": self.alone,
+            "ready_after_seconds": self.ready_after.as_secs_f64(),
+            "resident_bytes": self.resident_bytes,
+        })
+    }
+}
+
+/// Publishes `count` first versions through one stream at each node, signed on the way.
+///
+/// # Errors
+/// When not all were sealed.
+pub(crate) async fn fill(testbed: &Testbed, count: usize) -> Result<Figures> {
+    let started = Instant::now();
+    let mut running = Vec::new();
+    for node in NODES {
+        let mut versions = Versions::new(testbed, "past").at_home_on(node);
+        let count = count / NODES.len() + usize::from(node == 1) * (count % NODES.len());
+        let client = testbed.client(&[node], CALL)?;
+        // One that cannot be signed ends the stream; the count tells.
+        let source = std::iter::from_fn(move || versions.next().ok().map(|prepared| prepared.outgoing)).take(count);
+        running.push(async move { drain(&client, futures::stream::iter(source)).await });
+    }
+    let counts = futures::future::try_join_all(running).await?;
+    let (done, failed) = counts.iter().fold((0, 0), |sum, (done, failed)| (sum.0 + done, sum.1 + failed));
+    if done != count as u64 {
+        bail!("expected {count} versions to be sealed; {done} were and {failed} were not");
+    }
+    Ok(Figures::whole("preload (signing included)", NODES.len(), done, failed, started.elapsed()))
+}
+
+/// Stops and starts the nodes one after the other, then all at once.
+///
+/// # Errors
+/// When one does not stop in order or does not get ready.
+pub(crate) async fn restart(testbed: &mut Testbed) -> Result<Vec<Restarted>> {
+    let mut restarted = Vec::new();
+    for node in NODES {
+        testbed.node_mut(node).terminate(STOP).await?;
+        let begun = Instant::now();
+        testbed.node_mut(node).start()?;
+        testbed.wait_ready_until(node, begun + START).await?;
+        restarted.push(look(testbed, node, true, begun)?);
+    }
+    for node in NODES {
+        testbed.node_mut(node).terminate(STOP).await?;
+    }
+    let begun = Instant::now();
+    for node in NODES {
+        testbed.node_mut(node).start()?;
+    }
+    for node in NODES {
+        testbed.wait_ready_until(node, begun + START).await?;
+        restarted.push(look(testbed, node, false, begun)?);
+    }
+    Ok(restarted)
+}
+
+fn look(testbed: &Testbed, node: NodeNumber, alone: bool, begun: Instant) -> Result<Restarted> {
+    let resident_bytes = testbed.node(node).resident_bytes()?;
+    Ok(Restarted { node, alone, ready_after: begun.elapsed(), resident_bytes })
+}
+
+/// Waits until every node has indexed what it has; how long that took.
+///
+/// # Errors
+/// When it takes too long.
+pub(crate) async fn wait_indexed(testbed: &Testbed) -> Result<Duration> {
+    let started = Instant::now();
+    for node in NODES {
+        let client = testbed.client(&[node], CALL)?;
+        loop {
+            let status = client.status().await.with_context(|| format!("the status of node {node}"))?;
+            if status.ledger.indexed_size >= status.ledger.size {
+                break;
+            }
+            if started.elapsed() > INDEX {
+                bail!("node {node} indexed {} of {} leaves", status.ledger.indexed_size, status.ledger.size);
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+    Ok(started.elapsed())
+}
