@@ -38,7 +38,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 );
             }
             for item in &file.enum_type {
-                config.extern_path(format!(".datamesh.v1.{}", item.name()), format!("::mesh_event::proto::{}", item.name()));
+                config.extern_path(
+                    format!(".datamesh.v1.{}", item.name()),
+                    format!("::mesh_event::proto::{}", item.name()),
+                );
             }
         }
     }

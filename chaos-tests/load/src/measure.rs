@@ -35,9 +35,15 @@ pub(crate) struct Figures {
 
 impl Figures {
     /// Figures of something that was timed as a whole.
-    pub(crate) fn whole(name: &str, clients: usize, done: u64, failed: u64, took: Duration) -> Self {
-        let name = name.to_owned();
-        Self { name, clients, done, failed, took, latencies: None, first_failure: None }
+    pub(crate) fn whole(name: &str, clients: usize, drained: Drained, took: Duration) -> Self {
+        let Drained { done, failed, first_failure } = drained;
+        Self { name: name.to_owned(), clients, done, failed, took, latencies: None, first_failure }
+    }
+
+    /// The same under another name.
+    pub(crate) fn renamed(mut self, name: String) -> Self {
+        self.name = name;
+        self
     }
 
     /// Operations per second.
@@ -69,6 +75,30 @@ impl Figures {
     }
 }
 
+/// What became of the commands of a stream.
+#[derive(Debug, Default)]
+pub(crate) struct Drained {
+    /// Sealed and accepted.
+    pub(crate) done: u64,
+    /// Anything else.
+    pub(crate) failed: u64,
+    /// Why the first failed.
+    pub(crate) first_failure: Option<String>,
+}
+
+impl Drained {
+    /// Of all streams together.
+    pub(crate) fn sum(streams: Vec<Self>) -> Self {
+        let mut sum = Self::default();
+        for stream in streams {
+            sum.done += stream.done;
+            sum.failed += stream.failed;
+            sum.first_failure = sum.first_failure.or(stream.first_failure);
+        }
+        sum
+    }
+}
+
 /// Bounds of one measurement.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
@@ -93,12 +123,7 @@ fn histogram() -> Result<Histogram<u64>> {
 ///
 /// # Errors
 /// When a task panics.
-pub(crate) async fn closed_loop<C, F, Fut>(
-    name: &str,
-    clients: Vec<C>,
-    bounds: Bounds,
-    operation: F,
-) -> Result<Figures>
+pub(crate) async fn closed_loop<C, F, Fut>(name: &str, clients: Vec<C>, bounds: Bounds, operation: F) -> Result<Figures>
 where
     C: Send + 'static,
     F: Fn(C, usize) -> Fut + Clone + Send + 'static,
@@ -154,7 +179,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_operation_is_done_once_and_failures_are_counted_apart() {
-        let bounds = Bounds { operations: 100, within: Duration::from_secs(60) };
+        let bounds = Bounds { operations: 100, within: Duration::from_mins(1) };
         let seen = Arc::new(AtomicUsize::new(0));
         let sum = Arc::clone(&seen);
         let figures = closed_loop("x", vec![(); 7], bounds, move |client, number| {

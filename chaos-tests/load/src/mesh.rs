@@ -12,7 +12,7 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use tokio::time::Instant;
 
-use crate::measure::{Bounds, Figures, closed_loop};
+use crate::measure::{Bounds, Drained, Figures, closed_loop};
 use crate::versions::{Prepared, Versions, word};
 
 const CALL: Duration = Duration::from_secs(30);
@@ -133,9 +133,8 @@ impl<'a> Bench<'a> {
             let source = futures::stream::iter(versions.into_iter().map(|prepared| prepared.outgoing));
             drain(&client, source).await
         });
-        let counts = futures::future::try_join_all(running).await?;
-        let (done, failed) = counts.iter().fold((0, 0), |sum, (done, failed)| (sum.0 + done, sum.1 + failed));
-        Ok(Figures::whole(&self.named("publish stream"), NODES.len(), done, failed, started.elapsed()))
+        let drained = Drained::sum(futures::future::try_join_all(running).await?);
+        Ok(Figures::whole(&self.named("publish stream"), NODES.len(), drained, started.elapsed()))
     }
 
     /// One product by id, of those that the 64 clients published.
@@ -164,7 +163,8 @@ impl<'a> Bench<'a> {
             move |(node, client), number| {
                 let queries = Arc::clone(&queries);
                 async move {
-                    let query = SearchQuery { query: queries[number % queries.len()].clone(), ..SearchQuery::default() };
+                    let query =
+                        SearchQuery { query: queries[number % queries.len()].clone(), ..SearchQuery::default() };
                     let result = client.search(&query).await.map(|_| ()).map_err(Into::into);
                     ((node, client), result)
                 }
@@ -178,7 +178,7 @@ impl<'a> Bench<'a> {
             searched = &mut searches => Ok(vec![searched?]),
             published = &mut publishes => Ok(vec![
                 published?,
-                Figures { name: self.named("search, at first while publishing"), ..searches.await? },
+                searches.await?.renamed(self.named("search, at first while publishing")),
             ]),
         }
     }
@@ -192,24 +192,30 @@ async fn publish_sealed(client: &Client, outgoing: &Outgoing) -> Result<()> {
     Ok(())
 }
 
-/// Publishes everything that the source gives; how many were sealed and how many not.
+/// Publishes everything that the source gives.
 ///
 /// # Errors
 /// When the stream cannot begin.
-pub(crate) async fn drain<S>(client: &Client, source: S) -> Result<(u64, u64)>
+pub(crate) async fn drain<S>(client: &Client, source: S) -> Result<Drained>
 where
     S: futures::Stream<Item = Outgoing> + Send + 'static,
 {
     let options = StreamOptions { in_flight: IN_FLIGHT, ..StreamOptions::default() };
     let mut acknowledgements = client.publish_stream(source, options)?;
-    let (mut done, mut failed) = (0, 0);
+    let mut drained = Drained::default();
     while let Some(delivered) = acknowledgements.next().await {
-        match delivered.result.and_then(mesh_client::Acknowledgement::accepted) {
-            Ok(acknowledgement) if acknowledgement.reached == WaitLevel::Sealed => done += 1,
-            Ok(_) | Err(_) => failed += 1,
-        }
+        let why = match delivered.result.and_then(mesh_client::Acknowledgement::accepted) {
+            Ok(acknowledgement) if acknowledgement.reached == WaitLevel::Sealed => {
+                drained.done += 1;
+                continue;
+            }
+            Ok(_) => "it was not sealed in time".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        drained.failed += 1;
+        drained.first_failure.get_or_insert(why);
     }
-    Ok((done, failed))
+    Ok(drained)
 }
 
 /// Versions by home; each is handed out once.

@@ -7,7 +7,7 @@ use chaos_process::testbed::{NODES, NodeNumber, Testbed};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::measure::Figures;
+use crate::measure::{Drained, Figures};
 use crate::mesh::drain;
 use crate::versions::Versions;
 
@@ -55,12 +55,13 @@ pub(crate) async fn fill(testbed: &Testbed, count: usize) -> Result<Figures> {
         let source = std::iter::from_fn(move || versions.next().ok().map(|prepared| prepared.outgoing)).take(count);
         running.push(async move { drain(&client, futures::stream::iter(source)).await });
     }
-    let counts = futures::future::try_join_all(running).await?;
-    let (done, failed) = counts.iter().fold((0, 0), |sum, (done, failed)| (sum.0 + done, sum.1 + failed));
-    if done != count as u64 {
-        bail!("expected {count} versions to be sealed; {done} were and {failed} were not");
+    let drained = Drained::sum(futures::future::try_join_all(running).await?);
+    if drained.done != count as u64 {
+        let Drained { done, failed, first_failure } = drained;
+        let why = first_failure.unwrap_or_default();
+        bail!("expected {count} versions to be sealed; {done} were and {failed} were not: {why}");
     }
-    Ok(Figures::whole("preload (signing included)", NODES.len(), done, failed, started.elapsed()))
+    Ok(Figures::whole("preload (signing included)", NODES.len(), drained, started.elapsed()))
 }
 
 /// Stops and starts the nodes one after the other, then all at once.

@@ -38,8 +38,16 @@ impl Report {
         let p50 = |name, clients| self.figure(name, clients)?.quantile_ms(0.5);
         let of = |above: Option<f64>, below: Option<f64>| Some(above? / below.filter(|below| *below > 0.0)?);
         let ratios = [
-            ("publish / etcd put, 64 clients", "at least 1.0", of(rate("mesh publish", Some(64)), rate("etcd put", Some(64)))),
-            ("p50 of publish / of etcd put, 1 client", "at most 1.0", of(p50("mesh publish", Some(1)), p50("etcd put", Some(1)))),
+            (
+                "publish / etcd put, 64 clients",
+                "at least 1.0",
+                of(rate("mesh publish", Some(64)), rate("etcd put", Some(64))),
+            ),
+            (
+                "p50 of publish / of etcd put, 1 client",
+                "at most 1.0",
+                of(p50("mesh publish", Some(1)), p50("etcd put", Some(1))),
+            ),
             (
                 "publish stream / etcd put, 256 clients",
                 "at least 1.0",
@@ -67,33 +75,33 @@ impl Report {
             let (p50, p95, p99) = (quantile(0.5), quantile(0.95), quantile(0.99));
             figures.add_row([f.name.clone(), f.clients.to_string(), done, failed, rate, p50, p95, p99]);
         }
-        let mut text = figures.to_string();
+        let mut lines = vec![figures.to_string()];
         for f in &self.figures {
             if let Some(why) = &f.first_failure {
-                text.push_str(&format!("\n{} with {} clients: {} failed, the first: {why}", f.name, f.clients, f.failed));
+                lines.push(format!("{} with {} clients: {} failed, the first: {why}", f.name, f.clients, f.failed));
             }
         }
         for (label, bytes) in &self.resident {
             let mib: Vec<String> = bytes.iter().map(|bytes| mib(*bytes)).collect();
-            text.push_str(&format!("\nresident after the measurements, {label}: {} MiB", mib.join(", ")));
+            lines.push(format!("resident after the measurements, {label}: {} MiB", mib.join(", ")));
         }
         for r in &self.restarted {
             let others = if r.alone { "the others running" } else { "all at once" };
             let ready = r.ready_after.as_secs_f64();
             let mib = mib(r.resident_bytes);
-            text.push_str(&format!(
-                "\nrestart of node {} with {} versions, {others}: ready after {ready:.2} s, {mib} MiB resident",
+            lines.push(format!(
+                "restart of node {} with {} versions, {others}: ready after {ready:.2} s, {mib} MiB resident",
                 r.node, self.preloaded
             ));
         }
         if let Some(indexing) = self.indexing {
-            text.push_str(&format!("\nsearchable everywhere {:.1} s after the preload", indexing.as_secs_f64()));
+            lines.push(format!("searchable everywhere {:.1} s after the preload", indexing.as_secs_f64()));
         }
         for ratio in self.ratios() {
             let target = if ratio.target.is_empty() { String::new() } else { format!(" (target: {})", ratio.target) };
-            text.push_str(&format!("\nratio {}: {:.2}{target}", ratio.what, ratio.value));
+            lines.push(format!("ratio {}: {:.2}{target}", ratio.what, ratio.value));
         }
-        text
+        lines.join("\n")
     }
 
     /// For programs.

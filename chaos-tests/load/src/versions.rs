@@ -10,8 +10,10 @@ use rand::{RngExt as _, SeedableRng as _};
 
 /// What a descriptor is filled up to, in bytes.
 const BYTES: usize = 1_024;
-const SYLLABLES: [&str; 16] =
-    ["cus", "tom", "or", "der", "ship", "ment", "pay", "bill", "stock", "price", "vol", "ume", "cli", "mate", "tra", "de"];
+const SYLLABLES: [&str; 16] = [
+    "cus", "tom", "or", "der", "ship", "ment", "pay", "bill", "stock", "price", "vol", "ume", "cli", "mate", "tra",
+    "de",
+];
 
 /// A word out of 4,096: some are frequent enough to be found, none is in every product.
 pub(crate) fn word(rng: &mut StdRng) -> String {

@@ -14,7 +14,7 @@ use crate::faults::Done;
 use crate::load::Publisher;
 use crate::options::Options;
 use crate::oracle::Oracle;
-use crate::report;
+use crate::report::Report;
 use crate::schedule::Schedule;
 
 const DOMAINS_PER_NODE: usize = 2;
@@ -22,6 +22,8 @@ const DOMAINS_PER_NODE: usize = 2;
 const DRAIN: Duration = Duration::from_secs(20);
 /// Longest a node may take to stop in order.
 const STOP: Duration = Duration::from_secs(15);
+/// Most violations that are printed.
+const LINES: usize = 25;
 /// Quick elections, so that most of the time is spent working; frequent snapshots, so that nodes are killed while they make
 /// one and come back through one; the seed changes nothing here.
 const SECTIONS: &str = "[raft]\nheartbeat_ms = 60\nelection_min_ms = 300\nelection_max_ms = 600\nsnapshot_every = 300\n\
@@ -53,10 +55,14 @@ pub(crate) async fn run(options: &Options) -> Result<bool> {
         Err(_) => findings.violation(format!("the checks did not end within {} s", options.time_limit.as_secs())),
     }
     let records = oracle.records();
-    println!("{}", report::table(options, &done, records.values(), &findings, started.elapsed()));
+    let report = Report { options, done: &done, findings: &findings, took: started.elapsed() };
+    println!("{}", report.text(records.values(), LINES));
     let whole = findings.violations().is_empty();
     if options.keep || !whole {
-        println!("kept: {}", testbed.keep_folder().display());
+        let folder = testbed.keep_folder();
+        std::fs::write(folder.join("report"), report.text(records.values(), usize::MAX))
+            .context("cannot write the report")?;
+        println!("kept, with the whole report: {}", folder.display());
     }
     Ok(whole)
 }
@@ -117,10 +123,8 @@ async fn check(testbed: &mut Testbed, oracle: &Oracle, deadline: Instant, findin
     let ledger = ledger::check(testbed, findings).await?;
     commands::check(&oracle.records(), &ledger, findings);
     catalog::check(testbed, &ledger, findings).await?;
-    for node in NODES {
-        if let Err(error) = testbed.node_mut(node).terminate(STOP).await {
-            findings.violation(format!("{error:#}"));
-        }
+    for error in testbed.terminate(STOP).await {
+        findings.violation(format!("{error:#}"));
     }
     tokio::task::block_in_place(|| feeds::check(testbed, &ledger, findings))
 }

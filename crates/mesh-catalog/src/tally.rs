@@ -77,11 +77,11 @@ pub(crate) fn tally(sources: &mut [Source], mut take: impl FnMut(DocId, Mark)) {
                 Docs::Phrase(docs) => drain(docs, &window, &mut mark),
             }
         }
-        for (block, bits) in marked.iter_mut().enumerate() {
+        for (bits, block) in marked.iter_mut().zip((first..).step_by(64)) {
             while *bits != 0 {
-                let at = block * 64 + bits.trailing_zeros() as usize;
+                let doc = block + bits.trailing_zeros();
                 *bits &= *bits - 1;
-                take(first + at as DocId, std::mem::take(&mut marks[at]));
+                take(doc, std::mem::take(&mut marks[(doc - first) as usize]));
             }
         }
     }

@@ -17,7 +17,6 @@ pub(crate) struct Cli {
 
 /// All commands, in the order of a product's life. Each lives in the file of its name under `commands/`.
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one value, made once")]
 pub(crate) enum Command {
     /// Run a whole mesh on this machine
     Up(commands::up::UpArgs),

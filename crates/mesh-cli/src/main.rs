@@ -43,6 +43,7 @@ mod files;
 mod governance;
 mod key_argument;
 mod keyfile;
+mod lines;
 mod local_mesh;
 mod node_keys;
 mod output;

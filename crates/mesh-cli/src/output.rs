@@ -117,7 +117,7 @@ impl Output {
             Format::Table | Format::Wide if items.is_empty() => String::new(),
             Format::Table => self.table(items, false),
             Format::Wide => self.table(items, true),
-            Format::Name => items.iter().map(|item| format!("{}\n", item.name())).collect(),
+            Format::Name => items.iter().map(|item| item.name() + "\n").collect(),
             Format::Json => pretty(&document()?)?,
             Format::Yaml => yaml(&document()?)?,
             Format::Jsonl => items.iter().map(line).collect::<Result<String, _>>()?,

@@ -37,8 +37,8 @@ pub(crate) struct Planned {
     pub(crate) creates: bool,
     /// The descriptor's encoding, its version set.
     descriptor: TextBytes,
-    /// What the publish names.
-    pub(crate) planned_against: Option<Digest>,
+    /// The version that it was planned against, which the publish names.
+    pub(crate) against: Option<Digest>,
     /// Breaks among overflowed fields.
     pub(crate) overflow_breaks: Vec<String>,
     attachments: Vec<Body>,
@@ -69,7 +69,7 @@ impl Planned {
             file: prepared.file,
             creates: plan.action == PlanAction::Create,
             descriptor: TextBytes(mesh_event::encode_descriptor(&descriptor)),
-            planned_against: plan.planned_against,
+            against: plan.planned_against,
             overflow_breaks: prepared.overflow_breaks,
             attachments: attachments.collect(),
         })

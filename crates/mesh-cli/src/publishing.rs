@@ -176,7 +176,7 @@ pub(crate) async fn publish_all(
         let attachments = product.attachments()?;
         let body = Body::PublishVersion(PublishVersion {
             descriptor,
-            planned_against: product.planned_against,
+            planned_against: product.against,
             overflow_breaks: product.overflow_breaks,
         });
         let envelope =

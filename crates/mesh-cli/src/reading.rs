@@ -65,11 +65,11 @@ pub(crate) fn hidden(error: &MeshError) -> bool {
 
 /// Says when an answer may be old.
 pub(crate) fn note_age(app: &App, freshness: &Freshness) {
-    match freshness.age_ms {
-        Some(ms) if ms <= CURRENT_MS => {}
-        Some(ms) => {
-            app.warn(format!("node {} last heard from a quorum {} ago; this may be old", freshness.node_id, age(ms)))
-        }
-        None => app.warn(format!("node {} has not heard from a quorum; this may be old", freshness.node_id)),
-    }
+    let node = freshness.node_id;
+    let message = match freshness.age_ms {
+        Some(ms) if ms <= CURRENT_MS => return,
+        Some(ms) => format!("node {node} last heard from a quorum {} ago; this may be old", age(ms)),
+        None => format!("node {node} has not heard from a quorum; this may be old"),
+    };
+    app.warn(message);
 }

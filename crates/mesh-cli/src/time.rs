@@ -30,12 +30,11 @@ pub(crate) fn age(ms: u64) -> String {
 
 /// A ledger time: RFC 3339, or a day, which stands for its end (UTC).
 pub(crate) fn parse(text: &str) -> Option<UnixMs> {
-    let at = match text.parse::<Timestamp>() {
-        Ok(at) => at,
-        Err(_) => {
-            let day: jiff::civil::Date = text.parse().ok()?;
-            day.tomorrow().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp()
-        }
+    let at = if let Ok(at) = text.parse::<Timestamp>() {
+        at
+    } else {
+        let day: jiff::civil::Date = text.parse().ok()?;
+        day.tomorrow().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp()
     };
     u64::try_from(at.as_millisecond()).ok()
 }

@@ -77,7 +77,10 @@ mod tests {
         let bytes = encode(1, &(7_u32, "x".to_owned()));
         assert_eq!(decode::<(u32, String)>(1, &bytes).unwrap(), (7, "x".to_owned()));
         assert!(matches!(decode::<(u32, String)>(2, &bytes), Err(CodecError::Format { found: 1, expected: 2 })));
-        assert!(matches!(decode::<(u32, String)>(1, &[bytes.as_slice(), &[0]].concat()), Err(CodecError::Bytes { .. })));
+        assert!(matches!(
+            decode::<(u32, String)>(1, &[bytes.as_slice(), &[0]].concat()),
+            Err(CodecError::Bytes { .. })
+        ));
         assert!(matches!(decode::<(u32, String)>(1, &bytes[..5]), Err(CodecError::Bytes { .. })));
         assert!(matches!(decode::<u8>(1, &[]), Err(CodecError::Empty)));
     }

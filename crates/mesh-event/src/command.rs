@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use mesh_model::{
-    Code, CommandId, Descriptor, Digest, DomainName, MeshId, NodeId, ProductId, PublicKey, Role, UnixMs, Version, limits,
+    Code, CommandId, Descriptor, Digest, DomainName, MeshId, NodeId, ProductId, PublicKey, Role, UnixMs, Version,
+    limits,
 };
 use prost::Message as _;
 use serde::{Deserialize, Serialize};
@@ -261,7 +262,10 @@ impl Command {
             id: CommandId::from_slice(&m.command_id).ok_or_else(|| length("command_id", 16, m.command_id.len()))?,
             author: key("author", &m.author)?,
             expires_unix_ms: m.expires_unix_ms,
-            body: body(m.body.ok_or_else(|| Malformed::new("body", "is missing or of a kind that this build does not know"))?)?,
+            body: body(
+                m.body
+                    .ok_or_else(|| Malformed::new("body", "is missing or of a kind that this build does not know"))?,
+            )?,
         })
     }
 

@@ -79,7 +79,11 @@ pub(crate) fn to_message(d: &Descriptor) -> proto::Descriptor {
         quality: d.quality.iter().map(metric_message).collect(),
         sla: d.sla.iter().map(level_message).collect(),
         storage: Some(proto::Storage {
-            encryption: d.storage.encryption.as_ref().map(|e| proto::Encryption { enabled: e.enabled, method: e.method.clone() }),
+            encryption: d
+                .storage
+                .encryption
+                .as_ref()
+                .map(|e| proto::Encryption { enabled: e.enabled, method: e.method.clone() }),
             residency: d.storage.residency.clone(),
         }),
         access: Some(proto::Access {
@@ -105,7 +109,11 @@ pub(crate) fn to_message(d: &Descriptor) -> proto::Descriptor {
             .collect(),
         attachments: d.attachments.iter().map(attachment_message).collect(),
         overflow: (d.overflow.iter())
-            .map(|o| proto::Overflow { part: overflow_part_message(o.part), digest: o.digest.0.to_vec(), count: o.count })
+            .map(|o| proto::Overflow {
+                part: overflow_part_message(o.part),
+                digest: o.digest.0.to_vec(),
+                count: o.count,
+            })
             .collect(),
         source: d.source.as_ref().map(|s| proto::SourceFile { format: s.format.clone(), id: s.id.clone() }),
     }
@@ -177,8 +185,11 @@ fn output_message(port: &model::OutputPort) -> proto::OutputPort {
         topic: port.topic.clone(),
         schema_registry: port.schema_registry,
         frequency: port.frequency.clone(),
-        contract: (port.contract.as_ref())
-            .map(|c| proto::ContractRef { id: c.id.clone(), version: c.version.clone(), digest: bytes(c.digest) }),
+        contract: (port.contract.as_ref()).map(|c| proto::ContractRef {
+            id: c.id.clone(),
+            version: c.version.clone(),
+            digest: bytes(c.digest),
+        }),
         classification: port.classification.clone(),
         datasets: port.datasets.clone(),
     }

@@ -76,7 +76,10 @@ impl Envelope {
         let message = pae(payload_type, &payload);
         let signatures = signers
             .iter()
-            .map(|signer| proto::Signature { keyid: signer.public_key().0.to_vec(), sig: signer.sign(&message).to_vec() })
+            .map(|signer| proto::Signature {
+                keyid: signer.public_key().0.to_vec(),
+                sig: signer.sign(&message).to_vec(),
+            })
             .collect();
         let message = proto::Envelope { payload_type: payload_type.to_owned(), payload, signatures };
         Self::parse(message.encode_to_vec())
@@ -115,7 +118,8 @@ impl Envelope {
         }
         let mut signatures = Vec::with_capacity(message.signatures.len());
         for signature in message.signatures {
-            let key = PublicKey::from_slice(&signature.keyid).ok_or_else(|| malformed("a keyid is not 32 bytes long"))?;
+            let key =
+                PublicKey::from_slice(&signature.keyid).ok_or_else(|| malformed("a keyid is not 32 bytes long"))?;
             if signature.sig.len() != 64 {
                 return Err(malformed("a signature is not 64 bytes long"));
             }
@@ -186,7 +190,10 @@ mod tests {
 
     #[test]
     fn pae_is_the_specification_s_example() {
-        assert_eq!(pae("http://example.com/HelloWorld", b"hello world"), b"DSSEv1 29 http://example.com/HelloWorld 11 hello world");
+        assert_eq!(
+            pae("http://example.com/HelloWorld", b"hello world"),
+            b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
+        );
     }
 
     #[test]

@@ -117,12 +117,9 @@ impl FeedEvent {
         let m = proto::FeedEvent::decode(bytes).map_err(|error| Malformed::new("event", error))?;
         let kind = match m.kind.ok_or_else(|| Malformed::new("kind", "is missing or unknown to this build"))? {
             M::Command(c) => EventKind::Command { outbox: c.outbox, envelope: c.envelope },
-            M::Verdict(v) => EventKind::Verdict {
-                outbox: v.outbox,
-                ledger_index: v.ledger_index,
-                code: v.code,
-                detail: v.detail,
-            },
+            M::Verdict(v) => {
+                EventKind::Verdict { outbox: v.outbox, ledger_index: v.ledger_index, code: v.code, detail: v.detail }
+            }
         };
         Ok(Self {
             mesh_id: digest("mesh_id", &m.mesh_id)?.into(),
@@ -255,7 +252,8 @@ impl FeedHead {
             return Err(malformed(&"expected one extension line with the last leaf"));
         };
         let last = extension.strip_prefix("last ").and_then(|line| STANDARD.decode(line).ok());
-        let last = last.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok()).ok_or_else(|| malformed(&"bad last leaf"))?;
+        let last =
+            last.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok()).ok_or_else(|| malformed(&"bad last leaf"))?;
         Ok(Self { feed: feed.clone(), size: checkpoint.size(), root: checkpoint.root(), last_leaf: Hash::new(last) })
     }
 

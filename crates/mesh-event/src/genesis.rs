@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::convert::{Malformed, key, length, text};
 use crate::envelope::{self, Envelope};
-use crate::signing::{self, Signer};
 use crate::proto;
+use crate::signing::{self, Signer};
 
 /// The protocol version that this build founds meshes with.
 pub const PROTOCOL_VERSION: u32 = 1;
@@ -119,7 +119,8 @@ impl NodeRecord {
     /// # Errors
     /// [`Malformed`] names the field.
     pub fn from_message(m: proto::Node) -> Result<Self, Malformed> {
-        let optional = |field: &str, bytes: &[u8]| if bytes.is_empty() { Ok(None) } else { key(field, bytes).map(Some) };
+        let optional =
+            |field: &str, bytes: &[u8]| if bytes.is_empty() { Ok(None) } else { key(field, bytes).map(Some) };
         Ok(Self {
             node_id: m.node_id,
             key: key("key", &m.key)?,
@@ -185,7 +186,8 @@ impl GenesisDocument {
         let council = m.council.ok_or_else(|| Malformed::missing("council"))?;
         let seats = (council.seats.into_iter())
             .map(|seat| {
-                let domain = if seat.domain.is_empty() { None } else { Some(text("council.seats.domain", &seat.domain)?) };
+                let domain =
+                    if seat.domain.is_empty() { None } else { Some(text("council.seats.domain", &seat.domain)?) };
                 Ok(Seat { key: key("council.seats.key", &seat.key)?, name: seat.name, domain })
             })
             .collect::<Result<_, Malformed>>()?;

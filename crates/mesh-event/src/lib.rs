@@ -42,5 +42,5 @@ pub use descriptor::{decode_descriptor, descriptor_digest, encode_descriptor, en
 pub use envelope::{Envelope, EnvelopeError};
 pub use event::{EventKind, FeedEvent, FeedHead, FeedId, HeadError};
 pub use genesis::{Council, GenesisDocument, NodeRecord, Seat};
-pub use ledger::{FeedBatch, LedgerEntry, LedgerLeaf, LeafEntry, Outcome};
+pub use ledger::{FeedBatch, LeafEntry, LedgerEntry, LedgerLeaf, Outcome};
 pub use signing::{Keypair, KeypairError, Signer};

@@ -22,11 +22,13 @@ fn sealed(lines: &str, version: Version) -> Descriptor {
 const ONE: &str = "dataset \"t\" {\n field \"a\" {\n }\n}";
 const TWO: &str = "dataset \"t\" {\n field \"a\" {\n }\n field \"b\" {\n }\n}";
 
+/// What, what is sealed, the file's lines, whether a major step is allowed, the version.
+type Row<'a> = (&'a str, &'a [(&'a str, Version)], &'a str, bool, Result<Version, &'a str>);
+
 /// Given what is sealed, when this file is planned, then this is the version.
 #[test]
 fn plans_the_version_that_the_changes_ask_for() {
     let v = Version::new;
-    type Row<'a> = (&'a str, &'a [(&'a str, Version)], &'a str, bool, Result<Version, &'a str>);
     let table: &[Row<'_>] = &[
         ("first", &[], ONE, false, Ok(v(1, 0, 0))),
         ("first, named", &[], "version = \"0.3.0\"", false, Ok(v(0, 3, 0))),

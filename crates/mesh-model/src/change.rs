@@ -148,7 +148,14 @@ impl Changes {
         all.into_iter().map(|(name, (before, after))| (name, before, after)).collect()
     }
 
-    fn push<T: Serialize>(&mut self, path: String, before: Option<&T>, after: Option<&T>, bump: Bump, breaks: Option<&str>) {
+    fn push<T: Serialize>(
+        &mut self,
+        path: String,
+        before: Option<&T>,
+        after: Option<&T>,
+        bump: Bump,
+        breaks: Option<&str>,
+    ) {
         let kind = match (before.is_some(), after.is_some()) {
             (false, _) => ChangeKind::Added,
             (_, false) => ChangeKind::Removed,
@@ -257,9 +264,19 @@ impl Changes {
         self.value(format!("{path}.enabled"), &old.enabled, &new.enabled, |_, now| {
             if *now { (Bump::Minor, None) } else { (Bump::Major, Some("the port is closed".into())) }
         });
-        self.value(format!("{path}.format"), &old.format, &new.format, breaking("the format that consumers parse is another"));
+        self.value(
+            format!("{path}.format"),
+            &old.format,
+            &new.format,
+            breaking("the format that consumers parse is another"),
+        );
         self.value(format!("{path}.location"), &old.location, &new.location, breaking("consumers find it elsewhere"));
-        self.value(format!("{path}.protocol"), &old.protocol, &new.protocol, breaking("consumers speak another protocol"));
+        self.value(
+            format!("{path}.protocol"),
+            &old.protocol,
+            &new.protocol,
+            breaking("consumers speak another protocol"),
+        );
         self.value(format!("{path}.topic"), &old.topic, &new.topic, breaking("consumers listen to another topic"));
         self.value(format!("{path}.partition_by"), &old.partition_by, &new.partition_by, |old, _| {
             if old.is_empty() {
@@ -331,7 +348,11 @@ mod tests {
             unique: true,
             ..Field::default()
         };
-        d.datasets = vec![Dataset { name: "orders".into(), fields: vec![field("id", "string"), field("at", "date")], ..Dataset::default() }];
+        d.datasets = vec![Dataset {
+            name: "orders".into(),
+            fields: vec![field("id", "string"), field("at", "date")],
+            ..Dataset::default()
+        }];
         let mut port = OutputPort::new(Name::parse("files").unwrap(), PortKind::Batch);
         port.format = Some("parquet".into());
         port.rate_limit = Some(Decimal::from(100));
@@ -354,8 +375,18 @@ mod tests {
         let table: &[(&str, Edit, Bump)] = &[
             ("description", |d| d.description = "new".into(), Bump::Patch),
             ("field added", |d| d.datasets[0].fields.push(Field { name: "x".into(), ..Field::default() }), Bump::Minor),
-            ("port added", |d| d.outputs.push(OutputPort::new(Name::parse("api").unwrap(), PortKind::Api)), Bump::Minor),
-            ("field removed", |d| { d.datasets[0].fields.pop(); }, Bump::Major),
+            (
+                "port added",
+                |d| d.outputs.push(OutputPort::new(Name::parse("api").unwrap(), PortKind::Api)),
+                Bump::Minor,
+            ),
+            (
+                "field removed",
+                |d| {
+                    d.datasets[0].fields.pop();
+                },
+                Bump::Major,
+            ),
             ("type changed", |d| d.datasets[0].fields[0].logical_type = "int".into(), Bump::Major),
             ("may be null now", |d| d.datasets[0].fields[0].nullable = true, Bump::Major),
             ("no longer unique", |d| d.datasets[0].fields[0].unique = false, Bump::Major),

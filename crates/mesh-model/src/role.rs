@@ -159,7 +159,8 @@ impl Action {
             Authority::Council => format!("{self} is decided by the council's threshold"),
             Authority::Root => format!("{self} is decided by the root keys of the domain, to their threshold"),
             Authority::Roles => {
-                let roles: Vec<&str> = Role::ALL.into_iter().filter(|role| role.allows(self)).map(Role::as_str).collect();
+                let roles: Vec<&str> =
+                    Role::ALL.into_iter().filter(|role| role.allows(self)).map(Role::as_str).collect();
                 format!("{self} needs one of the roles {} in the domain", roles.join(", "))
             }
         }

@@ -17,7 +17,9 @@ pub enum VersionError {
     #[error("'{0}' is no version; expected MAJOR.MINOR.PATCH, such as 1.4.0")]
     Shape(String),
     /// `1.0.0-rc.1` or `1.0.0+build`.
-    #[error("'{0}' has a pre-release or build tag; products have plain versions such as 1.4.0, and drafts for the rest")]
+    #[error(
+        "'{0}' has a pre-release or build tag; products have plain versions such as 1.4.0, and drafts for the rest"
+    )]
     Tagged(String),
 }
 

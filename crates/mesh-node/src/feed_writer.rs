@@ -256,7 +256,7 @@ impl FeedWriter {
         let bytes = event.encode();
         let position = Position { feed: self.id.clone(), seq, outbox };
         let mut batch = Batch::new();
-        self.write(&mut tail, &mut batch, &bytes);
+        tail.write(&mut batch, &bytes);
         self.feed.put_value(&mut batch, LAST_OUTBOX, &outbox.to_be_bytes()).map_err(|e| storage(&e))?;
         let key = encode_position(&position);
         self.store.index(COMMANDS).put(&mut batch, &command.id.0, &key);
@@ -303,14 +303,9 @@ impl FeedWriter {
         };
         let bytes = event.encode();
         let mut batch = Batch::new();
-        self.write(&mut tail, &mut batch, &bytes);
+        tail.write(&mut batch, &bytes);
         drop(self.commit(batch, seq));
         Ok(())
-    }
-
-    fn write(&self, tail: &mut Tail, batch: &mut Batch, bytes: &[u8]) {
-        tail.appender.append(batch, bytes);
-        tail.last_leaf = leaf_hash(bytes);
     }
 
     /// Hands the batch to the group commit. Called with the tail locked, so batches are queued in the order of their
@@ -380,7 +375,16 @@ impl FeedWriter {
 
     /// What the ledger will say about a waiting command; `None` when it does not wait.
     pub fn resolution(&self, outbox: u64) -> Option<watch::Receiver<Option<Resolution>>> {
-        self.tail().waiting.iter().find(|waiting| waiting.outbox == outbox).map(|waiting| waiting.resolution.subscribe())
+        self.tail()
+            .waiting
+            .iter()
+            .find(|waiting| waiting.outbox == outbox)
+            .map(|waiting| waiting.resolution.subscribe())
+    }
+
+    /// The wait for an event of this feed to be durable.
+    pub fn durable_beyond(&self, seq: u64) -> Durable {
+        Durable::Beyond(self.durable.subscribe(), seq)
     }
 
     /// Outbox numbers that wait, up to and including this one: after a retry, what the ledger may know already.
@@ -395,6 +399,11 @@ impl FeedWriter {
 }
 
 impl Tail {
+    fn write(&mut self, batch: &mut Batch, bytes: &[u8]) {
+        self.appender.append(batch, bytes);
+        self.last_leaf = leaf_hash(bytes);
+    }
+
     fn wait(&mut self, waiting: Waiting) {
         self.commands.insert(waiting.command, waiting.outbox);
         if let Some(product) = &waiting.product {

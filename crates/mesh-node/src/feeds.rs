@@ -11,7 +11,7 @@ use mesh_store::Store;
 use tokio::sync::watch;
 use tracing::info;
 
-use crate::feed_writer::{FeedWriter, Position, Resolution};
+use crate::feed_writer::{Durable, FeedWriter, Position, Resolution};
 use crate::node::Core;
 use crate::outbox::Outbox;
 
@@ -112,6 +112,13 @@ impl Feeds {
         writer.resolution(position.outbox)
     }
 
+    /// The wait for an event to be durable; `None` when its feed is not open here, so that it was read from the disk.
+    pub fn durable(&self, position: &Position) -> Option<Durable> {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let writer = open.get(&position.feed.domain).filter(|writer| *writer.id() == position.feed)?;
+        Some(writer.durable_beyond(position.seq))
+    }
+
     /// All writers that are open.
     pub fn all(&self) -> Vec<Arc<FeedWriter>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
@@ -143,10 +150,13 @@ pub(crate) fn encode_position(position: &Position) -> Vec<u8> {
 /// # Errors
 /// [`Code::StorageFailed`] or [`Code::Damaged`].
 pub fn find_command(store: &Store, id: &CommandId) -> Result<Option<Position>, MeshError> {
-    let Some(bytes) = store.index(COMMANDS).get(&id.0).map_err(|e| crate::node::storage_error(&e))? else { return Ok(None) };
+    let Some(bytes) = store.index(COMMANDS).get(&id.0).map_err(|e| crate::node::storage_error(&e))? else {
+        return Ok(None);
+    };
     let damaged = || MeshError::new(Code::Damaged, "the index of command ids is damaged");
     let number = |at: usize| bytes.get(at..at + 8).and_then(|b| b.try_into().ok()).map(u64::from_be_bytes);
-    let domain = bytes.get(24..).and_then(|b| std::str::from_utf8(b).ok()).and_then(|text| DomainName::parse(text).ok());
+    let domain =
+        bytes.get(24..).and_then(|b| std::str::from_utf8(b).ok()).and_then(|text| DomainName::parse(text).ok());
     let (Some(epoch), Some(seq), Some(outbox), Some(domain)) = (number(0), number(8), number(16), domain) else {
         return Err(damaged());
     };

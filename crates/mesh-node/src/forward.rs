@@ -84,7 +84,8 @@ impl Forward {
             Ok(response) => {
                 self.mark(home, true);
                 let acknowledgement = response.into_inner().acknowledgement;
-                acknowledgement.ok_or_else(|| MeshError::new(Code::OutcomeUnknown, "the home node sent no acknowledgement"))
+                acknowledgement
+                    .ok_or_else(|| MeshError::new(Code::OutcomeUnknown, "the home node sent no acknowledgement"))
             }
             Err(status) => Err(self.failed(home, status)),
         }
@@ -95,7 +96,8 @@ impl Forward {
         let error = MeshError::from(status);
         if never_connected {
             let since = self.mark(home, false).unwrap_or_default().as_secs();
-            let text = format!("node {home}, the home of this domain, does not answer (for {since} s); nothing happened");
+            let text =
+                format!("node {home}, the home of this domain, does not answer (for {since} s); nothing happened");
             return MeshError::new(Code::HomeUnreachable, text);
         }
         if error.code == Code::Unreachable {
@@ -124,7 +126,10 @@ impl Forward {
             request.metadata_mut().insert("authorization", token);
         }
         let response = client.get_attachment(request).await.map_err(|status| self.failed(node, status))?;
-        response.into_inner().attachment.ok_or_else(|| MeshError::new(Code::AttachmentMissing, "the answer holds no attachment"))
+        response
+            .into_inner()
+            .attachment
+            .ok_or_else(|| MeshError::new(Code::AttachmentMissing, "the answer holds no attachment"))
     }
 }
 

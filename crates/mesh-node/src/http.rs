@@ -75,8 +75,8 @@ impl IntoResponse for Failure {
     }
 }
 
-fn json(value: &impl Serialize) -> Answer {
-    Ok(Json(value).into_response())
+fn json(value: &impl Serialize) -> Response {
+    Json(value).into_response()
 }
 
 fn bad(message: impl std::fmt::Display) -> Failure {
@@ -85,7 +85,7 @@ fn bad(message: impl std::fmt::Display) -> Failure {
 
 /// Serves until the node stops.
 pub async fn serve(core: Arc<Core>, listener: TcpListener) {
-    let address = listener.local_addr().map_or_else(|_| core.config.api.listen, |address| address);
+    let address = listener.local_addr().unwrap_or(core.config.api.listen);
     let host = if address.ip().is_unspecified() { "127.0.0.1".to_owned() } else { host_of(address.ip()) };
     let mut options = ClientOptions::new([format!("http://{host}:{}", address.port())]).pinned(core.mesh_id);
     options.token = core.config.api.read_tokens.first().cloned();
@@ -137,10 +137,8 @@ fn router(gateway: Gateway) -> Router {
         .route("/attachments/{digest}", get(attachment))
         .route("/status", get(status))
         .layer(axum::middleware::from_fn_with_state(gateway.clone(), check_token));
-    let open = Router::new()
-        .route("/mesh", get(mesh))
-        .route("/commands", post(command))
-        .route("/openapi.json", get(openapi));
+    let open =
+        Router::new().route("/mesh", get(mesh)).route("/commands", post(command)).route("/openapi.json", get(openapi));
     Router::new()
         .nest("/api/v1", reads.merge(open))
         .route("/metrics", get(metrics))
@@ -181,7 +179,7 @@ async fn products(State(gateway): State<Gateway>, Query(asked): Query<ProductsPa
         limit: Some(asked.limit.unwrap_or(200).min(10_000)),
         ..ListQuery::default()
     };
-    json(&gateway.client.products(&query).await?)
+    Ok(json(&gateway.client.products(&query).await?))
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -202,11 +200,11 @@ async fn product(
         None => format!("{domain}/{name}"),
     };
     let read = Read { at_least_index: asked.at_least_index, as_of_index: asked.at_index, ..Read::default() };
-    json(&gateway.client.product(&id, read).await?)
+    Ok(json(&gateway.client.product(&id, read).await?))
 }
 
 async fn product_history(State(gateway): State<Gateway>, Path((domain, name)): Path<(String, String)>) -> Answer {
-    json(&gateway.client.history(&format!("{domain}/{name}")).await?)
+    Ok(json(&gateway.client.history(&format!("{domain}/{name}")).await?))
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -234,30 +232,30 @@ async fn search(State(gateway): State<Gateway>, Query(asked): Query<SearchParame
         explain: asked.explain,
         ..SearchQuery::default()
     };
-    json(&gateway.client.search(&query).await?)
+    Ok(json(&gateway.client.search(&query).await?))
 }
 
 async fn domains(State(gateway): State<Gateway>) -> Answer {
-    json(&gateway.client.domains().await?)
+    Ok(json(&gateway.client.domains().await?))
 }
 
 async fn domain(State(gateway): State<Gateway>, Path(name): Path<String>) -> Answer {
-    json(&gateway.client.domain(&domain_name(&name)?, None).await?)
+    Ok(json(&gateway.client.domain(&domain_name(&name)?, None).await?))
 }
 
 async fn domain_history(State(gateway): State<Gateway>, Path(name): Path<String>) -> Answer {
-    json(&gateway.client.history(domain_name(&name)?.as_str()).await?)
+    Ok(json(&gateway.client.history(domain_name(&name)?.as_str()).await?))
 }
 
 async fn council(State(gateway): State<Gateway>) -> Answer {
-    json(&gateway.client.council().await?)
+    Ok(json(&gateway.client.council().await?))
 }
 
 async fn nodes(State(gateway): State<Gateway>) -> Answer {
-    json(&gateway.client.node_records().await?)
+    Ok(json(&gateway.client.node_records().await?))
 }
 
-async fn mesh(State(gateway): State<Gateway>) -> Answer {
+async fn mesh(State(gateway): State<Gateway>) -> Response {
     let document = &gateway.core.genesis.document;
     json(&serde_json::json!({
         "mesh_id": gateway.core.mesh_id,
@@ -267,11 +265,11 @@ async fn mesh(State(gateway): State<Gateway>) -> Answer {
 }
 
 async fn ledger_head(State(gateway): State<Gateway>) -> Answer {
-    json(&gateway.client.ledger_head(None).await?)
+    Ok(json(&gateway.client.ledger_head(None).await?))
 }
 
 async fn status(State(gateway): State<Gateway>) -> Answer {
-    json(&gateway.client.status().await?)
+    Ok(json(&gateway.client.status().await?))
 }
 
 async fn attachment(State(gateway): State<Gateway>, Path(digest): Path<String>) -> Answer {
@@ -294,15 +292,14 @@ async fn command(State(gateway): State<Gateway>, headers: HeaderMap, body: axum:
     let bytes = axum::body::to_bytes(body, COMMAND_BYTES).await.map_err(|_| {
         MeshError::new(Code::TooLarge, format!("the body is over {COMMAND_BYTES} bytes; nothing happened"))
     })?;
-    let envelope =
-        Envelope::parse(bytes.to_vec()).map_err(|error| MeshError::new(error.code(), error.to_string()))?;
-    let command = Command::decode(envelope.payload())
-        .map_err(|error| MeshError::new(Code::Malformed, error.to_string()))?;
+    let envelope = Envelope::parse(bytes.to_vec()).map_err(|error| MeshError::new(error.code(), error.to_string()))?;
+    let command =
+        Command::decode(envelope.payload()).map_err(|error| MeshError::new(Code::Malformed, error.to_string()))?;
     if command.body.feed_domain().is_none() {
-        return json(&gateway.client.submit(&envelope).await?);
+        return Ok(json(&gateway.client.submit(&envelope).await?));
     }
     let outgoing = mesh_client::Outgoing::new(envelope);
-    json(&gateway.client.publish(&outgoing, mesh_client::WaitLevel::Sealed).await?)
+    Ok(json(&gateway.client.publish(&outgoing, mesh_client::WaitLevel::Sealed).await?))
 }
 
 async fn openapi() -> Response {

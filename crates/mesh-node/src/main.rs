@@ -69,7 +69,8 @@ async fn run(config: Config) -> ExitCode {
         Ok(node) => node,
         Err(error) => return refuse(&error),
     };
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
         return refuse(&StartError::Other("signals cannot be received".to_owned()));
     };
     let failed = tokio::select! {

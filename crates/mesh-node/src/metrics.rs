@@ -3,8 +3,8 @@
 use std::sync::atomic::AtomicU64;
 
 use mesh_proto::v1::StatusResponse;
-use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;

@@ -86,13 +86,12 @@ impl StartError {
     /// The stable code.
     pub fn code(&self) -> Code {
         match self {
-            Self::Config(_) | Self::Genesis { .. } | Self::WrongStore(_) => Code::Config,
             Self::Key(_) => Code::KeyFile,
             Self::Store { source: StoreError::InUse { .. }, .. } => Code::StoreInUse,
             Self::Store { source: StoreError::NewerFormat { .. }, .. } => Code::StoreTooNew,
             Self::Store { .. } => Code::StorageFailed,
             Self::Listen { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => Code::AddressInUse,
-            Self::Listen { .. } => Code::Config,
+            Self::Config(_) | Self::Genesis { .. } | Self::WrongStore(_) | Self::Listen { .. } => Code::Config,
             Self::Raft(_) | Self::Other(_) => Code::Internal,
         }
     }
@@ -217,7 +216,8 @@ impl Core {
         match self.free_mib() {
             Some(free) if free < self.config.storage.reserve_mib => {
                 let reserve = self.config.storage.reserve_mib;
-                let text = format!("the disk has {free} MiB left and {reserve} MiB are kept in reserve; nothing happened");
+                let text =
+                    format!("the disk has {free} MiB left and {reserve} MiB are kept in reserve; nothing happened");
                 Err(MeshError::new(Code::ReadOnly, text))
             }
             _ => Ok(()),
@@ -270,9 +270,13 @@ pub fn check(config: &Config) -> Result<(SealedGenesis, Arc<Keypair>, NodeRecord
     if !config.peer.insecure_peers {
         for voter in &genesis.document.voters {
             let host = voter.peer_address.rsplit_once(':').map_or("", |(host, _)| host);
-            let loopback = host == "localhost" || host.trim_matches(['[', ']']).parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
+            let loopback = host == "localhost"
+                || host.trim_matches(['[', ']']).parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
             if !loopback {
-                let text = format!("the peer {} is at {host}; peers don't prove who they are yet, so addresses beyond loopback need peer.insecure_peers = true", voter.name);
+                let text = format!(
+                    "the peer {} is at {host}; peers don't prove who they are yet, so addresses beyond loopback need peer.insecure_peers = true",
+                    voter.name
+                );
                 return Err(ConfigError::Values(text).into());
             }
         }
@@ -312,8 +316,9 @@ impl Node {
             .await
             .map_err(|error| StartError::Raft(error.to_string()))?;
 
-        let (search, indexed_size) = projector::open_search(&config.node.data_dir.join("search"), config.search.heap_mib)
-            .map_err(|error| StartError::Other(error.message))?;
+        let (search, indexed_size) =
+            projector::open_search(&config.node.data_dir.join("search"), config.search.heap_mib)
+                .map_err(|error| StartError::Other(error.message))?;
         let (indexed_tell, indexed) = watch::channel(indexed_size);
         let addresses: BTreeMap<_, _> =
             genesis.document.voters.iter().map(|voter| (voter.node_id, voter.api_address.clone())).collect();
@@ -440,7 +445,8 @@ fn open_store(
             store.committer().commit_blocking(batch).map_err(error)?;
         }
         (Some(found), _) if found != mesh => {
-            let text = format!("{} holds another mesh's data; expected mesh {}", folder.display(), genesis.mesh_id.short());
+            let text =
+                format!("{} holds another mesh's data; expected mesh {}", folder.display(), genesis.mesh_id.short());
             return Err(StartError::WrongStore(text));
         }
         (_, Some(found)) if found != node => {

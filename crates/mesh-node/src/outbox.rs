@@ -60,7 +60,10 @@ impl Outbox {
                     self.core.wait_applied(last, PROPOSAL).await;
                     let mut gap = false;
                     for (outbox, leaf) in (first..).zip(leaves) {
-                        gap |= self.settle(outbox, Decided { ledger_index: leaf.index, code: leaf.code(), detail: leaf.detail });
+                        gap |= self.settle(
+                            outbox,
+                            Decided { ledger_index: leaf.index, code: leaf.code(), detail: leaf.detail },
+                        );
                     }
                     // The ledger expects an earlier number than the batch began with: its cursor moved on elsewhere.
                     if gap {
@@ -69,8 +72,12 @@ impl Outbox {
                     pause = FIRST_PAUSE;
                     continue;
                 }
-                Ok(leaves) => warn!(feed = ?self.writer.id(), expected = count, found = leaves.len(), "a batch made another number of leaves"),
-                Err(error @ ProposeError::Refused { .. }) => warn!(feed = ?self.writer.id(), %error, "a batch was refused; trying again"),
+                Ok(leaves) => {
+                    warn!(feed = ?self.writer.id(), expected = count, found = leaves.len(), "a batch made another number of leaves");
+                }
+                Err(error @ ProposeError::Refused { .. }) => {
+                    warn!(feed = ?self.writer.id(), %error, "a batch was refused; trying again");
+                }
                 Err(error) => debug!(feed = ?self.writer.id(), %error, "a batch was not ordered; trying again"),
             }
             tokio::time::sleep(pause).await;
@@ -109,7 +116,8 @@ impl Outbox {
         let Ok(Some(cursor)) = read::feed_cursor(&self.core.state, &feed.domain) else { return };
         if cursor.epoch != feed.epoch {
             for outbox in self.writer.waiting() {
-                let text = format!("{} is written in epoch {} now; this was epoch {}", feed.domain, cursor.epoch, feed.epoch);
+                let text =
+                    format!("{} is written in epoch {} now; this was epoch {}", feed.domain, cursor.epoch, feed.epoch);
                 self.writer.resolve(outbox, Err(MeshError::new(Code::OldEpoch, text)));
             }
             return;

@@ -121,7 +121,9 @@ pub fn plan(core: &Core, descriptor: &Descriptor, wishes: &Wishes) -> Result<Pla
     }
     let breaks: Vec<(String, String)> = (plan.changes.iter())
         .filter_map(|change| change.breaks.as_ref().map(|why| (change.path.clone(), why.clone())))
-        .chain(wishes.overflow_breaks.iter().map(|path| (path.clone(), "a field that consumers read is gone".to_owned())))
+        .chain(
+            wishes.overflow_breaks.iter().map(|path| (path.clone(), "a field that consumers read is gone".to_owned())),
+        )
         .collect();
     if wishes.version_given {
         plan.check_step(base.version, needed, &breaks);
@@ -166,7 +168,8 @@ impl Plan {
                 self.problems.push((Code::BreakingChange, path.clone(), why.clone()));
             }
         } else {
-            let text = format!("{given} after {base} is a patch, and something was added; expected at least a minor step");
+            let text =
+                format!("{given} after {base} is a patch, and something was added; expected at least a minor step");
             self.problems.push((Code::VersionTooLow, "version".into(), text));
         }
     }

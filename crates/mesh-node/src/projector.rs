@@ -40,7 +40,7 @@ pub fn open_search(folder: &Path, heap_mib: usize) -> Result<(SearchIndex, u64),
     for attempt in 0..2 {
         std::fs::create_dir_all(folder).map_err(|error| failed(&error))?;
         let opened = match MmapDirectory::open(folder) {
-            Ok(directory) => SearchIndex::open(Box::new(directory), options.clone()),
+            Ok(directory) => SearchIndex::open(Box::new(directory), options),
             Err(error) => return Err(failed(&error)),
         };
         match opened {
@@ -89,7 +89,8 @@ impl Projector {
                 }
             };
             uncommitted |= folded > 0;
-            let due = committed.elapsed() >= pause || self.dirty.len() >= PRODUCTS || self.next >= self.core.ledger_size();
+            let due =
+                committed.elapsed() >= pause || self.dirty.len() >= PRODUCTS || self.next >= self.core.ledger_size();
             if uncommitted && due {
                 match self.commit() {
                     Ok(()) => uncommitted = false,
@@ -102,9 +103,7 @@ impl Projector {
             }
             if folded == 0 {
                 self.wait(Duration::from_millis(50));
-            } else if !due {
-                continue;
-            } else {
+            } else if due {
                 // Let leaves gather: each commit of the index costs the same, however little is in it.
                 self.wait(pause.min(Duration::from_millis(20)));
             }

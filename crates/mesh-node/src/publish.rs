@@ -94,7 +94,7 @@ impl Publisher {
             return Err(MeshError::new(Code::BadArgument, text));
         }
         let request = self.decode(envelope, attachments)?;
-        if let Some(earlier) = self.earlier(&request)? {
+        if let Some(earlier) = self.earlier(&request).await? {
             return self.acknowledge(earlier, wait, within).await;
         }
         if let Route::Home(home) = self.route(&request.domain)? {
@@ -121,21 +121,25 @@ impl Publisher {
     }
 
     /// A command that this node took before is answered with its first result, whatever became of it.
-    fn earlier(&self, request: &SignedRequest) -> Result<Option<Appended>, MeshError> {
+    async fn earlier(&self, request: &SignedRequest) -> Result<Option<Appended>, MeshError> {
         let id = request.signed.command().id;
         let Some(position) = feeds::find_command(&self.core.store, &id)? else { return Ok(None) };
-        // Decided first: a command that is decided between the two look-ups no longer waits.
+        // The index can be read before it is durable: an acknowledgement must not run ahead of the disk.
+        if let Some(durable) = self.core.feeds.durable(&position) {
+            durable.wait().await?;
+        }
+        // In this order: a command that is decided between the two look-ups no longer waits.
         let waiting = self.core.feeds.waiting(&position);
         let resolution = match (waiting, self.core.decided(&position)?) {
             (Some(resolution), _) => resolution,
             (None, Some(decided)) => watch::channel(Some(decided)).1,
-            (None, None) => match self.core.feeds.writer(&self.core, &position.feed.domain)?.resolution(position.outbox) {
-                Some(resolution) => resolution,
-                None => {
+            (None, None) => {
+                let writer = self.core.feeds.writer(&self.core, &position.feed.domain)?;
+                writer.resolution(position.outbox).ok_or_else(|| {
                     let text = "this command was taken in an epoch that ended before the ledger had it; sign it anew";
-                    return Err(MeshError::new(Code::OldEpoch, text));
-                }
-            },
+                    MeshError::new(Code::OldEpoch, text)
+                })?
+            }
         };
         Ok(Some(Appended { command: id, version_id: version_id(&request.signed), position, resolution }))
     }

@@ -168,21 +168,19 @@ impl Reads {
         let mut sealed = read::versions(&core.state, id, true, VERSIONS).map_err(|e| core.state_error(&e))?;
         sealed.retain(|version| as_of.covers(version.ledger_index));
         let rank = |row: &SealedVersion| status_as_of(row, &product, as_of);
-        let shown = match version {
-            Some(wanted) => {
-                let listed = sealed.iter().find(|row| row.version == wanted).cloned();
-                let found = match listed {
-                    Some(found) => Some(found),
-                    None => read::version(&core.state, &VersionId { product: id.clone(), version: wanted })
-                        .map_err(|e| core.state_error(&e))?
-                        .filter(|row| as_of.covers(row.ledger_index)),
-                };
-                found.ok_or_else(|| MeshError::new(Code::UnknownVersion, format!("{id} has no version {wanted}")))?
-            }
-            None => {
-                let best = sealed.iter().min_by_key(|row| (rank(row), std::cmp::Reverse(row.version)));
-                best.cloned().ok_or_else(unknown)?
-            }
+        let shown = if let Some(wanted) = version {
+            let listed = sealed.iter().find(|row| row.version == wanted).cloned();
+            let found = match listed {
+                Some(found) => Some(found),
+                // Beyond the versions that one view lists.
+                None => read::version(&core.state, &VersionId { product: id.clone(), version: wanted })
+                    .map_err(|e| core.state_error(&e))?
+                    .filter(|row| as_of.covers(row.ledger_index)),
+            };
+            found.ok_or_else(|| MeshError::new(Code::UnknownVersion, format!("{id} has no version {wanted}")))?
+        } else {
+            let best = sealed.iter().min_by_key(|row| (rank(row), std::cmp::Reverse(row.version)));
+            best.cloned().ok_or_else(unknown)?
         };
         let status = rank(&shown);
         let notice = shown.notice(&product).filter(|notice| as_of.covers(notice.index));
@@ -270,7 +268,9 @@ impl Reads {
         let mut last = None;
         for (key, _) in &entries {
             let at = key.get(key.len().saturating_sub(8)..).and_then(|bytes| bytes.try_into().ok());
-            let at = at.map(u64::from_be_bytes).ok_or_else(|| MeshError::new(Code::Damaged, "the history index is damaged"))?;
+            let at = at
+                .map(u64::from_be_bytes)
+                .ok_or_else(|| MeshError::new(Code::Damaged, "the history index is damaged"))?;
             last = Some(at);
             if let Some(leaf) = read::leaf(&core.state, at).map_err(|e| core.state_error(&e))? {
                 items.push(tell(&leaf));
@@ -286,7 +286,8 @@ impl Reads {
     pub fn index_at(&self, core: &Core, time: UnixMs) -> Result<LedgerIndex, MeshError> {
         let stamp = |index| -> Result<UnixMs, MeshError> {
             let leaf = read::leaf(&core.state, index).map_err(|e| core.state_error(&e))?;
-            leaf.map(|leaf| leaf.stamp_unix_ms).ok_or_else(|| MeshError::new(Code::Damaged, format!("leaf {index} is not there")))
+            leaf.map(|leaf| leaf.stamp_unix_ms)
+                .ok_or_else(|| MeshError::new(Code::Damaged, format!("leaf {index} is not there")))
         };
         // Stamps never go back, so the first leaf after the time is found by halving.
         let (mut low, mut high) = (0, core.ledger_size());

@@ -52,7 +52,10 @@ async fn a_retry_with_the_same_command_id_gets_the_first_answer() {
     // Another command for the same version and content says that it is so already.
     let other = mesh.publish_command(descriptor(1, "orders"), None);
     let error = mesh.client(1).publish(&other, WaitLevel::Sealed).await.map(|ack| ack.code);
-    assert!(matches!(error, Err(ref e) if e.code == Code::AlreadySo) || matches!(error, Ok(Some(Code::AlreadySo))), "{error:?}");
+    assert!(
+        matches!(error, Err(ref e) if e.code == Code::AlreadySo) || matches!(error, Ok(Some(Code::AlreadySo))),
+        "{error:?}"
+    );
     // Other content under the sealed version is a conflict.
     let mut changed = descriptor(1, "orders");
     changed.description = "another".into();
@@ -89,7 +92,8 @@ async fn losing_one_voter_costs_nothing_and_losing_two_makes_publishing_wait() {
     let error = client.publish(&mesh.publish_command(next, None), WaitLevel::Local).await.unwrap_err();
     assert_eq!(error.code, Code::VersionConflict);
     // A domain whose home is down: nothing happened.
-    let error = client.publish(&mesh.publish_command(descriptor(2, "third"), None), WaitLevel::Sealed).await.unwrap_err();
+    let error =
+        client.publish(&mesh.publish_command(descriptor(2, "third"), None), WaitLevel::Sealed).await.unwrap_err();
     assert_eq!(error.code, Code::HomeUnreachable);
     // Reads go on.
     assert_eq!(client.product("domain_1/first", Read::default()).await.unwrap().ledger_index, index);

@@ -30,7 +30,9 @@ impl MeshError {
         match self.code {
             Code::TooLarge | Code::QueueFull | Code::OutboxFull => tonic::Code::ResourceExhausted,
             Code::OutcomeUnknown => tonic::Code::DeadlineExceeded,
-            Code::AlreadySo | Code::Duplicate | Code::DomainExists | Code::VersionConflict => tonic::Code::AlreadyExists,
+            Code::AlreadySo | Code::Duplicate | Code::DomainExists | Code::VersionConflict => {
+                tonic::Code::AlreadyExists
+            }
             Code::StorageFailed | Code::Damaged => tonic::Code::DataLoss,
             code => match code.class() {
                 Class::Done | Class::Pending => tonic::Code::Ok,

@@ -191,8 +191,10 @@ fn check_versions(ledger: &Ledger, findings: &mut Findings) {
         }
     }
     findings.checked("sealed versions", versions.len());
-    let repeated = ledger.commands.len() - ledger.commands.iter().filter(|sealed| sealed.decides()).count();
-    if repeated > 0 {
-        findings.note(format!("{repeated} leaves say that a number was proposed twice or too early"));
+    for (code, what) in [(Code::Duplicate, "was decided before"), (Code::Gap, "came too early")] {
+        let count = ledger.commands.iter().filter(|sealed| sealed.code == code).count();
+        if count > 0 {
+            findings.note(format!("{count} leaves say only that their command {what}"));
+        }
     }
 }

@@ -204,6 +204,12 @@ impl Testbed {
         }
     }
 
+    /// SIGTERM to all nodes at once, and the wait for their ends; what went wrong with each.
+    pub async fn terminate(&mut self, within: Duration) -> Vec<anyhow::Error> {
+        let ended = futures::future::join_all(self.nodes.iter_mut().map(|node| node.terminate(within))).await;
+        ended.into_iter().filter_map(Result::err).collect()
+    }
+
     async fn admit_domains(&self) -> Result<()> {
         let (domains, keys) = founding::admissions(&self.domains);
         let body = Body::AdmitDomains(AdmitDomains { domains, council_version: 1 });

@@ -12,6 +12,7 @@ use super::plan::change_line;
 use crate::app::App;
 use crate::completer;
 use crate::failure::Failure;
+use crate::lines::Lines;
 use crate::output::{Format, Row};
 use crate::preparing::prepare;
 use crate::product_files;
@@ -115,17 +116,17 @@ async fn sealed(client: &Client, id: &str) -> Result<Descriptor, Failure> {
 fn show(app: &App, differences: &[(String, String, Vec<Change>)]) -> Result<(), Failure> {
     let style = app.output().style();
     if matches!(app.output().format(), Format::Table | Format::Wide) {
-        let mut text = String::new();
+        let mut text = Lines::default();
         for (from, to, changes) in differences {
-            text += &format!("{}\n", style.bold(&format!("{from} -> {to}")));
+            text.add(style.bold(&format!("{from} -> {to}")));
             for change in changes {
-                text += &format!("  {}\n", change_line(change, style));
+                text.add(format!("  {}", change_line(change, style)));
             }
             if changes.is_empty() {
-                text += "  no difference\n";
+                text.add("  no difference");
             }
         }
-        return app.output().text(&text);
+        return app.output().text(&text.into_text());
     }
     let compared: Vec<_> = differences.iter().map(|(from, to, _)| json!({ "from": from, "to": to })).collect();
     let all: Vec<Difference> = differences

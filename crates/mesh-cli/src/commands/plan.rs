@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::failure::Failure;
+use crate::lines::Lines;
 use crate::output::{Format, Row, printable};
 use crate::plan_file::{PlanFile, Planned};
 use crate::preparing::Prepared;
@@ -108,12 +109,12 @@ fn show(app: &App, plans: &[(Prepared, Plan)]) -> Result<(), Failure> {
     let style = app.output().style();
     match app.output().format() {
         Format::Table | Format::Wide => {
-            let mut text = String::new();
+            let mut text = Lines::default();
             for one in &shown {
-                text += &human(one, style);
+                human(one, style, &mut text);
             }
-            text += &summary(&shown);
-            app.output().text(&text)
+            text.add(summary(&shown));
+            app.output().text(&text.into_text())
         }
         _ => app.output().list("plans", &shown, json!({})),
     }
@@ -128,7 +129,7 @@ fn action(action: PlanAction) -> &'static str {
     }
 }
 
-fn human(shown: &Shown<'_>, style: Style) -> String {
+fn human(shown: &Shown<'_>, style: Style, text: &mut Lines) {
     let plan = shown.plan;
     let version = plan.version.map_or_else(String::new, |version| format!("@{version}"));
     let from = plan.previous.map_or_else(String::new, |previous| format!(" (compared with {previous})"));
@@ -139,14 +140,13 @@ fn human(shown: &Shown<'_>, style: Style) -> String {
         PlanAction::Unchanged => style.dim(word),
         PlanAction::Refused => style.red(word),
     };
-    let mut text = format!("{word} {}{from}\n", style.bold(&format!("{}{version}", shown.id)));
+    text.add(format!("{word} {}{from}", style.bold(&format!("{}{version}", shown.id))));
     for change in &plan.changes {
-        text += &format!("  {}\n", change_line(change, style));
+        text.add(format!("  {}", change_line(change, style)));
     }
     for path in shown.overflow_breaks {
-        text += &format!("  {} {path}: breaks consumers, in a part that lies in an attachment\n", style.red("!"));
+        text.add(format!("  {} {path}: breaks consumers, in a part that lies in an attachment", style.red("!")));
     }
-    text
 }
 
 /// One change as a line: `~ path: before -> after  (minor)`.
@@ -167,7 +167,7 @@ pub(crate) fn change_line(change: &Change, style: Style) -> String {
 fn summary(shown: &[Shown<'_>]) -> String {
     let count = |wanted: PlanAction| shown.iter().filter(|one| one.plan.action == wanted).count();
     format!(
-        "plan: {} to create, {} to update, {} unchanged, {} refused\n",
+        "plan: {} to create, {} to update, {} unchanged, {} refused",
         count(PlanAction::Create),
         count(PlanAction::Update),
         count(PlanAction::Unchanged),

@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::app::App;
 use crate::completer;
 use crate::failure::Failure;
+use crate::lines::Lines;
 use crate::output::{Format, Row, printable};
 use crate::reading::note_age;
 
@@ -81,16 +82,16 @@ pub(crate) async fn run(args: SearchArgs, app: &App) -> Result<(), Failure> {
     let people = matches!(app.output().format(), Format::Table | Format::Wide);
     if people && args.explain {
         let style = app.output().style();
-        let mut text = String::new();
+        let mut text = Lines::default();
         for hit in &page.hits {
-            text += &format!("{}  {:.2}\n", style.bold(&hit.product.id), hit.score);
+            text.add(format!("{}  {:.2}", style.bold(&hit.product.id), hit.score));
             for why in &hit.why {
                 let found = if why.matched == why.term { String::new() } else { format!(" as '{}'", why.matched) };
                 let line = format!("  {} '{}'{found} in {} (+{:.2})", why.how, why.term, why.field, why.weight);
-                text += &format!("{}\n", printable(&line));
+                text.add(printable(&line));
             }
         }
-        app.output().text(&text)?;
+        app.output().text(&text.into_text())?;
     } else {
         let more = json!({ "total": page.total, "facets": page.facets, "freshness": page.freshness });
         app.output().list("hits", &page.hits, more)?;

@@ -98,8 +98,8 @@ impl KeyFolder {
         if let (true, Some(local)) = (paths.is_empty(), &self.local) {
             let entries = std::fs::read_dir(local).map_err(|error| Failure::io("read", local, &error))?;
             let council = |path: &PathBuf| {
-                let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-                name.starts_with("council-") && name.ends_with(".pem")
+                let stem = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+                stem.starts_with("council-") && path.extension().is_some_and(|ending| ending == "pem")
             };
             paths = entries.filter_map(Result::ok).map(|entry| entry.path()).filter(council).collect();
             paths.sort();

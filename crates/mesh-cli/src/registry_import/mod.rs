@@ -25,6 +25,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::commands::import::RegistryArgs;
 use crate::failure::Failure;
+use crate::lines::Lines;
 use crate::plan_file::Planned;
 use crate::publishing::{Applied, Publishing, conclude, plan_all, publish_all, refuse_refusals, send_all};
 use crate::style::Style;
@@ -214,40 +215,42 @@ async fn deprecate(
 }
 
 fn human(s: &Summary, style: Style) -> String {
-    let mut text = String::new();
-    let (did, would) = if s.dry_run { ("would be ", "dry run: nothing was changed\n") } else { ("", "") };
-    text += would;
-    text += &format!("{} records of {} organisations\n", s.records, s.domains);
-    text += &format!(
-        "  domains   {} {did}admitted, {} there already\n",
+    let mut text = Lines::default();
+    let did = if s.dry_run { "would be " } else { "" };
+    if s.dry_run {
+        text.add("dry run: nothing was changed");
+    }
+    text.add(format!("{} records of {} organisations", s.records, s.domains));
+    text.add(format!(
+        "  domains   {} {did}admitted, {} there already",
         s.domains_admitted,
         s.domains - s.domains_admitted
-    );
-    text += &format!(
-        "  products  {} {did}created, {} {did}updated, {} unchanged, {} failed\n",
+    ));
+    text.add(format!(
+        "  products  {} {did}created, {} {did}updated, {} unchanged, {} failed",
         s.products_created, s.products_updated, s.products_unchanged, s.products_failed
-    );
-    text += &format!("  deprecated  {}, {} of them {did}marked now\n", s.deprecated, s.deprecated_now);
+    ));
+    text.add(format!("  deprecated  {}, {} of them {did}marked now", s.deprecated, s.deprecated_now));
     if s.unreadable > 0 {
-        text += &format!("  {}\n", style.red(&format!("{} records cannot be read", s.unreadable)));
+        text.add(format!("  {}", style.red(&format!("{} records cannot be read", s.unreadable))));
     }
     if !s.merged.is_empty() {
-        text += &format!("{} organisations are spelt in several ways and became one domain each:\n", s.merged.len());
+        text.add(format!("{} organisations are spelt in several ways and became one domain each:", s.merged.len()));
         for (domain, spellings) in &s.merged {
             let spellings: Vec<String> = spellings.iter().map(|spelling| crate::output::printable(spelling)).collect();
-            text += &format!("  {}: {}\n", style.bold(domain), spellings.join(" | "));
+            text.add(format!("  {}: {}", style.bold(domain), spellings.join(" | ")));
         }
     }
     if s.ledger_size == s.ledger_size_before {
-        text += &format!("ledger size unchanged at {}\n", s.ledger_size);
+        text.add(format!("ledger size unchanged at {}", s.ledger_size));
     } else {
         let published = s.products_created + s.products_updated;
         #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
         let rate = published as f64 / s.seconds.max(0.001);
-        text += &format!(
-            "ledger size {} (was {}); {:.1} s, {rate:.0} products per second\n",
+        text.add(format!(
+            "ledger size {} (was {}); {:.1} s, {rate:.0} products per second",
             s.ledger_size, s.ledger_size_before, s.seconds
-        );
+        ));
     }
-    text
+    text.into_text()
 }

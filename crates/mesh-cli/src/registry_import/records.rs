@@ -22,6 +22,8 @@ pub(super) struct Records {
     pub(super) deprecated: BTreeMap<ProductId, String>,
     /// Files that cannot be used: their problems, a line each.
     pub(super) errors: Vec<Vec<String>>,
+    /// What should be looked at, a line each.
+    pub(super) warnings: Vec<String>,
 }
 
 /// One managing organisation.
@@ -68,27 +70,28 @@ impl Records {
             progress.inc();
         }
         progress.finish();
+        for warning in &records.warnings {
+            app.warn(warning);
+        }
         Ok(records)
     }
 
     fn add(&mut self, file: &str, stem: &str, bytes: &[u8], names: &NameMap) {
         let mut problems = Vec::new();
-        match product(stem, bytes, names, &mut problems) {
-            Some((product, organisation, url, deprecated)) => {
-                let domain = self.domains.entry(product.descriptor.domain.clone()).or_default();
-                domain.spellings.insert(organisation);
-                domain.records += 1;
-                domain.url = domain.url.take().or(url);
-                if let Some(reason) = deprecated {
-                    self.deprecated.insert(product.descriptor.id(), reason);
-                }
-                self.products.push((file.to_owned(), product));
-            }
-            None => {
-                let errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
-                self.errors.push(errors.map(|problem| located(file, problem)).collect());
-            }
+        let Some((product, organisation, url, deprecated)) = product(stem, bytes, names, &mut problems) else {
+            let errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
+            self.errors.push(errors.map(|problem| located(file, problem)).collect());
+            return;
+        };
+        self.warnings.extend(problems.iter().map(|problem| located(file, problem)));
+        let domain = self.domains.entry(product.descriptor.domain.clone()).or_default();
+        domain.spellings.insert(organisation);
+        domain.records += 1;
+        domain.url = domain.url.take().or(url);
+        if let Some(reason) = deprecated {
+            self.deprecated.insert(product.descriptor.id(), reason);
         }
+        self.products.push((file.to_owned(), product));
     }
 
     /// Domains whose organisation is spelt in several ways.

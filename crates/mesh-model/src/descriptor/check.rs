@@ -82,12 +82,7 @@ pub(super) fn check(descriptor: &Descriptor) -> Vec<Flaw> {
     flaws
 }
 
-fn unique<'a>(
-    flaw: &mut impl FnMut(String, String),
-    list: &str,
-    key: &str,
-    names: impl Iterator<Item = &'a str>,
-) {
+fn unique<'a>(flaw: &mut impl FnMut(String, String), list: &str, key: &str, names: impl Iterator<Item = &'a str>) {
     let mut seen = BTreeSet::new();
     for (at, name) in names.enumerate() {
         if name.trim().is_empty() {

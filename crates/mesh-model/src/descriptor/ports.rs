@@ -63,7 +63,9 @@ impl Source {
         let Ok(product) = ProductId::parse(id) else { return Ok(Self::External(text.to_owned())) };
         let versions = match range {
             None => None,
-            Some(range) => Some(semver::VersionReq::parse(range).map_err(|e| error(format!("its version range: {e}")))?),
+            Some(range) => {
+                Some(semver::VersionReq::parse(range).map_err(|e| error(format!("its version range: {e}")))?)
+            }
         };
         Ok(Self::Product { product, versions })
     }

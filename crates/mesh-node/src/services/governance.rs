@@ -47,8 +47,7 @@ impl Service {
             roster_version: domain.roster_version,
             status: match domain.status {
                 DomainStatus::Active => "active".to_owned(),
-                #[allow(unreachable_patterns, reason = "suspension comes with council decisions")]
-                _ => "suspended".to_owned(),
+                DomainStatus::Suspended => "suspended".to_owned(),
             },
             home_node_id: delegation.map_or(0, |delegation| delegation.node_id),
             epoch: delegation.map_or(0, |delegation| delegation.epoch),
@@ -177,8 +176,7 @@ impl GovernanceService for Service {
             "" => None,
             token => Some(DomainName::parse(token).map_err(|error| bad("page_token", error))?),
         };
-        let domains =
-            read::domains(&self.core.state, after.as_ref(), limit).map_err(|e| self.core.state_error(&e))?;
+        let domains = read::domains(&self.core.state, after.as_ref(), limit).map_err(|e| self.core.state_error(&e))?;
         let next = domains.last().filter(|_| domains.len() == limit).map_or_else(String::new, |d| d.name.to_string());
         let domains = domains.iter().map(|domain| self.domain(domain)).collect::<Result<_, _>>()?;
         let freshness = Some(super::freshness(&self.core));

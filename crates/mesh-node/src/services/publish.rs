@@ -4,7 +4,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use futures::{Stream, StreamExt as _};
-use mesh_event::proto;
 use mesh_model::{Bump, ChangeKind, Code};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::plan_response::Action as WireAction;
@@ -45,7 +44,7 @@ impl PublishService for Service {
     async fn plan(&self, request: Request<PlanRequest>) -> Result<Response<PlanResponse>, Status> {
         super::check_token(&self.core, &request)?;
         let request = request.into_inner();
-        let message = request.descriptor.unwrap_or_else(proto::Descriptor::default);
+        let message = request.descriptor.unwrap_or_default();
         let descriptor = mesh_event::decode_descriptor(&message.encode_to_vec())
             .map_err(|error| MeshError::new(Code::InvalidProduct, error.to_string()))?;
         let wishes = Wishes {

@@ -180,7 +180,8 @@ pub fn descriptor(node: u64, name: &str) -> Descriptor {
 
 /// A mesh's genesis with keys, as the ceremony makes it.
 fn found(folder: &Path) -> SealedGenesis {
-    let seat = |n: u32| Seat { name: format!("seat-{n}"), key: keypair(&format!("seat-{n}")).public_key(), domain: None };
+    let seat =
+        |n: u32| Seat { name: format!("seat-{n}"), key: keypair(&format!("seat-{n}")).public_key(), domain: None };
     let voters = (1..=VOTERS).map(|node| {
         let keys_dir = folder.join(format!("node-{node}/keys"));
         std::fs::create_dir_all(&keys_dir).unwrap();
