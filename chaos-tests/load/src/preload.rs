@@ -23,6 +23,8 @@ pub(crate) struct Restarted {
     pub(crate) node: NodeNumber,
     /// Whether the others kept running.
     pub(crate) alone: bool,
+    /// From SIGTERM to its end.
+    pub(crate) stopped_after: Duration,
     /// From the start of the process to `/readyz` OK.
     pub(crate) ready_after: Duration,
     /// Resident memory then.
@@ -34,6 +36,7 @@ impl Restarted {
         json!({
             "node": self.node,
             "others_kept_running": self.alone,
+            "stopped_after_seconds": self.stopped_after.as_secs_f64(),
             "ready_after_seconds": self.ready_after.as_secs_f64(),
             "resident_bytes": self.resident_bytes,
         })
@@ -71,29 +74,37 @@ pub(crate) async fn fill(testbed: &Testbed, count: usize) -> Result<Figures> {
 pub(crate) async fn restart(testbed: &mut Testbed) -> Result<Vec<Restarted>> {
     let mut restarted = Vec::new();
     for node in NODES {
+        let stopping = Instant::now();
         testbed.node_mut(node).terminate(STOP).await?;
-        let begun = Instant::now();
+        let (stopped_after, begun) = (stopping.elapsed(), Instant::now());
         testbed.node_mut(node).start()?;
-        testbed.wait_ready_until(node, begun + START).await?;
-        restarted.push(look(testbed, node, true, begun)?);
+        restarted.push(look(testbed, node, true, stopped_after, begun).await?);
     }
-    for node in NODES {
-        testbed.node_mut(node).terminate(STOP).await?;
+    let stopping = Instant::now();
+    if let Some(error) = testbed.terminate(STOP).await.pop() {
+        return Err(error);
     }
-    let begun = Instant::now();
+    let (stopped_after, begun) = (stopping.elapsed(), Instant::now());
     for node in NODES {
         testbed.node_mut(node).start()?;
     }
     for node in NODES {
-        testbed.wait_ready_until(node, begun + START).await?;
-        restarted.push(look(testbed, node, false, begun)?);
+        restarted.push(look(testbed, node, false, stopped_after, begun).await?);
     }
     Ok(restarted)
 }
 
-fn look(testbed: &Testbed, node: NodeNumber, alone: bool, begun: Instant) -> Result<Restarted> {
+async fn look(
+    testbed: &mut Testbed,
+    node: NodeNumber,
+    alone: bool,
+    stopped_after: Duration,
+    begun: Instant,
+) -> Result<Restarted> {
+    testbed.wait_ready_until(node, begun + START).await?;
+    let ready_after = begun.elapsed();
     let resident_bytes = testbed.node(node).resident_bytes()?;
-    Ok(Restarted { node, alone, ready_after: begun.elapsed(), resident_bytes })
+    Ok(Restarted { node, alone, stopped_after, ready_after, resident_bytes })
 }
 
 /// Waits until every node has indexed what it has; how long that took.

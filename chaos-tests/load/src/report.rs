@@ -87,10 +87,10 @@ impl Report {
         }
         for r in &self.restarted {
             let others = if r.alone { "the others running" } else { "all at once" };
-            let ready = r.ready_after.as_secs_f64();
+            let (stopped, ready) = (r.stopped_after.as_secs_f64(), r.ready_after.as_secs_f64());
             let mib = mib(r.resident_bytes);
             lines.push(format!(
-                "restart of node {} with {} versions, {others}: ready after {ready:.2} s, {mib} MiB resident",
+                "restart of node {} with {} versions, {others}: stopped after {stopped:.2} s, ready after {ready:.2} s, {mib} MiB resident",
                 r.node, self.preloaded
             ));
         }

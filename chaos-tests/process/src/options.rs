@@ -36,9 +36,9 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// Time that is kept for the nodes to come together again and for the checks.
-    pub(crate) fn reserve(&self) -> Duration {
-        (self.time_limit / 3).min(Duration::from_secs(45))
+    /// How long load and faults may take; the rest is for the nodes to come together again and for the checks.
+    pub(crate) fn rage(&self) -> Duration {
+        (self.time_limit * 2 / 3).max(self.time_limit.saturating_sub(Duration::from_secs(45)))
     }
 
     /// The command that does this again.

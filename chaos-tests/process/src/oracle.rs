@@ -46,6 +46,17 @@ impl Said {
         }
     }
 
+    /// In one or two words.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Sealed { .. } => "sealed",
+            Self::Local { .. } => "local",
+            Self::Refused { .. } => "refused",
+            Self::NothingHappened { .. } => "nothing happened",
+            Self::Unknown => "unknown",
+        }
+    }
+
     /// Whether nothing more is to be learned by asking again.
     pub(crate) fn is_final(&self, wanted: WaitLevel) -> bool {
         match self {

@@ -41,16 +41,21 @@ impl Report<'_> {
         }
         row("kills in all".into(), done.kills().to_string());
         let mut outcomes: BTreeMap<&str, usize> = BTreeMap::new();
-        let (mut published, mut said) = (0, 0);
+        let mut calls: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut published = 0;
         for record in records {
             *outcomes.entry(record.outcome()).or_default() += 1;
             published += 1;
-            said += record.said.len();
+            for said in &record.said {
+                *calls.entry(said.kind()).or_default() += 1;
+            }
         }
         row("publishes".into(), published.to_string());
-        row("calls".into(), said.to_string());
         for (outcome, count) in outcomes {
             row(format!("publishes: {outcome}"), count.to_string());
+        }
+        for (answer, count) in calls {
+            row(format!("calls: {answer}"), count.to_string());
         }
         for (what, count) in findings.counts() {
             row(format!("checked: {what}"), count.to_string());

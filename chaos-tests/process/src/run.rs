@@ -43,7 +43,7 @@ pub(crate) async fn run(options: &Options) -> Result<bool> {
 
     let oracle = Arc::new(Oracle::default());
     let (mut done, mut findings) = (Done::default(), Findings::default());
-    let calm = started + options.time_limit - options.reserve();
+    let calm = started + options.rage();
     if let Err(error) = rage(options, &mut testbed, &oracle, &mut done, calm).await {
         findings.violation(format!("during the faults: {error:#}"));
     }
@@ -82,7 +82,7 @@ async fn rage(
         let publisher = Publisher::new(testbed, oracle, options.seed, number)?;
         publishers.spawn(publisher.run(stop.clone()));
     }
-    for step in Schedule::new(options.seed) {
+    for step in Schedule::new(options.seed, options.kills, options.rage()) {
         let enough = done.kills() >= options.kills && oracle.sealed() >= options.publishes;
         if enough || Instant::now() + step.calm >= until {
             break;

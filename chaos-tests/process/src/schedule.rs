@@ -55,11 +55,26 @@ pub(crate) struct Step {
 pub(crate) struct Schedule {
     rng: StdRng,
     bag: Vec<NodeNumber>,
+    longest_calm: Duration,
 }
 
+/// What a step does on average, by the weights and times in [`Schedule::next`].
+const KILLS_PER_STEP: f64 = 1.15;
+const FAULT_SECONDS: f64 = 0.6;
+/// Share of the time in which the kills should be done, so that a slow machine gets there too.
+const BUSY: f64 = 0.7;
+/// Bounds of the longest calm, in seconds. Without any, nodes are killed before they have come back; with more, the run only
+/// waits.
+const CALM: (f64, f64) = (1.5, 6.0);
+
 impl Schedule {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self { rng: StdRng::seed_from_u64(seed), bag: Vec::new() }
+    /// The faults of a seed, spread so that there are about so many `kills` within the time.
+    pub(crate) fn new(seed: u64, kills: usize, within: Duration) -> Self {
+        let steps = f64::from(u32::try_from(kills.max(1)).unwrap_or(u32::MAX)) / KILLS_PER_STEP;
+        let mean_calm = BUSY * within.as_secs_f64() / steps - FAULT_SECONDS;
+        // `up_to` gives a quarter of its bound on average.
+        let longest_calm = Duration::from_secs_f64((4.0 * mean_calm).clamp(CALM.0, CALM.1));
+        Self { rng: StdRng::seed_from_u64(seed), bag: Vec::new(), longest_calm }
     }
 
     fn victim(&mut self) -> NodeNumber {
@@ -92,7 +107,7 @@ impl Iterator for Schedule {
     type Item = Step;
 
     fn next(&mut self) -> Option<Step> {
-        let calm = self.up_to(1_500);
+        let calm = self.up_to(u64::try_from(self.longest_calm.as_millis()).unwrap_or(u64::MAX));
         let fault = match self.rng.random_range(0..100) {
             0..55 => Fault::Kill { node: self.victim(), down: self.up_to(2_000) },
             55..70 => Fault::KillTwo { nodes: self.two_victims(), down: self.up_to(1_500) },
@@ -113,11 +128,31 @@ impl Iterator for Schedule {
 mod tests {
     use super::*;
 
+    fn schedule(seed: u64) -> Schedule {
+        Schedule::new(seed, 30, Duration::from_secs(80))
+    }
+
+    #[test]
+    fn the_kills_come_in_time_on_average() {
+        let mut schedule = Schedule::new(3, 300, Duration::from_secs(800));
+        let (mut kills, mut time) = (0, Duration::ZERO);
+        while kills < 300 {
+            let step = schedule.next().expect("endless");
+            time += step.calm;
+            kills += match step.fault {
+                Fault::Kill { .. } => 1,
+                Fault::KillTwo { .. } | Fault::KillInTurn { .. } => 2,
+                Fault::Pause { .. } => 0,
+            };
+        }
+        assert!(time < Duration::from_secs(560), "{time:?}");
+    }
+
     #[test]
     fn the_same_seed_gives_the_same_faults_and_another_seed_others() {
-        let first: Vec<Step> = Schedule::new(7).take(50).collect();
-        assert_eq!(first, Schedule::new(7).take(50).collect::<Vec<_>>());
-        assert_ne!(first, Schedule::new(8).take(50).collect::<Vec<_>>());
+        let first: Vec<Step> = schedule(7).take(50).collect();
+        assert_eq!(first, schedule(7).take(50).collect::<Vec<_>>());
+        assert_ne!(first, schedule(8).take(50).collect::<Vec<_>>());
     }
 
     #[test]
@@ -125,7 +160,7 @@ mod tests {
         for seed in 0..100 {
             let mut kills = [0usize; 3];
             let mut hit = |node: NodeNumber| kills[usize::try_from(node - 1).expect("few")] += 1;
-            for step in Schedule::new(seed).take(60) {
+            for step in schedule(seed).take(60) {
                 match step.fault {
                     Fault::Kill { node, .. } => hit(node),
                     Fault::KillTwo { nodes, .. } | Fault::KillInTurn { nodes, .. } => {

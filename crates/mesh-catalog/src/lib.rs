@@ -22,7 +22,8 @@
 //!
 //! So a tier never loses to a lower one, and two nodes with the same products show the same order but for the rarity
 //! of words in point 3, which counts replaced versions until they are merged away. When fewer than 50 products have
-//! all words, those that lack one follow, then those that lack two, until there are 50.
+//! all words, those that lack one follow, then those that lack two, until there are 50; not where the query is an id
+//! or name as it stands.
 //!
 //! ```text
 //! query.rs    text -> wanted words and phrases          entry.rs/parts.rs  product -> texts with their level

@@ -71,12 +71,12 @@ fn with_words(
     let words = u8::try_from(searches.len()).expect("at most Query::WORDS");
 
     let keep = kept(query.offset, limit);
-    let (mut gathered, having) = gather(snapshot, &searches, ask, filter, words, keep)?;
+    let (mut gathered, learned) = gather(snapshot, &searches, ask, filter, words, keep)?;
     for least in (1..words).rev() {
-        if gathered.total >= RELAX_BELOW {
+        if gathered.total >= RELAX_BELOW || learned.is_literal {
             break;
         }
-        if having[usize::from(least)] > 0 {
+        if learned.having[usize::from(least)] > 0 {
             gathered = gather(snapshot, &searches, ask, filter, least, keep)?.0;
         }
     }
@@ -98,8 +98,14 @@ fn kept(offset: usize, limit: usize) -> usize {
     if limit == 0 { 0 } else { offset.saturating_add(limit) }
 }
 
-/// How many documents have so many of the words, filtered or not.
-type Having = [usize; Query::WORDS + 1];
+/// What a first pass learns beside what it gathers, filtered or not.
+#[derive(Default)]
+struct Learned {
+    /// How many documents have so many of the words.
+    having: [usize; Query::WORDS + 1],
+    /// Whether the query is an id or name as it stands: then nobody looks for parts of it.
+    is_literal: bool,
+}
 
 /// Gathers what has at least so many of the words, or is the whole query.
 fn gather(
@@ -109,9 +115,9 @@ fn gather(
     filter: &Filter,
     least: u8,
     keep: usize,
-) -> Result<(Gathered, Having), SearchError> {
+) -> Result<(Gathered, Learned), SearchError> {
     let words = u8::try_from(searches.len()).expect("at most Query::WORDS");
-    let mut having = [0; Query::WORDS + 1];
+    let mut learned = Learned::default();
     let mut gathered = Gathered::new(snapshot);
     let mut docs: Vec<DocId> = Vec::new();
     for segment in &snapshot.segments {
@@ -120,7 +126,8 @@ fn gather(
             let mut lists = lists(snapshot, segment, searches, ask)?;
             docs.clear();
             tally(&mut lists, |doc, mark| {
-                having[usize::from(mark.words)] += 1;
+                learned.having[usize::from(mark.words)] += 1;
+                learned.is_literal |= u16::from(mark.exact) == whole::LITERAL;
                 if (mark.words >= least || mark.exact > 0) && filter.takes(segment, doc) {
                     let rank = ranking::rank(mark, words, || segment.name_lengths.fieldnorm(doc));
                     best.offer(rank, doc, |doc| segment.id_number(doc));
@@ -132,7 +139,7 @@ fn gather(
         }
         gathered.best.push(best.finish());
     }
-    Ok((gathered, having))
+    Ok((gathered, learned))
 }
 
 /// All lists of a segment: the whole query first, then word by word.

@@ -92,6 +92,18 @@ fn all_words_in_any_place_beat_some_in_the_best() {
 }
 
 #[test]
+fn the_word_found_worst_decides_the_tier_whichever_stands_first() {
+    let mut structure = product("a/customer");
+    structure.datasets = vec![dataset("main", vec![field("email", "")])];
+    let mut title = product("z/mailing");
+    title.title = "Customer email".into();
+    let corpus = Corpus::of(&[structure, title]);
+    for query in ["customer email", "email customer"] {
+        assert_eq!(corpus.find(query), ["z/mailing", "a/customer"], "{query}");
+    }
+}
+
+#[test]
 fn noaa_goes_leads_with_products_of_that_name() {
     let mut nexrad = product("registry/noaa-nexrad");
     nexrad.description = "NOAA radar; see also GOES".into();
@@ -116,6 +128,7 @@ fn noaa_goes_leads_with_products_of_that_name() {
     );
     assert_eq!(corpus.find("goes16")[0], "registry/noaa-goes16");
     assert_eq!(corpus.find("GOES-16")[0], "registry/noaa-goes16");
+    assert_eq!(corpus.find("noaa-goes16"), ["registry/noaa-goes16"], "nobody who types a name looks for its parts");
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::confirm;
 use crate::context::{KeySource, Places, Resolved};
 use crate::failure::Failure;
 use crate::keyfile;
-use crate::output::{Format, Output, print_stderr};
+use crate::output::{Format, Output, print_stderr, printable};
 use crate::progress::Progress;
 use crate::style::Style;
 
@@ -170,7 +170,7 @@ impl App {
 
     /// Warns on stderr, unless `-q`.
     pub(crate) fn warn(&self, text: impl AsRef<str>) {
-        self.note(format!("{} {}", self.stderr_style.yellow("warning:"), text.as_ref()));
+        self.note(format!("{} {}", self.stderr_style.yellow("warning:"), printable(text.as_ref())));
     }
 
     /// Asks before something that cannot be undone.

@@ -221,7 +221,7 @@ pub(crate) fn named(key: &PublicKey) -> String {
 }
 
 /// Keys that a command gives rights to, each once, in its order.
-fn added_keys(body: &Body) -> Vec<PublicKey> {
+pub(crate) fn added_keys(body: &Body) -> Vec<PublicKey> {
     let mut keys = Vec::new();
     let mut add = |key: PublicKey| {
         if !keys.contains(&key) {

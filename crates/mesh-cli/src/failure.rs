@@ -6,6 +6,7 @@ use mesh_client::MeshError;
 use mesh_model::Code;
 use serde_json::json;
 
+use crate::output::printable;
 use crate::style::Style;
 
 /// What a command ends with when it does not succeed.
@@ -120,18 +121,19 @@ impl Failure {
             }});
             return format!("{error}\n");
         }
-        let mut text = format!("{} {}", style.red("error:"), self.message);
+        // Nodes and files have a say in these texts; the terminal must not obey them.
+        let mut text = format!("{} {}", style.red("error:"), printable(&self.message));
         if let Some(code) = self.code {
             let _infallible = write!(text, " {}", style.dim(&format!("[{code}]")));
         }
         text.push('\n');
         for problem in &self.problems {
             for line in problem.lines() {
-                let _infallible = writeln!(text, "  {line}");
+                let _infallible = writeln!(text, "  {}", printable(line));
             }
         }
         if let Some(hint) = &self.hint {
-            let _infallible = writeln!(text, "{} {hint}", style.cyan("hint:"));
+            let _infallible = writeln!(text, "{} {}", style.cyan("hint:"), printable(hint));
         }
         text
     }
@@ -170,6 +172,13 @@ mod tests {
         assert_eq!(json["error"]["code"], "MESH-0012");
         assert_eq!(json["error"]["exit_code"], 7);
         assert_eq!(failure.exit_code(), 7);
+    }
+
+    #[test]
+    fn what_others_wrote_does_not_steer_the_terminal() {
+        let failure = Failure::new(Code::WrongRole, "no\u{1b}[2J\u{202e}").problems(vec!["a\u{7}\u{2066}b".into()]);
+        let text = failure.hint("c\u{1b}]0;d").render(false, Style::plain());
+        assert_eq!(text, "error: no[2J [MESH-0012]\n  ab\nhint: c]0;d\n");
     }
 
     #[test]

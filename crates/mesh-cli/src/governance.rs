@@ -1,5 +1,5 @@
-//! Root and council commands on their way to the ledger: signed by the keys at hand and submitted, or put into a
-//! `.meshcmd` file when signatures are missing.
+//! Root and council commands on their way to the ledger: signed by the keys at hand and submitted, or put into the
+//! `.meshcmd` file that was asked for, which collects the signatures that are missing.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use mesh_event::{Body, Council};
 use mesh_model::{Code, DomainName, PublicKey, limits};
 
 use crate::app::App;
-use crate::command_file::{CommandFile, CommandFileError, ENDING, named};
+use crate::command_file::{CommandFile, CommandFileError, ENDING, added_keys, named};
 use crate::failure::Failure;
 use crate::files;
 use crate::key_argument::Signers;
@@ -18,7 +18,7 @@ use crate::key_argument::Signers;
 /// Options of every command that many may have to sign.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct SigningArgs {
-    /// A council member's private key that is at hand. Repeatable; others sign the file that is written: `mesh sign`.
+    /// A council member's private key that is at hand. Repeatable; others sign the file of --out: `mesh sign`.
     #[arg(long = "council-key", value_name = "FILE")]
     pub(crate) council_keys: Vec<PathBuf>,
     /// Writes a .meshcmd file to collect signatures instead of submitting.
@@ -45,6 +45,14 @@ impl Deciders {
         Self::Root { domain: domain.name.clone(), keys, threshold }
     }
 
+    /// Who they are, for sentences.
+    fn whose(&self) -> String {
+        match self {
+            Self::Council(_) => "the council".to_owned(),
+            Self::Root { domain, .. } => format!("the root of {domain}"),
+        }
+    }
+
     fn counts(&self, key: &PublicKey) -> bool {
         match self {
             Self::Council(council) => council.seats.iter().any(|seat| seat.key == *key),
@@ -54,21 +62,21 @@ impl Deciders {
 
     /// What is still missing; `None` when nothing is.
     fn missing(&self, signers: &BTreeSet<PublicKey>) -> Option<String> {
-        let (have, need, whose) = match self {
-            Self::Council(council) => (council.seats_signed(signers), council.threshold, "the council".to_owned()),
-            Self::Root { domain, keys, threshold } => {
-                let have = keys.iter().filter(|key| signers.contains(key)).count();
-                (have, *threshold, format!("the root of {domain}"))
+        let (have, need) = match self {
+            Self::Council(council) => (council.seats_signed(signers), council.threshold as usize),
+            Self::Root { keys, threshold, .. } => {
+                (keys.iter().filter(|key| signers.contains(key)).count(), *threshold as usize)
             }
         };
-        (have < need as usize).then(|| format!("{have} of the {need} signatures of {whose}"))
+        let whose = self.whose();
+        (have < need).then(|| format!("{} of the {need} signatures of {whose}; {have} are there", need - have))
     }
 }
 
-/// Signs with the keys at hand and submits; without enough of them, writes the file that collects the rest.
+/// Signs with the keys at hand and submits, or writes the file that `--out` names.
 ///
 /// # Errors
-/// What the mesh refuses; no key at hand at all.
+/// A key that decides nothing here; too few signatures without `--out`; what the mesh refuses; no key at hand at all.
 pub(crate) async fn decide(
     app: &App,
     client: &Client,
@@ -78,10 +86,22 @@ pub(crate) async fn decide(
     options: &SigningArgs,
 ) -> Result<Option<Acknowledgement>, Failure> {
     signers.add_files(&options.council_keys)?;
+    let added = added_keys(&body);
+    for key in signers.public() {
+        if !deciders.counts(&key) && !added.contains(&key) {
+            return Err(stranger(&key, deciders));
+        }
+    }
     // The context's key signs when it counts, or when there is nobody else to be the author.
     if let Some(own) = app.signer_if_any()? {
         use mesh_event::Signer as _;
-        if signers.is_empty() || deciders.counts(&own.public_key()) {
+        let key = own.public_key();
+        if deciders.counts(&key) {
+            signers.add(own);
+        } else if signers.is_empty() {
+            if options.out.is_none() && !added.contains(&key) {
+                return Err(stranger(&key, deciders));
+            }
             signers.add(own);
         }
     }
@@ -104,16 +124,29 @@ pub(crate) async fn decide(
         let acknowledgement = client.submit(file.envelope()).await?.accepted()?;
         return Ok(Some(acknowledgement));
     }
-    let path = options.out.clone().unwrap_or_else(|| {
-        PathBuf::from(format!("{}-{}.{ENDING}", command.body.kind().to_lowercase(), command.id.short()))
-    });
-    files::create(&path, file.to_text().as_bytes())?;
+    let Some(path) = &options.out else {
+        let problems = missing.into_iter().map(|what| format!("missing: {what}")).collect();
+        return Err(Failure::new(Code::ThresholdNotMet, "too few signatures; nothing was submitted")
+            .problems(problems)
+            .hint(format!("name the other keys, too, or collect signatures in a file: --out FILE.{ENDING}")));
+    };
+    files::create(path, file.to_text().as_bytes())?;
     app.note(format!("wrote {}; nothing was submitted", path.display()));
     for what in &missing {
         app.note(format!("missing: {what}"));
     }
     app.note(format!("hint: every signer runs `mesh sign {0}`, then anybody `mesh submit {0}`", path.display()));
     Ok(None)
+}
+
+/// A key that was named to sign, and whose signature decides nothing here.
+fn stranger(key: &PublicKey, deciders: &Deciders) -> Failure {
+    let message = format!("{} is no key of {}; nothing was signed", named(key), deciders.whose());
+    let who = match deciders {
+        Deciders::Council(_) => "`mesh council show` lists the members' keys".to_owned(),
+        Deciders::Root { domain, .. } => format!("`mesh domain show {domain}` lists its root keys"),
+    };
+    Failure::new(Code::WrongRole, message).hint(who)
 }
 
 /// Says what became of a command.

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use mesh_event::Keypair;
@@ -50,23 +50,24 @@ pub(crate) fn from_text(origin: &str, pem: &str) -> Result<Keypair, Failure> {
         .map_err(|error| Failure::new(Code::KeyFile, format!("cannot use the key in {origin}: {error}")))
 }
 
-/// Writes a new private key: mode 0600, never over an existing file, on disk before this returns.
+/// Writes a new private key: mode 0600, never over an existing file, whole and on disk before this returns. A crash
+/// leaves no half a key under the name.
 ///
 /// # Errors
 /// [`Code::KeyFile`] when the file exists or cannot be written.
 pub(crate) fn create(path: &Path, key: &Keypair) -> Result<(), Failure> {
-    if let Some(folder) = path.parent()
-        && !folder.as_os_str().is_empty()
-    {
-        fs::create_dir_all(folder).map_err(|error| refused(path, error))?;
-    }
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(|error| refused(path, error.to_string().to_lowercase()))?;
-    file.write_all(key.to_pem().as_bytes()).and_then(|()| file.sync_all()).map_err(|error| refused(path, error))
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).map_err(|error| refused(path, error))?;
+    let write = || -> std::io::Result<()> {
+        // Mode 0600 from the start.
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(key.to_pem().as_bytes())?;
+        file.as_file().sync_all()?;
+        file.persist_noclobber(path)?;
+        // The name is on disk when the folder is.
+        fs::File::open(folder)?.sync_all()
+    };
+    write().map_err(|error| refused(path, error.to_string().to_lowercase()))
 }
 
 #[cfg(test)]

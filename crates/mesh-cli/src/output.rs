@@ -7,12 +7,17 @@
 use std::io::{IsTerminal as _, Write as _};
 
 use clap::ValueEnum;
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::failure::Failure;
 use crate::style::Style;
+
+/// Columns between two cells of a table.
+const GAP: usize = 2;
+/// Characters below which a column of text is no longer worth its place.
+const READABLE: usize = 10;
 
 /// How data is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -158,28 +163,49 @@ impl Output {
     }
 
     fn table<T: Row>(&self, items: &[T], wide: bool) -> String {
-        let rows = items.iter().map(|item| item.cells(wide)).collect();
-        self.grid(&T::columns(wide), rows)
+        let rows: Vec<Vec<String>> =
+            items.iter().map(|item| item.cells(wide).iter().map(|cell| printable(cell)).collect()).collect();
+        let columns = T::columns(wide);
+        let is_id = |at: &usize| items.iter().zip(&rows).all(|(item, cells)| cells[*at] == item.name());
+        let id = (0..columns.len()).find(is_id).unwrap_or(0);
+        self.grid(&columns, rows, id)
     }
 
-    /// A table for people. Without a terminal nothing is wrapped.
-    pub(crate) fn grid(&self, columns: &[&str], rows: Vec<Vec<String>>) -> String {
+    /// A table for people. Without a terminal nothing is wrapped. On a narrow one the column of ids stays whole, and the
+    /// last columns are left out until what is left can be read.
+    fn grid(&self, columns: &[&str], rows: Vec<Vec<String>>, id: usize) -> String {
+        let whole = |at: usize| {
+            let cells = rows.iter().map(|row| row[at].chars().count());
+            cells.chain([columns[at].chars().count()]).max().unwrap_or(0)
+        };
+        let least = |at: usize| if at == id { whole(at) } else { whole(at).min(READABLE.max(columns[at].len())) };
+        let mut kept: Vec<usize> = (0..columns.len()).collect();
+        if let Some(width) = self.width.map(usize::from) {
+            while kept.iter().map(|at| least(*at) + GAP).sum::<usize>() > width
+                && let Some(last) = kept.iter().rposition(|at| *at != id)
+            {
+                kept.remove(last);
+            }
+        }
+        let limits: Vec<usize> = kept.iter().map(|at| least(*at)).collect();
         let mut table = Table::new();
         table.load_style(presets::NOTHING);
         match self.width {
-            Some(width) => {
+            // An id that is wider than the terminal is better wrapped by it than cut here: it can be copied.
+            Some(width) if limits.iter().map(|least| least + GAP).sum::<usize>() <= usize::from(width) => {
                 table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
             }
-            None => {
+            _ => {
                 table.set_content_arrangement(ContentArrangement::Disabled);
             }
         }
-        table.set_header(columns.iter().map(|column| column.to_uppercase()));
-        for row in rows {
-            table.add_row(row.into_iter().map(|cell| printable(&cell)));
+        table.set_header(kept.iter().map(|at| columns[*at].to_uppercase()));
+        for row in &rows {
+            table.add_row(kept.iter().map(|at| row[*at].as_str()));
         }
-        for column in table.column_iter_mut() {
-            column.set_padding((0, 2));
+        for (column, least) in table.column_iter_mut().zip(limits) {
+            let least = u16::try_from(least + GAP).unwrap_or(u16::MAX);
+            column.set_padding((0, 2)).set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(least)));
         }
         let mut text = String::new();
         for (at, row) in table.lines().enumerate() {
@@ -191,12 +217,14 @@ impl Output {
     }
 }
 
-/// Text of others, without characters that would move the cursor or colour the terminal. Line breaks become spaces.
+/// Text of others, without characters that would move the cursor, colour the terminal or reorder what is read. Line breaks
+/// become spaces.
 pub(crate) fn printable(text: &str) -> String {
     text.chars()
         .filter_map(|c| match c {
             '\n' | '\t' => Some(' '),
             c if c.is_control() => None,
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => None,
             c => Some(c),
         })
         .collect()
@@ -280,6 +308,19 @@ mod tests {
         let text = output(Some(40)).table(&ITEMS, false);
         assert!(text.lines().all(|line| line.chars().count() <= 40), "{text}");
         assert!(text.contains("ID") && text.contains("sales/returns"), "{text}");
+    }
+
+    #[test]
+    fn ids_stay_whole_and_the_last_column_goes_first() {
+        let text = output(Some(20)).table(&ITEMS, false);
+        assert_eq!(text, "ID\nsales/orders\nsales/returns\n");
+        // Narrower than the id itself: the terminal wraps, nothing is cut.
+        assert_eq!(output(Some(5)).table(&ITEMS, false), text);
+    }
+
+    #[test]
+    fn nothing_reorders_what_is_read() {
+        assert_eq!(printable("a\u{202e}b\u{2066}c\u{2069}\u{1b}[2Jd"), "abc[2Jd");
     }
 
     #[test]

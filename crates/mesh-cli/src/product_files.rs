@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 
 use mesh_client::command::random_salt;
 use mesh_formats::{Context, Format, Problem, Product};
-use mesh_model::{Code, DomainName, limits};
+use mesh_model::{Code, DomainName, ProductStatus, limits};
 
 use crate::failure::Failure;
 
@@ -177,6 +177,28 @@ pub(crate) fn refuse_errors(loaded: &[Loaded]) -> Result<(), Failure> {
         (some, all) => format!("{some} of {all} files have {}", errors(problems.len())),
     };
     Err(Failure::new(Code::InvalidFile, message).problems(problems))
+}
+
+/// Drafts as a failure; `Ok` when there are none.
+///
+/// # Errors
+/// [`Code::InvalidProduct`].
+pub(crate) fn refuse_drafts(loaded: &[Loaded]) -> Result<(), Failure> {
+    let drafts: Vec<String> = loaded
+        .iter()
+        .flat_map(|file| file.products.iter().map(move |product| (file, &product.descriptor)))
+        .filter(|(_, descriptor)| descriptor.status == ProductStatus::Draft)
+        .map(|(file, descriptor)| format!("{}: {}: status: expected active, found draft", file.file, descriptor.id()))
+        .collect();
+    if drafts.is_empty() {
+        return Ok(());
+    }
+    let message = match drafts.len() {
+        1 => "a product is a draft; a draft stays on its own node and is not sealed".to_owned(),
+        more => format!("{more} products are drafts; a draft stays on its own node and is not sealed"),
+    };
+    let failure = Failure::new(Code::InvalidProduct, message).problems(drafts);
+    Err(failure.hint("set the status to active when the product is ready, or leave the file out"))
 }
 
 fn errors(count: usize) -> String {

@@ -212,7 +212,9 @@ pub(crate) async fn send_all(
     while let Some(delivered) = answers.next().await {
         progress.inc();
         app.reach(format!("{what}: {}; running it again is safe", progress.count()));
-        if let Err(error) = &delivered.result {
+        if let Err(error) = &delivered.result
+            && error.code.class() != Class::Done
+        {
             progress.line(&format!("{} {error}", app.style().red("refused:")));
         }
         results.push(delivered.result);
@@ -247,6 +249,18 @@ fn applied(
                 error: None,
             }
         }
+        // The node says that there is nothing to do: the content is sealed already.
+        Err(error) if error.code.class() == Class::Done => Applied {
+            file,
+            id,
+            action: "unchanged",
+            reached: None,
+            ledger_index: None,
+            outcome: error.code.slug(),
+            code: error.code.to_string(),
+            detail: error.message,
+            error: None,
+        },
         Err(error) => Applied {
             file,
             id,

@@ -4,14 +4,13 @@
 //! out. Pure: the file's bytes, randomness for salts, the encoded size and sibling files are arguments ([`Context`]).
 //!
 //! ```text
-//! bytes --parse--> Product { descriptor, attachments } --plan--> version --fit--> ready to sign
+//! bytes --parse--> Product { descriptor, attachments } --fit--> ready to sign
 //! descriptor + attachments --restore--> whole descriptor --write--> text
 //! ```
 //!
 //! | verb | does |
 //! |---|---|
 //! | [`parse`] | one file to its products: HCL by hcl-edit, YAML by saphyr's events; every value knows its line |
-//! | [`plan()`] | which version a product becomes, given what is sealed |
 //! | [`fit()`] / [`restore`] | moves what is too large into attachments, and back |
 //! | [`write()`] | a descriptor in HCL, ODPS or ODCS; HCL reads back as the same descriptor |
 //! | [`reference_markdown`] | `docs/product-file.md`, of the table that reading HCL uses |
@@ -36,9 +35,9 @@ mod open_data_registry;
 mod overflow;
 mod parsed;
 mod people;
-mod plan;
 mod problem;
 mod quantity;
+mod salts;
 mod write;
 mod yaml;
 mod yaml_file;
@@ -53,7 +52,6 @@ pub use open_data_registry::{RegistryRecord, read_record};
 pub use overflow::{RestoreError, overflow_text, restore};
 pub use parsed::{AttachmentBody, Context, Parsed, Product};
 pub use people::{People, Person, original};
-pub use plan::{Plan, PlanError, plan, previous};
 pub use problem::{Problem, Problems, Severity, place};
 pub use quantity::{default_comparison, parse_quantity, write_quantity};
 pub use write::{WriteError, write};

@@ -127,6 +127,30 @@ fn unknown_names_are_kept_and_named_with_the_closest_known_one() {
 }
 
 #[test]
+fn a_person_under_an_unknown_name_is_never_published() {
+    let told = "expected `owner_person { … }` or `people { person { … } }`, which are kept private";
+    for lines in [
+        "owner_persn {\n name = \"Ada\"\n}",
+        "person {\n name = \"Ada\"\n}",
+        "people {\n persn {\n }\n}",
+        "contact_person = \"Ada\"",
+    ] {
+        let errors = errors(&body(lines));
+        assert!(errors.len() == 1 && errors[0].contains(told), "{errors:?}");
+    }
+    // What else is said of a person stays with the person.
+    let parsed =
+        read(&body("owner_person {\n name = \"Ada\"\n phone = \"555\"\n}\npeople {\n person {\n nick = \"A\"\n }\n}"))
+            .unwrap();
+    let product = &parsed.products[0];
+    assert_eq!(product.descriptor.extensions.len(), 0);
+    let people = product.attachments.iter().find(|a| a.attachment.purpose == AttachmentPurpose::People).unwrap();
+    let people = mesh_formats::People::parse(&people.body).unwrap().people;
+    assert_eq!((people[0].details["phone"].as_str(), people[1].details["nick"].as_str()), (Some("555"), Some("A")));
+    assert!(parsed.warnings[0].to_string().ends_with("found 'phone', kept with the person"), "{:?}", parsed.warnings);
+}
+
+#[test]
 fn a_percent_brace_of_a_regular_expression_is_plain_text() {
     let d = product(&body("title = \"[%]%{2,} \\u0080 %%{2} $${x}\"\ndescription = <<EOT\na %{2,}\nEOT")).descriptor;
     assert_eq!((d.title.as_str(), d.description.as_str()), ("[%]%{2,} \u{80} %{2} ${x}", "a %{2,}\n"));

@@ -26,8 +26,11 @@ proptest! {
 
     #[test]
     fn no_text_makes_the_reader_panic(text in "[a-z\"{}\\[\\]$%#<=\\-\n \\\\ö0-9.]{0,200}") {
-        let _ = read(&text);
-        let _ = read(&format!("resource \"data_product\" \"x\" {{\n{text}\n}}\n"));
+        for text in [text.clone(), format!("resource \"data_product\" \"x\" {{\n{text}\n}}\n")] {
+            if let Err(problems) = read(&text) {
+                prop_assert!(problems.0.iter().all(|problem| problem.line > 0), "{}", problems);
+            }
+        }
     }
 }
 

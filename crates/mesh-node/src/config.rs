@@ -306,8 +306,22 @@ impl Config {
             return fail(format!("search.heap_mib is {}; expected at least 16", self.search.heap_mib));
         }
         let limits = &self.limits;
-        if [limits.outbox_commands, limits.stream_window, limits.requests, limits.publish_mib].contains(&0) {
-            return fail("a value of [limits] is 0; expected at least 1".to_owned());
+        let counts = [
+            ("outbox_commands", limits.outbox_commands),
+            ("stream_window", limits.stream_window),
+            ("requests", limits.requests),
+            ("publish_mib", limits.publish_mib),
+        ];
+        for (key, value) in counts {
+            if !(1..=1_000_000).contains(&value) {
+                return fail(format!("limits.{key} is {value}; expected 1 to 1,000,000"));
+            }
+        }
+        if self.api.listen == self.peer.listen {
+            return fail(format!("api.listen and peer.listen are both {}; expected two ports", self.api.listen));
+        }
+        if let Err(error) = tracing_subscriber::EnvFilter::try_new(&self.trace.filter) {
+            return fail(format!("trace.filter is '{}': {error}", self.trace.filter));
         }
         if !self.peer.insecure_peers && !self.peer.listen.ip().is_loopback() {
             let listen = self.peer.listen;

@@ -154,6 +154,14 @@ impl FeedWriter {
         let damaged = |error: &mesh_store::StoreError| MeshError::new(Code::Damaged, error.to_string());
         let appender = feed.log().appender().map_err(|e| damaged(&e))?;
         let size = appender.size();
+        if let Some(sealed) = sealed_seq.filter(|sealed| *sealed >= size) {
+            let (domain, epoch) = (&id.domain, id.epoch);
+            let text = format!(
+                "the ledger knows event {sealed} of the feed {domain}/{epoch} and this node's copy has {size} events; \
+                 a node that lost its feed never writes it again: nothing happened"
+            );
+            return Err(MeshError::new(Code::ReadOnly, text));
+        }
         let last_leaf = match size.checked_sub(1) {
             None => NO_LEAF,
             Some(last) => leaf_hash(&feed.log().leaf(last).map_err(|e| damaged(&e))?.unwrap_or_default()),

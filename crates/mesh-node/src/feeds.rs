@@ -9,7 +9,7 @@ use mesh_model::{Code, CommandId, DomainName, ProductId};
 use mesh_proto::status::MeshError;
 use mesh_store::Store;
 use tokio::sync::watch;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::feed_writer::{Durable, FeedWriter, Position, Resolution};
 use crate::node::Core;
@@ -22,6 +22,8 @@ pub const COMMANDS: u8 = 1;
 #[derive(Default)]
 pub struct Feeds {
     open: Mutex<BTreeMap<DomainName, Arc<FeedWriter>>>,
+    /// Feeds that this node was delegated and must not write, with the reason.
+    refused: Mutex<BTreeMap<DomainName, String>>,
 }
 
 impl Feeds {
@@ -44,7 +46,11 @@ impl Feeds {
         let cursor = cursor.filter(|cursor| cursor.epoch == id.epoch);
         let (outbox, seq) = cursor.map_or((0, None), |cursor| (cursor.last_outbox, cursor.last_seq));
         let limit = core.config.limits.outbox_commands;
-        let writer = FeedWriter::open(id, core.mesh_id, Arc::clone(&core.store), limit, outbox, seq)?;
+        let writer = FeedWriter::open(id, core.mesh_id, Arc::clone(&core.store), limit, outbox, seq);
+        let writer = writer.inspect_err(|error| {
+            let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+            refused.insert(domain.clone(), error.message.clone());
+        })?;
         open.insert(domain.clone(), Arc::clone(&writer));
         core.tasks.spawn(Outbox::new(Arc::clone(core), Arc::clone(&writer)).run());
         Ok(writer)
@@ -60,7 +66,7 @@ impl Feeds {
             let cursor = read::feed_cursor(&core.state, &domain).map_err(|e| core.state_error(&e))?;
             let sealed = cursor.filter(|c| c.epoch == feed.epoch()).and_then(|c| c.last_seq).map_or(0, |seq| seq + 1);
             let size = core.store.feed(feed.clone()).log().size().map_err(|e| crate::node::storage_error(&e))?;
-            if size <= sealed {
+            if size == sealed {
                 continue;
             }
             match self.writer(core, &domain) {
@@ -71,6 +77,9 @@ impl Feeds {
                     }
                 }
                 Err(error) if error.code == Code::NotDelegated => {}
+                Err(error) if matches!(error.code, Code::ReadOnly | Code::Damaged) => {
+                    warn!(%domain, %error, "the feed is not written");
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -117,6 +126,12 @@ impl Feeds {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let writer = open.get(&position.feed.domain).filter(|writer| *writer.id() == position.feed)?;
         Some(writer.durable_beyond(position.seq))
+    }
+
+    /// Why feeds of this node are not written.
+    pub fn alarms(&self) -> Vec<String> {
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.iter().map(|(domain, why)| format!("the feed of {domain} is not written here: {why}")).collect()
     }
 
     /// All writers that are open.

@@ -1,7 +1,7 @@
 //! The API port: gRPC, and JSON over HTTP for everybody without it.
 //!
-//! The JSON side is a client of the node's own gRPC services, through the SDK: the same checks, the same answers, and the same
-//! keys as `mesh … -o json`. `openapi.json` describes it; a test walks every path of it.
+//! The JSON side is a client of the node's own gRPC services, through the SDK: the same checks, the same answers, and the SDK's
+//! keys. `openapi.json` describes it; a test walks every path of it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,6 +53,7 @@ impl IntoResponse for Failure {
         let status = match error.code.class() {
             Class::Done => StatusCode::OK,
             Class::Pending => StatusCode::ACCEPTED,
+            _ if error.code == Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Class::Usage | Class::Rejected => StatusCode::BAD_REQUEST,
             Class::NotFound => StatusCode::NOT_FOUND,
             Class::Conflict => StatusCode::CONFLICT,
@@ -97,10 +98,15 @@ pub async fn serve(core: Arc<Core>, listener: TcpListener) {
             return;
         }
     };
-    let grpc = services::routes(&core).into_axum_router();
+    // A bound of its own on each side: a JSON request waits for a gRPC one of this same port, and must not hold its place.
+    let bound = || GlobalConcurrencyLimitLayer::new(core.config.limits.requests);
+    let grpc = services::routes(&core).into_axum_router().layer(bound());
+    let gateway = Gateway { core: Arc::clone(&core), client };
     let app = grpc
-        .merge(router(Gateway { core: Arc::clone(&core), client }))
-        .layer(GlobalConcurrencyLimitLayer::new(core.config.limits.requests));
+        .merge(json_routes(gateway.clone()).layer(bound()))
+        .merge(plain_routes(gateway))
+        .fallback(nothing_there)
+        .method_not_allowed_fallback(wrong_method);
     let stopping = core.stopping.clone();
     let served = axum::serve(listener, app).with_graceful_shutdown(async move { stopping.cancelled().await });
     let cut = async {
@@ -122,7 +128,7 @@ fn host_of(ip: std::net::IpAddr) -> String {
     }
 }
 
-fn router(gateway: Gateway) -> Router {
+fn json_routes(gateway: Gateway) -> Router {
     let reads = Router::new()
         .route("/products", get(products))
         .route("/products/{domain}/{name}", get(product))
@@ -139,13 +145,33 @@ fn router(gateway: Gateway) -> Router {
         .layer(axum::middleware::from_fn_with_state(gateway.clone(), check_token));
     let open =
         Router::new().route("/mesh", get(mesh)).route("/commands", post(command)).route("/openapi.json", get(openapi));
+    Router::new().nest("/api/v1", reads.merge(open)).with_state(gateway)
+}
+
+/// What operators ask, whatever the load.
+fn plain_routes(gateway: Gateway) -> Router {
     Router::new()
-        .nest("/api/v1", reads.merge(open))
         .route("/metrics", get(metrics))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/", get(root))
         .with_state(gateway)
+}
+
+/// No such path: gRPC's own answer for its clients, JSON for everybody else.
+async fn nothing_there(request: Request) -> Response {
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    if kind.is_some_and(|kind| kind.starts_with("application/grpc")) {
+        return tonic::Status::unimplemented("this node has no such method").into_http();
+    }
+    let path = request.uri().path().chars().take(200).collect::<String>();
+    Failure(MeshError::new(Code::NotFound, format!("nothing is at {path}; /api/v1/openapi.json lists the paths")))
+        .into_response()
+}
+
+async fn wrong_method(request: Request) -> Response {
+    let text = format!("{} is no method of this path", request.method());
+    (StatusCode::METHOD_NOT_ALLOWED, Failure(MeshError::new(Code::BadArgument, text))).into_response()
 }
 
 async fn check_token(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {

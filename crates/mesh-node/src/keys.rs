@@ -35,6 +35,16 @@ pub enum KeyFileError {
         /// Why.
         source: mesh_event::KeypairError,
     },
+    /// It belongs to another node.
+    #[error("{path} holds the key {found}; this node's record in the genesis document names {expected}", path = .path.display())]
+    OtherNode {
+        /// Which file.
+        path: PathBuf,
+        /// Its fingerprint.
+        found: String,
+        /// The one that belongs here.
+        expected: String,
+    },
     /// The genesis document does not know it.
     #[error("{path} holds the key {fingerprint}, which is no node of this mesh; the nodes are {nodes}", path = .path.display())]
     NotAdmitted {
@@ -75,5 +85,16 @@ pub fn identify(keys_dir: &Path, genesis: &SealedGenesis) -> Result<(Arc<Keypair
         fingerprint: own.fingerprint(),
         nodes: genesis.document.voters.iter().map(|v| v.name.as_str()).collect::<Vec<_>>().join(", "),
     })?;
+    // The voter's other keys sign later; that they are this record's is better known now.
+    for (name, expected) in [("log.pem", record.log_key), ("cosigner.pem", record.cosigner_key)] {
+        let path = keys_dir.join(name);
+        if let Some(expected) = expected {
+            let found = read_key(&path)?.public_key();
+            if found != expected {
+                let (found, expected) = (found.fingerprint(), expected.fingerprint());
+                return Err(KeyFileError::OtherNode { path, found, expected });
+            }
+        }
+    }
     Ok((Arc::new(keypair), record))
 }

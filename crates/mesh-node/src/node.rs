@@ -243,6 +243,7 @@ impl Core {
         if let Ok(Some(why)) = self.store.lost_authority() {
             alarms.push(format!("this node only reads: {why}"));
         }
+        alarms.extend(self.feeds.alarms());
         alarms
     }
 }
@@ -418,6 +419,27 @@ async fn listen(what: &'static str, address: SocketAddr) -> Result<TcpListener, 
     TcpListener::bind(address).await.map_err(|source| StartError::Listen { what, address, source })
 }
 
+/// A node whose data is gone has forgotten its votes: under its old number it could vote twice in one term. A mark beside the
+/// keys, outside the data folder, tells a new node from one that lost its disk.
+fn refuse_after_loss(config: &Config, genesis: &SealedGenesis) -> Result<(), StartError> {
+    let mark = config.node.keys_dir.join(format!("started-{}", genesis.mesh_id.short()));
+    if mark.exists() {
+        let (folder, mark) = (config.node.data_dir.display(), mark.display());
+        let text = format!(
+            "{folder} is empty, and {mark} says that this node ran in this mesh before; a node that lost its data never votes or \
+             writes a feed again under its old number. Put the data back, or have a new node admitted"
+        );
+        return Err(StartError::WrongStore(text));
+    }
+    if let Err(error) = std::fs::write(
+        &mark,
+        "Remove this only with the whole mesh: it keeps a node that lost its data from voting twice.\n",
+    ) {
+        warn!(mark = %mark.display(), %error, "the mark of a started node cannot be written: a lost disk will not be noticed");
+    }
+    Ok(())
+}
+
 /// Opens the data folder, refusing one of another mesh or node; a new one is marked as this node's.
 fn open_store(
     config: &Config,
@@ -439,6 +461,7 @@ fn open_store(
     let (mesh, node) = (genesis.mesh_id.0, record.node_id.to_be_bytes());
     match (meta.mesh_id().map_err(error)?, meta.node_id().map_err(error)?) {
         (None, None) => {
+            refuse_after_loss(config, genesis)?;
             let mut batch = mesh_store::Batch::new();
             meta.put_mesh_id(&mut batch, &mesh);
             meta.put_node_id(&mut batch, &node);

@@ -1,11 +1,9 @@
 //! What a publish of a descriptor would do now. Nothing is written; `apply` decides again when it comes to it.
 
-use mesh_governance::read;
+use mesh_governance::{StateRead, read};
 use mesh_model::change::required_bump;
 use mesh_model::{Bump, Change, Code, Descriptor, Digest, Version, VersionId, compare};
 use mesh_proto::status::MeshError;
-
-use crate::node::Core;
 
 /// What would happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,9 +50,12 @@ pub struct Wishes {
 ///
 /// # Errors
 /// [`Code::UnknownDomain`], or that the ledger cannot be read.
-pub fn plan(core: &Core, descriptor: &Descriptor, wishes: &Wishes) -> Result<Plan, MeshError> {
-    let state = &core.state;
-    let fail = |e| core.state_error(&e);
+pub fn plan<S: StateRead>(state: &S, descriptor: &Descriptor, wishes: &Wishes) -> Result<Plan, MeshError> {
+    let fail = |error: S::Error| MeshError::new(Code::Damaged, error.to_string());
+    let sealed_descriptor = |id: &VersionId| {
+        let found = read::descriptor_of(state, id).map_err(fail)?;
+        found.ok_or_else(|| MeshError::new(Code::Damaged, format!("the descriptor of {id} is not there")))
+    };
     let id = descriptor.id();
     if read::domain(state, &descriptor.domain).map_err(fail)?.is_none() {
         return Err(MeshError::new(Code::UnknownDomain, format!("no domain is called {}", descriptor.domain)));
@@ -77,12 +78,13 @@ pub fn plan(core: &Core, descriptor: &Descriptor, wishes: &Wishes) -> Result<Pla
     plan.planned_against = Some(product.last_sealed.digest);
     if product.retirement.is_some() {
         plan.problems.push((Code::Retired, "name".into(), format!("{id} is retired; nothing new can happen to it")));
+        return Ok(plan.settled());
     }
 
     if wishes.version_given {
         let wanted = VersionId { product: id.clone(), version: descriptor.version };
         if let Some(sealed) = read::version(state, &wanted).map_err(fail)? {
-            let before = core.reads.descriptor(core, sealed.ledger_index)?;
+            let before = sealed_descriptor(&wanted)?;
             plan.previous = Some(descriptor.version);
             plan.changes = compare(&before, descriptor);
             if plan.changes.is_empty() {
@@ -105,7 +107,7 @@ pub fn plan(core: &Core, descriptor: &Descriptor, wishes: &Wishes) -> Result<Pla
     };
     // A given version may be lower than everything that is sealed: then there is nothing to compare it with.
     let Some(base) = base else { return Ok(plan.settled()) };
-    let before = core.reads.descriptor(core, base.ledger_index)?;
+    let before = sealed_descriptor(&VersionId { product: id.clone(), version: base.version })?;
     plan.previous = Some(base.version);
     plan.changes = compare(&before, descriptor);
     if plan.changes.is_empty() && !wishes.version_given {

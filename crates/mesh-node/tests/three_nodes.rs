@@ -157,3 +157,15 @@ async fn refuses_what_the_author_may_not_do() {
     assert!(client.domain(&domain_of(1), None).await.unwrap().sealed_commands == 0);
     mesh.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_lost_its_data_does_not_start_under_its_old_number() {
+    let mut mesh = Mesh::start().await;
+    mesh.stop_node(2).await;
+    let folder = mesh.folder.path().join("node-2");
+    std::fs::remove_dir_all(folder.join("data")).unwrap();
+    let config = mesh_node::Config::load(&folder.join("node.toml"), []).unwrap();
+    let Err(error) = mesh_node::Node::start(config).await else { panic!("a wiped voter started") };
+    assert!(error.to_string().contains("lost its data"), "{error}");
+    mesh.stop().await;
+}

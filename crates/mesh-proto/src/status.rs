@@ -82,7 +82,11 @@ impl From<Status> for MeshError {
             tonic::Code::Unimplemented => Code::UnsupportedCommand,
             _ => Code::Internal,
         });
-        Self { code, message: status.message().to_owned(), fields }
+        let message = match status.message() {
+            "" => format!("the other side answered {:?} without a word: is it the API port of a node?", status.code()),
+            text => text.to_owned(),
+        };
+        Self { code, message, fields }
     }
 }
 

@@ -109,8 +109,7 @@ resource "data_product" "orders" {
       format          = "avro"
       datasets        = ["orders"]
       contract {
-        id      = "orders-events"
-        version = "2.0.0"
+        file = "orders.odcs.yaml"
       }
     }
     sql {

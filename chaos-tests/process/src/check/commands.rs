@@ -1,6 +1,6 @@
 //! What clients were told, against the ledger.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mesh_model::{Code, CommandId};
 
@@ -40,15 +40,14 @@ pub(crate) fn check(records: &BTreeMap<CommandId, Record>, ledger: &Ledger, find
         findings.violation(format!("the ledger holds command {id}, which nobody sent"));
     }
     findings.checked("acknowledgements", acknowledged);
-    let unknown = records.values().filter(|record| record.outcome() == "unknown");
-    let took_effect = unknown.filter(|record| ledger_has(ledger, &record.version_id)).count();
-    findings.note(format!("{took_effect} of the publishes whose outcome stayed unknown took effect"));
-}
-
-fn ledger_has(ledger: &Ledger, version_id: &str) -> bool {
-    ledger.commands.iter().any(|sealed| {
-        sealed.code == Code::Accepted && sealed.version.as_ref().is_some_and(|(version, _)| version == version_id)
-    })
+    let accepted: BTreeSet<&CommandId> =
+        ledger.commands.iter().filter(|sealed| sealed.code == Code::Accepted).map(|sealed| &sealed.command).collect();
+    let unknown: Vec<&CommandId> =
+        records.iter().filter(|(_, record)| record.outcome() == "unknown").map(|(id, _)| id).collect();
+    if !unknown.is_empty() {
+        let took_effect = unknown.iter().filter(|id| accepted.contains(*id)).count();
+        findings.note(format!("{took_effect} of {} publishes whose outcome stayed unknown took effect", unknown.len()));
+    }
 }
 
 /// One thing that was said, against the leaf that decides.

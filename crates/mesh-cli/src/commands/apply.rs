@@ -111,6 +111,7 @@ pub(crate) async fn run(args: ApplyArgs, app: &App) -> Result<(), Failure> {
             let loaded = product_files::load(path, args.domain.as_ref())?;
             super::validate::warn(app, &loaded);
             product_files::refuse_errors(&loaded)?;
+            product_files::refuse_drafts(&loaded)?;
             let products = loaded.into_iter().flat_map(|file| {
                 let name = file.file;
                 file.products.into_iter().map(move |product| (name.clone(), product))
@@ -200,10 +201,13 @@ pub(crate) fn show(app: &App, applied: &[Applied]) -> Result<(), Failure> {
 }
 
 fn sentence(one: &Applied) -> String {
-    let at = one.ledger_index.map_or_else(|| "no ledger index yet".to_owned(), |index| format!("ledger index {index}"));
+    let at = one.ledger_index.map_or_else(String::new, |index| format!("ledger index {index}"));
     let detail = if one.detail.is_empty() { String::new() } else { format!(" ({})", one.detail) };
     match one.reached {
-        None => format!("unchanged {}: {at}; nothing to do\n", one.id),
+        None => {
+            let known = if at.is_empty() { &one.detail } else { &at };
+            format!("unchanged {}: {known}; nothing to do\n", one.id)
+        }
         Some(WaitLevel::Local) => format!("{} {}: safe on the home node, not sealed yet{detail}\n", one.action, one.id),
         Some(_) => format!("{} {}: {at}, {}{detail}\n", one.action, one.id, one.outcome),
     }

@@ -1,10 +1,11 @@
 //! `mesh deprecate`: marks one or all versions of a product, with a date and a successor.
 
 use clap::Args;
-use mesh_client::Outgoing;
+use mesh_client::{Acknowledgement, Outgoing};
 use mesh_event::command::DeprecateVersion;
 use mesh_event::{Body, Signer};
-use mesh_model::{ProductId, Version, VersionId};
+use mesh_model::{Class, ProductId, Version, VersionId};
+use serde_json::json;
 
 use super::apply::WaitArgs;
 use crate::app::App;
@@ -94,7 +95,17 @@ pub(crate) async fn publish(
     let mesh = client.mesh().await?;
     let envelope = mesh_client::CommandBuilder::new(mesh.id).sign(body, &[&signer as &dyn Signer])?;
     app.reach("the command was sent; running it again is safe");
-    let acknowledgement = client.publish_within(&Outgoing::new(envelope), how.wait, how.patience).await?.accepted()?;
+    let answer = client.publish_within(&Outgoing::new(envelope), how.wait, how.patience).await;
+    let acknowledgement = match answer.and_then(Acknowledgement::accepted) {
+        Ok(acknowledgement) => acknowledgement,
+        Err(error) if error.code.class() == Class::Done => {
+            let unchanged = json!({ "code": error.code.slug(), "detail": error.message });
+            return app.output().one(&unchanged, &target.to_string(), |_| {
+                format!("unchanged {target}: {}; nothing to do\n", error.message)
+            });
+        }
+        Err(error) => return Err(error.into()),
+    };
     app.output().one(&acknowledgement, &target.to_string(), |_| {
         use mesh_model::Code;
         let at = acknowledgement.ledger_index.map_or_else(String::new, |index| format!(": ledger index {index}"));

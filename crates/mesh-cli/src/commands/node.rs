@@ -41,6 +41,9 @@ struct InitArgs {
     /// Where other nodes come in; the address of the founding document when absent
     #[arg(long, value_name = "IP:PORT")]
     peer: Option<SocketAddr>,
+    /// Accept a peer address beyond loopback, although peers don't prove who they are: on a network of your own only
+    #[arg(long)]
+    insecure_peers: bool,
     /// The data folder
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
@@ -119,6 +122,7 @@ fn init(args: &InitArgs, app: &App) -> Result<(), Failure> {
     let mut config = Config::new(absolute(&args.data)?, absolute(&args.keys)?, absolute(&args.genesis)?);
     config.api.listen = listen(args.api, &record.api_address, "--api")?;
     config.peer.listen = listen(args.peer, &record.peer_address, "--peer")?;
+    config.peer.insecure_peers = args.insecure_peers;
     config.check().map_err(|error| Failure::new(Code::Config, error.to_string()))?;
     let text = toml::to_string(&config).map_err(|error| Failure::internal(error.to_string()))?;
     files::create(&args.out, text.as_bytes())?;

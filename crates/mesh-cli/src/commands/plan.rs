@@ -76,6 +76,7 @@ pub(crate) async fn run(args: PlanArgs, app: &App) -> Result<(), Failure> {
     let loaded = product_files::load(&args.path, args.domain.as_ref())?;
     super::validate::warn(app, &loaded);
     product_files::refuse_errors(&loaded)?;
+    product_files::refuse_drafts(&loaded)?;
     let products = loaded.into_iter().flat_map(|file| file.products.into_iter().map(move |p| (file.file.clone(), p)));
     let products: Vec<_> = products.collect();
     // Several versions of one product can only be planned one after the other; here each is compared with what is sealed.

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use clap::Args;
-use mesh_client::{Client, WaitLevel};
+use mesh_client::{Client, ClientOptions, WaitLevel};
 use mesh_event::genesis::SealedGenesis;
 use mesh_model::{Code, DomainName};
 use tokio::signal::unix::{SignalKind, signal};
@@ -22,6 +22,8 @@ use crate::local_mesh::sample;
 use crate::publishing::{Publishing, conclude};
 use crate::{node_keys, product_files};
 
+/// How often a mesh is founded on other ports when somebody takes those that it chose.
+const FOUNDINGS: u32 = 5;
 /// How long the sample's products may wait for the ledger.
 const PUBLISH: Duration = Duration::from_mins(1);
 /// How long a mesh in the background may take to start, sample included.
@@ -42,6 +44,12 @@ pub(crate) struct UpArgs {
     /// How many nodes: 1, 3, 5 or 7. Counts when the mesh is founded.
     #[arg(long, value_name = "N", default_value = "3", value_parser = ["1", "3", "5", "7"])]
     nodes: String,
+    /// The first port for clients; busy ones are passed over. Counts when the mesh is founded.
+    #[arg(long, value_name = "PORT", default_value_t = 7080, value_parser = clap::value_parser!(u16).range(1..))]
+    api_port: u16,
+    /// The first port for nodes among themselves; as above.
+    #[arg(long, value_name = "PORT", default_value_t = 7946, value_parser = clap::value_parser!(u16).range(1..))]
+    peer_port: u16,
 }
 
 pub(crate) async fn run(args: UpArgs, app: &App) -> Result<(), Failure> {
@@ -59,8 +67,7 @@ pub(crate) async fn run(args: UpArgs, app: &App) -> Result<(), Failure> {
     };
     trace_to(&layout)?;
     let mut stop = Stop::install().map_err(|error| Failure::internal(format!("cannot listen for signals: {error}")))?;
-    let (genesis, reserved) = found_or_resume(&layout, &args, app)?;
-    let nodes = Nodes::start(&layout, &genesis, reserved).await?;
+    let (genesis, nodes) = start(&layout, &args, app).await?;
     write_context(&layout, &genesis, nodes.urls())?;
     let prepared = tokio::select! {
         prepared = prepare(&layout, &genesis, &nodes, args.sample, app) => prepared,
@@ -123,6 +130,25 @@ impl Stop {
     }
 }
 
+/// Starts the nodes. A port that somebody took in the instant between its reservation and its node's start costs a young
+/// mesh nothing: it is founded again on others. One that has run before keeps its ports.
+async fn start(layout: &Layout, args: &UpArgs, app: &App) -> Result<(SealedGenesis, Nodes), Failure> {
+    let mut left = FOUNDINGS;
+    loop {
+        let (genesis, reserved) = found_or_resume(layout, args, app)?;
+        let founded = !reserved.is_empty();
+        left -= 1;
+        match Nodes::start(layout, &genesis, reserved).await {
+            Ok(nodes) => return Ok((genesis, nodes)),
+            Err(failure) if founded && left > 0 && failure.code == Some(Code::AddressInUse) => {
+                app.note(format!("{}; choosing other ports", failure.message));
+                founding::undo(layout, genesis.document.voters.len())?;
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+}
+
 fn found_or_resume(layout: &Layout, args: &UpArgs, app: &App) -> Result<(SealedGenesis, Reserved), Failure> {
     let path = layout.genesis();
     if path.exists() {
@@ -134,7 +160,7 @@ fn found_or_resume(layout: &Layout, args: &UpArgs, app: &App) -> Result<(SealedG
     let nodes = args.nodes.parse().expect("clap takes only the numbers that are listed");
     // There before the nodes are: the context names it.
     node_keys::read_or_create(&layout.developer_key())?;
-    let founded = founding::found(layout, "local", nodes)?;
+    let founded = founding::found(layout, "local", nodes, args.api_port, args.peer_port)?;
     let (members, threshold) = COUNCIL;
     app.note(format!("founded a mesh of {nodes} nodes and a council of {members}, of whom {threshold} decide"));
     Ok(founded)
@@ -159,15 +185,18 @@ async fn prepare(
 async fn admit_sample(layout: &Layout, client: &Client, nodes: u32, app: &App) -> Result<(), Failure> {
     let present: Vec<DomainName> = client.domains().await?.items.into_iter().map(|domain| domain.name).collect();
     let missing = sample::missing(&present)?;
-    if missing.is_empty() {
-        return Ok(());
-    }
+    let Some(first) = missing.first().map(|domain| domain.name.clone()) else { return Ok(()) };
     let names: Vec<String> = missing.iter().map(|domain| domain.name.to_string()).collect();
     let council = client.council().await?;
     let (body, signers) = sample::admission(layout, missing, council.version, nodes)?;
     let mesh = client.mesh().await?;
     let envelope = mesh_client::CommandBuilder::new(mesh.id).sign(body, &signers.as_dyn())?;
-    client.submit(&envelope).await?.accepted()?;
+    let acknowledgement = client.submit(&envelope).await?.accepted()?;
+    // Every node is to know the domains before somebody publishes in them, whichever node that is sent to.
+    for url in client.nodes() {
+        let node = Client::connect(ClientOptions::new([url]).pinned(mesh.id))?;
+        node.domain(&first, acknowledgement.ledger_index).await?;
+    }
     app.note(format!("admitted the domains {}", names.join(", ")));
     Ok(())
 }
@@ -263,6 +292,7 @@ async fn detach(args: &UpArgs, layout: &Layout, app: &App) -> Result<(), Failure
         std::env::current_exe().map_err(|error| Failure::internal(format!("cannot find this program: {error}")))?;
     let mut command = Command::new(exe);
     command.arg("up").arg("--dir").arg(&args.dir).args(["--nodes", &args.nodes]);
+    command.args(["--api-port", &args.api_port.to_string(), "--peer-port", &args.peer_port.to_string()]);
     if args.sample {
         command.arg("--sample");
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use mesh_formats::Problem;
-use mesh_model::DomainName;
+use mesh_model::{DomainName, ProductStatus};
 use serde::Serialize;
 use serde_json::json;
 
@@ -89,8 +89,18 @@ fn name(product: &mesh_formats::Product) -> String {
 /// What a publish would refuse whatever the mesh: the model's rules and the limits.
 fn check(file: &mut Loaded) {
     for product in &file.products {
-        for flaw in product.descriptor.check() {
-            file.errors.push(Problem::error((0, 0), flaw.path, "what the model takes", flaw.message));
+        // Whether a draft may be sealed is asked when it is published, not when it is read.
+        let mut descriptor = product.descriptor.clone();
+        if descriptor.status == ProductStatus::Draft {
+            let found = "draft; a draft stays on its own node and is not sealed";
+            file.warnings.push(Problem::warning((0, 0), "status", "active", found));
+            descriptor.status = ProductStatus::Active;
+        }
+        for flaw in descriptor.check() {
+            // Most flaws are sentences of the same form as problems.
+            let parts = flaw.message.strip_prefix("expected ").and_then(|text| text.split_once("; found "));
+            let (expected, found) = parts.unwrap_or(("what the model takes", &flaw.message));
+            file.errors.push(Problem::error((0, 0), flaw.path, expected, found));
         }
         let mut fitted = product.clone();
         if let Err(failure) = crate::preparing::fit(&file.file, &mut fitted) {

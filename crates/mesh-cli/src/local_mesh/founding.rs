@@ -20,8 +20,6 @@ use crate::node_keys;
 
 /// How many members the council of a local mesh has, and how many of them decide.
 pub(crate) const COUNCIL: (u32, u32) = (3, 2);
-const API_PORT: u16 = 7080;
-const PEER_PORT: u16 = 7946;
 
 /// The ports of nodes that are about to start, in their order: held, so that nobody else takes them meanwhile.
 pub(crate) type Reserved = VecDeque<[TcpListener; 2]>;
@@ -31,7 +29,13 @@ pub(crate) type Reserved = VecDeque<[TcpListener; 2]>;
 ///
 /// # Errors
 /// When a file can't be written, or the folder holds files of another kind.
-pub(crate) fn found(layout: &Layout, mesh_name: &str, nodes: u32) -> Result<(SealedGenesis, Reserved), Failure> {
+pub(crate) fn found(
+    layout: &Layout,
+    mesh_name: &str,
+    nodes: u32,
+    api_port: u16,
+    peer_port: u16,
+) -> Result<(SealedGenesis, Reserved), Failure> {
     let mut draft = Draft::new(mesh_name, COUNCIL.1, Vec::new(), now_unix_ms(), random_salt())?;
     let name = |text: String| Name::parse(&text).map_err(|error| Failure::internal(error.to_string()));
     for member in 1..=COUNCIL.0 {
@@ -40,9 +44,9 @@ pub(crate) fn found(layout: &Layout, mesh_name: &str, nodes: u32) -> Result<(Sea
     }
     let mut reserved = Reserved::new();
     for node in 1..=nodes {
-        let (api_port, api) = reserve(API_PORT)?;
-        let (peer_port, peer) = reserve(PEER_PORT)?;
-        reserved.push_back([api_port, peer_port]);
+        let (api_held, api) = reserve(api_port)?;
+        let (peer_held, peer) = reserve(peer_port)?;
+        reserved.push_back([api_held, peer_held]);
         let keys = node_keys::of_node(&layout.node_keys(node))?;
         draft.join_voter(name(format!("node-{node}"))?, &api.to_string(), &peer.to_string(), &keys)?;
         write_config(layout, node, api, peer)?;
@@ -54,6 +58,26 @@ pub(crate) fn found(layout: &Layout, mesh_name: &str, nodes: u32) -> Result<(Sea
     files::replace(&layout.draft(), draft.to_text().as_bytes())?;
     files::replace(&layout.genesis(), sealed.envelope.bytes())?;
     Ok((sealed, reserved))
+}
+
+/// Takes back a founding of which no node has run with the others: all that is lost is the founding document and what
+/// single nodes wrote of it. Keys stay.
+///
+/// # Errors
+/// When a file can't be removed.
+pub(crate) fn undo(layout: &Layout, nodes: usize) -> Result<(), Failure> {
+    let path = layout.genesis();
+    std::fs::remove_file(&path).map_err(|error| Failure::io("remove", &path, &error))?;
+    for node in (1_u32..).take(nodes) {
+        let data = layout.node_data(node);
+        match std::fs::remove_dir_all(&data) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Failure::io("remove", &data, &error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn reserve(usual: u16) -> Result<(TcpListener, SocketAddr), Failure> {

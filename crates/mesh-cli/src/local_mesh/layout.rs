@@ -63,6 +63,9 @@ impl Layout {
     pub(crate) fn node_config(&self, node: u32) -> PathBuf {
         self.dir.join(format!("node-{node}")).join("node.toml")
     }
+    pub(crate) fn node_data(&self, node: u32) -> PathBuf {
+        self.dir.join(format!("node-{node}")).join("data")
+    }
     pub(crate) fn sample(&self) -> PathBuf {
         self.dir.join("sample")
     }

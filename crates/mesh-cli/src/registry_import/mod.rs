@@ -206,10 +206,11 @@ async fn deprecate(
     let results = send_all(app, client, outgoing, how, "deprecating").await?;
     let mut marked = 0;
     for (id, result) in ids.into_iter().zip(results) {
-        let acknowledgement = result
-            .and_then(mesh_client::Acknowledgement::accepted)
-            .map_err(|error| Failure::from(error).within(format_args!("deprecating {id}")))?;
-        marked += usize::from(acknowledgement.code != Some(Code::AlreadySo));
+        match result.and_then(mesh_client::Acknowledgement::accepted) {
+            Ok(acknowledgement) => marked += usize::from(acknowledgement.code != Some(Code::AlreadySo)),
+            Err(error) if error.code == Code::AlreadySo => {}
+            Err(error) => return Err(Failure::from(error).within(format_args!("deprecating {id}"))),
+        }
     }
     Ok(marked)
 }

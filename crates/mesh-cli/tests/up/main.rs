@@ -14,8 +14,11 @@ use serde_json::Value;
 struct Up<'a>(&'a Machine);
 
 impl<'a> Up<'a> {
-    fn start(machine: &'a Machine, more: &[&str]) -> Self {
-        let output = machine.run(&[&["up", "--detach"], more].concat());
+    /// Each test has ports of its own: a mesh that is started again comes back on those that it had.
+    fn start(machine: &'a Machine, port: u16, more: &[&str]) -> Self {
+        let (api, peer) = (port.to_string(), (port + 500).to_string());
+        let ports = ["up", "--detach", "--api-port", &api, "--peer-port", &peer];
+        let output = machine.run(&[&ports, more].concat());
         let trace = || std::fs::read_to_string(machine.path(".mesh/up.trace")).unwrap_or_default();
         assert!(output.status.success(), "{output:?}\n{}", trace());
         Self(machine)
@@ -40,7 +43,7 @@ const PROFILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/custo
 #[test]
 fn the_first_minute_works_and_the_next_start_goes_on_where_it_stopped() {
     let machine = Machine::new();
-    let up = Up::start(&machine, &["--sample"]);
+    let up = Up::start(&machine, 21_080, &["--sample"]);
     assert_eq!(machine.read(".mesh/.gitignore"), "*\n");
     for key in ["council-1", "council-2", "council-3", "developer", "customer_experience-root", "node-1/node"] {
         assert_eq!(mode(&machine.path(&format!(".mesh/keys/{key}.pem"))), 0o600, "{key}");
@@ -67,7 +70,7 @@ fn the_first_minute_works_and_the_next_start_goes_on_where_it_stopped() {
     drop(up);
     assert_eq!(machine.run(&["status"]).status.code(), Some(6));
 
-    let _up = Up::start(&machine, &["--sample"]);
+    let _up = Up::start(&machine, 21_080, &["--sample"]);
     // The same leaves, and nothing was published a second time.
     assert_eq!(json(&machine, &["ledger", "tail", "--from", "0"]), before);
     assert!(machine.ok(&["show", "customer_experience/customer_profile"]).contains("customer_profile"));
@@ -76,7 +79,7 @@ fn the_first_minute_works_and_the_next_start_goes_on_where_it_stopped() {
 #[test]
 fn domains_roles_and_delegations_are_decided_by_signatures_collected_in_files() {
     let machine = Machine::new();
-    let _up = Up::start(&machine, &[]);
+    let _up = Up::start(&machine, 23_080, &[]);
     let keys = ".mesh/keys";
     let (one, two) = (format!("{keys}/council-1.pem"), format!("{keys}/council-2.pem"));
     machine.ok(&["key", "new", "--out", "root.pem"]);

@@ -141,7 +141,7 @@ fn owner(section: &Section<'_, '_>, descriptor: &mut Descriptor) -> Vec<Person> 
         name: section.text("name").unwrap_or_default(),
         email: section.text("email"),
         role,
-        ..Person::default()
+        details: section.take_unknown(),
     };
     if let Some(owner) = section.one("owner_person") {
         people.push(person(&owner, Some("owner".into())));

@@ -20,7 +20,8 @@ word; `examples/customer_360.hcl` says more.
 - A target is a text such as `\"99.5%\"`, `\"< 500 ms\"`, `\"15 minutes\"`, or a block `target { comparison value unit }`. Without
   a comparison, a percentage is a lower bound, a time an upper one, and anything else is meant exactly.
 - A block with a label may have it as `name = \"…\"` inside instead.
-- People stand in `owner_person` and `people` only. They go to a private attachment, and the file does too. Contacts
+- People stand in `owner_person` and `people` only. They go to a private attachment, and the file does too; an
+  unknown name that looks like one of theirs is an error, since extensions are public. Contacts
   (`documentation.support_contact`, `support`) are published as the product's and stay public.
 
 ";

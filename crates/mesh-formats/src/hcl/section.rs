@@ -101,9 +101,45 @@ impl<'s, 'f> Section<'s, 'f> {
             Some(known) => format!("a known name ('{known}' is the closest)"),
             None => "a known name".into(),
         };
-        let found = format!("'{}', kept in extensions as '{}'", value::excerpt(name), value::excerpt(&key));
-        self.source.warning(offset, &self.at(name), expected, found);
+        let name_shown = value::excerpt(name);
+        if self.is_personal() {
+            self.source.warning(offset, &self.at(name), expected, format!("'{name_shown}', kept with the person"));
+        } else if self.may_name_people(name) {
+            // Extensions are published for ever: better no product than a person in them.
+            let expected = "`owner_person { … }` or `people { person { … } }`, which are kept private";
+            self.source.error(offset, &self.at(name), expected, format!("'{name_shown}'"));
+        } else {
+            let found = format!("'{name_shown}', kept in extensions as '{}'", value::excerpt(&key));
+            self.source.warning(offset, &self.at(name), expected, found);
+        }
         key
+    }
+
+    /// Whether this is a person's block.
+    fn is_personal(&self) -> bool {
+        matches!(self.path, "owner_person" | "people.person")
+    }
+
+    /// Whether an unknown name looks like a person's position misspelt.
+    fn may_name_people(&self, name: &str) -> bool {
+        let near = |known| matches!(known, "owner_person" | "people" | "person");
+        let says = |word| matches!(word, "person" | "persons" | "people");
+        self.path == "people" || table::closest(self.path, name).is_some_and(near) || name.split(['_', '-']).any(says)
+    }
+
+    /// Takes back what a person's block said under unknown names: it belongs to the person, not to the extensions.
+    pub(super) fn take_unknown(&self) -> serde_json::Map<String, Json> {
+        assert!(self.is_personal(), "only people keep what else is said of them");
+        let prefix = format!("hcl.{}.", self.shown);
+        let mut extensions = self.source.extensions.borrow_mut();
+        // One prefix's keys stand together, and a file may name many people.
+        let keys = extensions.range(prefix.clone()..).map(|(key, _)| key).take_while(|key| key.starts_with(&prefix));
+        let keys: Vec<String> = keys.cloned().collect();
+        let said = keys.into_iter().filter_map(|key| {
+            let value = extensions.remove(&key)?.value();
+            Some((key[prefix.len()..].to_owned(), value))
+        });
+        said.collect()
     }
 
     fn unknown_attribute(&self, offset: usize, name: &str, expression: &Expression) {

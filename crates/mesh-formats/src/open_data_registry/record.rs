@@ -99,11 +99,14 @@ pub fn read_record(text: &str, ctx: &mut Context<'_>, problems: &mut Vec<Problem
             descriptor.tags.push(tag.to_owned());
         }
     }
-    let team = if managed_by.is_empty() { descriptor.domain.to_string() } else { managed_by.clone() };
-    descriptor.owner.team = team;
+    let team = organisation_name(&managed_by);
+    descriptor.owner.team = if team.is_empty() { descriptor.domain.to_string() } else { team };
     descriptor.owner.support = reader.support();
     reader.frequency_and_outputs(&mut descriptor, problems);
     descriptor.documentation.links = reader.links();
+    if let Some(url) = urls(raw_manager).into_iter().next() {
+        descriptor.documentation.links.push(Link { title: descriptor.owner.team.clone(), url });
+    }
     reader.extensions(&mut descriptor, problems);
     let deprecated = root.text("Deprecated").is_some_and(|flag| flag.eq_ignore_ascii_case("true"));
     let notice = reader.text("DeprecatedNotice");

@@ -15,6 +15,30 @@ use crate::overlay::Overlay;
 use crate::records::{Notice, Record as _, Status};
 use crate::state::StateRead;
 
+/// What takes the place is there, and is not the thing itself.
+fn successor<S: StateRead>(draft: &Overlay<'_, S>, body: &DeprecateVersion) -> Decision<(), S> {
+    if body.successor.is_empty() {
+        return Ok(());
+    }
+    let (product, version) = match VersionId::parse(&body.successor) {
+        Ok(id) => (id.product, Some(id.version)),
+        Err(_) => match ProductId::parse(&body.successor) {
+            Ok(product) => (product, None),
+            Err(_) => {
+                return reject(Code::Malformed, "successor is no id; expected domain/name or domain/name@version");
+            }
+        },
+    };
+    if product == body.product && (version.is_none() || version == body.version) {
+        return reject(Code::Malformed, format!("{} cannot take its own place", body.successor));
+    }
+    let known = standing::product(draft, &product)?;
+    if let Some(version) = version {
+        standing::version(draft, &known, version)?;
+    }
+    Ok(())
+}
+
 pub(crate) fn apply<S: StateRead>(
     draft: &mut Overlay<'_, S>,
     author: &PublicKey,
@@ -26,13 +50,10 @@ pub(crate) fn apply<S: StateRead>(
     if !body.sunset.is_empty() && !is_date(&body.sunset) {
         return reject(Code::Malformed, "sunset is no date; expected YYYY-MM-DD");
     }
-    let names_something = ProductId::parse(&body.successor).is_ok() || VersionId::parse(&body.successor).is_ok();
-    if !body.successor.is_empty() && !names_something {
-        return reject(Code::Malformed, "successor is no id; expected domain/name or domain/name@version");
-    }
     active_domain(draft, &id.domain)?;
     actor::check(draft, author, Action::DeprecateVersion, &id.domain, ledger_size)?;
     let mut product = standing::product(draft, id)?;
+    successor(draft, body)?;
     let notice = Notice {
         sunset: body.sunset.clone(),
         successor: body.successor.clone(),

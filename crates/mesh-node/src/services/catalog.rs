@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures::Stream;
 use mesh_catalog::{Lifecycle, Query};
 use mesh_event::LedgerLeaf;
+use mesh_governance::read;
 use mesh_model::{Code, Digest, DomainName, ProductId, VersionId};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::catalog_service_server::CatalogService;
@@ -72,7 +73,15 @@ impl CatalogService for Service {
         let (id, version) = product_or_version(&request.id)?;
         super::at_least(&self.core, request.at_least_index, within).await?;
         let as_of = match (request.as_of_index, request.as_of_unix_ms) {
+            (Some(index), _) if index >= self.core.ledger_size() => {
+                let size = self.core.ledger_size();
+                let text = format!("as_of_index: this node has applied {size} leaves; expected a leaf before that");
+                return Err(MeshError::new(Code::NotCaughtUp, text).into());
+            }
             (Some(index), _) => AsOf::Index(index),
+            (None, Some(time)) if time > crate::clock::now_unix_ms() => {
+                return Err(bad("as_of_unix_ms", "expected a time that has passed").into());
+            }
             (None, Some(time)) => AsOf::Index(self.core.reads.index_at(&self.core, time)?),
             (None, None) => AsOf::Now,
         };
@@ -183,7 +192,12 @@ impl CatalogService for Service {
             self.core.reads.product(&self.core, &id, None, AsOf::Now)?;
             Subject::Product(id)
         } else {
-            Subject::Domain(DomainName::parse(&request.id).map_err(|error| bad("id", error))?)
+            let name = DomainName::parse(&request.id).map_err(|error| bad("id", error))?;
+            let known = read::domain(&self.core.state, &name).map_err(|e| self.core.state_error(&e))?;
+            if known.is_none() {
+                return Err(MeshError::new(Code::UnknownDomain, format!("no domain is called {name}")).into());
+            }
+            Subject::Domain(name)
         };
         let after = match request.page_token.as_str() {
             "" => None,

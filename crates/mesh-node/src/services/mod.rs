@@ -81,8 +81,14 @@ pub fn is_ready(core: &Core) -> Result<(), String> {
     if core.ledger_size() == 0 {
         return Err("the ledger has no genesis yet".to_owned());
     }
-    if core.raft.status().leader.is_none() {
+    let raft = core.raft.status();
+    if raft.leader.is_none() {
         return Err("no leader is known".to_owned());
+    }
+    // Raft's own word for the leader may be old: what counts is that one was heard of, with a quorum behind it.
+    let patience = Duration::from_millis(3 * core.config.raft.election_max_ms);
+    if raft.quorum_contact.is_none_or(|ago| ago > patience) {
+        return Err("no leader with a quorum was heard of lately".to_owned());
     }
     core.check_writable().map_err(|error| error.message)
 }

@@ -52,7 +52,7 @@ impl PublishService for Service {
             major: request.major,
             overflow_breaks: request.overflow_breaks,
         };
-        let plan = plan::plan(&self.core, &descriptor, &wishes)?;
+        let plan = plan::plan(&self.core.state, &descriptor, &wishes)?;
         let home = match self.publisher.route(&descriptor.domain)? {
             Route::Here => self.core.node_id(),
             Route::Home(node) => node,

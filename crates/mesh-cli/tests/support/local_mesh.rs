@@ -1,0 +1,113 @@
+//! `mesh up` in the foreground, as the README starts it.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::Value;
+
+use super::{page, shell, until};
+
+/// Held while ports are chosen or taken up again: a mesh that is founded takes the first free ones, which may be those
+/// of a mesh that was killed a moment ago.
+static PORTS: Mutex<()> = Mutex::new(());
+const SAID: &str = "up.txt";
+
+/// A running local mesh in a folder of its own, with the repository's `examples` in it. Killed when dropped.
+#[derive(Debug)]
+pub(crate) struct LocalMesh {
+    dir: tempfile::TempDir,
+    path: OsString,
+    child: Child,
+}
+
+impl LocalMesh {
+    /// Founds a mesh, fills it with the sample and waits until it says what to do next.
+    pub(crate) fn with_sample() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(page::repository().join("examples"), dir.path().join("examples")).unwrap();
+        let path = shell::path_with(&[&shell::programs()]);
+        let guard = PORTS.lock().unwrap_or_else(PoisonError::into_inner);
+        let child = spawn(dir.path());
+        let mut mesh = Self { dir, path, child };
+        mesh.wait_until_it_runs();
+        drop(guard);
+        mesh
+    }
+
+    /// `kill -9`, and `mesh up --sample` again.
+    pub(crate) fn kill_and_start_again(&mut self) {
+        let guard = PORTS.lock().unwrap_or_else(PoisonError::into_inner);
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.child = spawn(self.dir.path());
+        self.wait_until_it_runs();
+        drop(guard);
+    }
+
+    fn wait_until_it_runs(&mut self) {
+        let said = self.dir.path().join(SAID);
+        until("mesh up --sample", || {
+            let text = std::fs::read_to_string(&said).unwrap();
+            if let Some(status) = self.child.try_wait().unwrap() {
+                panic!("mesh up --sample ended: {status}\n{text}");
+            }
+            if text.contains("next, in another terminal") { Ok(()) } else { Err(text) }
+        });
+    }
+
+    /// The folder that `.mesh` lies in.
+    pub(crate) fn folder(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// A private key of the mesh.
+    pub(crate) fn key(&self, name: &str) -> PathBuf {
+        self.dir.path().join(".mesh/keys").join(format!("{name}.pem"))
+    }
+
+    /// Runs a command line that has to succeed in the second terminal; returns stdout.
+    pub(crate) fn ok(&self, line: &str) -> String {
+        shell::ok(self.folder(), &self.path, &[], line)
+    }
+
+    /// The same, as JSON.
+    pub(crate) fn json(&self, line: &str) -> Value {
+        serde_json::from_str(&self.ok(&format!("{line} -o json"))).unwrap()
+    }
+
+    /// Runs a command line until it succeeds: other nodes may be a moment behind.
+    pub(crate) fn json_soon(&self, line: &str) -> Value {
+        until(line, || {
+            let output = shell::run(self.folder(), &self.path, &[], &format!("{line} -o json"));
+            if output.status.success() {
+                Ok(serde_json::from_slice(&output.stdout).unwrap())
+            } else {
+                Err(shell::describe(&output))
+            }
+        })
+    }
+
+    /// Where the nodes serve.
+    pub(crate) fn urls(&self) -> Vec<String> {
+        let status = self.json("mesh status");
+        let nodes = status["nodes"].as_array().unwrap();
+        nodes.iter().map(|node| node["url"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+impl Drop for LocalMesh {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn spawn(folder: &Path) -> Child {
+    let said = File::create(folder.join(SAID)).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mesh"));
+    command.args(["up", "--sample"]).current_dir(folder).env_clear().env("HOME", folder);
+    command.stdin(Stdio::null()).stdout(said.try_clone().unwrap()).stderr(said).spawn().unwrap()
+}
