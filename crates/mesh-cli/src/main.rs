@@ -9,7 +9,7 @@
 //! | [`cli`] | the tree of commands and global flags |
 //! | [`app`] | what every command gets: context, client, signer, output |
 //! | [`context`] | where node, mesh and key come from |
-//! | [`failure`] | errors as people, scripts and exit codes see them |
+//! | [`failure`], [`fate`] | errors as people, scripts and exit codes see them |
 //! | [`output`], [`progress`], [`confirm`] | data to stdout, everything else to stderr |
 //! | [`keyfile`] | private keys on disk |
 //! | [`commands`] | one file per command |
@@ -27,6 +27,8 @@ use clap_complete::CompleteEnv;
 use crate::app::App;
 use crate::cli::Cli;
 use crate::failure::Failure;
+use crate::output::print_stderr;
+use crate::style::Style;
 
 mod app;
 mod ceremony;
@@ -38,6 +40,7 @@ mod confirm;
 mod context;
 mod domain_file;
 mod failure;
+mod fate;
 mod field_reference;
 mod files;
 mod governance;
@@ -63,7 +66,15 @@ mod time;
 fn main() -> ExitCode {
     // Ends here when a shell asks for completions.
     CompleteEnv::with_factory(Cli::command).complete();
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() && asks_for_json() => {
+            let failure = usage(&error.render().to_string());
+            print_stderr(&failure.render(true, Style::new(false)));
+            return ExitCode::from(failure.exit_code());
+        }
+        Err(error) => error.exit(),
+    };
     start_trace();
     let app = App::new(cli.globals);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -82,6 +93,25 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => app.fail(&failure),
     }
+}
+
+/// Whether a script reads the answer; asked of the words alone when the command line does not fit.
+fn asks_for_json() -> bool {
+    let words: Vec<String> = std::env::args().skip(1).take_while(|word| word != "--").collect();
+    let json = |format: &str| matches!(format, "json" | "jsonl");
+    words.windows(2).any(|pair| matches!(pair[0].as_str(), "-o" | "--output") && json(&pair[1]))
+        || words.iter().any(|word| {
+            let format = word.strip_prefix("--output=").or_else(|| word.strip_prefix("-o"));
+            format.is_some_and(|format| json(format.trim_start_matches('=')))
+        })
+}
+
+/// The parser's text as a failure: its first line, then what else it says but for the usage.
+fn usage(text: &str) -> Failure {
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let message = lines.next().unwrap_or_default();
+    let rest = lines.filter(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"));
+    Failure::usage(message.strip_prefix("error: ").unwrap_or(message)).problems(rest.map(str::to_owned).collect())
 }
 
 /// Diagnostics on stderr, for those who ask: `MESH_TRACE=debug`.

@@ -168,12 +168,12 @@ impl Output {
         let columns = T::columns(wide);
         let is_id = |at: &usize| items.iter().zip(&rows).all(|(item, cells)| cells[*at] == item.name());
         let id = (0..columns.len()).find(is_id).unwrap_or(0);
-        self.grid(&columns, rows, id)
+        self.grid(&columns, &rows, id)
     }
 
     /// A table for people. Without a terminal nothing is wrapped. On a narrow one the column of ids stays whole, and the
     /// last columns are left out until what is left can be read.
-    fn grid(&self, columns: &[&str], rows: Vec<Vec<String>>, id: usize) -> String {
+    fn grid(&self, columns: &[&str], rows: &[Vec<String>], id: usize) -> String {
         let whole = |at: usize| {
             let cells = rows.iter().map(|row| row[at].chars().count());
             cells.chain([columns[at].chars().count()]).max().unwrap_or(0)
@@ -200,7 +200,7 @@ impl Output {
             }
         }
         table.set_header(kept.iter().map(|at| columns[*at].to_uppercase()));
-        for row in &rows {
+        for row in rows {
             table.add_row(kept.iter().map(|at| row[*at].as_str()));
         }
         for (column, least) in table.column_iter_mut().zip(limits) {

@@ -48,7 +48,7 @@ impl Page {
     }
 
     fn item(&mut self, text: &str) {
-        self.raw(&format!("  - {}", printable(text)));
+        self.raw(&format!("  - {}", printable(text).trim_end()));
     }
 
     fn head(&mut self, shown: &Shown) {
@@ -247,6 +247,7 @@ fn output_line(port: &OutputPort) -> String {
         port.protocol.clone(),
         port.location.clone(),
         port.topic.as_ref().map(|topic| format!("topic {topic}")),
+        port.schema_registry.map(|on| format!("schema registry {}", switch(on))),
         port.rate_limit.map(|limit| format!("{limit} requests/s")),
         (!port.partition_by.is_empty()).then(|| format!("by {}", port.partition_by.join(", "))),
         port.frequency.clone(),
@@ -267,8 +268,12 @@ fn field_marks(field: &Field) -> String {
     if field.pii {
         marks.push("pii".into());
     }
-    marks.extend(field.classification.clone());
-    marks.extend(field.tags.iter().cloned());
+    for mark in field.classification.iter().chain(&field.tags) {
+        // A file may say the same twice, as a flag and as a tag.
+        if !marks.contains(mark) {
+            marks.push(mark.clone());
+        }
+    }
     let marks = if marks.is_empty() { String::new() } else { format!("[{}] ", marks.join(", ")) };
     format!("{marks}{}", field.description)
 }

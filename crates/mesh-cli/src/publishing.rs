@@ -13,12 +13,15 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::failure::Failure;
-use crate::output::Row;
+use crate::fate::Fate;
+use crate::output::{Row, printable};
 use crate::plan_file::Planned;
 use crate::preparing::{Prepared, prepare};
 
 /// How many plans are asked for at once.
 const PLANNING: usize = 16;
+/// How many failures are listed one by one.
+const LISTED: usize = 50;
 
 /// What became of one product.
 #[derive(Debug, Clone, Serialize)]
@@ -78,6 +81,11 @@ impl Applied {
             detail: String::new(),
             error: None,
         }
+    }
+
+    /// What became of it when it failed.
+    pub(crate) fn fate(&self) -> Option<Fate> {
+        self.error.as_ref().map(|error| Fate::of(error.code))
     }
 
     /// Whether the mesh changed, or will.
@@ -184,11 +192,13 @@ pub(crate) async fn publish_all(
         outgoing.push(Outgoing { envelope, attachments });
         labels.push((product.file, id, if product.creates { "created" } else { "updated" }));
     }
-    let results = send_all(app, client, outgoing, how, "publishing").await?;
+    let ids: Vec<String> = labels.iter().map(|(_, id, _)| id.clone()).collect();
+    let results = send_all(app, client, outgoing, &ids, how, "publishing").await?;
     Ok(labels.into_iter().zip(results).map(|((file, id, action), result)| applied(file, id, action, result)).collect())
 }
 
-/// Sends signed commands as one stream, or by itself when there is only one. One result for each, in order.
+/// Sends signed commands as one stream, or by itself when there is only one. One result for each, in order; `ids` names
+/// them, in the same order.
 ///
 /// # Errors
 /// When receipts are asked for.
@@ -196,6 +206,7 @@ pub(crate) async fn send_all(
     app: &App,
     client: &Client,
     outgoing: Vec<Outgoing>,
+    ids: &[String],
     how: Publishing,
     what: &str,
 ) -> Result<Vec<Result<mesh_client::Acknowledgement, MeshError>>, Failure> {
@@ -209,23 +220,37 @@ pub(crate) async fn send_all(
     let options = StreamOptions { wait: how.wait, patience: how.patience, ..StreamOptions::default() };
     let mut answers = client.publish_stream(futures::stream::iter(outgoing), options)?;
     let mut progress = app.progress(what, Some(total as u64));
+    let mut listed = 0;
     while let Some(delivered) = answers.next().await {
-        progress.inc();
-        app.reach(format!("{what}: {}; running it again is safe", progress.count()));
-        if let Err(error) = &delivered.result
-            && error.code.class() != Class::Done
-        {
-            progress.line(&format!("{} {error}", app.style().red("refused:")));
+        match failure_of(&delivered.result) {
+            None => progress.inc(),
+            Some(error) if listed < LISTED => {
+                listed += 1;
+                let id = ids.get(results.len()).map_or("", String::as_str);
+                let fate = format!("{}:", Fate::of(error.code).word());
+                progress.line(&format!("{} {id}: {}", app.style().red(&fate), printable(&error.message)));
+            }
+            Some(_) => listed += 1,
         }
+        app.reach(format!("{what}: {}; running it again is safe", progress.count()));
         results.push(delivered.result);
     }
     progress.finish();
+    if listed > LISTED {
+        app.note(format!("{what}: {} more failed", listed - LISTED));
+    }
     let silent = || Err(MeshError::new(Code::OutcomeUnknown, "the stream ended before this was acknowledged"));
     results.resize_with(total, silent);
     if total > 0 {
         app.note(format!("{what}: {} at {:.0} per second", progress.count(), progress.rate()));
     }
     Ok(results)
+}
+
+/// What went wrong with a command, if anything did.
+fn failure_of(result: &Result<mesh_client::Acknowledgement, MeshError>) -> Option<MeshError> {
+    let result = result.clone().and_then(mesh_client::Acknowledgement::accepted);
+    result.err().filter(|error| error.code.class() != Class::Done)
 }
 
 fn applied(
@@ -285,8 +310,19 @@ pub(crate) fn conclude(applied: &[Applied], wait: WaitLevel) -> Result<(), Failu
         if applied.len() == 1 {
             return Err(error.into());
         }
-        let problems = failed.iter().map(|one| format!("{}: {} [{}]", one.id, one.detail, one.code)).collect();
-        let message = format!("{} of {} products were not published", failed.len(), applied.len());
+        let mut problems: Vec<String> =
+            failed.iter().take(LISTED).map(|one| format!("{}: {} [{}]", one.id, one.detail, one.code)).collect();
+        if failed.len() > LISTED {
+            problems.push(format!("and {} more", failed.len() - LISTED));
+        }
+        let count = |fate: Fate| failed.iter().filter(|one| one.fate() == Some(fate)).count();
+        let fates: Vec<String> = [Fate::Refused, Fate::Unknown, Fate::NotSent]
+            .into_iter()
+            .filter(|fate| count(*fate) > 0)
+            .map(|fate| format!("{} {}", count(fate), fate.word()))
+            .collect();
+        let done = applied.len() - failed.len();
+        let message = format!("{done} of {} products are published, {}", applied.len(), fates.join(", "));
         return Err(Failure::new(error.code, message).problems(problems));
     }
     let waiting = applied.iter().filter(|one| one.reached.is_some_and(|reached| reached < wait)).count();

@@ -15,7 +15,7 @@ use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Channel, Endpoint};
 
 use crate::options::ClientOptions;
-use crate::retry::{Effect, Failed, ROUNDS, Repeat, pause};
+use crate::retry::{Effect, Failed, ROUNDS, Repeat, more_telling, pause};
 
 /// Largest answer that is taken, in bytes: a page of 1,000 products or an attachment of 4 MiB fit by far.
 pub(crate) const ANSWER_BYTES: usize = 64 * 1024 * 1024;
@@ -218,10 +218,11 @@ impl Client {
                         }
                         match (effect, repeat) {
                             (Effect::Unknown, Repeat::Read) => {
-                                last = Some(MeshError { code: Code::Unreachable, ..error });
+                                let silent = MeshError { code: Code::Unreachable, ..error };
+                                last = Some(more_telling(last.take(), silent));
                             }
                             (Effect::Unknown, _) => unknown = Some(error),
-                            _ => last = Some(error),
+                            _ => last = Some(more_telling(last.take(), error)),
                         }
                     }
                 }

@@ -78,6 +78,20 @@ impl Failed {
     }
 }
 
+/// Of two failures of one call the one that says more: an answer rather than silence, what may have had an effect rather
+/// than what had none. The later of equals.
+pub fn more_telling(before: Option<MeshError>, now: MeshError) -> MeshError {
+    let rank = |error: &MeshError| match error.code {
+        Code::Unreachable => 0,
+        Code::OutcomeUnknown => 2,
+        _ => 1,
+    };
+    match before {
+        Some(before) if rank(&before) > rank(&now) => before,
+        _ => now,
+    }
+}
+
 /// Whether no connection came about, so that no byte of the request left this machine.
 fn never_connected(status: &tonic::Status) -> bool {
     let mut source = status.source();
@@ -112,6 +126,18 @@ mod tests {
             let pause = pause(round);
             assert!(pause >= Duration::from_millis(full / 2) && pause <= Duration::from_millis(full), "{round}");
         }
+    }
+
+    #[test]
+    fn an_answer_is_not_hidden_by_a_node_that_is_down() {
+        let error = |code| MeshError::new(code, "why");
+        let told = |codes: &[Code]| {
+            codes.iter().fold(None, |before, code| Some(more_telling(before, error(*code)))).map(|error| error.code)
+        };
+        assert_eq!(told(&[Code::Unreachable, Code::HomeUnreachable]), Some(Code::HomeUnreachable));
+        assert_eq!(told(&[Code::HomeUnreachable, Code::Unreachable]), Some(Code::HomeUnreachable));
+        assert_eq!(told(&[Code::OutcomeUnknown, Code::QueueFull, Code::Unreachable]), Some(Code::OutcomeUnknown));
+        assert_eq!(told(&[Code::QueueFull, Code::ReadOnly]), Some(Code::ReadOnly));
     }
 
     #[test]

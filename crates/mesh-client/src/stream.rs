@@ -4,6 +4,7 @@
 //! remembers command ids, so nothing takes effect twice.
 
 use std::collections::VecDeque;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt as _};
@@ -17,7 +18,7 @@ use crate::acknowledgement::{Acknowledgement, WaitLevel};
 use crate::client::Client;
 use crate::convert::{code, missing, odd};
 use crate::publish::{Outgoing, refuse_receipt};
-use crate::retry::{Failed, ROUNDS, Repeat, pause};
+use crate::retry::{Effect, Failed, ROUNDS, Repeat, more_telling, pause};
 
 /// How a stream is driven.
 #[derive(Debug, Clone, Copy)]
@@ -109,6 +110,8 @@ enum Ended {
 impl Driver {
     async fn run(mut self, mut source: Source) {
         let mut fruitless = 0;
+        // What the connections since the last answer failed with.
+        let mut told: Option<MeshError> = None;
         loop {
             let before = self.answered;
             // A connection is worth opening only with something to say.
@@ -126,7 +129,13 @@ impl Driver {
                     return self.fail_all(error, &mut source).await;
                 }
                 Ended::Broken(error) => {
-                    fruitless = if self.answered > before { 0 } else { fruitless + 1 };
+                    if self.answered > before {
+                        (fruitless, told) = (0, None);
+                    } else {
+                        fruitless += 1;
+                    }
+                    let error = more_telling(told.take(), error);
+                    told = Some(error.clone());
                     if fruitless >= ROUNDS {
                         return self.fail_all(error, &mut source).await;
                     }
@@ -160,16 +169,22 @@ impl Driver {
             }
         }
         let requests = tokio::sync::Mutex::new(Some(ReceiverStream::new(requests)));
+        let first_failure = std::sync::Mutex::new(None);
         let opened = self
             .client
             .call(Repeat::OnlyIfNothingHappened, async |attempt| {
                 // The receiver can be handed over once; a second try comes with a new connection.
                 let Some(requests) = requests.lock().await.take() else {
-                    let error = MeshError::new(Code::Unreachable, format!("{} does not answer", attempt.url));
-                    return Err(Failed { error, effect: crate::retry::Effect::Answered });
+                    let silent = || MeshError::new(Code::Unreachable, format!("{} does not answer", attempt.url));
+                    let error = first_failure.lock().unwrap_or_else(PoisonError::into_inner).take();
+                    return Err(Failed { error: error.unwrap_or_else(silent), effect: Effect::Answered });
                 };
                 let answer = attempt.publish().publish_stream(attempt.unbounded(requests)).await;
-                answer.map_err(|status| Failed::of(status, &attempt.url))
+                answer.map_err(|status| {
+                    let failed = Failed::of(status, &attempt.url);
+                    *first_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(failed.error.clone());
+                    failed
+                })
             })
             .await;
         let mut answers = match opened {

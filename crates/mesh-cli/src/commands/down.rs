@@ -24,6 +24,10 @@ pub(crate) struct DownArgs {
 }
 
 pub(crate) async fn run(args: DownArgs, app: &App) -> Result<(), Failure> {
+    if !args.dir.is_dir() {
+        let message = format!("there is no folder {}; `mesh up` makes it", args.dir.display());
+        return Err(Failure::new(Code::NotFound, message).hint("name the folder of the mesh: --dir DIR"));
+    }
     let lock = Layout::new(&args.dir).lock();
     let state = || running(&lock).map_err(|error| Failure::io("read", &lock, &error));
     // The lock is held by whoever wrote the process id, so it is no stranger's.

@@ -235,7 +235,10 @@ fn next_steps(layout: &Layout, genesis: &SealedGenesis, nodes: &[String], app: &
     } else {
         app.note("next, in another terminal:");
         app.note(format!("  export MESH_NODE={} MESH_ID={}", nodes.join(","), genesis.mesh_id));
-        app.note(format!("  export MESH_KEY_FILE={}", layout.developer_key().display()));
+        // Another terminal is in another folder.
+        let key = layout.developer_key();
+        let key = std::path::absolute(&key).unwrap_or(key);
+        app.note(format!("  export MESH_KEY_FILE={}", key.display()));
     }
     let keys = layout.keys();
     let keys = keys.display();
@@ -278,6 +281,24 @@ fn runs_already(layout: &Layout, run: &Run) -> Failure {
         .hint("`mesh down` stops it; `mesh status` shows it")
 }
 
+/// What the process in the background ended with: its last error, which stands in the trace after `said_before` bytes.
+fn did_not_start(trace: &Path, said_before: u64, status: &str) -> Failure {
+    let bytes = std::fs::read(trace).unwrap_or_default();
+    let new = bytes.get(usize::try_from(said_before).unwrap_or(usize::MAX)..).unwrap_or_default();
+    let text = String::from_utf8_lossy(new);
+    let Some(error) = text.lines().rev().find_map(|line| line.strip_prefix("error: ")) else {
+        return Failure::new(Code::Unavailable, format!("the mesh did not start: {status}"))
+            .hint(format!("{} says why", trace.display()));
+    };
+    let (message, code) = error.strip_suffix(']').and_then(|error| error.rsplit_once(" [")).unwrap_or((error, ""));
+    let failure =
+        Failure::new(Code::find(code).unwrap_or(Code::Unavailable), format!("the mesh did not start: {message}"));
+    match text.lines().rev().find_map(|line| line.strip_prefix("hint: ")) {
+        Some(hint) => failure.hint(hint),
+        None => failure.hint(format!("{} has the rest", trace.display())),
+    }
+}
+
 async fn detach(args: &UpArgs, layout: &Layout, app: &App) -> Result<(), Failure> {
     let lock = layout.lock();
     let state = || running(&lock).map_err(|error| Failure::io("read", &lock, &error));
@@ -299,13 +320,13 @@ async fn detach(args: &UpArgs, layout: &Layout, app: &App) -> Result<(), Failure
     command.stdin(Stdio::null()).stdout(trace.try_clone().map_err(io)?).stderr(trace);
     // A group of its own: Ctrl-C in this terminal is not meant for it.
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    let said_before = std::fs::metadata(&trace_path).map_or(0, |trace| trace.len());
     let mut child =
         command.spawn().map_err(|error| Failure::internal(format!("cannot start in the background: {error}")))?;
     let started = async {
         loop {
             if let Some(status) = child.try_wait().map_err(|error| Failure::internal(error.to_string()))? {
-                return Err(Failure::new(Code::Unavailable, format!("the mesh did not start: {status}"))
-                    .hint(format!("{} says why", layout.trace().display())));
+                return Err(did_not_start(&layout.trace(), said_before, &status.to_string()));
             }
             if let Run::Running(state) = state()?
                 && !state.nodes.is_empty()
@@ -325,4 +346,25 @@ async fn detach(args: &UpArgs, layout: &Layout, app: &App) -> Result<(), Failure
     app.note(format!("runs in the background as process {}", state.pid));
     next_steps(layout, &genesis, &state.nodes, app);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_mesh_in_the_background_that_does_not_start_says_why() {
+        let dir = tempfile::tempdir().unwrap();
+        let trace = dir.path().join("up.trace");
+        let before = "error: of the last time [MESH-0204]\n";
+        let ended =
+            "INFO node: starting\nerror: another program listens on 127.0.0.1:7080 [MESH-0204]\nhint: stop it\n";
+        std::fs::write(&trace, format!("{before}{ended}")).unwrap();
+        let failure = did_not_start(&trace, before.len() as u64, "exit status: 2");
+        assert_eq!(failure.message, "the mesh did not start: another program listens on 127.0.0.1:7080");
+        assert_eq!((failure.code, failure.hint.as_deref()), (Some(Code::AddressInUse), Some("stop it")));
+        let silent = did_not_start(&trace, (before.len() + ended.len()) as u64, "exit status: 2");
+        assert_eq!(silent.message, "the mesh did not start: exit status: 2");
+    }
 }

@@ -25,6 +25,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::commands::import::RegistryArgs;
 use crate::failure::Failure;
+use crate::fate::Fate;
 use crate::lines::Lines;
 use crate::plan_file::Planned;
 use crate::publishing::{Applied, Publishing, conclude, plan_all, publish_all, refuse_refusals, send_all};
@@ -43,6 +44,12 @@ struct Summary {
     products_updated: usize,
     products_unchanged: usize,
     products_failed: usize,
+    /// Of them, those that the mesh decided against.
+    products_refused: usize,
+    /// Of them, those that may have taken effect.
+    products_unknown: usize,
+    /// Of them, those with which nothing happened.
+    products_not_sent: usize,
     /// Products that the registry calls deprecated.
     deprecated: usize,
     /// Of them, those that this run marked.
@@ -50,7 +57,8 @@ struct Summary {
     /// Spellings of one organisation that became one domain.
     merged: BTreeMap<String, Vec<String>>,
     ledger_size_before: u64,
-    ledger_size: u64,
+    /// `None` when no node answered at the end.
+    ledger_size: Option<u64>,
     seconds: f64,
 }
 
@@ -79,6 +87,7 @@ pub(crate) async fn run(args: RegistryArgs, app: &App) -> Result<(), Failure> {
 
     let admitted = domains::missing(&client, &records).await?;
     summary.domains_admitted = admitted.len();
+    let mut failure = None;
     let applied = if args.dry_run {
         dry_run(app, &client, folder.engineer_if_any()?.as_ref(), &records, &admitted, &mut summary).await?;
         Vec::new()
@@ -88,7 +97,14 @@ pub(crate) async fn run(args: RegistryArgs, app: &App) -> Result<(), Failure> {
         let applied = publish(app, &client, mesh.id, &engineer, &records, how).await?;
         let failed: BTreeSet<&str> =
             applied.iter().filter(|one| one.error.is_some()).map(|one| one.id.as_str()).collect();
-        summary.deprecated_now = deprecate(app, &client, mesh.id, &engineer, &records, &failed, how).await?;
+        // A mesh that does not answer is not asked for more; what is missing is done by the next run.
+        let cut_off = applied.iter().any(|one| one.fate().is_some_and(|fate| fate != Fate::Refused));
+        if !cut_off {
+            match deprecate(app, &client, mesh.id, &engineer, &records, &failed, how).await {
+                Ok(marked) => summary.deprecated_now = marked,
+                Err(error) => failure = Some(error),
+            }
+        }
         applied
     };
     if !args.dry_run {
@@ -97,11 +113,22 @@ pub(crate) async fn run(args: RegistryArgs, app: &App) -> Result<(), Failure> {
         summary.products_updated = count("updated");
         summary.products_unchanged = count("unchanged");
         summary.products_failed = count("failed");
+        let count = |fate: Fate| applied.iter().filter(|one| one.fate() == Some(fate)).count();
+        summary.products_refused = count(Fate::Refused);
+        summary.products_unknown = count(Fate::Unknown);
+        summary.products_not_sent = count(Fate::NotSent);
     }
-    summary.ledger_size = client.ledger_head(None).await?.size;
+    // What was reached is said even when the mesh is gone by now.
+    match client.ledger_head(None).await {
+        Ok(head) => summary.ledger_size = Some(head.size),
+        Err(error) => failure = failure.or_else(|| Some(Failure::from(error).within("reading the ledger's size"))),
+    }
     summary.seconds = started.elapsed().as_secs_f64();
     app.output().one(&summary, "open-data-registry", |style| human(&summary, style))?;
     conclude(&applied, how.wait)?;
+    if let Some(failure) = failure {
+        return Err(failure);
+    }
     records.refuse_errors()
 }
 
@@ -203,7 +230,8 @@ async fn deprecate(
     if outgoing.is_empty() {
         return Ok(0);
     }
-    let results = send_all(app, client, outgoing, how, "deprecating").await?;
+    let labels: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    let results = send_all(app, client, outgoing, &labels, how, "deprecating").await?;
     let mut marked = 0;
     for (id, result) in ids.into_iter().zip(results) {
         match result.and_then(mesh_client::Acknowledgement::accepted) {
@@ -231,6 +259,12 @@ fn human(s: &Summary, style: Style) -> String {
         "  products  {} {did}created, {} {did}updated, {} unchanged, {} failed",
         s.products_created, s.products_updated, s.products_unchanged, s.products_failed
     ));
+    if s.products_failed > 0 && !s.dry_run {
+        text.add(format!(
+            "            {} refused, {} unknown, {} not sent; running it again is safe",
+            s.products_refused, s.products_unknown, s.products_not_sent
+        ));
+    }
     text.add(format!("  deprecated  {}, {} of them {did}marked now", s.deprecated, s.deprecated_now));
     if s.unreadable > 0 {
         text.add(format!("  {}", style.red(&format!("{} records cannot be read", s.unreadable))));
@@ -242,15 +276,19 @@ fn human(s: &Summary, style: Style) -> String {
             text.add(format!("  {}: {}", style.bold(domain), spellings.join(" | ")));
         }
     }
-    if s.ledger_size == s.ledger_size_before {
-        text.add(format!("ledger size unchanged at {}", s.ledger_size));
+    let Some(ledger_size) = s.ledger_size else {
+        text.add(format!("ledger size unknown (was {}): no node answers", s.ledger_size_before));
+        return text.into_text();
+    };
+    if ledger_size == s.ledger_size_before {
+        text.add(format!("ledger size unchanged at {ledger_size}"));
     } else {
         let published = s.products_created + s.products_updated;
         #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
         let rate = published as f64 / s.seconds.max(0.001);
         text.add(format!(
-            "ledger size {} (was {}); {:.1} s, {rate:.0} products per second",
-            s.ledger_size, s.ledger_size_before, s.seconds
+            "ledger size {ledger_size} (was {}); {:.1} s, {rate:.0} products per second",
+            s.ledger_size_before, s.seconds
         ));
     }
     text.into_text()

@@ -196,3 +196,10 @@ fn a_node_is_prepared_from_the_founding_document() {
         machine.refused(2, &[&init[..], &["--name", "node-1", "--keys", "other", "--out", "b.toml"]].concat());
     assert!(stranger.contains("founding document has"), "{stranger}");
 }
+
+#[test]
+fn down_says_that_the_folder_is_missing() {
+    let machine = Machine::new();
+    let error = machine.refused(4, &["down", "--dir", "nonexist"]);
+    assert!(error.contains("there is no folder nonexist"), "{error}");
+}

@@ -57,6 +57,34 @@ fn every_error_of_a_file_is_listed_with_file_line_and_field() {
 }
 
 #[test]
+fn a_draft_validates_with_a_warning_and_is_not_published() {
+    let machine = Machine::new();
+    machine.write(
+        "draft.odcs.yaml",
+        "apiVersion: v3.1.0\nkind: DataContract\nid: orders\nname: orders\nversion: 1.0.0\nstatus: draft\n\
+         domain: sales\nteam:\n  name: sales\n",
+    );
+    let output = machine.run(&["validate", "draft.odcs.yaml"]);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{error}");
+    assert!(error.contains("a draft stays on its own node and is not sealed"), "{error}");
+    machine.ok(&["key", "new", "--out", "me.pem"]);
+    for command in [&["plan", "draft.odcs.yaml"][..], &["apply", "draft.odcs.yaml"]] {
+        let error = machine.refused(3, &[command, &["--key", "me.pem", "--node", NOWHERE]].concat());
+        assert!(error.contains("is a draft"), "{error}");
+    }
+}
+
+#[test]
+fn scripts_get_usage_errors_as_json_too() {
+    let machine = Machine::new();
+    let output = machine.run(&["list", "--no-such-flag", "-o", "json"]);
+    let error: Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert_eq!((output.status.code(), &error["error"]["code"]), (Some(2), &"MESH-0200".into()));
+    assert!(error["error"]["message"].as_str().unwrap().contains("--no-such-flag"), "{error}");
+}
+
+#[test]
 fn scripts_get_errors_as_json_on_stderr_and_data_on_stdout() {
     let machine = Machine::new();
     machine.write("broken.hcl", BROKEN);

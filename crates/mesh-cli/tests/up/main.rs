@@ -84,8 +84,13 @@ fn domains_roles_and_delegations_are_decided_by_signatures_collected_in_files() 
     let (one, two) = (format!("{keys}/council-1.pem"), format!("{keys}/council-2.pem"));
     machine.ok(&["key", "new", "--out", "root.pem"]);
     machine.ok(&["key", "new", "--out", "ada.pem"]);
-    // One member is present: the file collects the other's signature.
     let admit = ["domain", "admit", "orders", "--title", "Orders", "--root-key", "root.pem", "--delegate", "1"];
+    // One of two members is too few, and a key that is no member's is named.
+    let few = machine.refused(7, &[&admit[..], &["--council-key", &one]].concat());
+    assert!(few.contains("missing: 1 of the 2 signatures of the council"), "{few}");
+    let stranger = machine.refused(7, &[&admit[..], &["--council-key", &one, "--council-key", "ada.pem"]].concat());
+    assert!(stranger.contains("is no key of the council"), "{stranger}");
+    // One member is present: the file collects the other's signature.
     machine.ok(&[&admit[..], &["--council-key", &one, "--out", "admit.meshcmd"]].concat());
     let early = machine.refused(7, &["submit", "admit.meshcmd"]);
     assert!(early.contains("MESH-0022"), "{early}");

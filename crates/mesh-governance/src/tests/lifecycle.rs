@@ -87,7 +87,10 @@ fn a_product_is_deprecated_once_each_of_its_versions_is() {
     let mut mesh = three_versions();
     for text in ["1.0.0", "1.1.0", "2.0.0"] {
         assert_eq!(statuses(&mesh)[0], A);
-        accepted(&deprecate(&mut mesh, version(text)));
+        accepted(&deprecate_as(&mut mesh, "sales/owner", |body| {
+            body.version = version(text);
+            body.successor.clear();
+        }));
     }
     assert_eq!(statuses(&mesh), [D, D, D, D]);
 }
@@ -122,6 +125,10 @@ fn refuses_notices_that_do_not_fit() {
     let owner = "sales/owner";
     refuse(owner, &|b| b.sunset = "soon".into(), Code::Malformed, "sunset is no date");
     refuse(owner, &|b| b.successor = "Orders".into(), Code::Malformed, "successor is no id");
+    refuse(owner, &|b| b.successor = "sales/orders".into(), Code::Malformed, "cannot take its own place");
+    refuse(owner, &|b| b.version = version("2.0.0"), Code::Malformed, "cannot take its own place");
+    refuse(owner, &|b| b.successor = "finance/nothing".into(), Code::UnknownProduct, "finance/nothing");
+    refuse(owner, &|b| b.successor = "sales/orders@9.0.0".into(), Code::UnknownVersion, "9.0.0");
     refuse(owner, &|b| b.product = "sales/other".parse().unwrap(), Code::UnknownProduct, "sales/other");
     refuse(owner, &|b| b.version = version("3.0.0"), Code::UnknownVersion, "its highest is 2.0.0");
     refuse(owner, &|b| b.product = "finance/x".parse().unwrap(), Code::WrongDomain, "for domain finance");
