@@ -53,7 +53,7 @@ pub(crate) fn why(
             reasons.push(reason(search, parts::OVERFLOW, search.shown(), Level::Prose, How::Exact));
         }
     }
-    reasons.sort_by(|a, b| b.weight.total_cmp(&a.weight)); // stable: alike ones stay in the query's and product's order
+    reasons.sort_by(|a, b| b.weight.total_cmp(&a.weight)); // stable: alike ones stay in the product's order
     Ok(reasons)
 }
 

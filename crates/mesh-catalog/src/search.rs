@@ -13,7 +13,7 @@ use crate::ranking::{self, Best, Candidate};
 use crate::segment::Segment;
 use crate::snapshot::Snapshot;
 use crate::sources::{self, Search, Source};
-use crate::tally::tally;
+use crate::tally::{Wants, tally};
 use crate::whole;
 use crate::{Query, SearchError};
 
@@ -71,13 +71,13 @@ fn with_words(
     let words = u8::try_from(searches.len()).expect("at most Query::WORDS");
 
     let keep = kept(query.offset, limit);
-    let (mut gathered, learned) = gather(snapshot, &searches, ask, filter, words, keep)?;
+    let (mut gathered, mut learned) = gather(snapshot, &searches, ask, filter, words, keep)?;
     for least in (1..words).rev() {
         if gathered.total >= RELAX_BELOW || learned.is_literal {
             break;
         }
-        if learned.having[usize::from(least)] > 0 {
-            gathered = gather(snapshot, &searches, ask, filter, least, keep)?.0;
+        if learned.having.is_none_or(|having| having[usize::from(least)] > 0) {
+            (gathered, learned) = gather(snapshot, &searches, ask, filter, least, keep)?;
         }
     }
 
@@ -98,11 +98,10 @@ fn kept(offset: usize, limit: usize) -> usize {
     if limit == 0 { 0 } else { offset.saturating_add(limit) }
 }
 
-/// What a first pass learns beside what it gathers, filtered or not.
-#[derive(Default)]
+/// What a pass learns beside what it gathers, filtered or not.
 struct Learned {
-    /// How many documents have so many of the words.
-    having: [usize; Query::WORDS + 1],
+    /// How many documents have so many of the words; not known where only those with all words were looked at.
+    having: Option<[usize; Query::WORDS + 1]>,
     /// Whether the query is an id or name as it stands: then nobody looks for parts of it.
     is_literal: bool,
 }
@@ -117,7 +116,8 @@ fn gather(
     keep: usize,
 ) -> Result<(Gathered, Learned), SearchError> {
     let words = u8::try_from(searches.len()).expect("at most Query::WORDS");
-    let mut learned = Learned::default();
+    let wants = if least == words { Wants::All } else { Wants::Any };
+    let (mut having, mut is_literal) = ([0; Query::WORDS + 1], false);
     let mut gathered = Gathered::new(snapshot);
     let mut docs: Vec<DocId> = Vec::new();
     for segment in &snapshot.segments {
@@ -125,9 +125,9 @@ fn gather(
         if !filter.is_void() {
             let mut lists = lists(snapshot, segment, searches, ask)?;
             docs.clear();
-            tally(&mut lists, |doc, mark| {
-                learned.having[usize::from(mark.words)] += 1;
-                learned.is_literal |= u16::from(mark.exact) == whole::LITERAL;
+            tally(&mut lists, wants, |doc, mark| {
+                having[usize::from(mark.words)] += 1;
+                is_literal |= u16::from(mark.exact) == whole::LITERAL;
                 if (mark.words >= least || mark.exact > 0) && filter.takes(segment, doc) {
                     let rank = ranking::rank(mark, words, || segment.name_lengths.fieldnorm(doc));
                     best.offer(rank, doc, |doc| segment.id_number(doc));
@@ -139,7 +139,8 @@ fn gather(
         }
         gathered.best.push(best.finish());
     }
-    Ok((gathered, learned))
+    let having = (wants == Wants::Any).then_some(having);
+    Ok((gathered, Learned { having, is_literal }))
 }
 
 /// All lists of a segment: the whole query first, then word by word.

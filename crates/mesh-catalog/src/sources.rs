@@ -27,6 +27,8 @@ pub(crate) struct Search {
     /// Accepts words that are a typing error or two away; `None` where none are allowed.
     close: Option<DfaWrapper>,
     is_prefix: bool,
+    /// How many documents have it on the shelf where it is most frequent; 0 where it is the only word.
+    frequency: u64,
     /// 1 for a frequent word, up to 4 for a rare one.
     pub(crate) rarity: u16,
 }
@@ -70,7 +72,7 @@ impl Docs {
     }
 }
 
-/// Makes wanted words ready, and finds how rare they are.
+/// Makes wanted words ready, the rarest first.
 pub(crate) fn prepare(snapshot: &Snapshot, wanted: &[Wanted]) -> Result<Vec<Search>, SearchError> {
     let mut stems = Stems::new();
     let single = wanted.len() == 1;
@@ -82,14 +84,17 @@ pub(crate) fn prepare(snapshot: &Snapshot, wanted: &[Wanted]) -> Result<Vec<Sear
             stems: wanted.words.iter().map(|word| stems.of(word)).collect(),
             close: if plain { close_automaton(&snapshot.fields, word)? } else { None },
             is_prefix: plain && word.chars().count() >= level::PREFIX_LETTERS && !level::has_digit(word),
+            frequency: 0,
             rarity: 1,
             wanted: wanted.clone(),
         };
         if !single {
-            search.rarity = rarity(snapshot, &search)?;
+            search.frequency = frequency(snapshot, &search)?;
+            search.rarity = rarity(snapshot.searcher.num_docs(), search.frequency);
         }
         searches.push(search);
     }
+    searches.sort_by_key(|search| search.frequency);
     Ok(searches)
 }
 
@@ -103,8 +108,8 @@ fn close_automaton(fields: &Fields, word: &str) -> Result<Option<DfaWrapper>, Se
     })
 }
 
-/// How rare a word is, from the shelf on which it is most frequent. Replaced versions count until they are merged away.
-fn rarity(snapshot: &Snapshot, search: &Search) -> Result<u16, SearchError> {
+/// How frequent a word is. Replaced versions count until they are merged away.
+fn frequency(snapshot: &Snapshot, search: &Search) -> Result<u64, SearchError> {
     let mut most = 0;
     for level in Level::SHELVES {
         let mut frequency = 0;
@@ -118,13 +123,17 @@ fn rarity(snapshot: &Snapshot, search: &Search) -> Result<u16, SearchError> {
         }
         most = most.max(frequency);
     }
-    let times = (snapshot.searcher.num_docs() + 1) / (most + 1);
-    Ok(match times.max(1).ilog2() {
+    Ok(most)
+}
+
+/// How rare a word is that so many documents have.
+fn rarity(documents: u64, frequency: u64) -> u16 {
+    match ((documents + 1) / (frequency + 1)).max(1).ilog2() {
         0..3 => 1,
         3..6 => 2,
         6..9 => 3,
         _ => 4,
-    })
+    }
 }
 
 impl Search {

@@ -309,3 +309,29 @@ fn scores_fall_and_ties_go_by_id() {
     let names: Vec<_> = found.hits[1..27].iter().map(|hit| hit.id.to_string()).collect();
     assert!(names.is_sorted() && names[0] == "d/sales_a", "{names:?}");
 }
+
+#[test]
+fn rare_words_lead_to_the_same_products_as_reading_every_list() {
+    // More documents than a window has, and words that are in all, in every second, in few.
+    let mut corpus = Corpus::new();
+    let mut expected = Vec::new();
+    for n in 0..40_000_u32 {
+        let name = format!(
+            "d/p{n:05}_all{}{}",
+            if n % 2 == 0 { "_even" } else { "" },
+            if n % 9973 == 0 { "_rare" } else { "" }
+        );
+        if n % 9973 == 0 && n % 2 == 0 {
+            expected.push(name.clone());
+        }
+        corpus.put(&product(&name), Lifecycle::Active);
+    }
+    corpus.commit();
+    for query in ["all even rare", "rare even all", "even rare"] {
+        let mut found = corpus.find(query);
+        found.truncate(expected.len());
+        assert_eq!(found, expected, "{query}");
+    }
+    assert_eq!(corpus.ask(&Query::text("all even")).total, 20_000);
+    assert_eq!(corpus.ask(&Query::text("\"all\" \"rare\" nowhere")).total, 40_000);
+}

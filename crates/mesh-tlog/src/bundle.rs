@@ -35,16 +35,12 @@ pub enum BundleError {
 ///
 /// # Errors
 /// [`BundleError::EntryTooLarge`].
-pub fn encode_bundle<T: AsRef<[u8]>>(
-    entries: impl IntoIterator<Item = T>,
-) -> Result<Vec<u8>, BundleError> {
+pub fn encode_bundle<T: AsRef<[u8]>>(entries: impl IntoIterator<Item = T>) -> Result<Vec<u8>, BundleError> {
     let mut bytes = Vec::new();
     for (position, entry) in entries.into_iter().enumerate() {
         let entry = entry.as_ref();
-        let len = u16::try_from(entry.len()).map_err(|_| BundleError::EntryTooLarge {
-            position,
-            found: entry.len(),
-        })?;
+        let len =
+            u16::try_from(entry.len()).map_err(|_| BundleError::EntryTooLarge { position, found: entry.len() })?;
         bytes.extend_from_slice(&len.to_be_bytes());
         bytes.extend_from_slice(entry);
     }
@@ -60,9 +56,7 @@ pub fn decode_bundle(bytes: &[u8], width: u16) -> Result<Vec<&[u8]>, BundleError
     let mut entries = Vec::new();
     let mut rest = bytes;
     while !rest.is_empty() {
-        let truncated = BundleError::Truncated {
-            position: entries.len(),
-        };
+        let truncated = BundleError::Truncated { position: entries.len() };
         let (len, after) = rest.split_first_chunk().ok_or(truncated)?;
         let len = usize::from(u16::from_be_bytes(*len));
         let (entry, after) = after.split_at_checked(len).ok_or(truncated)?;
@@ -72,9 +66,6 @@ pub fn decode_bundle(bytes: &[u8], width: u16) -> Result<Vec<&[u8]>, BundleError
     if entries.len() == usize::from(width) {
         Ok(entries)
     } else {
-        Err(BundleError::Count {
-            expected: usize::from(width),
-            found: entries.len(),
-        })
+        Err(BundleError::Count { expected: usize::from(width), found: entries.len() })
     }
 }

@@ -39,9 +39,7 @@ pub enum CheckpointError {
         found: usize,
     },
     /// The origin or an extension is empty, or has a control character (a newline, say) in it.
-    #[error(
-        "expected line {line} of the checkpoint to be one line of printable text, found {found:?}"
-    )]
+    #[error("expected line {line} of the checkpoint to be one line of printable text, found {found:?}")]
     Line {
         /// The line, counted from 1.
         line: usize,
@@ -49,9 +47,7 @@ pub enum CheckpointError {
         found: String,
     },
     /// The second line is no size.
-    #[error(
-        "expected the tree size as a decimal of at most 2^63 - 1 without leading zeros, found {found:?}"
-    )]
+    #[error("expected the tree size as a decimal of at most 2^63 - 1 without leading zeros, found {found:?}")]
     Size {
         /// The text.
         found: String,
@@ -96,19 +92,12 @@ impl Checkpoint {
             check_line(line, extension)?;
         }
         if size > MAX_SIZE {
-            return Err(CheckpointError::Size {
-                found: size.to_string(),
-            });
+            return Err(CheckpointError::Size { found: size.to_string() });
         }
         if size == 0 && root != empty_root() {
             return Err(CheckpointError::EmptyTreeRoot { found: root });
         }
-        Ok(Self {
-            origin,
-            size,
-            root,
-            extensions,
-        })
+        Ok(Self { origin, size, root, extensions })
     }
 
     /// The name of the log: `<mesh id>/ledger`, say. Whoever checks a checkpoint compares it with
@@ -144,9 +133,7 @@ impl fmt::Display for Checkpoint {
         writeln!(f, "{}", self.origin)?;
         writeln!(f, "{}", self.size)?;
         writeln!(f, "{}", self.root.to_base64())?;
-        self.extensions
-            .iter()
-            .try_for_each(|extension| writeln!(f, "{extension}"))
+        self.extensions.iter().try_for_each(|extension| writeln!(f, "{extension}"))
     }
 }
 
@@ -154,20 +141,14 @@ impl FromStr for Checkpoint {
     type Err = CheckpointError;
 
     fn from_str(text: &str) -> Result<Self, CheckpointError> {
-        let body = text
-            .strip_suffix('\n')
-            .ok_or(CheckpointError::NoFinalNewline)?;
+        let body = text.strip_suffix('\n').ok_or(CheckpointError::NoFinalNewline)?;
         // Not `lines()`: it would swallow a carriage return.
         let lines: Vec<&str> = body.split('\n').collect();
         let [origin, size, root, extensions @ ..] = lines.as_slice() else {
             return Err(CheckpointError::TooFewLines { found: lines.len() });
         };
-        let size = parse_decimal(size).ok_or_else(|| CheckpointError::Size {
-            found: excerpt(size),
-        })?;
-        let root = Hash::from_base64(root).map_err(|_| CheckpointError::Root {
-            found: excerpt(root),
-        })?;
+        let size = parse_decimal(size).ok_or_else(|| CheckpointError::Size { found: excerpt(size) })?;
+        let root = Hash::from_base64(root).map_err(|_| CheckpointError::Root { found: excerpt(root) })?;
         let extensions = extensions.iter().map(|&line| line.to_owned()).collect();
         Self::with_extensions(*origin, size, root, extensions)
     }
@@ -176,10 +157,7 @@ impl FromStr for Checkpoint {
 fn check_line(line: usize, text: &str) -> Result<(), CheckpointError> {
     // Signed notes forbid the control characters below U+0020, and the newline ends a line.
     if text.is_empty() || text.bytes().any(|byte| byte < 0x20) {
-        return Err(CheckpointError::Line {
-            line,
-            found: excerpt(text),
-        });
+        return Err(CheckpointError::Line { line, found: excerpt(text) });
     }
     Ok(())
 }

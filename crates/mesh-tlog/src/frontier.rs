@@ -55,10 +55,7 @@ impl Frontier {
     ///
     /// # Errors
     /// [`ProveError::SizeTooLarge`], or [`ProveError::Read`] where the store fails.
-    pub fn from_reader<R: HashReader + ?Sized>(
-        reader: &R,
-        size: u64,
-    ) -> Result<Self, ProveError<R::Error>> {
+    pub fn from_reader<R: HashReader + ?Sized>(reader: &R, size: u64) -> Result<Self, ProveError<R::Error>> {
         check_size(size).map_err(|size| ProveError::SizeTooLarge { size })?;
         let addresses: Vec<_> = Range::tree(size).subtrees().collect();
         let subtrees = read_exactly(reader, &addresses).map_err(ProveError::Read)?;
@@ -77,10 +74,7 @@ impl Frontier {
 
     /// The complete subtrees, from left (large) to right (small).
     pub fn subtrees(&self) -> impl Iterator<Item = StoredHash> {
-        Range::tree(self.size)
-            .subtrees()
-            .zip(&self.subtrees)
-            .map(|((level, index), &hash)| (level, index, hash))
+        Range::tree(self.size).subtrees().zip(&self.subtrees).map(|((level, index), &hash)| (level, index, hash))
     }
 
     /// Adds a leaf and returns the subtrees it completes, the leaf itself first: what a
@@ -123,24 +117,15 @@ impl Frontier {
     /// [`FrontierError`]: a size no tree has, or another number of bytes than the size asks for.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, FrontierError> {
         let Some((size, hashes)) = bytes.split_first_chunk::<SIZE_BYTES>() else {
-            return Err(FrontierError::Length {
-                expected: SIZE_BYTES,
-                found: bytes.len(),
-            });
+            return Err(FrontierError::Length { expected: SIZE_BYTES, found: bytes.len() });
         };
         let size = u64::from_be_bytes(*size);
         check_size(size).map_err(|size| FrontierError::SizeTooLarge { size })?;
         if bytes.len() != encoded_len(size) {
-            return Err(FrontierError::Length {
-                expected: encoded_len(size),
-                found: bytes.len(),
-            });
+            return Err(FrontierError::Length { expected: encoded_len(size), found: bytes.len() });
         }
         let (hashes, _) = hashes.as_chunks::<HASH_BYTES>();
-        Ok(Self {
-            size,
-            subtrees: hashes.iter().copied().map(Hash::new).collect(),
-        })
+        Ok(Self { size, subtrees: hashes.iter().copied().map(Hash::new).collect() })
     }
 }
 

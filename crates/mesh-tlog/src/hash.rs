@@ -76,9 +76,7 @@ impl Hash {
         let mut bytes = [0; HASH_BYTES];
         match STANDARD.decode_slice(text, &mut bytes) {
             Ok(HASH_BYTES) => Ok(Self(bytes)),
-            _ => Err(HashParseError::Base64 {
-                found: excerpt(text),
-            }),
+            _ => Err(HashParseError::Base64 { found: excerpt(text) }),
         }
     }
 }
@@ -128,9 +126,7 @@ impl FromStr for Hash {
     type Err = HashParseError;
 
     fn from_str(text: &str) -> Result<Self, HashParseError> {
-        let wrong = || HashParseError::Hex {
-            found: excerpt(text),
-        };
+        let wrong = || HashParseError::Hex { found: excerpt(text) };
         if text.len() != 2 * HASH_BYTES {
             return Err(wrong());
         }
@@ -155,25 +151,12 @@ fn hex_digit(digit: u8) -> Option<u8> {
 
 /// The hash of a leaf: `SHA-256(0x00 || data)` (RFC 6962, 2.1).
 pub fn leaf_hash(data: &[u8]) -> Hash {
-    Hash(
-        Sha256::new()
-            .chain_update(LEAF_PREFIX)
-            .chain_update(data)
-            .finalize()
-            .into(),
-    )
+    Hash(Sha256::new().chain_update(LEAF_PREFIX).chain_update(data).finalize().into())
 }
 
 /// The hash of an inner node: `SHA-256(0x01 || left || right)` (RFC 6962, 2.1).
 pub fn node_hash(left: Hash, right: Hash) -> Hash {
-    Hash(
-        Sha256::new()
-            .chain_update(NODE_PREFIX)
-            .chain_update(left.0)
-            .chain_update(right.0)
-            .finalize()
-            .into(),
-    )
+    Hash(Sha256::new().chain_update(NODE_PREFIX).chain_update(left.0).chain_update(right.0).finalize().into())
 }
 
 /// The root of the tree without leaves: `SHA-256()` of nothing (RFC 6962, 2.1).

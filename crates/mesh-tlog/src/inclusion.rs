@@ -29,22 +29,12 @@ pub fn prove_inclusion<R: HashReader + ?Sized>(
 ///
 /// # Errors
 /// The first [`CheckError`] found: sizes, then the proof's length, then the root.
-pub fn check_inclusion(
-    proof: &[Hash],
-    size: u64,
-    root: Hash,
-    index: u64,
-    leaf_hash: Hash,
-) -> Result<(), CheckError> {
+pub fn check_inclusion(proof: &[Hash], size: u64, root: Hash, index: u64, leaf_hash: Hash) -> Result<(), CheckError> {
     check_size(size).map_err(|size| CheckError::SizeTooLarge { size })?;
     if index >= size {
         return Err(CheckError::IndexOutOfRange { index, size });
     }
     let path = Path::new(0, index, size);
     check_length(path.len(), proof.len())?;
-    if path.root(leaf_hash, proof) == root {
-        Ok(())
-    } else {
-        Err(CheckError::RootMismatch)
-    }
+    if path.root(leaf_hash, proof) == root { Ok(()) } else { Err(CheckError::RootMismatch) }
 }

@@ -101,9 +101,7 @@ mod verifier_key;
 pub use bundle::{BundleError, MAX_ENTRY_BYTES, decode_bundle, encode_bundle};
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use consistency::{check_consistency, prove_consistency};
-pub use cosignature::{
-    COSIGNATURE_BYTES, Cosignature, CosignatureError, MAX_COSIGNATURE_TIME, cosignature_message,
-};
+pub use cosignature::{COSIGNATURE_BYTES, Cosignature, CosignatureError, MAX_COSIGNATURE_TIME, cosignature_message};
 pub use frontier::{Frontier, FrontierError};
 pub use hash::{HASH_BYTES, Hash, HashParseError, empty_root, leaf_hash, node_hash};
 pub use inclusion::{check_inclusion, prove_inclusion};

@@ -72,9 +72,7 @@ pub enum NoteError {
         found: usize,
     },
     /// Not UTF-8, or a control character other than newline.
-    #[error(
-        "expected a note in UTF-8 without control characters, found a wrong byte at {position}"
-    )]
+    #[error("expected a note in UTF-8 without control characters, found a wrong byte at {position}")]
     Character {
         /// The first wrong byte, counted from 0.
         position: usize,
@@ -123,10 +121,7 @@ impl Note {
     /// # Errors
     /// [`NoteError`] where they make no note.
     pub fn new(text: impl Into<String>, signatures: Vec<NoteSignature>) -> Result<Self, NoteError> {
-        let note = Self {
-            text: text.into(),
-            signatures,
-        };
+        let note = Self { text: text.into(), signatures };
         note.check()?;
         Ok(note)
     }
@@ -174,15 +169,12 @@ impl Note {
     /// [`NoteError::InvalidSignature`] when any known key's signature is wrong,
     /// [`NoteError::NoKnownKey`] when none signed, and [`NoteError::AmbiguousVerifier`] when two
     /// verifiers are of one name and key hash.
-    pub fn verify(
-        &self,
-        verifiers: &[&dyn NoteVerifier],
-    ) -> Result<Vec<&NoteSignature>, NoteError> {
+    pub fn verify(&self, verifiers: &[&dyn NoteVerifier]) -> Result<Vec<&NoteSignature>, NoteError> {
         let mut verified = Vec::new();
         for signature in &self.signatures {
-            let mut known = verifiers.iter().filter(|verifier| {
-                verifier.key_hash() == signature.key_hash() && verifier.name() == signature.name()
-            });
+            let mut known = verifiers
+                .iter()
+                .filter(|verifier| verifier.key_hash() == signature.key_hash() && verifier.name() == signature.name());
             let Some(verifier) = known.next() else {
                 continue;
             };
@@ -209,20 +201,13 @@ impl Note {
     /// [`NoteError`]: anything but the one form drawn at [`Note`].
     pub fn parse(bytes: &[u8]) -> Result<Self, NoteError> {
         check_len(bytes.len())?;
-        let note = str::from_utf8(bytes).map_err(|error| NoteError::Character {
-            position: error.valid_up_to(),
-        })?;
+        let note = str::from_utf8(bytes).map_err(|error| NoteError::Character { position: error.valid_up_to() })?;
         // The text may have empty lines itself; the last one of the note separates.
         let end = note.rfind("\n\n").ok_or(NoteError::NoSignatures)? + 1;
         let (text, rest) = note.split_at(end);
-        let lines = rest[1..]
-            .strip_suffix('\n')
-            .ok_or(NoteError::NoSignatures)?;
+        let lines = rest[1..].strip_suffix('\n').ok_or(NoteError::NoSignatures)?;
         check_count(lines.split('\n').count())?;
-        let signatures = lines
-            .split('\n')
-            .map(str::parse)
-            .collect::<Result<_, _>>()?;
+        let signatures = lines.split('\n').map(str::parse).collect::<Result<_, _>>()?;
         Self::new(text, signatures)
     }
 
@@ -237,9 +222,8 @@ impl Note {
             return Err(NoteError::NoFinalNewline);
         }
         for (position, signature) in self.signatures.iter().enumerate() {
-            let same = |other: &NoteSignature| {
-                other.key_hash() == signature.key_hash() && other.name() == signature.name()
-            };
+            let same =
+                |other: &NoteSignature| other.key_hash() == signature.key_hash() && other.name() == signature.name();
             if self.signatures[..position].iter().any(same) {
                 return Err(NoteError::DuplicateSignature {
                     name: signature.name().to_owned(),
@@ -254,9 +238,7 @@ impl Note {
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.text)?;
-        self.signatures
-            .iter()
-            .try_for_each(|signature| writeln!(f, "{signature}"))
+        self.signatures.iter().try_for_each(|signature| writeln!(f, "{signature}"))
     }
 }
 

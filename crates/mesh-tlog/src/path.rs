@@ -23,10 +23,7 @@ impl Path {
     pub(crate) fn new(level: u32, index: u64, size: u64) -> Self {
         assert!(size > 0, "an empty tree has no node");
         let path = Self { level, index, size };
-        assert!(
-            index <= path.last(),
-            "node ({level}, {index}) lies outside a tree of {size} leaves"
-        );
+        assert!(index <= path.last(), "node ({level}, {index}) lies outside a tree of {size} leaves");
         path
     }
 
@@ -68,16 +65,9 @@ impl Path {
     /// The root that `node` and its `siblings` lead to. `siblings` has [`Path::len`] hashes.
     pub(crate) fn root(self, node: Hash, siblings: &[Hash]) -> Hash {
         let (inner, border) = siblings.split_at(self.inner() as usize);
-        let top = inner
-            .iter()
-            .enumerate()
-            .fold(node, |hash, (step, &sibling)| {
-                if self.index >> step & 1 == 0 {
-                    node_hash(hash, sibling)
-                } else {
-                    node_hash(sibling, hash)
-                }
-            });
+        let top = inner.iter().enumerate().fold(node, |hash, (step, &sibling)| {
+            if self.index >> step & 1 == 0 { node_hash(hash, sibling) } else { node_hash(sibling, hash) }
+        });
         border.iter().fold(top, |hash, &left| node_hash(left, hash))
     }
 

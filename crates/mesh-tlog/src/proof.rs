@@ -85,9 +85,5 @@ pub(crate) fn check_size(size: u64) -> Result<(), u64> {
 
 /// The error of a proof that has not the length its sizes ask for.
 pub(crate) fn check_length(expected: usize, found: usize) -> Result<(), CheckError> {
-    if expected == found {
-        Ok(())
-    } else {
-        Err(CheckError::ProofLength { expected, found })
-    }
+    if expected == found { Ok(()) } else { Err(CheckError::ProofLength { expected, found }) }
 }

@@ -16,20 +16,14 @@ pub(crate) struct Range {
 impl Range {
     /// A whole tree.
     pub(crate) fn tree(size: u64) -> Self {
-        Self {
-            start: 0,
-            end: size,
-        }
+        Self { start: 0, end: size }
     }
 
     /// The node `(level, index)` of a tree of `size` leaves, which may cut it short on the right.
     pub(crate) fn node(level: u32, index: u64, size: u64) -> Self {
         let start = index << level;
         let end = size.min((index + 1) << level);
-        assert!(
-            start < end,
-            "node ({level}, {index}) lies outside a tree of {size} leaves"
-        );
+        assert!(start < end, "node ({level}, {index}) lies outside a tree of {size} leaves");
         Self { start, end }
     }
 
@@ -42,10 +36,7 @@ impl Range {
             let index = start >> level;
             debug_assert_eq!(index << level, start, "the range is not aligned");
             start += 1 << level;
-            Some((
-                u8::try_from(level).expect("a logarithm of u64 fits u8"),
-                index,
-            ))
+            Some((u8::try_from(level).expect("a logarithm of u64 fits u8"), index))
         })
     }
 }
@@ -53,19 +44,11 @@ impl Range {
 /// The Merkle tree hash of consecutive complete subtrees, from left (large) to right (small): MTH
 /// of RFC 6962, 2.1.
 pub(crate) fn fold(subtrees: &[Hash]) -> Hash {
-    subtrees
-        .iter()
-        .rev()
-        .copied()
-        .reduce(|right, left| node_hash(left, right))
-        .unwrap_or_else(empty_root)
+    subtrees.iter().rev().copied().reduce(|right, left| node_hash(left, right)).unwrap_or_else(empty_root)
 }
 
 /// The Merkle tree hash of each range, with one batched read.
-pub(crate) fn read_ranges<R: HashReader + ?Sized>(
-    reader: &R,
-    ranges: &[Range],
-) -> Result<Vec<Hash>, R::Error> {
+pub(crate) fn read_ranges<R: HashReader + ?Sized>(reader: &R, ranges: &[Range]) -> Result<Vec<Hash>, R::Error> {
     let addresses: Vec<_> = ranges.iter().flat_map(|range| range.subtrees()).collect();
     let hashes = read_exactly(reader, &addresses)?;
     let mut rest = hashes.as_slice();
@@ -85,10 +68,6 @@ pub(crate) fn read_exactly<R: HashReader + ?Sized>(
     addresses: &[NodeAddress],
 ) -> Result<Vec<Hash>, R::Error> {
     let hashes = reader.read_many(addresses)?;
-    assert_eq!(
-        hashes.len(),
-        addresses.len(),
-        "a hash reader answered another number of hashes than it was asked for"
-    );
+    assert_eq!(hashes.len(), addresses.len(), "a hash reader answered another number of hashes than it was asked for");
     Ok(hashes)
 }

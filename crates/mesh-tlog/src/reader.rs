@@ -34,10 +34,7 @@ pub trait HashReader {
     /// # Errors
     /// As [`HashReader::read`], for the first that fails.
     fn read_many(&self, addresses: &[NodeAddress]) -> Result<Vec<Hash>, Self::Error> {
-        addresses
-            .iter()
-            .map(|&(level, index)| self.read(level, index))
-            .collect()
+        addresses.iter().map(|&(level, index)| self.read(level, index)).collect()
     }
 }
 
@@ -58,9 +55,7 @@ impl HashReader for BTreeMap<NodeAddress, Hash> {
     type Error = MissingHash;
 
     fn read(&self, level: u8, index: u64) -> Result<Hash, MissingHash> {
-        self.get(&(level, index))
-            .copied()
-            .ok_or(MissingHash { level, index })
+        self.get(&(level, index)).copied().ok_or(MissingHash { level, index })
     }
 }
 
@@ -78,10 +73,7 @@ pub struct MissingHash {
 ///
 /// # Errors
 /// [`ProveError::SizeTooLarge`], or [`ProveError::Read`] where the store fails.
-pub fn root_at<R: HashReader + ?Sized>(
-    reader: &R,
-    size: u64,
-) -> Result<Hash, ProveError<R::Error>> {
+pub fn root_at<R: HashReader + ?Sized>(reader: &R, size: u64) -> Result<Hash, ProveError<R::Error>> {
     check_size(size).map_err(|size| ProveError::SizeTooLarge { size })?;
     let roots = read_ranges(reader, &[Range::tree(size)]).map_err(ProveError::Read)?;
     Ok(roots[0])

@@ -54,9 +54,7 @@ pub fn key_hash(name: &str, signature_type: SignatureType, public_key: &[u8; 32]
         .chain_update([b'\n', signature_type.byte()])
         .chain_update(public_key)
         .finalize();
-    let (first, _) = digest
-        .split_first_chunk()
-        .expect("a SHA-256 hash has 32 bytes");
+    let (first, _) = digest.split_first_chunk().expect("a SHA-256 hash has 32 bytes");
     u32::from_be_bytes(*first)
 }
 
@@ -104,21 +102,13 @@ impl NoteSignature {
     ///
     /// # Errors
     /// [`SignatureError::Name`] or [`SignatureError::Empty`].
-    pub fn new(
-        name: impl Into<String>,
-        key_hash: u32,
-        signature: Vec<u8>,
-    ) -> Result<Self, SignatureError> {
+    pub fn new(name: impl Into<String>, key_hash: u32, signature: Vec<u8>) -> Result<Self, SignatureError> {
         let name = name.into();
         check_name(&name)?;
         if signature.is_empty() {
             return Err(SignatureError::Empty { name });
         }
-        Ok(Self {
-            name,
-            key_hash,
-            signature,
-        })
+        Ok(Self { name, key_hash, signature })
     }
 
     /// The name of the key.
@@ -151,16 +141,10 @@ impl FromStr for NoteSignature {
         let (name, base64) = line
             .strip_prefix(LINE_PREFIX)
             .and_then(|rest| rest.split_once(' '))
-            .ok_or_else(|| SignatureError::Line {
-                found: excerpt(line),
-            })?;
-        let wrong = || SignatureError::Base64 {
-            found: excerpt(base64),
-        };
+            .ok_or_else(|| SignatureError::Line { found: excerpt(line) })?;
+        let wrong = || SignatureError::Base64 { found: excerpt(base64) };
         let bytes = STANDARD.decode(base64).map_err(|_| wrong())?;
-        let (key_hash, signature) = bytes
-            .split_first_chunk::<KEY_HASH_BYTES>()
-            .ok_or_else(wrong)?;
+        let (key_hash, signature) = bytes.split_first_chunk::<KEY_HASH_BYTES>().ok_or_else(wrong)?;
         Self::new(name, u32::from_be_bytes(*key_hash), signature.to_vec())
     }
 }
@@ -170,9 +154,7 @@ impl FromStr for NoteSignature {
 pub(crate) fn check_name(name: &str) -> Result<(), SignatureError> {
     let wrong = |c: char| c.is_whitespace() || c < ' ' || c == '+';
     if name.is_empty() || name.contains(wrong) {
-        return Err(SignatureError::Name {
-            found: excerpt(name),
-        });
+        return Err(SignatureError::Name { found: excerpt(name) });
     }
     Ok(())
 }

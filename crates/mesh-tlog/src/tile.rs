@@ -70,20 +70,8 @@ impl Tile {
         if width == 0 || width > TILE_WIDTH {
             return Err(TileError::Width { width });
         }
-        let tile = Self {
-            level,
-            index,
-            width,
-        };
-        if tile.is_within(MAX_SIZE) {
-            Ok(tile)
-        } else {
-            Err(TileError::BeyondTree {
-                level,
-                index,
-                width,
-            })
-        }
+        let tile = Self { level, index, width };
+        if tile.is_within(MAX_SIZE) { Ok(tile) } else { Err(TileError::BeyondTree { level, index, width }) }
     }
 
     /// The tile `(level, index)` as a tree of `size` leaves has it, full or partial; `None` when it
@@ -93,15 +81,9 @@ impl Tile {
     /// When `size` is more than [`MAX_SIZE`].
     pub fn at(level: u8, index: u64, size: u64) -> Option<Self> {
         let first = index.checked_mul(u64::from(TILE_WIDTH))?;
-        let left = hashes_at(level, size)
-            .checked_sub(first)
-            .filter(|&left| left > 0)?;
+        let left = hashes_at(level, size).checked_sub(first).filter(|&left| left > 0)?;
         let width = left.min(u64::from(TILE_WIDTH));
-        Some(Self {
-            level,
-            index,
-            width: u16::try_from(width).expect("at most 256"),
-        })
+        Some(Self { level, index, width: u16::try_from(width).expect("at most 256") })
     }
 
     /// The tile level; 0 has the leaf hashes.
@@ -147,10 +129,7 @@ impl Tile {
     pub fn decode(&self, bytes: &[u8]) -> Result<Vec<Hash>, TileError> {
         let expected = usize::from(self.width) * HASH_BYTES;
         if bytes.len() != expected {
-            return Err(TileError::Length {
-                expected,
-                found: bytes.len(),
-            });
+            return Err(TileError::Length { expected, found: bytes.len() });
         }
         let (hashes, _) = bytes.as_chunks::<HASH_BYTES>();
         Ok(hashes.iter().copied().map(Hash::new).collect())
@@ -180,18 +159,11 @@ pub fn tiles_at(size: u64) -> impl Iterator<Item = Tile> {
 /// # Panics
 /// When the sizes are reversed or more than [`MAX_SIZE`].
 pub fn new_tiles(old_size: u64, new_size: u64) -> impl Iterator<Item = Tile> {
-    assert!(
-        old_size <= new_size,
-        "a tree of {old_size} leaves can't become one of {new_size}"
-    );
+    assert!(old_size <= new_size, "a tree of {old_size} leaves can't become one of {new_size}");
     let width = u64::from(TILE_WIDTH);
     (0..LEVELS).flat_map(move |level| {
         let (old, new) = (hashes_at(level, old_size), hashes_at(level, new_size));
-        let indices = if old == new {
-            0..0
-        } else {
-            old / width..new.div_ceil(width)
-        };
+        let indices = if old == new { 0..0 } else { old / width..new.div_ceil(width) };
         indices.map(move |index| Tile::at(level, index, new_size).expect("the level reaches it"))
     })
 }
@@ -199,6 +171,5 @@ pub fn new_tiles(old_size: u64, new_size: u64) -> impl Iterator<Item = Tile> {
 /// The number of hashes on a tile level: the complete subtrees of `256^level` leaves.
 fn hashes_at(level: u8, size: u64) -> u64 {
     assert!(size <= MAX_SIZE, "no tree has {size} leaves");
-    size.checked_shr(u32::from(level) * u32::from(TILE_HEIGHT))
-        .unwrap_or(0)
+    size.checked_shr(u32::from(level) * u32::from(TILE_HEIGHT)).unwrap_or(0)
 }

@@ -74,17 +74,11 @@ impl FromStr for TilePath {
     type Err = TileError;
 
     fn from_str(text: &str) -> Result<Self, TileError> {
-        let wrong = || TileError::Path {
-            found: excerpt(text),
-        };
+        let wrong = || TileError::Path { found: excerpt(text) };
         let path = parse(text).ok_or_else(wrong)??;
         // The parts were read one by one; that they are in their one spelling is said once, by
         // writing them again.
-        if path.to_string() == text {
-            Ok(path)
-        } else {
-            Err(wrong())
-        }
+        if path.to_string() == text { Ok(path) } else { Err(wrong()) }
     }
 }
 

@@ -62,11 +62,7 @@ impl VerifierKey {
     ) -> Result<Self, VerifierKeyError> {
         let name = name.into();
         check_name(&name)?;
-        Ok(Self {
-            name,
-            signature_type,
-            public_key,
-        })
+        Ok(Self { name, signature_type, public_key })
     }
 
     /// The name of the key.
@@ -102,24 +98,18 @@ impl FromStr for VerifierKey {
     type Err = VerifierKeyError;
 
     fn from_str(text: &str) -> Result<Self, VerifierKeyError> {
-        let wrong = || VerifierKeyError::Form {
-            found: excerpt(text),
-        };
+        let wrong = || VerifierKeyError::Form { found: excerpt(text) };
         // The base64 may hold a plus, the name and the hash can't.
         let (name, rest) = text.split_once('+').ok_or_else(wrong)?;
         let (hash, base64) = rest.split_once('+').ok_or_else(wrong)?;
         let key = STANDARD.decode(base64).map_err(|_| wrong())?;
         let (&byte, public_key) = key.split_first().ok_or_else(wrong)?;
-        let signature_type =
-            SignatureType::from_byte(byte).ok_or(VerifierKeyError::Type { found: byte })?;
+        let signature_type = SignatureType::from_byte(byte).ok_or(VerifierKeyError::Type { found: byte })?;
         let public_key = public_key.try_into().map_err(|_| wrong())?;
         let key = Self::new(name, signature_type, public_key)?;
         let expected = key.key_hash();
         if hash != format!("{expected:08x}") {
-            return Err(VerifierKeyError::KeyHash {
-                expected,
-                found: excerpt(hash),
-            });
+            return Err(VerifierKeyError::KeyHash { expected, found: excerpt(hash) });
         }
         Ok(key)
     }

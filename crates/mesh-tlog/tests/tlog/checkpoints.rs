@@ -1,6 +1,6 @@
 use mesh_tlog::{
-    Checkpoint, CheckpointError, Cosignature, CosignatureError, Hash, MAX_COSIGNATURE_TIME,
-    MAX_SIZE, Note, cosignature_message, empty_root, leaf_hash,
+    Checkpoint, CheckpointError, Cosignature, CosignatureError, Hash, MAX_COSIGNATURE_TIME, MAX_SIZE, Note,
+    cosignature_message, empty_root, leaf_hash,
 };
 use proptest::prelude::*;
 
@@ -61,11 +61,7 @@ fn rejects_every_other_text() {
     let lines: Vec<_> = TEXT.lines().collect();
     let (origin, size, root) = (lines[0], lines[1], lines[2]);
     let max = MAX_SIZE;
-    assert!(
-        format!("{origin}\n{max}\n{root}\n")
-            .parse::<Checkpoint>()
-            .is_ok()
-    );
+    assert!(format!("{origin}\n{max}\n{root}\n").parse::<Checkpoint>().is_ok());
     for wrong in [
         String::new(),
         "\n".to_owned(),
@@ -106,21 +102,14 @@ fn rejects_parts_that_would_read_back_as_others() {
     for extension in ["", "two\nlines", "tab\t"] {
         let extensions = vec!["fine".to_owned(), extension.to_owned()];
         let refused = Checkpoint::with_extensions("mesh", 1, root, extensions);
-        assert_eq!(
-            refused,
-            Err(CheckpointError::Line {
-                line: 5,
-                found: extension.to_owned()
-            })
-        );
+        assert_eq!(refused, Err(CheckpointError::Line { line: 5, found: extension.to_owned() }));
     }
 }
 
 #[test]
 fn two_roots_of_one_size_contradict() {
-    let checkpoint = |origin: &str, size, leaf: &str| {
-        Checkpoint::new(origin, size, leaf_hash(leaf.as_bytes())).unwrap()
-    };
+    let checkpoint =
+        |origin: &str, size, leaf: &str| Checkpoint::new(origin, size, leaf_hash(leaf.as_bytes())).unwrap();
     let one = checkpoint("mesh/ledger", 1, "one");
     assert!(one.contradicts(&checkpoint("mesh/ledger", 1, "other")));
     assert!(!one.contradicts(&one));
@@ -135,15 +124,9 @@ fn rejects_cosignatures_of_another_length_or_time() {
     let bytes = cosignature.to_bytes();
     assert_eq!(Cosignature::from_bytes(&bytes), Ok(cosignature));
     for found in [0, 7, 8, 71] {
-        assert_eq!(
-            Cosignature::from_bytes(&bytes[..found]),
-            Err(CosignatureError::Length { found })
-        );
+        assert_eq!(Cosignature::from_bytes(&bytes[..found]), Err(CosignatureError::Length { found }));
     }
-    assert_eq!(
-        Cosignature::from_bytes(&[0; 73]),
-        Err(CosignatureError::Length { found: 73 })
-    );
+    assert_eq!(Cosignature::from_bytes(&[0; 73]), Err(CosignatureError::Length { found: 73 }));
     let time = MAX_COSIGNATURE_TIME + 1;
     let late = CosignatureError::TimeTooLarge { time };
     let mut bytes = bytes;

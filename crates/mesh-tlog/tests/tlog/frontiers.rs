@@ -14,14 +14,8 @@ fn every_frontier_has_the_root_of_the_definition() {
         assert_eq!(frontier.size(), size(tree));
         assert_eq!(frontier.root(), mth(tree));
         assert_eq!(root_at(&stored, size(tree)), Ok(mth(tree)));
-        assert_eq!(
-            Frontier::from_reader(&stored, size(tree)),
-            Ok(frontier.clone())
-        );
-        assert_eq!(
-            Frontier::from_bytes(&frontier.to_bytes()),
-            Ok(frontier.clone())
-        );
+        assert_eq!(Frontier::from_reader(&stored, size(tree)), Ok(frontier.clone()));
+        assert_eq!(Frontier::from_bytes(&frontier.to_bytes()), Ok(frontier.clone()));
         if let Some(&leaf) = all.get(n) {
             frontier.append(leaf);
         }
@@ -69,31 +63,19 @@ fn rejects_bytes_of_another_length_or_size() {
     }
     assert_eq!(
         Frontier::from_bytes(&[bytes.as_slice(), &[0]].concat()),
-        Err(FrontierError::Length {
-            expected: 72,
-            found: 73
-        })
+        Err(FrontierError::Length { expected: 72, found: 73 })
     );
     let size = MAX_SIZE + 1;
     let too_large = [size.to_be_bytes().as_slice(), &[0; 32]].concat();
-    assert_eq!(
-        Frontier::from_bytes(&too_large),
-        Err(FrontierError::SizeTooLarge { size })
-    );
+    assert_eq!(Frontier::from_bytes(&too_large), Err(FrontierError::SizeTooLarge { size }));
 }
 
 #[test]
 fn a_size_the_store_never_reached_is_an_error() {
     let stored = store(&leaves(5));
-    assert!(matches!(
-        Frontier::from_reader(&stored, 6),
-        Err(ProveError::Read(_))
-    ));
+    assert!(matches!(Frontier::from_reader(&stored, 6), Err(ProveError::Read(_))));
     assert!(matches!(root_at(&stored, 6), Err(ProveError::Read(_))));
-    assert!(matches!(
-        root_at(&stored, u64::MAX),
-        Err(ProveError::SizeTooLarge { .. })
-    ));
+    assert!(matches!(root_at(&stored, u64::MAX), Err(ProveError::SizeTooLarge { .. })));
 }
 
 proptest! {

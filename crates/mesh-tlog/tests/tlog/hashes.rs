@@ -50,10 +50,7 @@ fn rejects_every_other_spelling_of_a_hash() {
     ] {
         assert!(Hash::from_base64(&wrong).is_err(), "{wrong:?}");
     }
-    assert_eq!(
-        Hash::try_from([0; 31].as_slice()),
-        Err(HashParseError::Length { found: 31 })
-    );
+    assert_eq!(Hash::try_from([0; 31].as_slice()), Err(HashParseError::Length { found: 31 }));
 }
 
 #[test]

@@ -1,6 +1,4 @@
-use mesh_tlog::{
-    CheckError, MAX_SIZE, MissingHash, ProveError, check_inclusion, empty_root, prove_inclusion,
-};
+use mesh_tlog::{CheckError, MAX_SIZE, MissingHash, ProveError, check_inclusion, empty_root, prove_inclusion};
 
 use crate::tree::{LARGEST, leaves, mth, near_misses, path, size, store};
 
@@ -49,19 +47,10 @@ fn rejects_a_proof_of_another_length_before_it_hashes_anything() {
     let proof = prove_inclusion(&stored, 7, 2).unwrap();
     let long = [proof.as_slice(), &all].concat();
     let root = mth(&all);
-    assert_eq!(
-        check_inclusion(&long, 7, root, 2, all[2]),
-        Err(CheckError::ProofLength {
-            expected: 3,
-            found: 10
-        })
-    );
+    assert_eq!(check_inclusion(&long, 7, root, 2, all[2]), Err(CheckError::ProofLength { expected: 3, found: 10 }));
     assert_eq!(
         check_inclusion(&proof[..2], 7, root, 2, all[2]),
-        Err(CheckError::ProofLength {
-            expected: 3,
-            found: 2
-        })
+        Err(CheckError::ProofLength { expected: 3, found: 2 })
     );
 }
 

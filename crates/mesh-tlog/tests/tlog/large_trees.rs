@@ -3,8 +3,8 @@
 use std::convert::Infallible;
 
 use mesh_tlog::{
-    Frontier, Hash, HashReader, MAX_SIZE, check_consistency, check_inclusion, leaf_hash, node_hash,
-    prove_consistency, prove_inclusion, root_at,
+    Frontier, Hash, HashReader, MAX_SIZE, check_consistency, check_inclusion, leaf_hash, node_hash, prove_consistency,
+    prove_inclusion, root_at,
 };
 use proptest::prelude::*;
 
@@ -30,14 +30,9 @@ impl HashReader for Alike {
 
 /// Sizes where carries, edges and the limit are.
 fn sizes() -> impl Strategy<Value = u64> {
-    let near_power = (0_u32..63, -2_i64..3)
-        .prop_map(|(bit, off)| (1_u64 << bit).saturating_add_signed(off).clamp(1, MAX_SIZE));
-    prop_oneof![
-        1..=MAX_SIZE,
-        MAX_SIZE - 3..=MAX_SIZE,
-        near_power,
-        1_u64..1000
-    ]
+    let near_power =
+        (0_u32..63, -2_i64..3).prop_map(|(bit, off)| (1_u64 << bit).saturating_add_signed(off).clamp(1, MAX_SIZE));
+    prop_oneof![1..=MAX_SIZE, MAX_SIZE - 3..=MAX_SIZE, near_power, 1_u64..1000]
 }
 
 proptest! {

@@ -16,9 +16,5 @@ use proptest::test_runner::{Config, RngSeed};
 
 /// Property tests see the same cases on every run; `PROPTEST_CASES` still says how many.
 fn cases() -> Config {
-    Config {
-        rng_seed: RngSeed::Fixed(6962),
-        failure_persistence: None,
-        ..Config::default()
-    }
+    Config { rng_seed: RngSeed::Fixed(6962), failure_persistence: None, ..Config::default() }
 }

@@ -1,8 +1,7 @@
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use mesh_tlog::{
-    Checkpoint, Cosignature, MAX_NOTE_BYTES, MAX_SIGNATURES, Note, NoteError, NoteSignature,
-    NoteSigner, NoteVerifier, SignatureType, VerifierKey, VerifierKeyError, cosignature_message,
-    leaf_hash,
+    Checkpoint, Cosignature, MAX_NOTE_BYTES, MAX_SIGNATURES, Note, NoteError, NoteSignature, NoteSigner, NoteVerifier,
+    SignatureType, VerifierKey, VerifierKeyError, cosignature_message, leaf_hash,
 };
 use proptest::prelude::*;
 
@@ -51,16 +50,12 @@ impl NoteVerifier for Ed25519Verifier {
     fn verify(&self, text: &str, signature: &[u8]) -> bool {
         let (message, signature) = match self.0.signature_type() {
             SignatureType::CosignatureV1 => {
-                let (Ok(checkpoint), Ok(cosignature)) = (
-                    text.parse::<Checkpoint>(),
-                    Cosignature::from_bytes(signature),
-                ) else {
+                let (Ok(checkpoint), Ok(cosignature)) =
+                    (text.parse::<Checkpoint>(), Cosignature::from_bytes(signature))
+                else {
                     return false;
                 };
-                (
-                    cosignature.message(&checkpoint),
-                    cosignature.signature().to_vec(),
-                )
+                (cosignature.message(&checkpoint), cosignature.signature().to_vec())
             }
             _ => (text.to_owned(), signature.to_vec()),
         };
@@ -84,26 +79,17 @@ fn verifies_the_specifications_example() {
     let note: Note = bytes.parse().unwrap();
     assert_eq!(note.text(), "This is an example message.\n");
     assert_eq!(note.to_string(), bytes);
-    assert_eq!(
-        note.verify(&[&verifier]).unwrap(),
-        note.signatures().iter().collect::<Vec<_>>()
-    );
+    assert_eq!(note.verify(&[&verifier]).unwrap(), note.signatures().iter().collect::<Vec<_>>());
 
     let forged: Note = bytes.replace("an example", "no example").parse().unwrap();
-    let invalid = NoteError::InvalidSignature {
-        name: "example.com/foo".to_owned(),
-        key_hash: 0x530d_903a,
-    };
+    let invalid = NoteError::InvalidSignature { name: "example.com/foo".to_owned(), key_hash: 0x530d_903a };
     assert_eq!(forged.verify(&[&verifier]), Err(invalid));
 }
 
 #[test]
 fn a_signed_note_reads_back_and_verifies_for_the_known_keys() {
-    let (one, two, stranger) = (
-        TextKey::new("mesh/one", 1),
-        TextKey::new("mesh/two", 2),
-        TextKey::new("mesh/stranger", 3),
-    );
+    let (one, two, stranger) =
+        (TextKey::new("mesh/one", 1), TextKey::new("mesh/two", 2), TextKey::new("mesh/stranger", 3));
     let note = Note::sign(TEXT, &[&one, &stranger, &two]).unwrap();
     let read: Note = note.to_string().parse().unwrap();
     assert_eq!(read, note);
@@ -133,20 +119,12 @@ fn a_cosignature_verifies_only_under_its_checkpoint_and_time() {
     assert!(note(&text, 1_700_000_001).verify(&[&verifier]).is_err());
     let other = text.replace("\n7\n", "\n8\n");
     assert!(note(&other, 1_700_000_000).verify(&[&verifier]).is_err());
-    assert!(
-        note("no checkpoint\n", 1_700_000_000)
-            .verify(&[&verifier])
-            .is_err()
-    );
+    assert!(note("no checkpoint\n", 1_700_000_000).verify(&[&verifier]).is_err());
 }
 
 #[test]
 fn one_key_has_another_id_for_each_name_and_type() {
-    let key = |name: &str, signature_type| {
-        VerifierKey::new(name, signature_type, [9; 32])
-            .unwrap()
-            .key_hash()
-    };
+    let key = |name: &str, signature_type| VerifierKey::new(name, signature_type, [9; 32]).unwrap().key_hash();
     let hash = key("mesh/one", SignatureType::Ed25519);
     assert_ne!(hash, key("mesh/two", SignatureType::Ed25519));
     assert_ne!(hash, key("mesh/one", SignatureType::CosignatureV1));
@@ -157,11 +135,7 @@ fn passes_over_keys_that_share_only_name_or_id_with_a_known_one() {
     let known = TextKey::new("mesh/one", 1);
     let hash = known.key_hash();
     let noise = |name: &str, hash| NoteSignature::new(name, hash, vec![0; 64]).unwrap();
-    let mut note = Note::new(
-        TEXT,
-        vec![noise("mesh/one", hash ^ 1), noise("mesh/other", hash)],
-    )
-    .unwrap();
+    let mut note = Note::new(TEXT, vec![noise("mesh/one", hash ^ 1), noise("mesh/other", hash)]).unwrap();
     let verifier = known.verifier();
     assert_eq!(note.verify(&[&verifier]), Err(NoteError::NoKnownKey));
     assert_eq!(note.verify(&[]), Err(NoteError::NoKnownKey));
@@ -177,24 +151,15 @@ fn one_wrong_signature_of_a_known_key_spoils_the_note() {
     let mut note = Note::sign(TEXT, &[&one]).unwrap();
     let wrong = NoteSignature::new("mesh/two", two.key_hash(), vec![0; 64]).unwrap();
     note.add_signature(wrong).unwrap();
-    assert!(matches!(
-        note.verify(&[&one.verifier(), &two.verifier()]),
-        Err(NoteError::InvalidSignature { .. })
-    ));
+    assert!(matches!(note.verify(&[&one.verifier(), &two.verifier()]), Err(NoteError::InvalidSignature { .. })));
     assert_eq!(note.verify(&[&one.verifier()]).unwrap().len(), 1);
-    assert!(matches!(
-        note.verify(&[&one.verifier(), &one.verifier()]),
-        Err(NoteError::AmbiguousVerifier { .. })
-    ));
+    assert!(matches!(note.verify(&[&one.verifier(), &one.verifier()]), Err(NoteError::AmbiguousVerifier { .. })));
 }
 
 #[test]
 fn no_key_signs_twice() {
     let one = TextKey::new("mesh/one", 1);
-    let duplicate = NoteError::DuplicateSignature {
-        name: "mesh/one".to_owned(),
-        key_hash: one.key_hash(),
-    };
+    let duplicate = NoteError::DuplicateSignature { name: "mesh/one".to_owned(), key_hash: one.key_hash() };
     assert_eq!(Note::sign(TEXT, &[&one, &one]), Err(duplicate.clone()));
     let mut note = Note::sign(TEXT, &[&one]).unwrap();
     let before = note.clone();
@@ -243,15 +208,9 @@ fn rejects_every_other_form() {
     ] {
         assert!(wrong.parse::<Note>().is_err(), "{wrong:?}");
     }
-    assert_eq!(
-        Note::parse(b"te\xffxt\n\n\xe2\x80\x94 name AAAAAAA=\n"),
-        Err(NoteError::Character { position: 2 })
-    );
+    assert_eq!(Note::parse(b"te\xffxt\n\n\xe2\x80\x94 name AAAAAAA=\n"), Err(NoteError::Character { position: 2 }));
     let line = NoteSignature::new("name", 0, vec![0]).unwrap();
-    assert_eq!(
-        Note::new("text", vec![line]),
-        Err(NoteError::NoFinalNewline)
-    );
+    assert_eq!(Note::new("text", vec![line]), Err(NoteError::NoFinalNewline));
     assert_eq!(Note::new("text\n", vec![]), Err(NoteError::NoSignatures));
 }
 
@@ -261,23 +220,15 @@ fn takes_a_hundred_signatures_and_no_more() {
     let mut note = Note::new(TEXT, (0..MAX_SIGNATURES).map(line).collect()).unwrap();
     assert_eq!(note.to_string().parse(), Ok(note.clone()));
     let more = line(MAX_SIGNATURES);
-    let too_many = NoteError::TooManySignatures {
-        found: MAX_SIGNATURES + 1,
-    };
-    assert_eq!(
-        format!("{note}{more}\n").parse::<Note>(),
-        Err(too_many.clone())
-    );
+    let too_many = NoteError::TooManySignatures { found: MAX_SIGNATURES + 1 };
+    assert_eq!(format!("{note}{more}\n").parse::<Note>(), Err(too_many.clone()));
     assert_eq!(note.add_signature(more), Err(too_many));
 }
 
 #[test]
 fn takes_64_kib_and_no_more() {
     let line = NoteSignature::new("name", 0, vec![0]).unwrap();
-    let around = Note::new("\n", vec![line.clone()])
-        .unwrap()
-        .to_string()
-        .len();
+    let around = Note::new("\n", vec![line.clone()]).unwrap().to_string().len();
     let text = |len| "x".repeat(len) + "\n";
     let largest = Note::new(text(MAX_NOTE_BYTES - around), vec![line.clone()]).unwrap();
     assert_eq!(largest.to_string().len(), MAX_NOTE_BYTES);
@@ -309,10 +260,7 @@ fn rejects_verifier_keys_in_any_other_form() {
         assert!(wrong.parse::<VerifierKey>().is_err(), "{wrong:?}");
     }
     let ecdsa = key.replace("+Aeky", "+Auky");
-    assert_eq!(
-        ecdsa.parse::<VerifierKey>(),
-        Err(VerifierKeyError::Type { found: 0x02 })
-    );
+    assert_eq!(ecdsa.parse::<VerifierKey>(), Err(VerifierKeyError::Type { found: 0x02 }));
 }
 
 proptest! {

@@ -1,8 +1,8 @@
 //! The reference tree of the Certificate Transparency implementations, with its roots and proofs.
 
 use mesh_tlog::{
-    Frontier, Hash, check_consistency, check_inclusion, empty_root, leaf_hash, prove_consistency,
-    prove_inclusion, root_at,
+    Frontier, Hash, check_consistency, check_inclusion, empty_root, leaf_hash, prove_consistency, prove_inclusion,
+    root_at,
 };
 
 use crate::tree::store;
@@ -76,11 +76,7 @@ fn inclusion_proofs_are_those_of_the_reference_tree() {
                 "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
             ],
         ),
-        (
-            3,
-            2,
-            &["fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125"],
-        ),
+        (3, 2, &["fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125"]),
     ];
     let leaves = leaf_hashes();
     let stored = store(&leaves);

@@ -1,6 +1,6 @@
 use mesh_tlog::{
-    BundleError, HASH_BYTES, MAX_ENTRY_BYTES, MAX_SIZE, Tile, TileError, TilePath, decode_bundle,
-    encode_bundle, new_tiles, node_hash, read_tile, tiles_at,
+    BundleError, HASH_BYTES, MAX_ENTRY_BYTES, MAX_SIZE, Tile, TileError, TilePath, decode_bundle, encode_bundle,
+    new_tiles, node_hash, read_tile, tiles_at,
 };
 use proptest::prelude::*;
 
@@ -16,12 +16,7 @@ fn a_tree_of_70000_consists_of_the_tiles_the_specification_names() {
     let tiles: Vec<_> = tiles_at(70_000).collect();
     let level_0: Vec<_> = (0..273).map(|index| tile(0, index, 256)).collect();
     assert_eq!(&tiles[..273], level_0);
-    let rest = [
-        tile(0, 273, 112),
-        tile(1, 0, 256),
-        tile(1, 1, 17),
-        tile(2, 0, 1),
-    ];
+    let rest = [tile(0, 273, 112), tile(1, 0, 256), tile(1, 1, 17), tile(2, 0, 1)];
     assert_eq!(&tiles[273..], rest);
 }
 
@@ -41,15 +36,7 @@ fn growing_renews_only_the_tiles_that_got_wider() {
     assert_eq!(grown(3, 3), []);
     assert_eq!(grown(3, 5), [tile(0, 0, 5)]);
     assert_eq!(grown(256, 257), [tile(0, 1, 1)]);
-    assert_eq!(
-        grown(255, 513),
-        [
-            tile(0, 0, 256),
-            tile(0, 1, 256),
-            tile(0, 2, 1),
-            tile(1, 0, 2)
-        ]
-    );
+    assert_eq!(grown(255, 513), [tile(0, 0, 256), tile(0, 1, 256), tile(0, 2, 1), tile(1, 0, 2)]);
     assert_eq!(grown(MAX_SIZE - 1, MAX_SIZE), [tile(0, (1 << 55) - 1, 255)]);
 }
 
@@ -121,11 +108,7 @@ fn rejects_tiles_of_no_tree() {
         assert_eq!(Tile::new(0, 0, width), Err(TileError::Width { width }));
     }
     for (level, index, width) in [(0, 1 << 55, 1), (0, u64::MAX, 256), (7, 0, 128), (8, 0, 1)] {
-        let beyond = TileError::BeyondTree {
-            level,
-            index,
-            width,
-        };
+        let beyond = TileError::BeyondTree { level, index, width };
         assert_eq!(Tile::new(level, index, width), Err(beyond));
     }
     assert!(Tile::new(7, 0, 127).is_ok());
@@ -171,26 +154,14 @@ fn entry_bundles_read_back_and_nothing_else_does() {
     assert_eq!(&bytes[..7], b"\x00\x03one\x00\x00");
     assert_eq!(decode_bundle(&bytes, 3).unwrap(), entries);
     for (expected, found) in [(2, 3), (4, 3)] {
-        assert_eq!(
-            decode_bundle(&bytes, expected),
-            Err(BundleError::Count {
-                expected: usize::from(expected),
-                found
-            })
-        );
+        assert_eq!(decode_bundle(&bytes, expected), Err(BundleError::Count { expected: usize::from(expected), found }));
     }
     for (cut, position) in [(1, 0), (4, 0), (6, 1), (bytes.len() - 1, 2)] {
-        assert_eq!(
-            decode_bundle(&bytes[..cut], 3),
-            Err(BundleError::Truncated { position })
-        );
+        assert_eq!(decode_bundle(&bytes[..cut], 3), Err(BundleError::Truncated { position }));
     }
     assert_eq!(
         encode_bundle([vec![], vec![0; MAX_ENTRY_BYTES + 1]]),
-        Err(BundleError::EntryTooLarge {
-            position: 1,
-            found: MAX_ENTRY_BYTES + 1
-        })
+        Err(BundleError::EntryTooLarge { position: 1, found: MAX_ENTRY_BYTES + 1 })
     );
 }
 

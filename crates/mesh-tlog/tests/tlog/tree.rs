@@ -31,11 +31,7 @@ pub(crate) fn path(m: usize, leaves: &[Hash]) -> Vec<Hash> {
     }
     let k = split(leaves.len());
     let (left, right) = leaves.split_at(k);
-    if m < k {
-        [path(m, left), vec![mth(right)]].concat()
-    } else {
-        [path(m - k, right), vec![mth(left)]].concat()
-    }
+    if m < k { [path(m, left), vec![mth(right)]].concat() } else { [path(m - k, right), vec![mth(left)]].concat() }
 }
 
 /// PROOF(m, D[n]), 2.1.2, for `0 < m < n`.
@@ -58,18 +54,14 @@ fn subproof(m: usize, leaves: &[Hash], whole: bool) -> Vec<Hash> {
 
 /// The hashes of leaves that all differ.
 pub(crate) fn leaves(size: u64) -> Vec<Hash> {
-    (0..size)
-        .map(|i| leaf_hash(format!("leaf {i}").as_bytes()))
-        .collect()
+    (0..size).map(|i| leaf_hash(format!("leaf {i}").as_bytes())).collect()
 }
 
 /// What a store has after these leaves.
 pub(crate) fn store(leaves: &[Hash]) -> BTreeMap<NodeAddress, Hash> {
     let mut frontier = Frontier::new();
     let nodes = leaves.iter().flat_map(|&leaf| frontier.append(leaf));
-    nodes
-        .map(|(level, index, hash)| ((level, index), hash))
-        .collect()
+    nodes.map(|(level, index, hash)| ((level, index), hash)).collect()
 }
 
 /// The length of a list, as the sizes of the crate are.
@@ -79,10 +71,7 @@ pub(crate) fn size(leaves: &[Hash]) -> u64 {
 
 /// Everything near a right proof: one bit off, one hash more, fewer, doubled or moved.
 pub(crate) fn near_misses(proof: &[Hash]) -> Vec<Vec<Hash>> {
-    let mut wrong = vec![
-        [proof, &[empty_root()]].concat(),
-        [&[empty_root()], proof].concat(),
-    ];
+    let mut wrong = vec![[proof, &[empty_root()]].concat(), [&[empty_root()], proof].concat()];
     for i in 0..proof.len() {
         let mut flipped = proof.to_vec();
         let mut bytes = flipped[i].to_bytes();
