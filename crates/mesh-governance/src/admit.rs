@@ -1,4 +1,4 @@
-//! Dry runs: the same functions as [`apply`](crate::apply), before anything is appended or proposed.
+//! Dry runs: the same functions as [`apply`](fn@crate::apply), before anything is appended or proposed.
 
 use mesh_event::ledger::EntryBody;
 use mesh_event::{EventKind, FeedBatch, LeafEntry, LedgerEntry, SignedCommand};
@@ -13,7 +13,7 @@ use crate::state::StateRead;
 use crate::verify::Verify;
 use crate::{feed, read};
 
-/// What a home node refuses before it appends a domain command to the feed: all that [`apply`](crate::apply) would, but
+/// What a home node refuses before it appends a domain command to the feed: all that [`apply`](fn@crate::apply) would, but
 /// for the fence, which only exists once the command has an outbox number.
 ///
 /// `at_ledger_size` is the ledger size that the event will name.
