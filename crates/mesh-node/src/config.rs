@@ -183,7 +183,7 @@ pub enum TraceFormat {
 
 impl Default for TraceSection {
     fn default() -> Self {
-        Self { filter: "info".to_owned(), format: TraceFormat::Text }
+        Self { filter: "info,openraft=warn".to_owned(), format: TraceFormat::Text }
     }
 }
 

@@ -91,21 +91,24 @@ impl Forward {
         }
     }
 
+    /// What a failed call means. A node's own answer carries our code; everything else is the transport speaking, and then only a
+    /// connection that was never made is certain to have changed nothing.
     fn failed(&self, home: NodeId, status: tonic::Status) -> MeshError {
-        let never_connected = is_connect_error(&status);
-        let error = MeshError::from(status);
-        if never_connected {
+        if is_connect_error(&status) {
             let since = self.mark(home, false).unwrap_or_default().as_secs();
             let text =
                 format!("node {home}, the home of this domain, does not answer (for {since} s); nothing happened");
             return MeshError::new(Code::HomeUnreachable, text);
         }
-        if error.code == Code::Unreachable {
-            let text = format!("the connection to node {home}, the home of this domain, broke before its answer came");
-            return MeshError::new(Code::OutcomeUnknown, text);
+        if mesh_proto::status::is_ours(&status) {
+            self.mark(home, true);
+            return MeshError::from(status);
         }
-        self.mark(home, true);
-        error
+        let text = format!(
+            "the connection to node {home}, the home of this domain, broke before its answer came: {}",
+            status.message()
+        );
+        MeshError::new(Code::OutcomeUnknown, text)
     }
 
     /// Fetches an attachment.

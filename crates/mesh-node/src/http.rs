@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Json, Response};
 use axum::routing::{get, post};
+use axum::serve::ListenerExt as _;
 use mesh_client::{Client, ClientOptions, ListQuery, Read, SearchQuery};
 use mesh_event::{Command, Envelope};
 use mesh_model::{Class, Code, Digest, DomainName};
@@ -108,6 +109,8 @@ pub async fn serve(core: Arc<Core>, listener: TcpListener) {
         .fallback(nothing_there)
         .method_not_allowed_fallback(wrong_method);
     let stopping = core.stopping.clone();
+    // Small answers that wait for an acknowledgement of the ones before would take 40 ms each. A socket that refuses is slow, no more.
+    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     let served = axum::serve(listener, app).with_graceful_shutdown(async move { stopping.cancelled().await });
     let cut = async {
         core.stopping.cancelled().await;

@@ -388,12 +388,14 @@ impl Node {
         }
     }
 
-    /// Stops in order: no new requests, what is under way ends or is cut after ten seconds, Raft leaves, the store is synced and
+    /// Stops in order: no new requests, Raft leaves, what is under way ends or is cut after ten seconds, the store is synced and
     /// closed. Nothing that was acknowledged depends on this.
     pub async fn shutdown(self) {
         self.core.stopping.cancel();
         self.serving.close();
         self.core.tasks.close();
+        // Raft first: it ends the streams of its peers, which would keep the peer port open.
+        self.core.raft.shutdown().await;
         let drained = async {
             self.serving.wait().await;
             self.core.tasks.wait().await;
@@ -401,7 +403,6 @@ impl Node {
         if tokio::time::timeout(DRAIN, drained).await.is_err() {
             warn!("some requests were cut off");
         }
-        self.core.raft.shutdown().await;
         let store = Arc::clone(&self.core.store);
         match tokio::task::spawn_blocking(move || store.close()).await {
             Ok(Ok(())) => info!(node = self.core.node_id(), "stopped"),

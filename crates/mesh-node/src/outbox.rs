@@ -125,7 +125,10 @@ impl Outbox {
         for outbox in self.writer.waiting_up_to(cursor.last_outbox) {
             let position = Position { feed: feed.clone(), seq: 0, outbox };
             match self.core.decided(&position) {
-                Ok(Some(resolution)) => self.writer.resolve(outbox, resolution),
+                Ok(Some(Ok(decided))) => {
+                    self.settle(outbox, decided);
+                }
+                Ok(Some(refused)) => self.writer.resolve(outbox, refused),
                 Ok(None) => {}
                 Err(error) => warn!(%error, "the outcome of a sealed command cannot be read"),
             }

@@ -183,7 +183,10 @@ impl Projector {
     /// Puts every product that changed into the search index, as it is now, and commits.
     fn commit(&mut self) -> Result<(), MeshError> {
         let search = &self.core.search;
-        let failed = |error: SearchError| MeshError::new(Code::StorageFailed, error.to_string());
+        let failed = |error: SearchError| {
+            let cause = std::error::Error::source(&error).map_or_else(String::new, |cause| format!(": {cause}"));
+            MeshError::new(Code::StorageFailed, format!("{error}{cause}"))
+        };
         for product in &self.dirty {
             let view = self.core.reads.product(&self.core, product, None, AsOf::Now)?;
             let overflow_text = self.overflow_text(product, &view.descriptor)?;

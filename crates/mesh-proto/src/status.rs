@@ -48,6 +48,11 @@ impl MeshError {
     }
 }
 
+/// Whether a status is a node's own answer: it carries our code. One without comes from the transport or another program.
+pub fn is_ours(status: &Status) -> bool {
+    status.get_error_details().error_info().is_some_and(|info| info.domain == DOMAIN)
+}
+
 impl From<MeshError> for Status {
     fn from(error: MeshError) -> Self {
         let mut details = ErrorDetails::new();

@@ -94,7 +94,8 @@ fn trace_to(layout: &Layout) -> Result<(), Failure> {
     let path = layout.trace();
     let file = std::fs::OpenOptions::new().create(true).append(true).open(&path);
     let file = file.map_err(|error| Failure::io("write", &path, &error))?;
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(file).with_env_filter("info").finish();
+    let subscriber =
+        tracing_subscriber::fmt().with_ansi(false).with_writer(file).with_env_filter("info,openraft=warn").finish();
     if std::env::var_os("MESH_TRACE").is_none() {
         drop(tracing::subscriber::set_global_default(subscriber));
     }

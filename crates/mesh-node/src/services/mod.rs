@@ -19,6 +19,7 @@ use mesh_proto::v1::ledger_service_server::LedgerServiceServer;
 use mesh_proto::v1::node_service_server::NodeServiceServer;
 use mesh_proto::v1::publish_service_server::PublishServiceServer;
 use tokio::net::TcpListener;
+use tokio_stream::StreamExt as _;
 use tonic::service::Routes;
 use tonic::{Request, Status};
 use tracing::warn;
@@ -95,10 +96,11 @@ pub fn is_ready(core: &Core) -> Result<(), String> {
 
 /// The peer port: Raft.
 pub async fn serve_peers(core: Arc<Core>, listener: TcpListener) {
-    let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
+    // The builder's own setting does not reach connections that are handed in.
+    let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener)
+        .map(|stream| stream.inspect(|stream| drop(stream.set_nodelay(true))));
     let stopping = core.stopping.clone();
     let served = tonic::transport::Server::builder()
-        .tcp_nodelay(true)
         .http2_keepalive_interval(Some(Duration::from_secs(10)))
         .add_service(core.raft.server())
         .serve_with_incoming_shutdown(incoming, async move { stopping.cancelled().await })
