@@ -89,8 +89,9 @@ impl Projector {
                 }
             };
             uncommitted |= folded > 0;
-            let due =
-                committed.elapsed() >= pause || self.dirty.len() >= PRODUCTS || self.next >= self.core.ledger_size();
+            // A commit syncs files on the disk that the ledger waits for: at most one in `commit_ms` while writes go on, and at once
+            // after a rest.
+            let due = committed.elapsed() >= pause || self.dirty.len() >= PRODUCTS;
             if uncommitted && due {
                 match self.commit() {
                     Ok(()) => uncommitted = false,

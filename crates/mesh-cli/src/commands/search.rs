@@ -1,5 +1,7 @@
 //! `mesh search`: exact names first, then close ones, structure, description.
 
+use std::time::Duration;
+
 use clap::Args;
 use mesh_client::{SearchHit, SearchQuery};
 use mesh_model::DomainName;
@@ -11,6 +13,9 @@ use crate::failure::Failure;
 use crate::lines::Lines;
 use crate::output::{Format, Row, printable};
 use crate::reading::note_age;
+
+/// How long a search waits for the index to catch up with the ledger.
+const CATCH_UP: Duration = Duration::from_millis(800);
 
 /// Arguments of `mesh search`.
 #[derive(Debug, Args)]
@@ -78,7 +83,15 @@ pub(crate) async fn run(args: SearchArgs, app: &App) -> Result<(), Failure> {
         explain: args.explain,
         at_least_index: None,
     };
-    let page = client.search(&query).await?;
+    // What somebody just published should be found: the index may be some hundred milliseconds behind the ledger. An index that
+    // lags more is searched as it is, and the answer says how old it is.
+    let head = client.ledger_head(None).await?.size;
+    let fresh = SearchQuery { at_least_index: head.checked_sub(1), ..query.clone() };
+    let fresh = tokio::time::timeout(CATCH_UP, client.search(&fresh)).await;
+    let page = match fresh {
+        Ok(Ok(page)) => page,
+        _ => client.search(&query).await?,
+    };
     let people = matches!(app.output().format(), Format::Table | Format::Wide);
     if people && args.explain {
         let style = app.output().style();
