@@ -40,7 +40,7 @@ pub(crate) fn split_of(level: Level) -> Split {
 }
 
 /// The document of a product.
-pub(crate) fn document(fields: &Fields, entry: &Entry<'_>) -> TantivyDocument {
+pub(crate) fn document(fields: &Fields, entry: &Entry<'_>, stems: &mut Stems) -> TantivyDocument {
     let descriptor = entry.descriptor;
     let id = descriptor.id();
 
@@ -49,12 +49,11 @@ pub(crate) fn document(fields: &Fields, entry: &Entry<'_>) -> TantivyDocument {
     document.add_text(fields.by_name, name_term(&id));
 
     let mut shelves: [Replay; 4] = Default::default();
-    let mut stems = Stems::new();
     let mut shelve = |level: Level, text: &str| {
         let shelf = &mut shelves[shelf_number(level)];
         words::split(text, split_of(level), |word| {
             if level.is_stemmed() {
-                shelf.word(&stems.of(word.text), word.joined);
+                shelf.word(stems.of(word.text), word.joined);
             } else {
                 shelf.word(word.text, word.joined);
             }

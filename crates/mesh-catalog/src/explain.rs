@@ -63,7 +63,7 @@ fn compare(search: &Search, part: &Part<'_>, stems: &mut Stems, reasons: &mut Ve
     let mut recent: Vec<(String, usize)> = Vec::new();
     let mut best: Option<(Level, How, String)> = None;
     words::split(&part.text, split_of(part.level), |word| {
-        let text = if part.level.is_stemmed() { stems.of(word.text) } else { word.text.to_owned() };
+        let text = if part.level.is_stemmed() { stems.of(word.text).to_owned() } else { word.text.to_owned() };
         let found = if wanted.len() > 1 {
             if word.joined {
                 return;

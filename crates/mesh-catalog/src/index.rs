@@ -13,6 +13,7 @@ use crate::found::Found;
 use crate::schema::{self, Fields};
 use crate::search::search;
 use crate::snapshot::Snapshot;
+use crate::stem::Stems;
 use crate::suggest::suggest;
 use crate::{Entry, Query, SearchError, document};
 
@@ -64,6 +65,8 @@ struct Shared {
     reader: IndexReader,
     /// Taken while putting, removing and committing.
     writer: Mutex<IndexWriter>,
+    /// Taken while a document is made.
+    stems: Mutex<Stems>,
     /// Taken for a moment: to copy the pointer, or to replace it.
     snapshot: RwLock<Arc<Snapshot>>,
 }
@@ -104,8 +107,14 @@ impl SearchIndex {
         // Reloaded by `commit` alone, so that what is seen and its position always belong together.
         let reader: IndexReader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
         let snapshot = Snapshot::open(reader.searcher(), fields, position, None)?;
-        let shared =
-            Shared { index, fields, reader, writer: Mutex::new(writer), snapshot: RwLock::new(Arc::new(snapshot)) };
+        let shared = Shared {
+            index,
+            fields,
+            reader,
+            writer: Mutex::new(writer),
+            stems: Mutex::new(Stems::new()),
+            snapshot: RwLock::new(Arc::new(snapshot)),
+        };
         Ok(Opened { index: Self { shared: Arc::new(shared) }, position })
     }
 
@@ -114,7 +123,9 @@ impl SearchIndex {
     /// # Errors
     /// [`SearchError::Storage`] when the writer stopped, for want of disk space perhaps: open the index again.
     pub fn put(&self, entry: &Entry<'_>) -> Result<(), SearchError> {
-        let document = document::document(&self.shared.fields, entry);
+        let mut stems = self.shared.stems.lock().unwrap_or_else(PoisonError::into_inner);
+        let document = document::document(&self.shared.fields, entry, &mut stems);
+        drop(stems);
         let writer = self.writer();
         writer.delete_term(self.id_term(&entry.descriptor.id()));
         writer.add_document(document)?;

@@ -34,10 +34,6 @@
 //!
 //! Invariants: a search sees exactly the products of one commit, and names that commit's position; counts (total and
 //! facets) are exact over all products found, not over the page; a query is never an error.
-//!
-//! # Views
-//!
-//! [`views::ProductView`] is what `mesh show -o json` prints.
 
 mod browse;
 mod document;
@@ -63,7 +59,6 @@ mod sql;
 mod stem;
 mod suggest;
 mod tally;
-pub mod views;
 mod whole;
 mod words;
 

@@ -81,7 +81,7 @@ pub(crate) fn prepare(snapshot: &Snapshot, wanted: &[Wanted]) -> Result<Vec<Sear
         let word = wanted.words[0].as_str();
         let plain = !wanted.quoted;
         let mut search = Search {
-            stems: wanted.words.iter().map(|word| stems.of(word)).collect(),
+            stems: wanted.words.iter().map(|word| stems.of(word).to_owned()).collect(),
             close: if plain { close_automaton(&snapshot.fields, word)? } else { None },
             is_prefix: plain && word.chars().count() >= level::PREFIX_LETTERS && !level::has_digit(word),
             frequency: 0,

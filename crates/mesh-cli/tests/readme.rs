@@ -345,6 +345,36 @@ fn sizes(node: &Value) -> [String; 2] {
 }
 
 #[test]
+fn the_page_on_json_names_every_key_that_commands_print() {
+    let mesh = shared();
+    let page = page::read("docs/json.md");
+    for line in [
+        "domain list",
+        "domain show customer_experience",
+        "role list",
+        "council show",
+        "ledger tail",
+        "node list",
+        "status",
+        "whoami",
+        "can publish customer_experience/customer_profile",
+        "list",
+        "search customer",
+        "explain MESH-0012",
+    ] {
+        let printed = mesh.json(&format!("mesh {line}"));
+        let row = |row: &&str| {
+            let named = row.split('`').nth(1).unwrap_or_default();
+            row.starts_with("| `") && (line == named || line.starts_with(&format!("{named} ")))
+        };
+        let row = page.lines().find(row).unwrap_or_else(|| panic!("docs/json.md has no row for {line}"));
+        for key in printed.as_object().unwrap().keys() {
+            assert!(row.contains(&format!("`{key}`")) || row.contains(&format!("`{key}[]`")), "{line}: {key}");
+        }
+    }
+}
+
+#[test]
 fn links_of_the_readme_and_the_pages_lead_somewhere() {
     for page in ["README.md", "docs/install.md", "docs/ci.md", "packaging/README.md", "CONTRIBUTING.md"] {
         assert_eq!(page::broken_links(page), Vec::<String>::new(), "{page}");

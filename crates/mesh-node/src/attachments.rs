@@ -106,7 +106,7 @@ pub async fn public(core: &Core, digest: Digest) -> Result<Vec<u8>, MeshError> {
     if let Some(body) = core.store.attachments().get(&digest.0).map_err(|e| storage(&e))? {
         return Ok(body);
     }
-    let home = home_of(core, digest)?;
+    let home = home_of(core, digest).await?;
     let fetched = core.forward.attachment(home, digest, Vec::new()).await?;
     if Digest::of(&fetched.body) != digest {
         let text = format!("the home node sent other bytes for the attachment {}", digest.short());
@@ -125,7 +125,7 @@ pub async fn serve(core: &Core, digest: Digest, read_request: Vec<u8>) -> Result
         let body = public(core, digest).await?;
         return Ok(AttachmentBody { digest: digest.0.to_vec(), body, private: false });
     }
-    let domain = owner(core, digest)?;
+    let domain = owner(core, digest).await?;
     if let Some(file) = core.store.private_attachments().get(&digest.0).map_err(|e| storage(&e))? {
         check_reader(core, &read_request, digest, &domain)?;
         let (salt, body) = file.split_at_checked(16).ok_or_else(|| missing(digest))?;
@@ -133,7 +133,7 @@ pub async fn serve(core: &Core, digest: Digest, read_request: Vec<u8>) -> Result
         let body = PrivateAttachment { salt, body: body.to_vec() }.to_bytes();
         return Ok(AttachmentBody { digest: digest.0.to_vec(), body, private: true });
     }
-    let home = home_of(core, digest)?;
+    let home = home_of(core, digest).await?;
     core.forward.attachment(home, digest, read_request).await
 }
 
@@ -141,14 +141,19 @@ fn missing(digest: Digest) -> MeshError {
     MeshError::new(Code::AttachmentMissing, format!("this node does not have the attachment {}", digest.short()))
 }
 
-fn owner(core: &Core, digest: Digest) -> Result<DomainName, MeshError> {
-    let stored = core.store.index(OWNERS).get(&digest.0).map_err(|e| storage(&e))?;
+async fn owner(core: &Core, digest: Digest) -> Result<DomainName, MeshError> {
+    let find = || core.store.index(OWNERS).get(&digest.0).map_err(|e| storage(&e));
+    let mut stored = find()?;
+    if stored.is_none() {
+        core.catch_up().await;
+        stored = find()?;
+    }
     let name = stored.and_then(|bytes| String::from_utf8(bytes).ok()).and_then(|text| DomainName::parse(&text).ok());
     name.ok_or_else(|| missing(digest))
 }
 
-fn home_of(core: &Core, digest: Digest) -> Result<u64, MeshError> {
-    let domain = owner(core, digest)?;
+async fn home_of(core: &Core, digest: Digest) -> Result<u64, MeshError> {
+    let domain = owner(core, digest).await?;
     let record = read::domain(&core.state, &domain).map_err(|e| core.state_error(&e))?;
     let home = record.and_then(|record| record.delegation).map(|delegation| delegation.node_id);
     home.filter(|home| *home != core.node_id()).ok_or_else(|| missing(digest))

@@ -113,7 +113,7 @@ pub struct StorageSection {
 
 impl Default for StorageSection {
     fn default() -> Self {
-        Self { cache_mib: 128, reserve_mib: 64 }
+        Self { cache_mib: 64, reserve_mib: 64 }
     }
 }
 
@@ -369,8 +369,8 @@ mod tests {
     #[test]
     fn the_environment_overrides_and_its_errors_name_the_variable() {
         let config =
-            parse(MINIMAL, &[("MESHD_API__LISTEN", "127.0.0.1:9"), ("MESHD_STORAGE__CACHE_MIB", "64")]).unwrap();
-        assert_eq!((config.api.listen.port(), config.storage.cache_mib), (9, 64));
+            parse(MINIMAL, &[("MESHD_API__LISTEN", "127.0.0.1:9"), ("MESHD_STORAGE__CACHE_MIB", "96")]).unwrap();
+        assert_eq!((config.api.listen.port(), config.storage.cache_mib), (9, 96));
         let error = parse(MINIMAL, &[("MESHD_API__LISTN", "x")]).unwrap_err().to_string();
         assert!(error.starts_with("MESHD_API__LISTN in the environment: ") && error.contains("listn"), "{error}");
         let error = parse(MINIMAL, &[("MESHD_STORAGE__CACHE_MIB", "much")]).unwrap_err().to_string();

@@ -1,26 +1,21 @@
 //! The one writer of one feed.
 //!
-//! A feed has one writer: the node that the ledger names for the domain's epoch in force. It numbers events, chains them, hands them to the group commit and remembers which commands
-//! still wait for the ledger. Taking them there is the outbox's work.
+//! A feed has one writer: the node that the ledger names for the domain's epoch in force. It numbers events, chains them, hands them
+//! to the group commit and remembers which commands still wait for the ledger. Taking them there is the outbox's work.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use mesh_event::event::NO_LEAF;
 use mesh_event::{Envelope, EventKind, FeedEvent, FeedHead, FeedId, Signer};
-use mesh_model::{Code, CommandId, LedgerIndex, MeshId, ProductId, limits};
+use mesh_model::{Code, LedgerIndex, MeshId, ProductId, limits};
 use mesh_proto::status::MeshError;
-use mesh_store::{Appender, Batch, Feed, Store};
-use mesh_tlog::{Hash, leaf_hash};
+use mesh_store::{Batch, Feed, Store};
 use tokio::sync::{Notify, oneshot, watch};
 
 use crate::clock::now_unix_ms;
-use crate::feeds::{COMMANDS, encode_position, product_of};
+use crate::feed_tail::{OUTBOX, Tail, Waiting, outbox_value};
+use crate::feeds::{COMMANDS, encode_position};
 use crate::publish::Admitted;
-
-/// The feed's named value with the last outbox number that was given out.
-const LAST_OUTBOX: &str = "outbox";
 
 /// What the ledger said about a command; everybody who waits for it sees the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +26,13 @@ pub struct Decided {
     pub code: Code,
     /// What it is about.
     pub detail: String,
+}
+
+impl Decided {
+    /// Whether the ledger refused the command: the feed's history tells why.
+    pub fn is_refusal(&self) -> bool {
+        !matches!(self.code, Code::Accepted | Code::AlreadySo)
+    }
 }
 
 /// How a wait for the ledger ended: decided, or refused without a leaf.
@@ -45,31 +47,6 @@ pub struct Position {
     pub seq: u64,
     /// The command's number in the epoch's outbox.
     pub outbox: u64,
-}
-
-/// A command that is durable here and waits for the ledger.
-struct Waiting {
-    outbox: u64,
-    seq: u64,
-    bytes: Vec<u8>,
-    leaf: Hash,
-    root: Hash,
-    command: CommandId,
-    product: Option<ProductId>,
-    since: Instant,
-    resolution: watch::Sender<Option<Resolution>>,
-}
-
-struct Tail {
-    appender: Appender,
-    last_leaf: Hash,
-    last_outbox: u64,
-    last_ledger_size: u64,
-    waiting: VecDeque<Waiting>,
-    /// Commands among `waiting`, so that a retry finds its first attempt.
-    commands: HashMap<CommandId, u64>,
-    /// Products among `waiting`, with how often: what the ledger will say about the next command depends on these.
-    products: BTreeMap<ProductId, usize>,
 }
 
 /// A run of waiting commands that is ready to be proposed.
@@ -91,6 +68,8 @@ pub struct FeedWriter {
     feed: Feed,
     limit: usize,
     tail: Mutex<Tail>,
+    /// Outbox numbers that the ledger decided and whose verdicts a crash may have kept out of the feed.
+    unsettled: std::ops::RangeInclusive<u64>,
     /// Events below this number are durable.
     durable: Arc<watch::Sender<u64>>,
     wake: Arc<Notify>,
@@ -163,20 +142,11 @@ impl FeedWriter {
             return Err(MeshError::new(Code::ReadOnly, text));
         }
         let last_leaf = match size.checked_sub(1) {
-            None => NO_LEAF,
-            Some(last) => leaf_hash(&feed.log().leaf(last).map_err(|e| damaged(&e))?.unwrap_or_default()),
+            None => None,
+            Some(last) => Some(feed.log().leaf(last).map_err(|e| damaged(&e))?.unwrap_or_default()),
         };
-        let stored = feed.value(LAST_OUTBOX).map_err(|e| damaged(&e))?;
-        let stored = stored.and_then(|bytes| <[u8; 8]>::try_from(bytes).ok()).map_or(0, u64::from_be_bytes);
-        let mut tail = Tail {
-            appender,
-            last_leaf,
-            last_outbox: stored.max(sealed_outbox),
-            last_ledger_size: 0,
-            waiting: VecDeque::new(),
-            commands: HashMap::new(),
-            products: BTreeMap::new(),
-        };
+        let (given_out, settled) = outbox_value(&feed).map_err(|e| damaged(&e))?;
+        let mut tail = Tail::new(appender, last_leaf.as_deref(), given_out.max(sealed_outbox));
         let mut from = sealed_seq.map_or(0, |seq| seq + 1);
         while from < size {
             let page = feed.log().leaves(from..size, 512).map_err(|e| damaged(&e))?;
@@ -194,6 +164,7 @@ impl FeedWriter {
             limit,
             durable: Arc::new(watch::Sender::new(tail.appender.size())),
             tail: Mutex::new(tail),
+            unsettled: settled + 1..=sealed_outbox,
             wake: Arc::new(Notify::new()),
         }))
     }
@@ -265,7 +236,7 @@ impl FeedWriter {
         let position = Position { feed: self.id.clone(), seq, outbox };
         let mut batch = Batch::new();
         tail.write(&mut batch, &bytes);
-        self.feed.put_value(&mut batch, LAST_OUTBOX, &outbox.to_be_bytes()).map_err(|e| storage(&e))?;
+        self.put_outbox(&mut batch, outbox, tail.settled())?;
         let key = encode_position(&position);
         self.store.index(COMMANDS).put(&mut batch, &command.id.0, &key);
         let durable = self.commit(batch, seq);
@@ -312,8 +283,21 @@ impl FeedWriter {
         let bytes = event.encode();
         let mut batch = Batch::new();
         tail.write(&mut batch, &bytes);
+        // Verdicts are appended in the order of their commands: all before this one are settled.
+        self.put_outbox(&mut batch, tail.last_outbox, outbox)?;
         drop(self.commit(batch, seq));
         Ok(())
+    }
+
+    /// Outbox numbers that the ledger decided before this writer was opened and whose verdicts may be missing in the feed. After a
+    /// crash these are the commands that were under way; never more than may wait at once.
+    pub fn unsettled(&self) -> std::ops::RangeInclusive<u64> {
+        self.unsettled.clone()
+    }
+
+    fn put_outbox(&self, batch: &mut Batch, given_out: u64, settled: u64) -> Result<(), MeshError> {
+        let value = [given_out.to_be_bytes(), settled.to_be_bytes()].concat();
+        self.feed.put_value(batch, OUTBOX, &value).map_err(|e| storage(&e))
     }
 
     /// Hands the batch to the group commit. Called with the tail locked, so batches are queued in the order of their
@@ -366,18 +350,7 @@ impl FeedWriter {
 
     /// Tells everybody who waits for this command, and forgets it.
     pub fn resolve(&self, outbox: u64, resolution: Resolution) {
-        let mut tail = self.tail();
-        let Some(at) = tail.waiting.iter().position(|waiting| waiting.outbox == outbox) else { return };
-        let waiting = tail.waiting.remove(at).expect("found above");
-        tail.commands.remove(&waiting.command);
-        if let Some(product) = &waiting.product
-            && let Some(count) = tail.products.get_mut(product)
-        {
-            *count -= 1;
-            if *count == 0 {
-                tail.products.remove(product);
-            }
-        }
+        let Some(waiting) = self.tail().remove(outbox) else { return };
         waiting.resolution.send_replace(Some(resolution));
     }
 
@@ -406,53 +379,6 @@ impl FeedWriter {
     }
 }
 
-impl Tail {
-    fn write(&mut self, batch: &mut Batch, bytes: &[u8]) {
-        self.appender.append(batch, bytes);
-        self.last_leaf = leaf_hash(bytes);
-    }
-
-    fn wait(&mut self, waiting: Waiting) {
-        self.commands.insert(waiting.command, waiting.outbox);
-        if let Some(product) = &waiting.product {
-            *self.products.entry(product.clone()).or_default() += 1;
-        }
-        self.waiting.push_back(waiting);
-    }
-
-    fn receipt_again(&self, feed: &FeedId, outbox: u64, durable: watch::Receiver<u64>) -> Receipt {
-        let waiting = self.waiting.iter().find(|w| w.outbox == outbox).expect("commands and waiting agree");
-        let position = Position { feed: feed.clone(), seq: waiting.seq, outbox };
-        let durable = Durable::Beyond(durable, waiting.seq);
-        Receipt { position, durable, resolution: waiting.resolution.subscribe() }
-    }
-
-    /// Takes an event that was found at start into the waiting commands.
-    fn take_up(&mut self, feed: &Feed, seq: u64, bytes: Vec<u8>, sealed: u64) -> Result<(), MeshError> {
-        let damaged = |text: String| MeshError::new(Code::Damaged, text);
-        let event = FeedEvent::decode(&bytes).map_err(|error| damaged(error.to_string()))?;
-        self.last_ledger_size = self.last_ledger_size.max(event.ledger_size);
-        let EventKind::Command { outbox, envelope } = event.kind else { return Ok(()) };
-        if outbox <= sealed {
-            return Ok(());
-        }
-        let command = mesh_event::Envelope::parse(envelope)
-            .ok()
-            .and_then(|envelope| mesh_event::Command::decode(envelope.payload()).ok())
-            .ok_or_else(|| damaged(format!("event {seq} of the feed holds no command")))?;
-        let root = feed.log().root_at(seq + 1).map_err(|error| damaged(error.to_string()))?;
-        let (resolution, _) = watch::channel(None);
-        self.wait(Waiting {
-            outbox,
-            seq,
-            leaf: leaf_hash(&bytes),
-            root,
-            bytes,
-            command: command.id,
-            product: product_of(&command.body),
-            since: Instant::now(),
-            resolution,
-        });
-        Ok(())
-    }
-}
+#[cfg(test)]
+#[path = "feed_writer_tests.rs"]
+mod tests;

@@ -11,6 +11,7 @@ use mesh_store::Store;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
+use crate::feed_tail::outbox_value;
 use crate::feed_writer::{Durable, FeedWriter, Position, Resolution};
 use crate::node::Core;
 use crate::outbox::Outbox;
@@ -51,12 +52,14 @@ impl Feeds {
             let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
             refused.insert(domain.clone(), error.message.clone());
         })?;
+        settle(core, &writer)?;
         open.insert(domain.clone(), Arc::clone(&writer));
         core.tasks.spawn(Outbox::new(Arc::clone(core), Arc::clone(&writer)).run());
         Ok(writer)
     }
 
-    /// Opens every feed of this node that has commands which the ledger does not know: what a crash left behind goes on.
+    /// Opens every feed of this node that a crash may have left unfinished: with commands that the ledger does not know, or
+    /// without the verdict on one that it refused.
     ///
     /// # Errors
     /// [`Code::Damaged`] when a feed's end cannot be read.
@@ -64,9 +67,12 @@ impl Feeds {
         for feed in core.store.feeds().map_err(|e| crate::node::storage_error(&e))? {
             let Ok(domain) = DomainName::parse(feed.domain()) else { continue };
             let cursor = read::feed_cursor(&core.state, &domain).map_err(|e| core.state_error(&e))?;
-            let sealed = cursor.filter(|c| c.epoch == feed.epoch()).and_then(|c| c.last_seq).map_or(0, |seq| seq + 1);
-            let size = core.store.feed(feed.clone()).log().size().map_err(|e| crate::node::storage_error(&e))?;
-            if size == sealed {
+            let cursor = cursor.filter(|cursor| cursor.epoch == feed.epoch());
+            let sealed = cursor.and_then(|cursor| cursor.last_seq).map_or(0, |seq| seq + 1);
+            let stored = core.store.feed(feed.clone());
+            let size = stored.log().size().map_err(|e| crate::node::storage_error(&e))?;
+            let (_, settled) = outbox_value(&stored).map_err(|e| crate::node::storage_error(&e))?;
+            if size == sealed && cursor.is_none_or(|cursor| settled >= cursor.last_outbox) {
                 continue;
             }
             match self.writer(core, &domain) {
@@ -138,6 +144,18 @@ impl Feeds {
     pub fn all(&self) -> Vec<Arc<FeedWriter>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
+}
+
+/// Appends the verdicts that a crash kept out of a feed.
+fn settle(core: &Core, writer: &FeedWriter) -> Result<(), MeshError> {
+    for outbox in writer.unsettled() {
+        let position = Position { feed: writer.id().clone(), seq: 0, outbox };
+        let Some(Ok(decided)) = core.decided(&position)? else { continue };
+        if decided.is_refusal() {
+            writer.append_verdict(outbox, &decided, core.ledger_size())?;
+        }
+    }
+    Ok(())
 }
 
 /// The product that a domain command is about.

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{FromRequestParts, Path, Query, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Json, Response};
@@ -74,6 +75,20 @@ impl IntoResponse for Failure {
             "fields": fields,
         }});
         (status, Json(body)).into_response()
+    }
+}
+
+/// The query of a request; one that does not fit is answered like every other error.
+struct Asked<T>(T);
+
+impl<T: serde::de::DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        match Query::from_request_parts(parts, state).await {
+            Ok(Query(asked)) => Ok(Self(asked)),
+            Err(rejection) => Err(bad(rejection.body_text())),
+        }
     }
 }
 
@@ -201,7 +216,7 @@ fn domain_name(text: &str) -> Result<DomainName, Failure> {
     DomainName::parse(text).map_err(bad)
 }
 
-async fn products(State(gateway): State<Gateway>, Query(asked): Query<ProductsParameters>) -> Answer {
+async fn products(State(gateway): State<Gateway>, Asked(asked): Asked<ProductsParameters>) -> Answer {
     let query = ListQuery {
         domain: asked.domain.unwrap_or_default(),
         statuses: words(asked.status.as_ref()),
@@ -222,7 +237,7 @@ struct ProductParameters {
 async fn product(
     State(gateway): State<Gateway>,
     Path((domain, name)): Path<(String, String)>,
-    Query(asked): Query<ProductParameters>,
+    Asked(asked): Asked<ProductParameters>,
 ) -> Answer {
     let id = match asked.version {
         Some(version) => format!("{domain}/{name}@{version}"),
@@ -249,7 +264,7 @@ struct SearchParameters {
     explain: bool,
 }
 
-async fn search(State(gateway): State<Gateway>, Query(asked): Query<SearchParameters>) -> Answer {
+async fn search(State(gateway): State<Gateway>, Asked(asked): Asked<SearchParameters>) -> Answer {
     let query = SearchQuery {
         query: asked.q,
         domains: words(asked.domain.as_ref()),

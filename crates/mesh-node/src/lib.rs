@@ -6,10 +6,10 @@
 //! |---|---|
 //! | [`publish`] | **the main path**: sign, decode, admit, append, order, decide, as one readable function |
 //! | [`plan`] | what a publish would do, without doing it |
-//! | [`feeds`], [`feed_writer`] | the writers of the feeds that this node was delegated |
+//! | [`feeds`], [`feed_writer`], [`feed_tail`] | the writers of the feeds that this node was delegated |
 //! | [`outbox`] | what takes a feed's commands to the ledger, and goes on after a restart |
 //! | [`reads`] | products, domains, history as of the applied ledger |
-//! | [`projector`] | folds applied leaves into indexes and search |
+//! | [`projector`], [`folded`] | folds applied leaves into indexes and search |
 //! | [`attachments`] | files by digest: taken with a publish, fetched from their home |
 //! | [`forward`] | talking to a domain's home node |
 //! | [`verified`] | each signature checked once per process |
@@ -24,8 +24,10 @@
 pub mod attachments;
 pub mod clock;
 pub mod config;
+pub mod feed_tail;
 pub mod feed_writer;
 pub mod feeds;
+pub mod folded;
 pub mod forward;
 pub mod http;
 pub mod keys;

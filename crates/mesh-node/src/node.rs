@@ -17,12 +17,13 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::clock::now_unix_ms;
 use crate::config::{Config, ConfigError};
 use crate::feed_writer::{Position, Resolution};
 use crate::feeds::Feeds;
+use crate::folded::Folded;
 use crate::forward::Forward;
 use crate::keys::{self, KeyFileError};
 use crate::metrics::Metrics;
@@ -139,6 +140,8 @@ pub struct Core {
     pub started: Instant,
     end: watch::Receiver<LedgerEnd>,
     indexed: watch::Receiver<u64>,
+    /// How far the indexes of history and attachments are.
+    pub folded: Folded,
     space: Mutex<(Instant, Option<u64>)>,
 }
 
@@ -183,6 +186,14 @@ impl Core {
     pub async fn wait_indexed(&self, index: u64, within: Duration) -> bool {
         let mut indexed = self.indexed.clone();
         tokio::time::timeout(within, indexed.wait_for(|size| *size > index)).await.is_ok_and(|found| found.is_ok())
+    }
+
+    /// Waits, for a moment at most, until history and attachments are known of all that is applied now.
+    pub async fn catch_up(&self) {
+        const MOMENT: Duration = Duration::from_secs(2);
+        if !self.folded.reach(self.ledger_size(), MOMENT).await {
+            debug!("the indexes of history and attachments lag behind the ledger");
+        }
     }
 
     /// The error of the state as clients see it.
@@ -349,6 +360,7 @@ impl Node {
             search,
             end,
             indexed,
+            folded: Folded::new(indexed_size),
         });
 
         let projector = Projector::new(Arc::clone(&core), indexed_tell, indexed_size);

@@ -19,13 +19,19 @@ use tracing::{info, warn};
 
 use crate::attachments::{self, OWNERS};
 use crate::node::{Core, storage_error};
-use crate::reads::{AsOf, HISTORY, Subject, history_key, tell};
+use crate::reads::{AsOf, HISTORY, Subject, history_key, tell_with};
 
 /// Where in the store's index space the overflow attachments are noted that this node still has to fetch: digest -> product.
 pub const WANTED: u8 = 4;
 const LEAVES: usize = 512;
 /// Products after which the index is committed although more leaves wait: bounds what a restart does again.
 const PRODUCTS: usize = 4_000;
+/// The same for the bytes of what the other indexes learn.
+const PENDING_BYTES: usize = 4 << 20;
+/// A commit of the search index costs files and merges, however little is in it: the next one waits this many times as long as the last
+/// one took, so that indexing lags under load and never competes with the ledger for more than a share of the machine.
+const REST: u32 = 9;
+const LONGEST_REST: Duration = Duration::from_secs(2);
 const FETCH_EVERY: Duration = Duration::from_secs(2);
 
 /// Opens the search index in a folder, anew when it is missing, damaged or of another version.
@@ -62,17 +68,20 @@ pub struct Projector {
     indexed: watch::Sender<u64>,
     next: u64,
     dirty: BTreeSet<ProductId>,
+    /// What the store's own indexes learn with the next commit.
+    pending: Batch,
 }
 
 impl Projector {
     /// Goes on after `next` leaves.
     pub fn new(core: Arc<Core>, indexed: watch::Sender<u64>, next: u64) -> Self {
-        Self { core, indexed, next, dirty: BTreeSet::new() }
+        Self { core, indexed, next, dirty: BTreeSet::new(), pending: Batch::new() }
     }
 
     /// Folds until the node stops. Runs on a thread of its own: indexing is work for a processor and the disk.
     pub fn run(mut self) {
-        let pause = Duration::from_millis(self.core.config.search.commit_ms);
+        let least = Duration::from_millis(self.core.config.search.commit_ms);
+        let mut pause = least;
         let mut committed = Instant::now();
         let mut uncommitted = false;
         while !self.core.stopping.is_cancelled() {
@@ -89,10 +98,17 @@ impl Projector {
                 }
             };
             uncommitted |= folded > 0;
+            if self.core.folded.is_wanted()
+                && let Err(error) = self.flush()
+            {
+                warn!(%error, "the indexes of history and attachments were not written");
+            }
             // A commit syncs files on the disk that the ledger waits for: at most one in `commit_ms` while writes go on, and at once
             // after a rest.
-            let due = committed.elapsed() >= pause || self.dirty.len() >= PRODUCTS;
+            let full = self.dirty.len() >= PRODUCTS || self.pending.bytes() >= PENDING_BYTES;
+            let due = committed.elapsed() >= pause || full;
             if uncommitted && due {
+                let started = Instant::now();
                 match self.commit() {
                     Ok(()) => uncommitted = false,
                     Err(error) => {
@@ -101,6 +117,7 @@ impl Projector {
                     }
                 }
                 committed = Instant::now();
+                pause = least.max((committed - started).saturating_mul(REST).min(LONGEST_REST));
             }
             if folded == 0 {
                 self.wait(Duration::from_millis(50));
@@ -121,9 +138,20 @@ impl Projector {
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 _ = core.wait_applied(next, pause) => {}
+                () = core.folded.called() => {}
                 () = core.stopping.cancelled() => {}
             }
         });
+    }
+
+    /// Writes what the store's own indexes learnt.
+    fn flush(&mut self) -> Result<(), MeshError> {
+        let pending = std::mem::take(&mut self.pending);
+        if !pending.is_empty() {
+            self.core.store.committer().apply_relaxed_readable(pending).map_err(|e| storage_error(&e))?;
+        }
+        self.core.folded.reached(self.next);
+        Ok(())
     }
 
     /// Folds the next page of leaves into the indexes.
@@ -133,20 +161,20 @@ impl Projector {
             return Ok(0);
         }
         let leaves = self.core.store.ledger().leaves(self.next..size, LEAVES).map_err(|e| storage_error(&e))?;
-        let mut batch = Batch::new();
         let count = leaves.len();
         for (index, bytes) in leaves {
             let leaf = LedgerLeaf::decode(&bytes)
                 .map_err(|error| MeshError::new(Code::Damaged, format!("leaf {index} does not decode: {error}")))?;
-            self.fold_leaf(&mut batch, index, &leaf);
+            self.fold_leaf(index, &leaf);
             self.next = index + 1;
         }
-        self.core.store.committer().apply_relaxed(batch).map_err(|e| storage_error(&e))?;
         Ok(count)
     }
 
-    fn fold_leaf(&mut self, batch: &mut Batch, index: LedgerIndex, leaf: &LedgerLeaf) {
-        let item = tell(leaf);
+    fn fold_leaf(&mut self, index: LedgerIndex, leaf: &LedgerLeaf) {
+        let command = crate::reads::command_of(leaf);
+        let item = tell_with(leaf, command.as_ref());
+        let batch = &mut self.pending;
         let history = self.core.store.index(HISTORY);
         if let Some(domain) = &item.domain {
             history.put(batch, &history_key(&Subject::Domain(domain.clone()).prefix(), index), &[]);
@@ -157,13 +185,14 @@ impl Projector {
         if leaf.outcome.code != Code::Accepted {
             return;
         }
-        match crate::reads::command_of(leaf).map(|command| command.body) {
+        match command.map(|command| command.body) {
             Some(Body::PublishVersion(body)) => {
                 let owners = self.core.store.index(OWNERS);
                 for attachment in &body.descriptor.attachments {
                     owners.put(batch, &attachment.digest.0, body.descriptor.domain.as_str().as_bytes());
                 }
                 self.dirty.insert(body.descriptor.id());
+                self.core.reads.keep(index, body.descriptor);
             }
             Some(Body::DeprecateVersion(body)) => {
                 self.dirty.insert(body.product);
@@ -183,6 +212,8 @@ impl Projector {
 
     /// Puts every product that changed into the search index, as it is now, and commits.
     fn commit(&mut self) -> Result<(), MeshError> {
+        // Readable before anybody is told that these leaves are indexed.
+        self.flush()?;
         let search = &self.core.search;
         let failed = |error: SearchError| {
             let cause = std::error::Error::source(&error).map_or_else(String::new, |cause| format!(": {cause}"));

@@ -46,6 +46,15 @@ pub struct Admitted {
     domain: DomainName,
 }
 
+#[cfg(test)]
+impl Admitted {
+    /// For tests of what comes after admission.
+    pub(crate) fn for_test(signed: SignedCommand, domain: DomainName) -> Self {
+        let product = product_of(&signed.command().body);
+        Self { signed, product, domain }
+    }
+}
+
 /// A command that is durable in its domain's feed.
 pub struct Appended {
     command: CommandId,

@@ -151,6 +151,11 @@ impl Reads {
         Ok(descriptor)
     }
 
+    /// Keeps a descriptor that somebody decoded anyway, for whoever reads it next.
+    pub fn keep(&self, index: LedgerIndex, descriptor: Descriptor) {
+        self.descriptors.lock().unwrap_or_else(PoisonError::into_inner).put(index, Arc::new(descriptor));
+    }
+
     /// A product, or one version of it. Without a version, the one to show: the highest active one, else the highest that is
     /// not retired, else the highest.
     ///
@@ -330,14 +335,18 @@ pub fn command_of(leaf: &LedgerLeaf) -> Option<Command> {
 
 /// Tells a leaf for people.
 pub fn tell(leaf: &LedgerLeaf) -> HistoryItem {
-    let command = command_of(leaf);
+    tell_with(leaf, command_of(leaf).as_ref())
+}
+
+/// [`tell`] for somebody who has decoded the leaf's command already.
+pub fn tell_with(leaf: &LedgerLeaf, command: Option<&Command>) -> HistoryItem {
     let mut item = HistoryItem {
         ledger_index: leaf.index,
         at_unix_ms: leaf.stamp_unix_ms,
         kind: if leaf.index == 0 { "Genesis" } else { "Unreadable" },
         subject: String::new(),
         version: String::new(),
-        author: command.as_ref().map(|command| command.author),
+        author: command.map(|command| command.author),
         code: leaf.outcome.code,
         detail: leaf.outcome.detail.clone(),
         reason: String::new(),
@@ -346,23 +355,23 @@ pub fn tell(leaf: &LedgerLeaf) -> HistoryItem {
     let Some(command) = command else { return item };
     item.kind = command.body.kind();
     let text = |version: Option<Version>| version.map_or_else(String::new, |version| version.to_string());
-    match command.body {
+    match &command.body {
         Body::PublishVersion(body) => {
             item.subject = body.descriptor.id().to_string();
             item.version = body.descriptor.version.to_string();
-            item.domain = Some(body.descriptor.domain);
+            item.domain = Some(body.descriptor.domain.clone());
         }
         Body::DeprecateVersion(body) => {
             item.subject = body.product.to_string();
             item.version = text(body.version);
-            item.reason = body.reason;
-            item.domain = Some(body.product.domain);
+            item.reason.clone_from(&body.reason);
+            item.domain = Some(body.product.domain.clone());
         }
         Body::RetireProduct(body) => {
             item.subject = body.product.to_string();
             item.version = text(body.version);
-            item.reason = body.reason;
-            item.domain = Some(body.product.domain);
+            item.reason.clone_from(&body.reason);
+            item.domain = Some(body.product.domain.clone());
         }
         Body::AdmitDomains(body) => {
             item.subject = body.domains.iter().map(|d| d.name.as_str()).collect::<Vec<_>>().join(", ");
@@ -370,17 +379,17 @@ pub fn tell(leaf: &LedgerLeaf) -> HistoryItem {
         Body::GrantRole(body) => {
             item.subject = body.domain.as_ref().map_or_else(String::new, ToString::to_string);
             item.reason = format!("{} to {}", body.grant.role, body.grant.key.fingerprint());
-            item.domain = body.domain;
+            item.domain.clone_from(&body.domain);
         }
         Body::RevokeKey(body) => {
             item.subject = body.domain.as_ref().map_or_else(String::new, ToString::to_string);
-            item.reason = body.reason;
-            item.domain = body.domain;
+            item.reason.clone_from(&body.reason);
+            item.domain.clone_from(&body.domain);
         }
         Body::DelegateNode(body) => {
             item.subject = body.domain.to_string();
             item.reason = format!("node {}, epoch {}", body.node_id, body.epoch);
-            item.domain = Some(body.domain);
+            item.domain = Some(body.domain.clone());
         }
     }
     item

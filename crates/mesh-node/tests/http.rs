@@ -39,6 +39,8 @@ async fn answers_in_json_says_what_is_not_there_and_does_not_starve_itself() {
         ("GET", "/api/v1/nope", 404),
         ("GET", "/api/v1/products/domain_1", 404),
         ("GET", "/api/v1/products/domain_1/nothing", 404),
+        ("GET", "/api/v1/products?limit=many", 400),
+        ("GET", "/api/v1/search?query=orders", 400),
         ("DELETE", "/api/v1/products", 405),
         ("GET", "/healthz", 200),
         ("GET", "/readyz", 200),

@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::StoreError;
-use crate::batch::Batch;
+use crate::batch::{Batch, Write};
 use crate::kv::{Entry, Kv, MAX_PHYSICAL_VALUE_BYTES};
 use crate::range::{KeyRange, Page};
 
@@ -132,13 +132,14 @@ impl Chunked {
         for range in &cleared {
             self.clear(&range.below(&[OVERFLOW]), &mut physical)?;
         }
-        for (key, value) in writes {
-            if let Some(old) = self.kv.get(&key)? {
+        for (key, write) in writes {
+            let is_new = matches!(write, Write::New(_));
+            if !is_new && let Some(old) = self.kv.get(&key)? {
                 delete_overflow(&key, &old, &mut physical);
             }
-            match value {
-                Some(value) => put_wrapped(key, &value, &mut physical),
-                None => physical.delete(key),
+            match write {
+                Write::New(value) | Write::Set(value) => put_wrapped(key, &value, &mut physical),
+                Write::Delete => physical.delete(key),
             }
         }
         self.kv.apply(physical)

@@ -176,36 +176,54 @@ impl Drop for PanicGuard<'_> {
 /// The commit thread.
 pub(crate) fn run(shared: &Shared) {
     let _guard = PanicGuard(shared);
-    let mut pause = None;
+    let mut head_due = None;
     loop {
-        let queue = lock(&shared.queue);
-        let idle = |queue: &mut Queue| !queue.has_work() && !queue.closing && !queue.has_ended();
-        let queue = match pause {
-            None => shared.work.wait_while(queue, idle).unwrap_or_else(PoisonError::into_inner),
-            Some(pause) => {
-                let (queue, _) =
-                    shared.work.wait_timeout_while(queue, pause, idle).unwrap_or_else(PoisonError::into_inner);
-                queue
-            }
-        };
+        match next_turn(shared, head_due) {
+            Turn::Ended => return,
+            Turn::Finish => return finish(shared),
+            Turn::Sync => _ = shared.sync_waiting(),
+            Turn::Apply => _ = shared.apply_waiting(),
+            Turn::Head => {}
+        }
+        head_due = shared.write_head_if_due().map(|pause| Instant::now() + pause);
+    }
+}
+
+/// What the loop does next.
+enum Turn {
+    Sync,
+    Apply,
+    Head,
+    Finish,
+    Ended,
+}
+
+/// Waits until there is something to do.
+fn next_turn(shared: &Shared, head_due: Option<Instant>) -> Turn {
+    let mut queue = lock(&shared.queue);
+    loop {
         if queue.has_ended() {
-            return;
+            return Turn::Ended;
         }
-        if queue.closing && !queue.has_work() {
-            drop(queue);
-            return finish(shared);
+        let work = queue.has_work(&shared.limits);
+        if queue.closing && !work {
+            return Turn::Finish;
         }
-        let sync = queue.wants_sync(shared.limits.relaxed_sync);
-        drop(queue);
-        if sync {
-            shared.sync_waiting();
-        } else {
-            shared.apply_waiting();
+        if queue.wants_sync(shared.limits.relaxed_sync) {
+            return Turn::Sync;
         }
-        pause = shared.write_head_if_due();
-        if let Some(left) = lock(&shared.queue).until_relaxed_sync(shared.limits.relaxed_sync) {
-            pause = Some(pause.map_or(left, |pause: Duration| pause.min(left)));
+        if work {
+            return Turn::Apply;
         }
+        let head = head_due.map(|due| due.saturating_duration_since(Instant::now()));
+        if head.is_some_and(|left| left.is_zero()) {
+            return Turn::Head;
+        }
+        let relaxed = queue.until_relaxed_sync(shared.limits.relaxed_sync);
+        queue = match head.into_iter().chain(relaxed).min() {
+            None => shared.work.wait(queue).unwrap_or_else(PoisonError::into_inner),
+            Some(pause) => shared.work.wait_timeout(queue, pause).unwrap_or_else(PoisonError::into_inner).0,
+        };
     }
 }
 

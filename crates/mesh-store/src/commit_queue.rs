@@ -34,8 +34,10 @@ pub(crate) struct Applied {
 pub(crate) struct Queue {
     waiting: VecDeque<Waiting>,
     waiting_bytes: usize,
+    /// Those of `waiting` that somebody waits for.
+    commits: usize,
     applied: Applied,
-    /// When the oldest applied batch that no sync made durable was applied.
+    /// Since when the oldest batch that no sync made durable is here, applied or waiting.
     unsynced_since: Option<Instant>,
     failure: Option<String>,
     pub(crate) closing: bool,
@@ -44,6 +46,10 @@ pub(crate) struct Queue {
 impl Queue {
     pub(crate) fn push(&mut self, waiting: Waiting) {
         self.waiting_bytes += waiting.batch.bytes();
+        match waiting.callback {
+            Some(_) => self.commits += 1,
+            None => _ = self.unsynced_since.get_or_insert_with(Instant::now),
+        }
         self.waiting.push_back(waiting);
     }
 
@@ -69,20 +75,21 @@ impl Queue {
         self.failure.is_some()
     }
 
-    /// Whether a commit waits to be applied or synced, or a relaxed batch to be applied.
-    pub(crate) fn has_work(&self) -> bool {
-        self.waiting() > 0
+    /// Whether a commit waits to be applied or synced, or there is no room for more. Relaxed batches alone are no work: they go along
+    /// with the next commit, since the engine's cost is by the batch, or by themselves when they have waited long enough.
+    pub(crate) fn has_work(&self, limits: &CommitLimits) -> bool {
+        self.commits > 0 || !self.applied.callbacks.is_empty() || self.is_full(limits)
     }
 
     /// Whether somebody waits for a sync, or relaxed batches have waited long enough.
     pub(crate) fn wants_sync(&self, relaxed_sync: Duration) -> bool {
         !self.applied.callbacks.is_empty()
-            || self.waiting.iter().any(|waiting| waiting.callback.is_some())
+            || self.commits > 0
             || self.closing
             || self.until_relaxed_sync(relaxed_sync).is_some_and(|left| left.is_zero())
     }
 
-    /// How long relaxed batches may still wait; `None` where there are none.
+    /// How long relaxed batches may still wait for a sync; `None` where there are none.
     pub(crate) fn until_relaxed_sync(&self, relaxed_sync: Duration) -> Option<Duration> {
         let since = self.unsynced_since?;
         Some(relaxed_sync.saturating_sub(since.elapsed()))
@@ -101,6 +108,7 @@ impl Queue {
         }
         // A merged batch counts the bytes of all its parts.
         self.waiting_bytes -= group.batch.bytes();
+        self.commits -= group.callbacks.len();
         Some(group)
     }
 
@@ -133,6 +141,7 @@ impl Queue {
         let waiting = std::mem::take(&mut self.waiting);
         left.extend(waiting.into_iter().filter_map(|waiting| waiting.callback));
         self.waiting_bytes = 0;
+        self.commits = 0;
         (first, left)
     }
 }

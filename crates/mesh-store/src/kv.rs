@@ -1,11 +1,11 @@
 //! The small surface between the keyspaces and what keeps their bytes.
 
 use crate::StoreError;
-use crate::batch::Batch;
+use crate::batch::{Batch, Write};
 use crate::range::{KeyRange, Page};
 
 /// A key and its new value; `None` removes it.
-pub(crate) type Write = (Vec<u8>, Option<Vec<u8>>);
+pub(crate) type Change = (Vec<u8>, Option<Vec<u8>>);
 
 /// A key and its value.
 pub type Entry = (Vec<u8>, Vec<u8>);
@@ -66,12 +66,16 @@ pub(crate) fn check_physical(batch: &Batch) -> Result<(), StoreError> {
 pub(crate) fn resolve(
     batch: Batch,
     keys_in: impl Fn(&KeyRange) -> Result<Vec<Vec<u8>>, StoreError>,
-) -> Result<Vec<Write>, StoreError> {
+) -> Result<Vec<Change>, StoreError> {
     let (mut writes, cleared) = batch.into_parts();
     for range in &cleared {
         for key in keys_in(range)? {
-            writes.entry(key).or_insert(None);
+            writes.entry(key).or_insert(Write::Delete);
         }
     }
-    Ok(writes.into_iter().collect())
+    let value = |write| match write {
+        Write::New(value) | Write::Set(value) => Some(value),
+        Write::Delete => None,
+    };
+    Ok(writes.into_iter().map(|(key, write)| (key, value(write))).collect())
 }

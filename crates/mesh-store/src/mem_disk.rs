@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::kv::Write;
+use crate::kv::Change;
 
 /// Changes of one batch, resolved to single keys.
-pub(crate) type Writes = Vec<Write>;
+pub(crate) type Writes = Vec<Change>;
 
 /// What a simulated power loss does to the batches that were applied and not synced. Synced batches are never touched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -174,13 +174,13 @@ impl MerkleLog {
 
     /// Adds a leaf below the base. The caller has verified it against a checkpoint. Its hashes go in with [`MerkleLog::put_subtrees`].
     pub fn put_leaf(&self, batch: &mut Batch, index: u64, leaf: &[u8]) {
-        batch.put(self.leaf_key(index), record::wrap(leaf));
+        batch.put_new(self.leaf_key(index), record::wrap(leaf));
     }
 
     /// Adds hashes of complete subtrees, verified as well.
     pub fn put_subtrees(&self, batch: &mut Batch, subtrees: impl IntoIterator<Item = StoredHash>) {
         for (level, index, hash) in subtrees {
-            batch.put(self.subtree_key(level, index), record::wrap(hash.as_bytes()));
+            batch.put_new(self.subtree_key(level, index), record::wrap(hash.as_bytes()));
         }
     }
 

@@ -63,7 +63,7 @@ impl RaftLog {
                 next: index + 1,
                 crc: crc32fast::hash(bytes),
             });
-            batch.put(entry_key(index), record::wrap(bytes));
+            batch.put_new(entry_key(index), record::wrap(bytes));
         }
         let marks = batch.marks_mut();
         marks.raft = tail.or(marks.raft);

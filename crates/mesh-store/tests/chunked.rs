@@ -45,7 +45,12 @@ fn run(kv: &Arc<dyn Kv>, ops: Vec<Op>) -> Result<(), TestCaseError> {
     for op in ops.into_iter().chain([Op::Commit]) {
         match op {
             Op::Put(key, length, fill) => {
-                batch.put(key.clone(), value(length, fill));
+                // Half of those that have no value are said to have none.
+                if fill % 2 == 0 && !model.contains_key(&key) {
+                    batch.put_new(key.clone(), value(length, fill));
+                } else {
+                    batch.put(key.clone(), value(length, fill));
+                }
                 model.insert(key, value(length, fill));
             }
             Op::Delete(key) => {

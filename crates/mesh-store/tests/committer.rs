@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use mesh_store::{
     Batch, Callback, CommitLimits, Committer, Crash, MemDisk, MemoryLoop, Store, StoreError, StoreOptions,
@@ -164,6 +165,38 @@ fn a_relaxed_batch_is_durable_with_the_next_commit_or_on_close() {
         let store = manual(&disk, StoreOptions::default());
         assert_eq!(store.meta().value("relaxed").unwrap(), Some(vec![1]));
     }
+}
+
+#[test]
+fn relaxed_batches_go_along_with_a_commit_or_by_themselves_when_they_waited_long_enough() {
+    let disk = MemDisk::new(1);
+    let never = StoreOptions {
+        limits: CommitLimits { relaxed_sync: Duration::MAX, ..CommitLimits::default() },
+        ..StoreOptions::default()
+    };
+    let store = Store::open_memory(&disk, MemoryLoop::Thread, never).unwrap();
+    let (syncs, applied) = (disk.syncs(), disk.unsynced_batches());
+    for n in 0..10 {
+        store.committer().apply_relaxed(batch(&store, "relaxed", &[n])).unwrap();
+    }
+    // They wait in memory: the engine's cost is by the batch.
+    assert_eq!((disk.syncs(), disk.unsynced_batches()), (syncs, applied));
+    store.committer().commit_blocking(batch(&store, "n", &[1])).unwrap();
+    assert_eq!(disk.syncs(), syncs + 1);
+    store.close().unwrap();
+
+    let disk = MemDisk::new(1);
+    let at_once = StoreOptions {
+        limits: CommitLimits { relaxed_sync: Duration::ZERO, ..CommitLimits::default() },
+        ..StoreOptions::default()
+    };
+    let store = Store::open_memory(&disk, MemoryLoop::Thread, at_once).unwrap();
+    let syncs = disk.syncs();
+    store.committer().apply_relaxed(batch(&store, "relaxed", &[1])).unwrap();
+    while disk.syncs() == syncs {
+        std::thread::yield_now();
+    }
+    assert_eq!(store.meta().value("relaxed").unwrap(), Some(vec![1]));
 }
 
 #[test]

@@ -56,6 +56,9 @@ pub(crate) async fn run(args: ExportArgs, app: &App) -> Result<(), Failure> {
     let descriptor = whole(&client, &view.descriptor).await?;
     let text = mesh_formats::write(&descriptor, format)
         .map_err(|error| Failure::new(Code::InvalidFile, format!("{} cannot be written: {error}", args.id)))?;
+    if descriptor.owner.people.is_some() {
+        app.note("the people that it names are private and stay out of this file; --as original has them, for who may read them");
+    }
     write(app, args.out, text.as_bytes())
 }
 

@@ -16,7 +16,7 @@ mod records;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use mesh_client::{Client, ListQuery, Outgoing, PlanAction, WaitLevel};
+use mesh_client::{Client, ListQuery, Outgoing, PlanAction, SearchQuery, WaitLevel};
 use mesh_event::command::DeprecateVersion;
 use mesh_event::{Body, Keypair, Signer};
 use mesh_model::{Code, MeshId, ProductId};
@@ -59,6 +59,8 @@ struct Summary {
     ledger_size_before: u64,
     /// `None` when no node answered at the end.
     ledger_size: Option<u64>,
+    /// Whether the node's search has all of it by now.
+    searchable: bool,
     seconds: f64,
 }
 
@@ -124,6 +126,13 @@ pub(crate) async fn run(args: RegistryArgs, app: &App) -> Result<(), Failure> {
         Err(error) => failure = failure.or_else(|| Some(Failure::from(error).within("reading the ledger's size"))),
     }
     summary.seconds = started.elapsed().as_secs_f64();
+    if let Some(last) = summary.ledger_size.and_then(|size| size.checked_sub(1)).filter(|_| !args.dry_run) {
+        // Whoever imports searches next: the index lags while so much is published.
+        let progress = app.progress("making everything searchable", None);
+        let query = SearchQuery { limit: 1, at_least_index: Some(last), ..SearchQuery::default() };
+        summary.searchable = client.search(&query).await.is_ok();
+        progress.finish();
+    }
     app.output().one(&summary, "open-data-registry", |style| human(&summary, style))?;
     conclude(&applied, how.wait)?;
     if let Some(failure) = failure {
@@ -275,6 +284,9 @@ fn human(s: &Summary, style: Style) -> String {
             let spellings: Vec<String> = spellings.iter().map(|spelling| crate::output::printable(spelling)).collect();
             text.add(format!("  {}: {}", style.bold(domain), spellings.join(" | ")));
         }
+    }
+    if s.ledger_size.is_some() && !s.searchable && !s.dry_run {
+        text.add("the search index of the node is still behind; it catches up by itself");
     }
     let Some(ledger_size) = s.ledger_size else {
         text.add(format!("ledger size unknown (was {}): no node answers", s.ledger_size_before));

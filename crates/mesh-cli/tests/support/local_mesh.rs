@@ -20,39 +20,49 @@ const SAID: &str = "up.txt";
 pub(crate) struct LocalMesh {
     dir: tempfile::TempDir,
     path: OsString,
+    arguments: &'static [&'static str],
     child: Child,
 }
 
 impl LocalMesh {
     /// Founds a mesh, fills it with the sample and waits until it says what to do next.
     pub(crate) fn with_sample() -> Self {
+        Self::found(&["up", "--sample"])
+    }
+
+    /// Founds a mesh with nothing in it and waits until it says what to do next.
+    pub(crate) fn empty() -> Self {
+        Self::found(&["up"])
+    }
+
+    fn found(arguments: &'static [&'static str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         std::os::unix::fs::symlink(page::repository().join("examples"), dir.path().join("examples")).unwrap();
         let path = shell::path_with(&[&shell::programs()]);
         let guard = PORTS.lock().unwrap_or_else(PoisonError::into_inner);
-        let child = spawn(dir.path());
-        let mut mesh = Self { dir, path, child };
+        let child = spawn(dir.path(), arguments);
+        let mut mesh = Self { dir, path, arguments, child };
         mesh.wait_until_it_runs();
         drop(guard);
         mesh
     }
 
-    /// `kill -9`, and `mesh up --sample` again.
+    /// `kill -9`, and the same `mesh up` again.
     pub(crate) fn kill_and_start_again(&mut self) {
         let guard = PORTS.lock().unwrap_or_else(PoisonError::into_inner);
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        self.child = spawn(self.dir.path());
+        self.child = spawn(self.dir.path(), self.arguments);
         self.wait_until_it_runs();
         drop(guard);
     }
 
     fn wait_until_it_runs(&mut self) {
         let said = self.dir.path().join(SAID);
-        until("mesh up --sample", || {
+        until("mesh up", || {
             let text = std::fs::read_to_string(&said).unwrap();
             if let Some(status) = self.child.try_wait().unwrap() {
-                panic!("mesh up --sample ended: {status}\n{text}");
+                panic!("mesh up ended: {status}\n{text}");
             }
             if text.contains("next, in another terminal") { Ok(()) } else { Err(text) }
         });
@@ -66,6 +76,14 @@ impl LocalMesh {
     /// A private key of the mesh.
     pub(crate) fn key(&self, name: &str) -> PathBuf {
         self.dir.path().join(".mesh/keys").join(format!("{name}.pem"))
+    }
+
+    /// `mesh` with these arguments in the second terminal, ready to be started.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mesh"));
+        command.args(arguments).current_dir(self.folder()).env_clear().env("HOME", self.folder());
+        command.stdin(Stdio::null());
+        command
     }
 
     /// Runs a command line that has to succeed in the second terminal; returns stdout.
@@ -105,9 +123,9 @@ impl Drop for LocalMesh {
     }
 }
 
-fn spawn(folder: &Path) -> Child {
+fn spawn(folder: &Path, arguments: &[&str]) -> Child {
     let said = File::create(folder.join(SAID)).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_mesh"));
-    command.args(["up", "--sample"]).current_dir(folder).env_clear().env("HOME", folder);
+    command.args(arguments).current_dir(folder).env_clear().env("HOME", folder);
     command.stdin(Stdio::null()).stdout(said.try_clone().unwrap()).stderr(said).spawn().unwrap()
 }

@@ -204,6 +204,7 @@ impl CatalogService for Service {
             token => Some(token.parse().map_err(|error| bad("page_token", error))?),
         };
         let limit = page_size(request.page_size);
+        self.core.catch_up().await;
         let (items, next) = self.core.reads.history(&self.core, &subject, after, limit)?;
         Ok(Response::new(HistoryResponse {
             items: items.into_iter().map(view::history).collect(),
