@@ -212,8 +212,10 @@ impl Projector {
 
     /// Puts every product that changed into the search index, as it is now, and commits.
     fn commit(&mut self) -> Result<(), MeshError> {
-        // Readable before anybody is told that these leaves are indexed.
+        // Readable before anybody is told that these leaves are indexed, and durable before the search index is: it says where to go on,
+        // so what it is ahead of is never folded again.
         self.flush()?;
+        self.core.store.committer().flush().map_err(|e| storage_error(&e))?;
         let search = &self.core.search;
         let failed = |error: SearchError| {
             let cause = std::error::Error::source(&error).map_or_else(String::new, |cause| format!(": {cause}"));

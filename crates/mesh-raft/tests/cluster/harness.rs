@@ -195,9 +195,9 @@ impl Cluster {
 /// Size, root and state digest of a node's ledger.
 pub(crate) fn head(node: &RaftNode) -> (u64, Hash, Digest) {
     let state = node.state();
-    let frontier = state.ledger().frontier().unwrap();
-    let digest = read::head(&state).unwrap().state_digest;
-    (frontier.size(), frontier.root(), digest)
+    // One record says how long the ledger is: its right edge moves a moment before the state when a snapshot comes in.
+    let head = read::head(&state).unwrap();
+    (head.size, state.ledger().root_at(head.size).unwrap(), head.state_digest)
 }
 
 /// Asks until there is an answer. What must happen, happens before the deadline.
