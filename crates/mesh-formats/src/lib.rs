@@ -13,6 +13,7 @@
 //! | [`parse`] | one file to its products: HCL by hcl-edit, YAML by saphyr's events; every value knows its line |
 //! | [`fit()`] / [`restore`] | moves what is too large into attachments, and back |
 //! | [`write()`] | a descriptor in HCL, ODPS or ODCS; HCL reads back as the same descriptor |
+//! | [`parse_standard`] | a standard of the council, YAML, to the model's standard |
 //! | [`reference_markdown`] | `docs/product-file.md`, of the table that reading HCL uses |
 //!
 //! Invariants:
@@ -38,6 +39,7 @@ mod people;
 mod problem;
 mod quantity;
 mod salts;
+mod standard_file;
 mod write;
 mod yaml;
 mod yaml_file;
@@ -54,4 +56,5 @@ pub use parsed::{AttachmentBody, Context, Parsed, Product};
 pub use people::{People, Person, original};
 pub use problem::{Problem, Problems, Severity, place};
 pub use quantity::{default_comparison, parse_quantity, write_quantity};
+pub use standard_file::{StandardFile, parse_standard};
 pub use write::{WriteError, write};
