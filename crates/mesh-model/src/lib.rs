@@ -16,6 +16,7 @@
 //! | [`role`] | the guide's five roles and the one table of what each may do |
 //! | [`descriptor`] | the signed, immutable description of one product version, and its parts |
 //! | [`change`] | what differs between two descriptors, and which differences break consumers |
+//! | [`standard`] | what the council enacts: text, rules, test cases |
 //! | [`code`] | every stable outcome and error code, with its exit code and what to do next |
 //! | [`limits`] | sizes and counts that both sides of the wire agree on |
 
@@ -27,6 +28,7 @@ pub mod key;
 pub mod limits;
 pub mod name;
 pub mod role;
+pub mod standard;
 pub mod version;
 
 pub use change::{Bump, Change, ChangeKind, compare};
@@ -41,6 +43,7 @@ pub use digest::{CommandId, Digest, MeshId};
 pub use key::PublicKey;
 pub use name::{DomainName, Name, NameError, PortId, ProductId, VersionId};
 pub use role::{Action, Role};
+pub use standard::{Enforcement, Expectation, Rule, RuleSeverity, Standard, StandardDetail, StandardKind, TestCase};
 pub use version::{Version, VersionError};
 
 /// A node's number: 1 to 7 for genesis voters, later ones the ledger index of their admission + 1,000; never reused.
