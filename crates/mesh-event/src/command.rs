@@ -3,17 +3,17 @@
 use std::collections::BTreeSet;
 
 use mesh_model::{
-    Code, CommandId, Descriptor, Digest, DomainName, MeshId, NodeId, ProductId, PublicKey, Role, UnixMs, Version,
-    limits,
+    Code, CommandId, Descriptor, Digest, DomainName, LedgerIndex, MeshId, NodeId, ProductId, PublicKey, Role, UnixMs,
+    Version,
 };
 use prost::Message as _;
 use serde::{Deserialize, Serialize};
 
-use crate::convert::{Malformed, digest, key, length, optional_digest, text};
-use crate::descriptor::{from_message, role, role_message, to_message};
+use crate::convert::{Malformed, digest, key, length};
 use crate::envelope::{self, Envelope, EnvelopeError};
-use crate::proto;
+use crate::proposal::{Approve, Comment, Propose, Reject, Withdraw};
 use crate::signing::Signer;
+use crate::{body_wire, proto};
 
 /// A command, whoever signed it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +48,22 @@ pub enum Body {
     RevokeKey(RevokeKey),
     /// Choose the node that writes a domain's feed.
     DelegateNode(DelegateNode),
+    /// Put other root keys in the place of a domain's.
+    RotateDomainKeys(RotateDomainKeys),
+    /// Stop a replacement of a domain's root.
+    VetoRootReplacement(VetoRootReplacement),
+    /// Take a person's key out.
+    OffboardMember(OffboardMember),
+    /// Open a council matter.
+    Propose(Propose),
+    /// Be for a proposal.
+    Approve(Approve),
+    /// Be against a proposal.
+    Reject(Reject),
+    /// Take one's own proposal back.
+    Withdraw(Withdraw),
+    /// Say something about a proposal.
+    Comment(Comment),
 }
 
 /// Seal a version.
@@ -167,6 +183,45 @@ pub struct DelegateNode {
     pub base_root: Option<Digest>,
 }
 
+/// Put other root keys in the place of a domain's. Signed by the threshold in force and by that of the new keys; each new
+/// key signs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RotateDomainKeys {
+    /// Whose.
+    pub domain: DomainName,
+    /// Who speaks for it from now on: the whole new list.
+    pub root_keys: Vec<PublicKey>,
+    /// How many of them must sign.
+    pub root_threshold: u32,
+    /// The roster's version that this changes.
+    pub roster_version: u64,
+}
+
+/// Stop a replacement of a domain's root that the council decided. Signed by the threshold of the root in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VetoRootReplacement {
+    /// Whose.
+    pub domain: DomainName,
+    /// The leaf of the proposal that decided it.
+    pub proposal: LedgerIndex,
+    /// Why.
+    pub reason: String,
+}
+
+/// Take a person's key out. With a domain: by its root, the key's roles there. With none: by the council without that key,
+/// all its roles, its seat and its unused approvals.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OffboardMember {
+    /// Whose.
+    pub key: PublicKey,
+    /// In which domain; everywhere when absent.
+    pub domain: Option<DomainName>,
+    /// Why. Never a person's name.
+    pub reason: String,
+    /// The version that this changes: of the domain's roster, or of the council.
+    pub version: u64,
+}
+
 impl Body {
     /// The domain whose feed the command travels through; `None` for root and council commands.
     pub fn feed_domain(&self) -> Option<&DomainName> {
@@ -174,7 +229,18 @@ impl Body {
             Self::PublishVersion(body) => Some(&body.descriptor.domain),
             Self::DeprecateVersion(body) => Some(&body.product.domain),
             Self::RetireProduct(body) => Some(&body.product.domain),
-            Self::AdmitDomains(_) | Self::GrantRole(_) | Self::RevokeKey(_) | Self::DelegateNode(_) => None,
+            Self::AdmitDomains(_)
+            | Self::GrantRole(_)
+            | Self::RevokeKey(_)
+            | Self::DelegateNode(_)
+            | Self::RotateDomainKeys(_)
+            | Self::VetoRootReplacement(_)
+            | Self::OffboardMember(_)
+            | Self::Propose(_)
+            | Self::Approve(_)
+            | Self::Reject(_)
+            | Self::Withdraw(_)
+            | Self::Comment(_) => None,
         }
     }
 
@@ -188,65 +254,27 @@ impl Body {
             Self::GrantRole(_) => "GrantRole",
             Self::RevokeKey(_) => "RevokeKey",
             Self::DelegateNode(_) => "DelegateNode",
+            Self::RotateDomainKeys(_) => "RotateDomainKeys",
+            Self::VetoRootReplacement(_) => "VetoRootReplacement",
+            Self::OffboardMember(_) => "OffboardMember",
+            Self::Propose(_) => "Propose",
+            Self::Approve(_) => "Approve",
+            Self::Reject(_) => "Reject",
+            Self::Withdraw(_) => "Withdraw",
+            Self::Comment(_) => "Comment",
         }
     }
-}
-
-fn optional<T: ToString>(value: Option<&T>) -> String {
-    value.map_or_else(String::new, ToString::to_string)
 }
 
 impl Command {
     /// The payload bytes to sign.
     pub fn encode(&self) -> Vec<u8> {
-        use proto::command::Body as M;
-        let body = match &self.body {
-            Body::PublishVersion(b) => M::PublishVersion(proto::PublishVersion {
-                descriptor: Some(to_message(&b.descriptor)),
-                planned_against: b.planned_against.map_or_else(Vec::new, |digest| digest.0.to_vec()),
-                overflow_breaks: b.overflow_breaks.clone(),
-            }),
-            Body::DeprecateVersion(b) => M::DeprecateVersion(proto::DeprecateVersion {
-                product: b.product.to_string(),
-                version: optional(b.version.as_ref()),
-                sunset: b.sunset.clone(),
-                successor: b.successor.clone(),
-                reason: b.reason.clone(),
-            }),
-            Body::RetireProduct(b) => M::RetireProduct(proto::RetireProduct {
-                product: b.product.to_string(),
-                version: optional(b.version.as_ref()),
-                reason: b.reason.clone(),
-            }),
-            Body::AdmitDomains(b) => M::AdmitDomains(proto::AdmitDomains {
-                domains: b.domains.iter().map(admission_message).collect(),
-                council_version: b.council_version,
-            }),
-            Body::GrantRole(b) => M::GrantRole(proto::GrantRole {
-                domain: optional(b.domain.as_ref()),
-                grant: Some(grant_message(&b.grant)),
-                roster_version: b.roster_version,
-            }),
-            Body::RevokeKey(b) => M::RevokeKey(proto::RevokeKey {
-                domain: optional(b.domain.as_ref()),
-                key: b.key.0.to_vec(),
-                reason: b.reason.clone(),
-                roster_version: b.roster_version,
-            }),
-            Body::DelegateNode(b) => M::DelegateNode(proto::DelegateNode {
-                domain: b.domain.to_string(),
-                node_id: b.node_id,
-                epoch: b.epoch,
-                base_size: b.base_size,
-                base_root: b.base_root.map_or_else(Vec::new, |root| root.0.to_vec()),
-            }),
-        };
         proto::Command {
             mesh_id: self.mesh_id.0.to_vec(),
             command_id: self.id.0.to_vec(),
             author: self.author.0.to_vec(),
             expires_unix_ms: self.expires_unix_ms,
-            body: Some(body),
+            body: Some(body_wire::message(&self.body)),
         }
         .encode_to_vec()
     }
@@ -262,7 +290,7 @@ impl Command {
             id: CommandId::from_slice(&m.command_id).ok_or_else(|| length("command_id", 16, m.command_id.len()))?,
             author: key("author", &m.author)?,
             expires_unix_ms: m.expires_unix_ms,
-            body: body(
+            body: body_wire::body(
                 m.body
                     .ok_or_else(|| Malformed::new("body", "is missing or of a kind that this build does not know"))?,
             )?,
@@ -280,103 +308,6 @@ impl Command {
         assert_eq!(signers.first().map(|s| s.public_key()), Some(self.author), "the author signs first");
         Envelope::sign(envelope::COMMAND, self.encode(), signers)
     }
-}
-
-fn admission_message(admission: &DomainAdmission) -> proto::DomainAdmission {
-    proto::DomainAdmission {
-        name: admission.name.to_string(),
-        title: admission.title.clone(),
-        description: admission.description.clone(),
-        responsibilities: admission.responsibilities.clone(),
-        parent: optional(admission.parent.as_ref()),
-        root_keys: admission.root_keys.iter().map(|key| key.0.to_vec()).collect(),
-        root_threshold: admission.root_threshold,
-        roles: admission.roles.iter().map(grant_message).collect(),
-        delegate_node_id: admission.delegate.unwrap_or(0),
-    }
-}
-
-fn grant_message(grant: &RoleGrant) -> proto::RoleGrant {
-    proto::RoleGrant { key: grant.key.0.to_vec(), role: role_message(grant.role) }
-}
-
-fn grant(m: &proto::RoleGrant) -> Result<RoleGrant, Malformed> {
-    Ok(RoleGrant { key: key("key", &m.key)?, role: role("role", m.role)? })
-}
-
-fn optional_text<T: std::str::FromStr>(field: &str, value: &str) -> Result<Option<T>, Malformed>
-where
-    T::Err: std::fmt::Display,
-{
-    if value.is_empty() { Ok(None) } else { text(field, value).map(Some) }
-}
-
-fn body(m: proto::command::Body) -> Result<Body, Malformed> {
-    use proto::command::Body as M;
-    Ok(match m {
-        M::PublishVersion(b) => {
-            let descriptor = b.descriptor.ok_or_else(|| Malformed::missing("descriptor"))?;
-            let size = descriptor.encoded_len();
-            if size > limits::DESCRIPTOR_BYTES {
-                let limit = limits::DESCRIPTOR_BYTES;
-                return Err(Malformed::new("descriptor", format!("expected at most {limit} bytes; found {size}")));
-            }
-            Body::PublishVersion(PublishVersion {
-                descriptor: from_message(descriptor).map_err(|error| error.within("descriptor"))?,
-                planned_against: optional_digest("planned_against", &b.planned_against)?,
-                overflow_breaks: b.overflow_breaks,
-            })
-        }
-        M::DeprecateVersion(b) => Body::DeprecateVersion(DeprecateVersion {
-            product: text("product", &b.product)?,
-            version: optional_text("version", &b.version)?,
-            sunset: b.sunset,
-            successor: b.successor,
-            reason: b.reason,
-        }),
-        M::RetireProduct(b) => Body::RetireProduct(RetireProduct {
-            product: text("product", &b.product)?,
-            version: optional_text("version", &b.version)?,
-            reason: b.reason,
-        }),
-        M::AdmitDomains(b) => Body::AdmitDomains(AdmitDomains {
-            domains: b.domains.into_iter().map(admission).collect::<Result<_, _>>()?,
-            council_version: b.council_version,
-        }),
-        M::GrantRole(b) => Body::GrantRole(GrantRole {
-            domain: optional_text("domain", &b.domain)?,
-            grant: grant(&b.grant.ok_or_else(|| Malformed::missing("grant"))?)?,
-            roster_version: b.roster_version,
-        }),
-        M::RevokeKey(b) => Body::RevokeKey(RevokeKey {
-            domain: optional_text("domain", &b.domain)?,
-            key: key("key", &b.key)?,
-            reason: b.reason,
-            roster_version: b.roster_version,
-        }),
-        M::DelegateNode(b) => Body::DelegateNode(DelegateNode {
-            domain: text("domain", &b.domain)?,
-            node_id: b.node_id,
-            epoch: b.epoch,
-            base_size: b.base_size,
-            base_root: optional_digest("base_root", &b.base_root)?,
-        }),
-    })
-}
-
-fn admission(m: proto::DomainAdmission) -> Result<DomainAdmission, Malformed> {
-    let root_keys = m.root_keys.iter().map(|bytes| key("root_keys", bytes)).collect::<Result<_, _>>()?;
-    Ok(DomainAdmission {
-        name: text("name", &m.name)?,
-        title: m.title,
-        description: m.description,
-        responsibilities: m.responsibilities,
-        parent: optional_text("parent", &m.parent)?,
-        root_keys,
-        root_threshold: m.root_threshold,
-        roles: m.roles.iter().map(grant).collect::<Result<_, _>>()?,
-        delegate: (m.delegate_node_id != 0).then_some(m.delegate_node_id),
-    })
 }
 
 /// A command whose signatures were checked over its exact bytes. The only way to one is [`SignedCommand::verify`].

@@ -48,6 +48,8 @@ macro_rules! enums {
     };
 }
 
+pub(crate) use enums;
+
 enums! {
     status_message status model::ProductStatus, ProductStatus { Draft, Active };
     type_message product_type model::ProductType, ProductType { SourceAligned, Aggregate, ConsumerAligned };

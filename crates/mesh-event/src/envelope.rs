@@ -171,6 +171,10 @@ impl Envelope {
     pub fn payload(&self) -> &[u8] {
         &self.payload
     }
+    /// SHA-256 of the signed bytes: what approvals of a proposal name. The same whoever signed.
+    pub fn payload_digest(&self) -> Digest {
+        Digest::of(&self.payload)
+    }
     /// SHA-256 of the exact bytes: the key under which a node remembers that it verified them.
     pub fn digest(&self) -> Digest {
         Digest::of(&self.bytes)

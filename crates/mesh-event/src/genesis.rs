@@ -43,6 +43,28 @@ impl Council {
     pub fn is_met(&self, signers: &BTreeSet<PublicKey>) -> bool {
         self.seats_signed(signers) >= self.threshold as usize
     }
+
+    /// The wire form.
+    pub(crate) fn to_message(&self) -> proto::Council {
+        let seat = |seat: &Seat| proto::Seat {
+            name: seat.name.clone(),
+            key: seat.key.0.to_vec(),
+            domain: seat.domain.as_ref().map_or_else(String::new, ToString::to_string),
+        };
+        proto::Council { threshold: self.threshold, seats: self.seats.iter().map(seat).collect() }
+    }
+
+    /// From the wire.
+    pub(crate) fn from_message(m: proto::Council) -> Result<Self, Malformed> {
+        let seats = (m.seats.into_iter())
+            .map(|seat| {
+                let domain =
+                    if seat.domain.is_empty() { None } else { Some(text("council.seats.domain", &seat.domain)?) };
+                Ok(Seat { key: key("council.seats.key", &seat.key)?, name: seat.name, domain })
+            })
+            .collect::<Result<_, Malformed>>()?;
+        Ok(Self { threshold: m.threshold, seats })
+    }
 }
 
 /// A node as the ledger knows it.
@@ -85,7 +107,8 @@ impl NodeRecord {
             && keys.iter().zip(&self.possession).all(|(key, signature)| signing::verify(key, &message, signature))
     }
 
-    fn keys(&self) -> Vec<PublicKey> {
+    /// Its keys: node, log, cosigner.
+    pub fn keys(&self) -> Vec<PublicKey> {
         [Some(self.key), self.log_key, self.cosigner_key].into_iter().flatten().collect()
     }
 
@@ -158,16 +181,7 @@ impl GenesisDocument {
     pub fn encode(&self) -> Vec<u8> {
         proto::GenesisDocument {
             mesh_name: self.mesh_name.clone(),
-            council: Some(proto::Council {
-                threshold: self.council.threshold,
-                seats: (self.council.seats.iter())
-                    .map(|seat| proto::Seat {
-                        name: seat.name.clone(),
-                        key: seat.key.0.to_vec(),
-                        domain: seat.domain.as_ref().map_or_else(String::new, ToString::to_string),
-                    })
-                    .collect(),
-            }),
+            council: Some(self.council.to_message()),
             voters: self.voters.iter().map(NodeRecord::to_message).collect(),
             protocol_version: self.protocol_version,
             created_unix_ms: self.created_unix_ms,
@@ -184,16 +198,9 @@ impl GenesisDocument {
     pub fn decode(payload: &[u8]) -> Result<Self, Malformed> {
         let m = proto::GenesisDocument::decode(payload).map_err(|error| Malformed::new("genesis", error))?;
         let council = m.council.ok_or_else(|| Malformed::missing("council"))?;
-        let seats = (council.seats.into_iter())
-            .map(|seat| {
-                let domain =
-                    if seat.domain.is_empty() { None } else { Some(text("council.seats.domain", &seat.domain)?) };
-                Ok(Seat { key: key("council.seats.key", &seat.key)?, name: seat.name, domain })
-            })
-            .collect::<Result<_, Malformed>>()?;
         Ok(Self {
             mesh_name: m.mesh_name,
-            council: Council { threshold: council.threshold, seats },
+            council: Council::from_message(council)?,
             voters: m.voters.into_iter().map(NodeRecord::from_message).collect::<Result<_, _>>()?,
             protocol_version: m.protocol_version,
             created_unix_ms: m.created_unix_ms,

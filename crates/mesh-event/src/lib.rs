@@ -12,6 +12,7 @@
 //! | [`signing`] | Ed25519 keys, the `Signer` trait, strict verification |
 //! | [`envelope`] | DSSE envelopes over exact bytes |
 //! | [`command`] | commands and their bodies as domain types |
+//! | [`proposal`] | council matters as domain types |
 //! | [`genesis`] | the founding document, council, nodes |
 //! | [`event`] | feed events and signed feed heads |
 //! | [`ledger`] | entries that Raft orders, leaves that the ledger keeps |
@@ -20,6 +21,7 @@
 //! | [`proto`] | generated messages; converted here, used nowhere else but on the wire |
 
 pub mod attachment;
+mod body_wire;
 pub mod codec;
 pub mod command;
 mod convert;
@@ -28,7 +30,10 @@ pub mod envelope;
 pub mod event;
 pub mod genesis;
 pub mod ledger;
+pub mod proposal;
+mod proposal_wire;
 pub mod signing;
+mod standard;
 
 /// Generated messages of `proto/datamesh/v1/{descriptor,command,ledger}.proto`.
 #[allow(missing_docs, clippy::all, clippy::pedantic, unreachable_pub)]
@@ -43,4 +48,6 @@ pub use envelope::{Envelope, EnvelopeError};
 pub use event::{EventKind, FeedEvent, FeedHead, FeedId, HeadError};
 pub use genesis::{Council, GenesisDocument, NodeRecord, Seat};
 pub use ledger::{FeedBatch, LeafEntry, LedgerEntry, LedgerLeaf, Outcome};
+pub use proposal::{ProposalBody, Propose};
 pub use signing::{Keypair, KeypairError, Signer};
+pub use standard::{decode_standard, encode_standard, standard_digest};

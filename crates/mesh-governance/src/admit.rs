@@ -1,13 +1,15 @@
 //! Dry runs: the same functions as [`apply`](fn@crate::apply), before anything is appended or proposed.
 
+use mesh_event::genesis::PROTOCOL_VERSION;
 use mesh_event::ledger::EntryBody;
 use mesh_event::{EventKind, FeedBatch, LeafEntry, LedgerEntry, SignedCommand};
 use mesh_model::Code;
 
-use crate::applied::Applied;
-use crate::apply::{self, Decided, Moment, moment, seal};
+use crate::applied::{Applied, Effect};
+use crate::apply::{self, Decided, Moment, known_mesh, moment, seal};
 use crate::commands;
 use crate::decision::{Decision, Rejection, Stop, reject, split};
+use crate::judge::{Bench, Judge, NoPolicy};
 use crate::overlay::Overlay;
 use crate::state::StateRead;
 use crate::verify::Verify;
@@ -25,7 +27,20 @@ pub fn admit_domain_command<S: StateRead>(
     command: &SignedCommand,
     at_ledger_size: u64,
 ) -> Result<Result<(), Rejection>, S::Error> {
-    Ok(suppose_domain_command(state, command, at_ledger_size)?.map(|_| ()))
+    admit_domain_command_with(state, command, at_ledger_size, &NoPolicy)
+}
+
+/// [`admit_domain_command`], with this evaluator of standards.
+///
+/// # Errors
+/// When the state cannot be read or is damaged.
+pub fn admit_domain_command_with<S: StateRead>(
+    state: &S,
+    command: &SignedCommand,
+    at_ledger_size: u64,
+    judge: &dyn Judge,
+) -> Result<Result<(), Rejection>, S::Error> {
+    Ok(suppose_domain_command_with(state, command, at_ledger_size, judge)?.map(|_| ()))
 }
 
 /// What the state would be once the command has taken effect. A home node that is cut off pushes this on an [`Overlay`], so
@@ -38,11 +53,25 @@ pub fn suppose_domain_command<S: StateRead>(
     command: &SignedCommand,
     at_ledger_size: u64,
 ) -> Result<Result<Applied, Rejection>, S::Error> {
+    suppose_domain_command_with(state, command, at_ledger_size, &NoPolicy)
+}
+
+/// [`suppose_domain_command`], with this evaluator of standards.
+///
+/// # Errors
+/// When the state cannot be read or is damaged.
+pub fn suppose_domain_command_with<S: StateRead>(
+    state: &S,
+    command: &SignedCommand,
+    at_ledger_size: u64,
+    judge: &dyn Judge,
+) -> Result<Result<Applied, Rejection>, S::Error> {
+    let bench = Bench::new(judge);
     let head = read::head(state)?;
     let at = moment(&head, 0);
     let mut draft = Overlay::new(state);
-    Ok(split(supposed(&mut draft, command, at_ledger_size, at))?.map(|effects| {
-        let decided = Decided { result: Ok(effects), changes: draft.into_changes() };
+    Ok(split(supposed(&mut draft, command, at_ledger_size, at, &bench))?.map(|effects| {
+        let decided = Decided { result: Ok(effects), changes: draft.into_changes(), verdict: bench.verdict() };
         seal(&head, at, LeafEntry::Envelope(command.envelope().bytes().to_vec()), None, decided)
     }))
 }
@@ -52,8 +81,9 @@ fn supposed<S: StateRead>(
     command: &SignedCommand,
     at_ledger_size: u64,
     at: Moment,
-) -> Decision<Vec<crate::Effect>, S> {
-    let Some(mesh) = read::mesh(draft)? else {
+    bench: &Bench<'_>,
+) -> Decision<Vec<Effect>, S> {
+    let Some(mesh) = known_mesh(draft)? else {
         return reject(Code::GenesisFirst, "the ledger has no genesis yet");
     };
     if command.command().mesh_id != mesh.mesh_id {
@@ -64,7 +94,7 @@ fn supposed<S: StateRead>(
         let kind = command.command().body.kind();
         return reject(Code::Malformed, format!("{kind} goes straight to the ledger, not through a feed"));
     }
-    commands::domain_command(draft, command, at_ledger_size, at)
+    commands::domain_command(draft, command, at_ledger_size, at, bench)
 }
 
 /// What a leader refuses before it proposes an entry.
@@ -80,19 +110,42 @@ pub fn admit_entry<S: StateRead, V: Verify>(
     entry: &LedgerEntry,
     verify: &V,
 ) -> Result<Result<(), Rejection>, S::Error> {
-    match &entry.body {
-        EntryBody::Envelope(_) => {
-            let mut refused = Ok(());
-            for applied in apply::apply(state, entry, verify)? {
-                let outcome = applied.leaf.outcome;
-                if outcome.code != Code::Accepted {
-                    refused = Err(Rejection { code: outcome.code, detail: outcome.detail });
-                }
+    admit_entry_with(state, entry, verify, &NoPolicy)
+}
+
+/// [`admit_entry`], with this evaluator of standards.
+///
+/// # Errors
+/// When the state cannot be read or is damaged.
+pub fn admit_entry_with<S: StateRead, V: Verify>(
+    state: &S,
+    entry: &LedgerEntry,
+    verify: &V,
+    judge: &dyn Judge,
+) -> Result<Result<(), Rejection>, S::Error> {
+    let EntryBody::Feed(batch) = &entry.body else {
+        for applied in apply::apply_with(state, entry, verify, judge)? {
+            if let Some(version) = too_new(&applied) {
+                let detail = format!("protocol version {version}; this node knows 1 to {PROTOCOL_VERSION}");
+                return Ok(Err(Rejection::new(Code::UnsupportedCommand, detail)));
             }
-            Ok(refused)
+            let outcome = applied.leaf.outcome;
+            if outcome.code != Code::Accepted {
+                return Ok(Err(Rejection { code: outcome.code, detail: outcome.detail }));
+            }
         }
-        EntryBody::Feed(batch) => split(admit_batch(state, batch, verify)),
-    }
+        return Ok(Ok(()));
+    };
+    split(admit_batch(state, batch, verify))
+}
+
+/// A protocol version that this build could not go on with. `apply` must not judge by that, but a leader does not propose
+/// what would stop it.
+fn too_new(applied: &Applied) -> Option<u32> {
+    applied.effects.iter().find_map(|effect| match effect {
+        Effect::ProtocolSet { version } if *version > PROTOCOL_VERSION => Some(*version),
+        _ => None,
+    })
 }
 
 fn admit_batch<S: StateRead, V: Verify>(state: &S, batch: &FeedBatch, verify: &V) -> Decision<(), S> {

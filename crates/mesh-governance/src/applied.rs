@@ -1,7 +1,13 @@
 //! What [`apply`](crate::apply) gives back: a leaf, changes and effects, as data.
 
+use mesh_event::proposal::WaiverScope;
 use mesh_event::{LedgerLeaf, Outcome};
-use mesh_model::{Code, Digest, DomainName, MeshId, NodeId, ProductId, PublicKey, Role, Version, VersionId};
+use mesh_model::{
+    Code, Digest, DomainName, LedgerIndex, MeshId, Name, NodeId, ProductId, PublicKey, Role, UnixMs, Version, VersionId,
+};
+
+use crate::judge::Violation;
+use crate::records::{DomainStatus, ProposalStatus};
 
 /// One key of the state and its new value; `None` removes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +96,131 @@ pub enum Effect {
         product: ProductId,
         /// Which version; the product when absent.
         version: Option<Version>,
+    },
+    /// A version was sealed although something does not hold: a warning, or a violation in its grace or under a waiver.
+    Violated {
+        /// Which.
+        id: VersionId,
+        /// What does not hold.
+        violations: Vec<Violation>,
+    },
+    /// A proposal was opened.
+    ProposalOpened {
+        /// This leaf: its name.
+        proposal: LedgerIndex,
+        /// What is to be decided.
+        kind: &'static str,
+    },
+    /// A key is for or against a proposal.
+    Voted {
+        /// Which.
+        proposal: LedgerIndex,
+        /// Whose.
+        key: PublicKey,
+        /// For, or against.
+        approves: bool,
+    },
+    /// Somebody said something about a proposal.
+    Commented {
+        /// Which.
+        proposal: LedgerIndex,
+        /// Who.
+        key: PublicKey,
+    },
+    /// A proposal is not open any more.
+    ProposalClosed {
+        /// Which.
+        proposal: LedgerIndex,
+        /// What became of it.
+        status: ProposalStatus,
+    },
+    /// A version of a standard came into force.
+    StandardEnacted {
+        /// Which standard.
+        id: Name,
+        /// Which version.
+        version: Version,
+        /// The one that it took the place of.
+        supersedes: Option<Version>,
+    },
+    /// A standard ended.
+    StandardRetired {
+        /// Which.
+        id: Name,
+        /// The version that was in force.
+        version: Version,
+    },
+    /// A product or a domain was let off a standard.
+    WaiverGranted {
+        /// This leaf: its name.
+        waiver: LedgerIndex,
+        /// Which standard.
+        standard: Name,
+        /// For whom.
+        scope: WaiverScope,
+    },
+    /// A waiver was taken back.
+    WaiverRevoked {
+        /// Which.
+        waiver: LedgerIndex,
+    },
+    /// A domain was suspended, resumed or removed.
+    DomainStanding {
+        /// Which.
+        domain: DomainName,
+        /// Where it stands.
+        status: DomainStatus,
+    },
+    /// Other seats or terms of the council.
+    CouncilAmended {
+        /// Its new version.
+        version: u64,
+    },
+    /// A domain gets other root keys unless its root vetoes.
+    RootReplacementDecided {
+        /// Which.
+        domain: DomainName,
+        /// From when on.
+        effective_unix_ms: UnixMs,
+    },
+    /// A domain keeps its root keys.
+    RootReplacementVetoed {
+        /// Which.
+        domain: DomainName,
+        /// The proposal that had decided otherwise.
+        proposal: LedgerIndex,
+    },
+    /// A domain's root put other keys in its place.
+    DomainKeysRotated {
+        /// Which.
+        domain: DomainName,
+    },
+    /// Other nodes order from now on.
+    VotersSet {
+        /// Which, ascending.
+        voters: Vec<NodeId>,
+    },
+    /// A node was let in.
+    NodeAdmitted {
+        /// Its id.
+        node_id: NodeId,
+    },
+    /// A node was taken out.
+    NodeRevoked {
+        /// Which.
+        node_id: NodeId,
+    },
+    /// Other rules apply from the next leaf on.
+    ProtocolSet {
+        /// Their version.
+        version: u32,
+    },
+    /// A person's key was taken out; what it lost are effects of their own.
+    MemberOffboarded {
+        /// Whose.
+        key: PublicKey,
+        /// Of which domain; of everything when absent.
+        domain: Option<DomainName>,
     },
     /// Nothing, and the outcome says why.
     Rejected {

@@ -1,5 +1,6 @@
 //! One committed entry becomes one leaf per command.
 
+use mesh_event::genesis::PROTOCOL_VERSION;
 use mesh_event::ledger::EntryBody;
 use mesh_event::{LeafEntry, LedgerEntry, LedgerLeaf, Outcome};
 use mesh_model::{Code, Digest, LedgerIndex, UnixMs, limits};
@@ -7,10 +8,11 @@ use mesh_model::{Code, Digest, LedgerIndex, UnixMs, limits};
 use crate::applied::{Applied, Effect, StateChange};
 use crate::chain::next_state_digest;
 use crate::decision::Rejection;
-use crate::records::{Head, Record as _};
-use crate::state::StateRead;
+use crate::judge::{Judge, NoPolicy};
+use crate::records::{Head, Mesh, Record as _};
+use crate::state::{Damage, StateRead};
 use crate::verify::Verify;
-use crate::{direct, feed, keys};
+use crate::{direct, feed, keys, read};
 
 /// Largest feed event: an envelope and what is around it. `mesh_event::FeedEvent::decode` draws the same line.
 pub(crate) const EVENT_BYTES: usize = limits::ENVELOPE_BYTES + 512;
@@ -29,12 +31,14 @@ pub(crate) struct Decided {
     pub(crate) result: Result<Vec<Effect>, Rejection>,
     /// Sorted by key, without the head.
     pub(crate) changes: Vec<StateChange>,
+    /// What standards said, whatever the result.
+    pub(crate) verdict: Option<Digest>,
 }
 
 impl Decided {
     /// Nothing changes.
     pub(crate) fn refused(rejection: Rejection) -> Self {
-        Self { result: Err(rejection), changes: Vec::new() }
+        Self { result: Err(rejection), changes: Vec::new(), verdict: None }
     }
 }
 
@@ -44,9 +48,37 @@ impl Decided {
 /// # Errors
 /// When the state cannot be read or is damaged. Nothing is decided then, and the caller must not go on to the next entry.
 pub fn apply<S: StateRead, V: Verify>(state: &S, entry: &LedgerEntry, verify: &V) -> Result<Vec<Applied>, S::Error> {
+    apply_with(state, entry, verify, &NoPolicy)
+}
+
+/// [`apply`], with this evaluator of standards. It is part of the rules in force: all who apply a ledger use the same.
+///
+/// # Errors
+/// As [`apply`].
+pub fn apply_with<S: StateRead, V: Verify>(
+    state: &S,
+    entry: &LedgerEntry,
+    verify: &V,
+    judge: &dyn Judge,
+) -> Result<Vec<Applied>, S::Error> {
     match &entry.body {
-        EntryBody::Envelope(bytes) => Ok(vec![direct::apply(state, entry.stamp_unix_ms, bytes, verify)?]),
-        EntryBody::Feed(batch) => feed::apply(state, entry.stamp_unix_ms, batch, verify),
+        EntryBody::Envelope(bytes) => Ok(vec![direct::apply(state, entry.stamp_unix_ms, bytes, verify, judge)?]),
+        EntryBody::Feed(batch) => feed::apply(state, entry.stamp_unix_ms, batch, verify, judge),
+    }
+}
+
+/// The mesh, if this build knows the rules in force.
+///
+/// A build that is too old must not go on with rules that it does not know: its leaves would differ. It stops, and says so.
+pub(crate) fn known_mesh<S: StateRead>(state: &S) -> Result<Option<Mesh>, S::Error> {
+    let mesh = read::mesh(state)?;
+    match &mesh {
+        Some(mesh) if mesh.protocol_version > PROTOCOL_VERSION => {
+            let found = mesh.protocol_version;
+            let why = format!("is version {found}; this build knows 1 to {PROTOCOL_VERSION}: update it");
+            Err(Damage::new("the protocol in force", why).into())
+        }
+        _ => Ok(mesh),
     }
 }
 
@@ -67,13 +99,13 @@ pub(crate) fn kept(bytes: &[u8], limit: usize) -> Result<Vec<u8>, Rejection> {
 
 /// Makes the leaf and the changes of a decision.
 pub(crate) fn seal(head: &Head, at: Moment, entry: LeafEntry, head_note: Option<Vec<u8>>, decided: Decided) -> Applied {
-    let Decided { result, mut changes } = decided;
+    let Decided { result, mut changes, verdict } = decided;
     let state_digest = next_state_digest(&head.state_digest, &changes);
     let (code, detail, effects) = match result {
         Ok(effects) => (Code::Accepted, String::new(), effects),
         Err(Rejection { code, detail }) => (code, detail, vec![Effect::Rejected { code }]),
     };
-    let outcome = Outcome { code, detail, verdict_digest: None, state_digest };
+    let outcome = Outcome { code, detail, verdict_digest: verdict, state_digest };
     let leaf = LedgerLeaf { index: at.index, stamp_unix_ms: at.stamp, entry, head_note, outcome };
     let leaf_bytes = leaf.encode();
     assert!(leaf_bytes.len() <= mesh_tlog::MAX_ENTRY_BYTES, "the limits of envelope, note and detail leave room");

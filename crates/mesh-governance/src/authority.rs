@@ -16,6 +16,9 @@ use crate::state::StateRead;
 pub(crate) fn active_domain<S: StateRead>(state: &S, name: &DomainName) -> Decision<Domain, S> {
     match read::domain(state, name)? {
         Some(domain) if domain.status == DomainStatus::Active => Ok(domain),
+        Some(domain) if domain.status == DomainStatus::Removed => {
+            reject(Code::DomainRemoved, format!("domain {name} was removed"))
+        }
         Some(_) => reject(Code::DomainSuspended, format!("domain {name} is suspended")),
         None => reject(Code::UnknownDomain, format!("there is no domain {name}")),
     }
@@ -71,6 +74,22 @@ pub(crate) fn bind_key<S: StateRead>(
     }
     draft.put(keys::purpose(key), purpose.encode());
     Ok(())
+}
+
+/// As [`bind_key`] for a place that a key may have had before: it may come back to it, and signs again.
+pub(crate) fn join<S: StateRead>(
+    draft: &mut Overlay<'_, S>,
+    key: &PublicKey,
+    purpose: &KeyPurpose,
+    signers: &BTreeSet<PublicKey>,
+) -> Decision<(), S> {
+    if read::key_purpose(draft, key)?.as_ref() != Some(purpose) {
+        return bind_key(draft, key, purpose, signers);
+    }
+    if signers.contains(key) {
+        return Ok(());
+    }
+    reject(Code::NoPossession, format!("key {} did not sign", key.fingerprint()))
 }
 
 /// What the ledger says of bytes that do not verify or decode. Texts are our own: a library's could differ between builds,

@@ -2,7 +2,7 @@
 
 use mesh_model::Code;
 
-use crate::state::StateRead;
+use crate::state::{Damage, StateRead};
 
 /// Longest detail of an outcome, in bytes; longer ones are cut at a character and marked with `…`.
 pub const DETAIL_BYTES: usize = 2048;
@@ -49,6 +49,11 @@ impl<E> From<E> for Stop<E> {
 
 /// What a rule over the state `S` comes to.
 pub(crate) type Decision<T, S> = Result<T, Stop<<S as StateRead>::Error>>;
+
+/// What was found broken in the state, for `map_err(broken)`.
+pub(crate) fn broken<E: From<Damage>>(damage: Damage) -> Stop<E> {
+    Stop::State(damage.into())
+}
 
 /// A no, for `return reject(...)`.
 pub(crate) fn reject<T, E>(code: Code, detail: impl Into<String>) -> Result<T, Stop<E>> {

@@ -4,14 +4,18 @@ use mesh_event::{Body, Envelope, LeafEntry, envelope};
 use mesh_model::{Code, UnixMs, limits};
 
 use crate::applied::{Applied, Effect};
-use crate::apply::{Decided, Moment, kept, moment, seal};
+use crate::apply::{Decided, Moment, kept, known_mesh, moment, seal};
 use crate::authority::malformed;
-use crate::commands::{admit_domains, delegate_node, genesis, grant_role, revoke_key};
+use crate::commands::{
+    self, admit_domains, approve, comment, delegate_node, genesis, grant_role, offboard_member, propose, revoke_key,
+    rotate_domain_keys, veto_root_replacement, withdraw,
+};
 use crate::decision::{Decision, Rejection, Stop, reject, split};
+use crate::judge::{Bench, Judge};
 use crate::overlay::Overlay;
 use crate::state::StateRead;
 use crate::verify::Verify;
-use crate::{life, read};
+use crate::{life, proposals, read};
 
 /// Decides on one envelope.
 pub(crate) fn apply<S: StateRead, V: Verify>(
@@ -19,14 +23,16 @@ pub(crate) fn apply<S: StateRead, V: Verify>(
     stamp: UnixMs,
     bytes: &[u8],
     verify: &V,
+    judge: &dyn Judge,
 ) -> Result<Applied, S::Error> {
+    let bench = Bench::new(judge);
     let head = read::head(state)?;
     let at = moment(&head, stamp);
     let (bytes, decided) = match kept(bytes, limits::ENVELOPE_BYTES) {
         Ok(bytes) => {
             let mut draft = Overlay::new(state);
-            let decided = match split(decide(&mut draft, bytes.clone(), at, verify))? {
-                Ok(effects) => Decided { result: Ok(effects), changes: draft.into_changes() },
+            let decided = match split(decide(&mut draft, bytes.clone(), at, verify, &bench))? {
+                Ok(effects) => Decided { result: Ok(effects), changes: draft.into_changes(), verdict: None },
                 Err(rejection) => Decided::refused(rejection),
             };
             (bytes, decided)
@@ -41,8 +47,9 @@ fn decide<S: StateRead, V: Verify>(
     bytes: Vec<u8>,
     at: Moment,
     verify: &V,
+    bench: &Bench<'_>,
 ) -> Decision<Vec<Effect>, S> {
-    let mesh = read::mesh(draft)?;
+    let mesh = known_mesh(draft)?;
     let envelope = match Envelope::parse(bytes) {
         Ok(envelope) => envelope,
         Err(_) if mesh.is_none() => return genesis_first(),
@@ -65,17 +72,27 @@ fn decide<S: StateRead, V: Verify>(
         return reject(Code::Malformed, detail);
     }
     life::check(draft, command.command(), at.stamp)?;
-    let effects = match body {
-        Body::AdmitDomains(body) => admit_domains::apply(draft, &mesh, command.signers(), body, at)?,
-        Body::GrantRole(body) => grant_role::apply(draft, &mesh, command.signers(), body, at)?,
-        Body::RevokeKey(body) => revoke_key::apply(draft, &mesh, command.signers(), body, at)?,
-        Body::DelegateNode(body) => delegate_node::apply(draft, command.signers(), body, at)?,
+    let (signers, author) = (command.signers(), &command.command().author);
+    let mut effects = match body {
+        Body::AdmitDomains(body) => admit_domains::apply(draft, &mesh, signers, body, at)?,
+        Body::GrantRole(body) => grant_role::apply(draft, &mesh, signers, body, at)?,
+        Body::RevokeKey(body) => revoke_key::apply(draft, &mesh, signers, body, at)?,
+        Body::DelegateNode(body) => delegate_node::apply(draft, signers, body, at)?,
+        Body::RotateDomainKeys(body) => rotate_domain_keys::apply(draft, signers, body, at)?,
+        Body::VetoRootReplacement(body) => veto_root_replacement::apply(draft, signers, body, at)?,
+        Body::OffboardMember(body) => offboard_member::apply(draft, &mesh, signers, body, at)?,
+        Body::Propose(body) => propose::apply(draft, &mesh, &command, body, at, bench)?,
+        Body::Approve(body) => approve::apply(draft, &mesh, &command, body, at, bench)?,
+        Body::Reject(body) => commands::reject::apply(draft, &mesh, &command, body, at)?,
+        Body::Withdraw(body) => withdraw::apply(draft, author, body, at)?,
+        Body::Comment(body) => comment::apply(draft, &mesh, author, body, at)?,
         Body::PublishVersion(_) | Body::DeprecateVersion(_) | Body::RetireProduct(_) => {
             unreachable!("domain commands were refused above")
         }
     };
     life::remember(draft, command.command(), at.index);
     life::forget(draft, at.stamp)?;
+    proposals::lapse_due(draft, at, &mut effects)?;
     Ok(effects)
 }
 

@@ -8,10 +8,11 @@ use mesh_event::{Envelope, EventKind, FeedBatch, FeedEvent, FeedHead, LeafEntry}
 use mesh_model::{Code, MeshId, UnixMs, limits};
 
 use crate::applied::{Applied, Effect};
-use crate::apply::{Decided, EVENT_BYTES, Moment, kept, moment, seal};
+use crate::apply::{Decided, EVENT_BYTES, Moment, kept, known_mesh, moment, seal};
 use crate::authority::malformed;
 use crate::commands;
 use crate::decision::{Decision, Rejection, Stop, reject, split};
+use crate::judge::{Bench, Judge};
 use crate::overlay::Overlay;
 use crate::records::{FeedCursor, Record as _};
 use crate::state::{Damage, StateRead};
@@ -28,6 +29,7 @@ pub(crate) fn apply<S: StateRead, V: Verify>(
     stamp: UnixMs,
     batch: &FeedBatch,
     verify: &V,
+    judge: &dyn Judge,
 ) -> Result<Vec<Applied>, S::Error> {
     let opened = split(open(state, batch, verify))?;
     let mut overlay = Overlay::new(state);
@@ -38,7 +40,7 @@ pub(crate) fn apply<S: StateRead, V: Verify>(
         let (bytes, decided) = match (kept(bytes, EVENT_BYTES), &opened) {
             (Err(too_large), _) => (Vec::new(), Decided::refused(too_large)),
             (Ok(bytes), Err(rejection)) => (bytes, Decided::refused(rejection.clone())),
-            (Ok(bytes), Ok((mesh, events))) => (bytes, item(&overlay, mesh, &events[n], at, verify)?),
+            (Ok(bytes), Ok((mesh, events))) => (bytes, item(&overlay, mesh, &events[n], at, verify, judge)?),
         };
         let is_last = n + 1 == batch.events.len();
         let fits = (1..=HEAD_NOTE_BYTES).contains(&batch.head_note.len());
@@ -56,7 +58,7 @@ pub(crate) fn open<S: StateRead, V: Verify>(
     batch: &FeedBatch,
     verify: &V,
 ) -> Decision<(MeshId, Vec<FeedEvent>), S> {
-    let Some(mesh) = read::mesh(state)? else {
+    let Some(mesh) = known_mesh(state)? else {
         return reject(Code::GenesisFirst, "the ledger has no genesis yet");
     };
     let bytes: usize = batch.events.iter().map(Vec::len).sum();
@@ -89,6 +91,13 @@ pub(crate) fn open<S: StateRead, V: Verify>(
         let what = format!("the delegation of domain {}", feed.domain);
         return Err(Stop::State(Damage::new(what, "names an unknown node").into()));
     };
+    if let Some(revoked) = read::node_revocation(state, delegation.node_id)? {
+        let detail = format!(
+            "node {} writes the feed of domain {} and was revoked at index {}",
+            revoked.node_id, feed.domain, revoked.index
+        );
+        return reject(Code::NodeRevoked, detail);
+    }
     let head = |error: &_| Stop::Rejected(malformed::head(error));
     let verified: FeedHead =
         verify.head(&batch.head_note, &mesh.mesh_id, &feed, &node.record.key).map_err(|error| head(&error))?;
@@ -112,13 +121,15 @@ fn item<S: StateRead, V: Verify>(
     event: &FeedEvent,
     at: Moment,
     verify: &V,
+    judge: &dyn Judge,
 ) -> Result<Decided, S::Error> {
     let (outbox, envelope, cursor) = match fence(state, event)? {
         Fence::Early(rejection) | Fence::Shut(rejection) => return Ok(Decided::refused(rejection)),
         Fence::Next { outbox, envelope, cursor } => (outbox, envelope, cursor),
     };
     let mut draft = Overlay::new(state);
-    let decision = split(decide(&mut draft, mesh, event, envelope, &cursor, at, verify))?;
+    let bench = Bench::new(judge);
+    let decision = split(decide(&mut draft, mesh, event, envelope, &cursor, at, verify, &bench))?;
     if decision.is_err() {
         draft = Overlay::new(state);
     }
@@ -135,7 +146,7 @@ fn item<S: StateRead, V: Verify>(
     };
     draft.put(keys::feed_cursor(&event.feed.domain), next.encode());
     draft.put(keys::outbox(&event.feed.domain, cursor.epoch, outbox), at.index.encode());
-    Ok(Decided { result: decision, changes: draft.into_changes() })
+    Ok(Decided { result: decision, changes: draft.into_changes(), verdict: bench.verdict() })
 }
 
 /// Why proposing an event would be in vain, whatever else is on its way.
@@ -182,6 +193,7 @@ fn fence<'a, S: StateRead>(state: &S, event: &'a FeedEvent) -> Result<Fence<'a>,
     Ok(Fence::Next { outbox, envelope, cursor })
 }
 
+#[expect(clippy::too_many_arguments, reason = "what is decided, where, and by whom; nothing of it belongs together")]
 fn decide<S: StateRead, V: Verify>(
     draft: &mut Overlay<'_, S>,
     mesh: &MeshId,
@@ -190,6 +202,7 @@ fn decide<S: StateRead, V: Verify>(
     cursor: &FeedCursor,
     at: Moment,
     verify: &V,
+    bench: &Bench<'_>,
 ) -> Decision<Vec<Effect>, S> {
     let (named, seen) = (event.ledger_size, cursor.last_ledger_size);
     if named > at.index {
@@ -203,7 +216,7 @@ fn decide<S: StateRead, V: Verify>(
     let envelope = Envelope::parse(envelope.to_vec()).map_err(|e| Stop::Rejected(malformed::envelope(&e)))?;
     let command = verify.command(envelope, mesh).map_err(|e| Stop::Rejected(malformed::command(&e)))?;
     match command.command().body.feed_domain() {
-        Some(domain) if *domain == event.feed.domain => commands::domain_command(draft, &command, named, at),
+        Some(domain) if *domain == event.feed.domain => commands::domain_command(draft, &command, named, at, bench),
         Some(domain) => {
             let detail = format!("a command for domain {domain} in the feed of domain {}", event.feed.domain);
             reject(Code::WrongDomain, detail)

@@ -7,21 +7,33 @@
 //! ```text
 //! 01                                          head: size, last stamp, state digest (never hashed)
 //! 02                                          the mesh: id, council, versions of council and roster
+//! 03                                          the council's terms, once it was amended
 //! 10 domain 00                                a domain
 //! 11 domain 00                                cursor of its feed in the epoch in force
 //! 12 domain 00 epoch:8 n:8                    outbox number -> ledger index
 //! 13 domain 00 key:32                         roster: the key has or had a role there
+//! 14 domain 00                                root keys that take effect later
 //! 20 key:32 domain 00                         the key's grants there
 //! 21 key:32                                   the one purpose of a key
 //! 22 node:8                                   a node
+//! 23 node:8                                   a node's revocation
 //! 30 domain 00 product 00                     a product
 //! 31 domain 00 product 00 major:4             counts of one major
 //! 32 domain 00 product 00 version:12          a sealed version
 //! 40 command:16                               a root or council command that has not expired
 //! 41 expires:8 command:16                     the same in the order in which they are forgotten
+//! 50 index:8                                  a proposal
+//! 51 closes:8 index:8                         open proposals in the order in which they close -> author
+//! 52 index:8                                  the body of an open proposal
+//! 53 index:8 index:8                          a comment on a proposal, by its own leaf
+//! 60 standard 00 version:12                   a version of a standard
+//! 61 standard 00 version:12                   its text
+//! 62 standard 00                              the version in force
+//! 63 index:8                                  a waiver
+//! 64 domain 00 index:8                        waivers that may still hold, by domain -> when they expire
 //! ```
 
-use mesh_model::{CommandId, DomainName, NodeId, ProductId, PublicKey, UnixMs, Version};
+use mesh_model::{CommandId, DomainName, LedgerIndex, Name, NodeId, ProductId, PublicKey, UnixMs, Version};
 
 const HEAD: u8 = 0x01;
 const MESH: u8 = 0x02;
@@ -37,6 +49,18 @@ const MAJOR: u8 = 0x31;
 const VERSION: u8 = 0x32;
 const COMMAND: u8 = 0x40;
 const EXPIRY: u8 = 0x41;
+const TERMS: u8 = 0x03;
+const PENDING_ROOT: u8 = 0x14;
+const NODE_REVOCATION: u8 = 0x23;
+const PROPOSAL: u8 = 0x50;
+const OPEN_PROPOSAL: u8 = 0x51;
+const PROPOSAL_BODY: u8 = 0x52;
+const COMMENT: u8 = 0x53;
+const STANDARD: u8 = 0x60;
+const STANDARD_TEXT: u8 = 0x61;
+const IN_FORCE: u8 = 0x62;
+const WAIVER: u8 = 0x63;
+const DOMAIN_WAIVER: u8 = 0x64;
 
 fn named(kind: u8, names: &[&str], rest: &[&[u8]]) -> Vec<u8> {
     let mut key = vec![kind];
@@ -154,4 +178,97 @@ pub(crate) fn parts_of_expiry(key: &[u8]) -> Option<(UnixMs, CommandId)> {
 /// The key of a roster entry made by [`roster_entry`].
 pub(crate) fn key_of_roster(entry: &[u8]) -> Option<PublicKey> {
     entry.last_chunk().map(|bytes| PublicKey(*bytes))
+}
+/// The council's terms.
+pub fn terms() -> Vec<u8> {
+    vec![TERMS]
+}
+/// Root keys of a domain that take effect later.
+pub fn pending_root(domain: &DomainName) -> Vec<u8> {
+    named(PENDING_ROOT, &[domain.as_str()], &[])
+}
+/// A node's revocation.
+pub fn node_revocation(id: NodeId) -> Vec<u8> {
+    named(NODE_REVOCATION, &[], &[&id.to_be_bytes()])
+}
+/// All proposals.
+pub fn proposals() -> Vec<u8> {
+    vec![PROPOSAL]
+}
+/// A proposal.
+pub fn proposal(index: LedgerIndex) -> Vec<u8> {
+    named(PROPOSAL, &[], &[&index.to_be_bytes()])
+}
+/// All open proposals in the order in which they close.
+pub fn open_proposals() -> Vec<u8> {
+    vec![OPEN_PROPOSAL]
+}
+/// An open proposal in that order.
+pub fn open_proposal(closes: UnixMs, index: LedgerIndex) -> Vec<u8> {
+    named(OPEN_PROPOSAL, &[], &[&closes.to_be_bytes(), &index.to_be_bytes()])
+}
+/// The parts of a key made by [`open_proposal`].
+pub(crate) fn parts_of_open_proposal(key: &[u8]) -> Option<(UnixMs, LedgerIndex)> {
+    let (closes, index) = key.strip_prefix(&[OPEN_PROPOSAL])?.split_first_chunk()?;
+    Some((u64::from_be_bytes(*closes), u64::from_be_bytes(index.try_into().ok()?)))
+}
+/// The body of an open proposal.
+pub fn proposal_body(index: LedgerIndex) -> Vec<u8> {
+    named(PROPOSAL_BODY, &[], &[&index.to_be_bytes()])
+}
+/// All comments on a proposal.
+pub fn comments(proposal: LedgerIndex) -> Vec<u8> {
+    named(COMMENT, &[], &[&proposal.to_be_bytes()])
+}
+/// A comment.
+pub fn comment(proposal: LedgerIndex, index: LedgerIndex) -> Vec<u8> {
+    named(COMMENT, &[], &[&proposal.to_be_bytes(), &index.to_be_bytes()])
+}
+/// All versions of all standards, or of one.
+pub fn standards(id: Option<&Name>) -> Vec<u8> {
+    match id {
+        None => vec![STANDARD],
+        Some(id) => named(STANDARD, &[id.as_str()], &[]),
+    }
+}
+/// A version of a standard.
+pub fn standard(id: &Name, version: Version) -> Vec<u8> {
+    named(STANDARD, &[id.as_str()], &[&version.sort_key()])
+}
+/// Its text.
+pub fn standard_text(id: &Name, version: Version) -> Vec<u8> {
+    named(STANDARD_TEXT, &[id.as_str()], &[&version.sort_key()])
+}
+/// The versions in force of all standards.
+pub fn all_in_force() -> Vec<u8> {
+    vec![IN_FORCE]
+}
+/// The version in force of a standard.
+pub fn in_force(id: &Name) -> Vec<u8> {
+    named(IN_FORCE, &[id.as_str()], &[])
+}
+/// The standard's id in a key made by [`in_force`].
+pub(crate) fn standard_of_in_force(key: &[u8]) -> Option<Name> {
+    let name = key.strip_prefix(&[IN_FORCE])?.strip_suffix(&[0])?;
+    Name::parse(std::str::from_utf8(name).ok()?).ok()
+}
+/// All waivers.
+pub fn waivers() -> Vec<u8> {
+    vec![WAIVER]
+}
+/// A waiver.
+pub fn waiver(index: LedgerIndex) -> Vec<u8> {
+    named(WAIVER, &[], &[&index.to_be_bytes()])
+}
+/// The waivers of a domain that may still hold.
+pub fn domain_waivers(domain: &DomainName) -> Vec<u8> {
+    named(DOMAIN_WAIVER, &[domain.as_str()], &[])
+}
+/// One of them.
+pub fn domain_waiver(domain: &DomainName, index: LedgerIndex) -> Vec<u8> {
+    named(DOMAIN_WAIVER, &[domain.as_str()], &[&index.to_be_bytes()])
+}
+/// The index at the end of a key made by [`waiver`] or [`domain_waiver`].
+pub(crate) fn index_at_end(key: &[u8]) -> Option<LedgerIndex> {
+    key.last_chunk().map(|bytes| u64::from_be_bytes(*bytes))
 }

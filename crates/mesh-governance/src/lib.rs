@@ -32,7 +32,10 @@
 //! | [`read`] | what nodes and tools ask of a state |
 //! | [`applied`] | what `apply` gives back |
 //! | `feed`, `direct` | the two ways into the ledger: a domain's feed, or straight (root, council, genesis) |
-//! | `commands` | one file per command |
+//! | `commands` | one file per command, and one per matter that a proposal can decide |
+//! | `proposals`, `tally` | council matters from opening to closing; who may answer, and what the answers come to |
+//! | `roots` | who speaks for a domain now |
+//! | [`judge`] | the seam to the evaluator of standards |
 //! | `actor`, `authority`, `life` | who may: roles; thresholds and purposes of keys; expiry and remembered ids |
 //! | [`admit`](mod@admit) | dry runs before anything is appended or proposed |
 //! | [`verify`] | signature checks, which a node may answer from memory |
@@ -43,37 +46,49 @@ pub mod admit;
 pub mod applied;
 mod apply;
 mod authority;
+mod calendar;
 mod chain;
 mod commands;
 mod decision;
 mod direct;
 mod feed;
+pub mod judge;
 pub mod keys;
 mod life;
 pub mod mem;
 pub mod overlay;
+mod proposals;
 pub mod read;
 pub mod records;
 pub mod roles;
+mod roots;
+mod standard_form;
 pub mod state;
+mod tally;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 #[cfg(test)]
 mod tests;
 pub mod verify;
 
-pub use admit::{admit_domain_command, admit_entry, suppose_domain_command};
+pub use admit::{
+    admit_domain_command, admit_domain_command_with, admit_entry, admit_entry_with, suppose_domain_command,
+    suppose_domain_command_with,
+};
 pub use applied::{Applied, Effect, StateChange};
-pub use apply::apply;
+pub use apply::{apply, apply_with};
 pub use chain::next_state_digest;
 pub use decision::{DETAIL_BYTES, Rejection};
 pub use feed::HEAD_NOTE_BYTES;
+pub use judge::{Case, FirstSealed, InForce, Judge, NoPolicy, Verdict, Violation};
 pub use mem::MemState;
 pub use overlay::Overlay;
 pub use records::{
-    Delegation, Domain, DomainStatus, Ending, FeedCursor, Grant, Head, KeyPurpose, KnownNode, LastSealed, Mesh, Notice,
-    Product, RosterEntry, SealedVersion, Status,
+    Delegation, Domain, DomainStatus, Electorate, EnactedStandard, Ending, FeedCursor, Grant, GrantedWaiver, Head,
+    KeyPurpose, KnownNode, Lapse, LastSealed, Mesh, NodeRevocation, Notice, PendingRoot, Product, Proposal,
+    ProposalStatus, Remark, RosterEntry, SealedVersion, StandardStatus, Status, Terms, Vote,
 };
 pub use roles::roles_markdown;
+pub use standard_form::standard_flaws;
 pub use state::{Damage, StateRead};
 pub use verify::{Strict, Verify};

@@ -7,6 +7,19 @@ use mesh_event::{Body, Command, Envelope, EventKind, FeedEvent, LeafEntry, Ledge
 use mesh_model::role::Authority;
 use mesh_model::{Action, CommandId, Descriptor, DomainName, LedgerIndex, NodeId, ProductId, PublicKey, VersionId};
 
+mod council;
+mod standards;
+
+pub use council::{
+    Approvals, CouncilInForce, approvals, comments, council, electorate_of, node_revocation, open_proposals, proposal,
+    proposal_body, proposals, terms, waiting_for,
+};
+pub(crate) use standards::in_force;
+pub use standards::{
+    pending_root, root_in_force, standard, standard_text, standards, standards_in_force, standards_in_force_at,
+    version_in_force, waiver, waivers, waivers_in, waivers_of,
+};
+
 use crate::keys;
 use crate::records::{
     Domain, FeedCursor, Grants, Head, KeyPurpose, KnownNode, Major, Mesh, Product, Record, RememberedCommand,
@@ -28,7 +41,8 @@ fn decoded<R: Record, E: From<Damage>>(pairs: Vec<Pair>) -> Result<Vec<R>, E> {
     pairs.into_iter().map(|(_, bytes)| R::decode(&bytes).map_err(E::from)).collect()
 }
 
-fn all<S: StateRead>(state: &S, prefix: &[u8]) -> Result<Vec<Pair>, S::Error> {
+/// Everything under a prefix, a page at a time.
+pub(crate) fn all<S: StateRead>(state: &S, prefix: &[u8]) -> Result<Vec<Pair>, S::Error> {
     let mut found: Vec<Pair> = Vec::new();
     loop {
         let page = state.scan(prefix, found.last().map(|(key, _)| key.as_slice()), PAGE)?;
@@ -247,7 +261,10 @@ pub fn may<S: StateRead>(
 ) -> Result<bool, S::Error> {
     match action.authority() {
         Authority::Council => Ok(mesh(state)?.is_some_and(|mesh| mesh.council.seats.iter().any(|s| s.key == *key))),
-        Authority::Root => Ok(self::domain(state, domain)?.is_some_and(|domain| domain.root_keys.contains(key))),
+        Authority::Root => {
+            let now = head(state)?.last_stamp;
+            Ok(root_in_force(state, domain, now)?.is_some_and(|(keys, _)| keys.contains(key)))
+        }
         Authority::Roles => Ok(grants_in(state, key, Some(domain))?.allow(action, at_ledger_size)
             || grants_in(state, key, None)?.allow(action, at_ledger_size)),
     }

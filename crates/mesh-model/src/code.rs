@@ -125,6 +125,23 @@ codes! {
     33 DomainSuspended "domain_suspended" NotAuthorised "the domain is suspended or removed" "ask the council";
     34 LastRoot "last_root" Rejected "this would leave a domain without anybody who may act for it" "grant the role to another key first";
     35 UnsupportedCommand "unsupported_command" Rejected "this protocol version has no such command" "update the node or the client, whichever is older";
+    36 UnknownProposal "unknown_proposal" NotFound "no such proposal in this mesh" "`mesh proposal list` shows them";
+    37 ProposalClosed "proposal_closed" Conflict "the proposal is not open any more" "open it again if it is still wanted: `mesh proposal open`";
+    38 WrongProposal "wrong_proposal" Verification "the signature is for other bytes than the proposal's" "read the proposal again with `mesh proposal show` and sign what it says";
+    39 UnderReview "under_review" Unavailable "the proposal's review time is not over; nothing was changed" "approve again after the time that the text names";
+    40 NoSeat "no_seat" NotAuthorised "the key has no seat in the council" "`mesh council show` lists the seats; a new one needs `mesh council amend`";
+    41 BadClosingDate "bad_closing_date" Rejected "a proposal or waiver ends too soon or too late" "the text names the earliest and the latest time";
+    42 CouncilLockedOut "council_locked_out" Rejected "this council could not decide anything, or not by its own members" "the text says what does not fit: threshold, seats or keys";
+    43 StandardViolated "standard_violated" Rejected "the version violates a standard in force" "every violated rule is listed with its standard; mend the product or ask the council for a waiver";
+    44 BadStandard "bad_standard" Rejected "the standard does not hold what a standard must, or fails its own test cases" "every flaw is listed; `mesh standard test FILE` shows them without proposing";
+    45 UnknownStandard "unknown_standard" NotFound "no such standard is in force" "`mesh standard list` shows them";
+    46 StaleStandard "stale_standard" Conflict "another version of the standard is in force than this changes" "read the version in force and propose again";
+    47 UnknownWaiver "unknown_waiver" NotFound "no such waiver is in force" "`mesh standard show ID` lists its waivers";
+    48 DomainRemoved "domain_removed" NotAuthorised "the domain was removed" "nothing new can happen in it; its products stay readable";
+    49 NoReplacement "no_replacement" NotFound "no replacement of the domain's root is waiting" "`mesh domain show` says whether one is";
+    50 NodeRevoked "node_revoked" NotAuthorised "the node was revoked" "the domain's root delegates another node: `mesh domain delegate`";
+    51 NodeVotes "node_votes" Conflict "the node is a voter" "the council sets other voters first";
+    52 BadVoters "bad_voters" Rejected "these nodes cannot be the voters" "voters are 1, 3, 5 or 7 nodes with a log and a cosigner key, none of them revoked";
 
     100 Unavailable "unavailable" Unavailable "the node cannot take this now; nothing happened" "try again; clients back off by themselves";
     101 OutcomeUnknown "outcome_unknown" Unavailable "the answer did not come in time; it may still take effect" "run the same command again: it is safe and reports the first outcome";

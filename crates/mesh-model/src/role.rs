@@ -38,8 +38,26 @@ pub enum Action {
     RevokeKey,
     /// Choose the node that writes the domain's feed.
     DelegateNode,
+    /// Put other root keys in the place of the domain's.
+    RotateKeys,
+    /// Stop a replacement of the domain's root that the council decided.
+    VetoReplacement,
     /// Admit a domain.
     AdmitDomain,
+    /// Suspend, resume or remove a domain.
+    SuspendDomain,
+    /// Replace the root keys of a domain that lost them.
+    ReplaceRoot,
+    /// Enact or retire a standard.
+    EnactStandard,
+    /// Waive a standard for a product or a domain, or take a waiver back.
+    WaiveStandard,
+    /// Change the council.
+    AmendCouncil,
+    /// Take a person's key out everywhere.
+    OffboardMember,
+    /// Admit or revoke nodes, choose the voters, switch the protocol.
+    ManageNodes,
 }
 
 /// Who else than role holders may act.
@@ -110,14 +128,26 @@ impl Role {
             Action::ReadPrivate => {
                 matches!(self, Self::DataProductOwner | Self::DomainDataEngineer | Self::DataGovernanceSteward)
             }
-            Action::GrantRole | Action::RevokeKey | Action::DelegateNode | Action::AdmitDomain => false,
+            Action::GrantRole
+            | Action::RevokeKey
+            | Action::DelegateNode
+            | Action::RotateKeys
+            | Action::VetoReplacement
+            | Action::AdmitDomain
+            | Action::SuspendDomain
+            | Action::ReplaceRoot
+            | Action::EnactStandard
+            | Action::WaiveStandard
+            | Action::AmendCouncil
+            | Action::OffboardMember
+            | Action::ManageNodes => false,
         }
     }
 }
 
 impl Action {
     /// All actions, in the order of the table.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 17] = [
         Self::PublishVersion,
         Self::DeprecateVersion,
         Self::RetireProduct,
@@ -125,7 +155,16 @@ impl Action {
         Self::GrantRole,
         Self::RevokeKey,
         Self::DelegateNode,
+        Self::RotateKeys,
+        Self::VetoReplacement,
         Self::AdmitDomain,
+        Self::SuspendDomain,
+        Self::ReplaceRoot,
+        Self::EnactStandard,
+        Self::WaiveStandard,
+        Self::AmendCouncil,
+        Self::OffboardMember,
+        Self::ManageNodes,
     ];
 
     /// The name that `mesh can` takes.
@@ -138,7 +177,16 @@ impl Action {
             Self::GrantRole => "grant-role",
             Self::RevokeKey => "revoke-key",
             Self::DelegateNode => "delegate-node",
+            Self::RotateKeys => "rotate-keys",
+            Self::VetoReplacement => "veto-replacement",
             Self::AdmitDomain => "admit-domain",
+            Self::SuspendDomain => "suspend-domain",
+            Self::ReplaceRoot => "replace-root",
+            Self::EnactStandard => "enact-standard",
+            Self::WaiveStandard => "waive-standard",
+            Self::AmendCouncil => "amend-council",
+            Self::OffboardMember => "offboard-member",
+            Self::ManageNodes => "manage-nodes",
         }
     }
 
@@ -146,8 +194,17 @@ impl Action {
     pub const fn authority(self) -> Authority {
         match self {
             Self::PublishVersion | Self::DeprecateVersion | Self::RetireProduct | Self::ReadPrivate => Authority::Roles,
-            Self::GrantRole | Self::RevokeKey | Self::DelegateNode => Authority::Root,
-            Self::AdmitDomain => Authority::Council,
+            Self::GrantRole | Self::RevokeKey | Self::DelegateNode | Self::RotateKeys | Self::VetoReplacement => {
+                Authority::Root
+            }
+            Self::AdmitDomain
+            | Self::SuspendDomain
+            | Self::ReplaceRoot
+            | Self::EnactStandard
+            | Self::WaiveStandard
+            | Self::AmendCouncil
+            | Self::OffboardMember
+            | Self::ManageNodes => Authority::Council,
         }
     }
 }

@@ -1,11 +1,12 @@
-//! AdmitDomains: the council lets domains in, all of a list or none.
+//! AdmitDomains: the council lets domains in, all of a list or none. Signed by its threshold at once here, without review: it takes
+//! nothing from anybody. By proposal where seats sign one after the other.
 
 use std::collections::BTreeSet;
 
 use mesh_event::command::{AdmitDomains, DomainAdmission};
 use mesh_model::{Code, PublicKey, limits};
 
-use super::grants;
+use super::{grants, standing};
 use crate::applied::Effect;
 use crate::apply::Moment;
 use crate::authority::{bind_key, council, version};
@@ -24,7 +25,17 @@ pub(crate) fn apply<S: StateRead>(
 ) -> Decision<Vec<Effect>, S> {
     version::<S>("the council", body.council_version, mesh.council_version)?;
     council::<S>(mesh, signers)?;
-    match body.domains.len() {
+    admit_all(draft, signers, &body.domains, at)
+}
+
+/// Admits all of a list or none. That the council decided so is for the caller to have checked; `signers` prove possession.
+pub(super) fn admit_all<S: StateRead>(
+    draft: &mut Overlay<'_, S>,
+    signers: &BTreeSet<PublicKey>,
+    domains: &[DomainAdmission],
+    at: Moment,
+) -> Decision<Vec<Effect>, S> {
+    match domains.len() {
         0 => return reject(Code::Malformed, "the list has no domain"),
         found if found > limits::ADMIT_LIST => {
             let detail = format!("the list has {found} domains; at most {} are taken", limits::ADMIT_LIST);
@@ -33,7 +44,7 @@ pub(crate) fn apply<S: StateRead>(
         _ => {}
     }
     let mut effects = Vec::new();
-    for admission in &body.domains {
+    for admission in domains {
         // Earlier domains of the list are in the draft: a parent may stand there, and a name or key only once.
         admit(draft, signers, admission, at, &mut effects)?;
     }
@@ -67,10 +78,8 @@ fn admit<S: StateRead>(
     for grant in &admission.roles {
         bind_key(draft, &grant.key, &KeyPurpose::RoleHolder, signers)?;
     }
-    if let Some(node) = admission.delegate
-        && read::node(draft, node)?.is_none()
-    {
-        return reject(Code::UnknownNode, format!("there is no node {node} to write the feed of {name}"));
+    if let Some(node) = admission.delegate {
+        standing::node(draft, node, || format!("there is no node {node} to write the feed of {name}"))?;
     }
 
     effects.push(Effect::DomainAdmitted { domain: name.clone() });

@@ -5,14 +5,15 @@ use std::collections::BTreeSet;
 use mesh_event::command::DelegateNode;
 use mesh_model::{Code, PublicKey};
 
+use super::standing;
 use crate::applied::Effect;
 use crate::apply::Moment;
-use crate::authority::{active_domain, root};
+use crate::authority::root;
 use crate::decision::{Decision, reject};
 use crate::overlay::Overlay;
 use crate::records::{Delegation, FeedCursor, Record as _};
 use crate::state::StateRead;
-use crate::{keys, read};
+use crate::{keys, read, roots};
 
 pub(crate) fn apply<S: StateRead>(
     draft: &mut Overlay<'_, S>,
@@ -21,7 +22,7 @@ pub(crate) fn apply<S: StateRead>(
     at: Moment,
 ) -> Decision<Vec<Effect>, S> {
     let name = &body.domain;
-    let mut domain = active_domain(draft, name)?;
+    let mut domain = roots::active(draft, name, at)?;
     root::<S>(&domain, signers)?;
     let in_force = domain.delegation.map_or(0, |delegation| delegation.epoch);
     // The epoch is the version that this command changes: of two delegations signed at once, one is stale.
@@ -30,9 +31,7 @@ pub(crate) fn apply<S: StateRead>(
             format!("it opens epoch {} of the feed of domain {name}; epoch {in_force} is in force", body.epoch);
         return reject(Code::StaleRoster, detail);
     }
-    if read::node(draft, body.node_id)?.is_none() {
-        return reject(Code::UnknownNode, format!("there is no node {} to write the feed of {name}", body.node_id));
-    }
+    standing::node(draft, body.node_id, || format!("there is no node {} to write the feed of {name}", body.node_id))?;
     if body.base_root.is_some() != (body.base_size > 0) || (in_force == 0 && body.base_size > 0) {
         let detail = format!(
             "base_size is {} and base_root {}; epoch {in_force} is what would be continued",

@@ -2,15 +2,35 @@
 //! and returns effects. A draft of a command that said no is thrown away.
 
 pub(crate) mod admit_domains;
+mod admit_node;
+mod amend_council;
+pub(crate) mod approve;
+pub(crate) mod comment;
 pub(crate) mod delegate_node;
 pub(crate) mod deprecate_version;
+mod domain_standing;
+mod enact;
+mod enact_standard;
 pub(crate) mod genesis;
 pub(crate) mod grant_role;
 mod grants;
+pub(crate) mod offboard_member;
+pub(crate) mod propose;
 pub(crate) mod publish_version;
+pub(crate) mod reject;
+mod replace_domain_root;
 pub(crate) mod retire_product;
+mod retire_standard;
 pub(crate) mod revoke_key;
+mod revoke_node;
+mod revoke_waiver;
+pub(crate) mod rotate_domain_keys;
+mod set_protocol;
+mod set_voters;
 mod standing;
+pub(crate) mod veto_root_replacement;
+mod waive;
+pub(crate) mod withdraw;
 
 use mesh_event::{Body, SignedCommand};
 use mesh_model::Code;
@@ -18,6 +38,7 @@ use mesh_model::Code;
 use crate::applied::Effect;
 use crate::apply::Moment;
 use crate::decision::{Decision, reject};
+use crate::judge::Bench;
 use crate::overlay::Overlay;
 use crate::state::StateRead;
 
@@ -28,6 +49,7 @@ pub(crate) fn domain_command<S: StateRead>(
     command: &SignedCommand,
     ledger_size: u64,
     at: Moment,
+    bench: &Bench<'_>,
 ) -> Decision<Vec<Effect>, S> {
     let said = command.command();
     if said.expires_unix_ms != 0 {
@@ -36,11 +58,20 @@ pub(crate) fn domain_command<S: StateRead>(
     }
     let author = &said.author;
     match &said.body {
-        Body::PublishVersion(body) => publish_version::apply(draft, command, body, ledger_size, at),
+        Body::PublishVersion(body) => publish_version::apply(draft, command, body, ledger_size, at, bench),
         Body::DeprecateVersion(body) => deprecate_version::apply(draft, author, body, ledger_size, at),
         Body::RetireProduct(body) => retire_product::apply(draft, author, body, ledger_size, at),
-        Body::AdmitDomains(_) | Body::GrantRole(_) | Body::RevokeKey(_) | Body::DelegateNode(_) => {
-            unreachable!("callers send only commands that have a feed")
-        }
+        Body::AdmitDomains(_)
+        | Body::GrantRole(_)
+        | Body::RevokeKey(_)
+        | Body::DelegateNode(_)
+        | Body::RotateDomainKeys(_)
+        | Body::VetoRootReplacement(_)
+        | Body::OffboardMember(_)
+        | Body::Propose(_)
+        | Body::Approve(_)
+        | Body::Reject(_)
+        | Body::Withdraw(_)
+        | Body::Comment(_) => unreachable!("callers send only commands that have a feed"),
     }
 }

@@ -10,6 +10,7 @@ use crate::applied::Effect;
 use crate::apply::Moment;
 use crate::authority::active_domain;
 use crate::decision::{Decision, Stop, reject};
+use crate::judge::{Bench, Case, FirstSealed, Violation};
 use crate::overlay::Overlay;
 use crate::records::{LastSealed, Product, Record as _, SealedVersion};
 use crate::state::{Damage, StateRead};
@@ -21,6 +22,7 @@ pub(crate) fn apply<S: StateRead>(
     body: &PublishVersion,
     ledger_size: u64,
     at: Moment,
+    bench: &Bench<'_>,
 ) -> Decision<Vec<Effect>, S> {
     let descriptor = &body.descriptor;
     let (id, digest) = (descriptor.version_id(), descriptor_digest(descriptor));
@@ -37,13 +39,55 @@ pub(crate) fn apply<S: StateRead>(
     not_retired(draft, product.as_ref(), &id)?;
     not_sealed(draft, &id, &digest)?;
     planned_against_last(draft, product.as_ref(), &id.product, body.planned_against)?;
-    if let Some(previous) = read::version_below(draft, &id)? {
-        let before = read::descriptor_in(draft, previous.ledger_index)?;
-        stands_for_change::<S>(&before, descriptor, &body.overflow_breaks)?;
+    let previous = match read::version_below(draft, &id)? {
+        Some(previous) => Some(read::descriptor_in(draft, previous.ledger_index)?),
+        None => None,
+    };
+    if let Some(before) = &previous {
+        stands_for_change::<S>(before, descriptor, &body.overflow_breaks)?;
     }
+    let violations = judged(draft, product.as_ref(), descriptor, previous.as_ref(), at, bench)?;
 
     write(draft, command, product, &id, digest, at)?;
-    Ok(vec![Effect::VersionSealed { id, digest }])
+    let mut effects = vec![Effect::VersionSealed { id: id.clone(), digest }];
+    if !violations.is_empty() {
+        effects.push(Effect::Violated { id, violations });
+    }
+    Ok(effects)
+}
+
+/// What the standards in force say of it; those that refuse it end here.
+fn judged<S: StateRead>(
+    state: &S,
+    product: Option<&Product>,
+    descriptor: &Descriptor,
+    previous: Option<&Descriptor>,
+    at: Moment,
+    bench: &Bench<'_>,
+) -> Decision<Vec<Violation>, S> {
+    let standards = read::in_force(state, bench.judge)?;
+    if standards.is_empty() {
+        return Ok(Vec::new());
+    }
+    let first_sealed = match product {
+        None => None,
+        Some(product) => {
+            let index = product.first_index;
+            let Some(leaf) = read::leaf(state, index)? else {
+                return Err(Stop::State(Damage::new(format!("leaf {index}"), "is missing").into()));
+            };
+            Some(FirstSealed { index, stamp_unix_ms: leaf.stamp_unix_ms })
+        }
+    };
+    let waivers = read::waivers_of(state, &descriptor.id(), at.stamp)?;
+    let (standards, waivers, now) = (&standards[..], &waivers[..], at.stamp);
+    let verdict = bench.hear(&Case { standards, descriptor, previous, first_sealed, now, waivers });
+    if !verdict.refused {
+        return Ok(verdict.violations);
+    }
+    let blocking = verdict.violations.iter().filter(|violation| violation.blocks);
+    let texts: Vec<String> = blocking.map(ToString::to_string).collect();
+    reject(Code::StandardViolated, texts.join("; "))
 }
 
 fn not_retired<S: StateRead>(state: &S, product: Option<&Product>, id: &VersionId) -> Decision<(), S> {

@@ -7,12 +7,12 @@ use mesh_model::{Code, PublicKey};
 
 use crate::applied::Effect;
 use crate::apply::Moment;
-use crate::authority::{active_domain, council, root, version};
+use crate::authority::{council, root, version};
 use crate::decision::{Decision, reject};
 use crate::overlay::Overlay;
 use crate::records::{Mesh, Record as _};
 use crate::state::StateRead;
-use crate::{keys, read};
+use crate::{keys, read, roots};
 
 pub(crate) fn apply<S: StateRead>(
     draft: &mut Overlay<'_, S>,
@@ -22,7 +22,7 @@ pub(crate) fn apply<S: StateRead>(
     at: Moment,
 ) -> Decision<Vec<Effect>, S> {
     if let Some(name) = &body.domain {
-        let mut domain = active_domain(draft, name)?;
+        let mut domain = roots::active(draft, name, at)?;
         version::<S>(&format!("the roster of domain {name}"), body.roster_version, domain.roster_version)?;
         root::<S>(&domain, signers)?;
         domain.roster_version += 1;

@@ -16,7 +16,7 @@ pub struct Domain {
     pub responsibilities: Vec<String>,
     /// The domain it belongs to.
     pub parent: Option<DomainName>,
-    /// Who speaks for it.
+    /// Who speaks for it, as of the last command that touched its root; `read::root_in_force` knows who does now.
     pub root_keys: Vec<PublicKey>,
     /// How many of them must sign.
     pub root_threshold: u32,
@@ -39,6 +39,37 @@ pub enum DomainStatus {
     Active,
     /// It may not until the council says so.
     Suspended,
+    /// It never may again; its name stays taken.
+    Removed,
+}
+
+impl DomainStatus {
+    /// The word that people and JSON see.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Removed => "removed",
+        }
+    }
+}
+
+/// Root keys that the council gave to a domain. They take effect with the first command that touches the domain's root at or
+/// after their time, unless the root in force vetoed them before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingRoot {
+    /// Whose.
+    pub domain: DomainName,
+    /// Who speaks for it then.
+    pub root_keys: Vec<PublicKey>,
+    /// How many of them must sign.
+    pub root_threshold: u32,
+    /// The proposal that decided it.
+    pub proposal: LedgerIndex,
+    /// The leaf at which it was decided.
+    pub decided_at: LedgerIndex,
+    /// From this ledger time on it is in force.
+    pub effective_unix_ms: UnixMs,
 }
 
 /// The node that writes a domain's feed.

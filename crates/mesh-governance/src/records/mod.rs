@@ -3,19 +3,24 @@
 //! Their encoding is hashed into every leaf, so it is part of the protocol: fields and variants are neither moved nor
 //! renamed in meaning; a new form is a new format byte that a new protocol version writes.
 
+mod council;
 mod domain;
 mod grant;
 mod ledger;
 mod node;
 mod product;
+mod standard;
 
-pub use domain::{Delegation, Domain, DomainStatus, FeedCursor};
+pub use council::{Electorate, Lapse, Proposal, ProposalStatus, Remark, Terms, Vote};
+pub use domain::{Delegation, Domain, DomainStatus, FeedCursor, PendingRoot};
 pub use grant::{Grant, Grants, KeyPurpose, RosterEntry};
 pub use ledger::{Head, Mesh, RememberedCommand};
-pub use node::KnownNode;
+pub use node::{KnownNode, NodeRevocation};
 pub use product::{Ending, LastSealed, Major, Notice, Product, SealedVersion, Status};
+pub use standard::{EnactedStandard, GrantedWaiver, StandardStatus};
 
 use mesh_event::codec;
+use mesh_model::{PublicKey, Version};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -59,4 +64,14 @@ records! {
     Major, "a major";
     SealedVersion, "a version";
     u64, "an index";
+    Terms, "the council's terms";
+    Proposal, "a proposal";
+    Remark, "a comment";
+    EnactedStandard, "a standard";
+    GrantedWaiver, "a waiver";
+    PendingRoot, "a replacement of a root";
+    NodeRevocation, "a node's revocation";
+    Version, "a version number";
+    PublicKey, "a key";
+    Vec<u8>, "a text";
 }

@@ -1,7 +1,7 @@
 //! Nodes.
 
 use mesh_event::NodeRecord;
-use mesh_model::LedgerIndex;
+use mesh_model::{LedgerIndex, NodeId, UnixMs};
 use serde::{Deserialize, Serialize};
 
 /// A node that the ledger knows.
@@ -13,4 +13,17 @@ pub struct KnownNode {
     pub voter: bool,
     /// The leaf that let it in.
     pub admitted_at: LedgerIndex,
+}
+
+/// A node that the council took out. Its id and its keys are never used again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeRevocation {
+    /// Which.
+    pub node_id: NodeId,
+    /// The leaf that said so.
+    pub index: LedgerIndex,
+    /// That leaf's stamp.
+    pub stamp_unix_ms: UnixMs,
+    /// Why.
+    pub reason: String,
 }

@@ -10,8 +10,8 @@ use mesh_event::{
 };
 use mesh_model::{CommandId, Descriptor, Digest, DomainName, MeshId, NodeId, Role, UnixMs};
 
-use super::{TestFeed, keypair};
-use crate::{Applied, MemState, Strict, apply, read};
+use super::{TestFeed, TestJudge, keypair};
+use crate::{Applied, MemState, Strict, apply_with, read};
 
 /// A mesh and who acts in it.
 #[derive(Debug, Clone)]
@@ -176,12 +176,12 @@ impl TestMesh {
         LedgerEntry { stamp_unix_ms: self.now, body }
     }
 
-    /// Applies an entry and commits what comes of it.
+    /// Applies an entry and commits what comes of it. Standards are judged by [`TestJudge`].
     ///
     /// # Panics
     /// When the state is damaged.
     pub fn apply(&mut self, entry: &LedgerEntry) -> Vec<Applied> {
-        let all = apply(&self.state, entry, &Strict).expect("memory reads");
+        let all = apply_with(&self.state, entry, &Strict, &TestJudge).expect("memory reads");
         for applied in &all {
             self.state.commit(applied);
             self.history.push(applied.clone());

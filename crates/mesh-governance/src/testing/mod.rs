@@ -2,10 +2,13 @@
 //!
 //! Everything is deterministic; keys are named, such as `council-0`, `node-1`, `sales/root`, `sales/owner`.
 
+mod council;
 mod feed;
+mod judge;
 mod mesh;
 
 pub use feed::TestFeed;
+pub use judge::{TestJudge, standard};
 pub use mesh::TestMesh;
 
 use mesh_event::Keypair;

@@ -1,12 +1,13 @@
 //! Nothing that is handed in makes the state machine panic, and all of it makes leaves.
 
 use mesh_event::ledger::EntryBody;
-use mesh_event::{Body, Envelope, FeedBatch, LedgerEntry, Signer as _, envelope};
+use mesh_event::proposal::{DomainStanding, EnactStandard};
+use mesh_event::{Body, Envelope, FeedBatch, LedgerEntry, ProposalBody, Signer as _, envelope};
 use mesh_model::{Code, limits};
 use proptest::prelude::*;
 
-use crate::testing::{TestMesh, descriptor, keypair};
-use crate::{MemState, Strict, admit_entry, apply};
+use crate::testing::{TestJudge, TestMesh, descriptor, keypair, standard};
+use crate::{MemState, Strict, admit_entry_with, apply_with};
 
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
     proptest::collection::vec(any::<u8>(), 0..300)
@@ -38,14 +39,22 @@ fn ready() -> (TestMesh, FeedBatch) {
     (mesh, batch)
 }
 
+/// A mesh with an open proposal, and its index.
+fn proposed() -> (TestMesh, u64) {
+    let mut mesh = TestMesh::with_domains(&["sales"]);
+    let body = DomainStanding { domain: "sales".parse().unwrap(), reason: "audit".into() };
+    let at = mesh.propose(ProposalBody::SuspendDomain(body), &["council-0"]).leaf.index;
+    (mesh, at)
+}
+
 fn holds(state: &MemState, entry: &LedgerEntry) {
-    let all = apply(state, entry, &Strict).unwrap();
+    let all = apply_with(state, entry, &Strict, &TestJudge).unwrap();
     for applied in &all {
         assert_eq!(applied.leaf.encode(), applied.leaf_bytes);
         assert_eq!(mesh_event::LedgerLeaf::decode(&applied.leaf_bytes).unwrap(), applied.leaf);
         assert!(!applied.effects.is_empty());
     }
-    let admitted = admit_entry(state, entry, &Strict).unwrap();
+    let admitted = admit_entry_with(state, entry, &Strict, &TestJudge).unwrap();
     if matches!(entry.body, EntryBody::Envelope(_)) {
         assert_eq!(admitted.is_ok(), all[0].outcome().code == Code::Accepted);
     }
@@ -85,6 +94,30 @@ proptest! {
         let envelope = Envelope::sign(envelope::COMMAND, payload, &[&keypair("sales/owner")]).unwrap();
         mesh.say("sales", &envelope);
         mesh.submit(&envelope);
+    }
+
+    #[test]
+    fn almost_good_council_payloads_make_leaves(
+        propose in {
+            let mut mesh = TestMesh::with_domains(&["sales"]);
+            let body = EnactStandard { standard: standard("pii", "1.0.0", "ssn"), supersedes: None };
+            mutated(mesh.proposal_command(ProposalBody::EnactStandard(body), &["council-0"]).payload().to_vec())
+        },
+        approve in {
+            let (mut mesh, at) = proposed();
+            let approval = mesh.approval(at);
+            mutated(mesh.command(Body::Approve(approval), &[keypair("council-0")]).payload().to_vec())
+        },
+        stamp: u64,
+    ) {
+        let (mesh, _) = proposed();
+        for payload in [propose, approve] {
+            let seats = [keypair("council-0"), keypair("council-1")];
+            let envelope = Envelope::sign(envelope::COMMAND, payload, &[&seats[0], &seats[1]]).unwrap();
+            let body = EntryBody::Envelope(envelope.into_bytes());
+            holds(&mesh.state, &LedgerEntry { stamp_unix_ms: stamp, body: body.clone() });
+            holds(&mesh.state, &LedgerEntry { stamp_unix_ms: 0, body });
+        }
     }
 
     #[test]

@@ -3,15 +3,22 @@
 #![allow(clippy::unwrap_used)]
 
 mod admission;
+mod amendments;
 mod council;
+mod council_witness;
+mod domains;
 mod feeds;
 mod garbage;
 mod lifecycle;
+mod matters;
+mod nodes;
 mod overlays;
+mod proposals;
 mod publishing;
 mod reads;
 mod roles;
 mod sequences;
+mod standards;
 mod witness;
 
 use mesh_model::Code;

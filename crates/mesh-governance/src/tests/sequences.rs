@@ -11,9 +11,10 @@ use mesh_event::{Body, Keypair, LedgerEntry, Signer as _, descriptor_digest};
 use mesh_model::{Code, Digest, DomainName, Role};
 use proptest::prelude::*;
 
+use super::matters::{self, Answer, Matter, answer, matter, seats};
 use super::witness::Witness;
-use crate::testing::{TestMesh, descriptor, keypair};
-use crate::{Applied, MemState, Overlay, StateChange, Strict, apply, next_state_digest, read};
+use crate::testing::{TestJudge, TestMesh, descriptor, keypair};
+use crate::{Applied, MemState, Overlay, StateChange, Strict, apply_with, next_state_digest, read};
 
 const DOMAINS: [&str; 3] = ["sales", "finance", "people"];
 const HOLDERS: [&str; 4] = ["owner", "engineer", "steward", "new"];
@@ -64,6 +65,21 @@ enum Step {
         name: u8,
         seats: u32,
     },
+    /// A council matter by these seats, of which the first is the author.
+    Propose {
+        what: Matter,
+        seats: Vec<usize>,
+        stale: bool,
+    },
+    /// These seats answer one of the proposals so far.
+    Answer {
+        which: prop::sample::Index,
+        answer: Answer,
+        seats: Vec<usize>,
+        wrong: bool,
+    },
+    /// Ledger time goes on by some hours.
+    Wait(u64),
     /// An earlier entry again.
     Again(usize),
 }
@@ -99,6 +115,11 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0_usize..3, other(), 1_u64..5, 0_u64..3).prop_map(
             move |(domain, by, node, ahead)| Step::Delegate { domain, root: root(domain, by), node, ahead }),
         1 => (0_u8..3, 0_u32..4).prop_map(|(name, seats)| Step::Admit { name, seats }),
+        3 => (matter(), seats(), prop::bool::weighted(0.1))
+            .prop_map(|(what, seats, stale)| Step::Propose { what, seats, stale }),
+        5 => (any::<prop::sample::Index>(), answer(), seats(), prop::bool::weighted(0.1))
+            .prop_map(|(which, answer, seats, wrong)| Step::Answer { which, answer, seats, wrong }),
+        1 => (0_u64..50).prop_map(Step::Wait),
         2 => any::<prop::sample::Index>().prop_map(|index| Step::Again(index.index(1000))),
     ]
 }
@@ -107,7 +128,7 @@ fn holder((domain, holder): (usize, usize)) -> Keypair {
     keypair(&format!("{}/{}", DOMAINS[domain], HOLDERS[holder]))
 }
 
-fn domain(n: usize) -> DomainName {
+pub(super) fn domain(n: usize) -> DomainName {
     DOMAINS[n].parse().unwrap()
 }
 
@@ -206,9 +227,19 @@ fn act(mesh: &mut TestMesh, history: &mut History, step: &Step) {
             let seats = (0..*seats).map(|n| keypair(&format!("council-{n}")));
             let signers: Vec<_> = seats.chain(holders).collect();
             let domains = vec![TestMesh::admission(&name)];
-            let body = mesh_event::command::AdmitDomains { domains, council_version: 1 };
+            let body = mesh_event::command::AdmitDomains { domains, council_version: mesh.council_version() };
             history.order_envelope(mesh, Body::AdmitDomains(body), &signers);
         }
+        Step::Propose { what, seats, stale } => {
+            let (body, signers) = matters::proposal(mesh, what, seats, *stale);
+            history.order_envelope(mesh, body, &signers);
+        }
+        Step::Answer { which, answer, seats, wrong } => {
+            if let Some((body, signers)) = matters::answer_to(mesh, *which, *answer, seats, *wrong) {
+                history.order_envelope(mesh, body, &signers);
+            }
+        }
+        Step::Wait(hours) => mesh.now += hours * matters::HOUR,
         Step::Again(index) => {
             // Split entries have heads of their own; only those that are the same both ways are ordered again.
             let straight = history.entries.iter().filter(|entry| matches!(entry.body, EntryBody::Envelope(_)));
@@ -247,7 +278,7 @@ fn grouped(mut state: MemState, entries: &[LedgerEntry], group: usize) -> (MemSt
         let mut overlay = Overlay::new(&state);
         let mut leaves = Vec::new();
         for entry in entries {
-            for applied in apply(&overlay, entry, &Strict).unwrap() {
+            for applied in apply_with(&overlay, entry, &Strict, &TestJudge).unwrap() {
                 overlay.push(&applied);
                 leaves.push(applied);
             }
@@ -315,10 +346,12 @@ fn histories_hold_both_sides_of_the_rules() {
     use proptest::strategy::ValueTree as _;
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let mut codes: BTreeMap<Code, usize> = BTreeMap::new();
+    let mut enacted = 0;
     for _ in 0..40 {
         let steps = proptest::collection::vec(step(), 40).new_tree(&mut runner).unwrap().current();
         for applied in run(&steps).0.history {
             *codes.entry(applied.outcome().code).or_default() += 1;
+            enacted += applied.effects.iter().filter(|effect| matters::is_enactment(effect)).count();
         }
     }
     for code in [
@@ -342,10 +375,20 @@ fn histories_hold_both_sides_of_the_rules() {
         Code::AlreadySo,
         Code::UnknownNode,
         Code::WrongLedgerSize,
+        Code::UnknownStandard,
+        Code::StaleStandard,
+        Code::StandardViolated,
+        Code::ProposalClosed,
+        Code::WrongProposal,
+        Code::NoSeat,
+        Code::CouncilLockedOut,
+        Code::DomainSuspended,
+        Code::NodeVotes,
     ] {
         assert!(codes.contains_key(&code), "no history has {code:?}; they have {codes:?}");
     }
     assert!(codes[&Code::Accepted] > 300, "{codes:?}");
+    assert!(enacted > 30, "{enacted} proposals took effect");
 }
 
 /// The encoding of records and the chain are part of the protocol: whoever changes this digest makes old ledgers differ.
