@@ -50,12 +50,20 @@ pub(crate) enum Command {
     Import(commands::import::ImportArgs),
     /// Write a product as ODPS, ODCS or HCL, or its original file
     Export(commands::export::ExportArgs),
-    /// Manage domains: list, show, admit, delegate
+    /// Manage domains: list, show, admit, delegate, suspend
     Domain(commands::domain::DomainArgs),
     /// Manage roles: grant, revoke, list
     Role(commands::role::RoleArgs),
-    /// Show who decides for the whole mesh
+    /// Show who decides for the whole mesh, or propose others
     Council(commands::council::CouncilArgs),
+    /// Council matters: list, show, approve, reject, comment
+    Proposal(commands::proposal::ProposalArgs),
+    /// Global standards: write, test, preview, propose, comply
+    Standard(commands::standard::StandardArgs),
+    /// Let products off a standard for some time
+    Waiver(commands::waiver::WaiverArgs),
+    /// Check product files against rules on this machine
+    Policy(commands::policy::PolicyArgs),
     /// Sign a command file, off-line if you like
     Sign(commands::sign::SignArgs),
     /// Submit a signed command file

@@ -6,11 +6,12 @@
 
 use std::fmt::Write as _;
 
-use mesh_event::command::{AdmitDomains, CommandError, DomainAdmission, RoleGrant};
+use mesh_event::command::CommandError;
 use mesh_event::{Body, Command, Envelope, EnvelopeError, SignedCommand, Signer};
 use mesh_model::{Digest, MeshId, PublicKey};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use crate::command_text::{describe_command, named, printable};
 use crate::text_bytes::TextBytes;
 
 const FORMAT: &str = "datamesh-command-v1";
@@ -135,11 +136,8 @@ impl CommandFile {
         let mut text = String::new();
         let mut line = |label: &str, value: &str| writeln!(text, "{label:<16}{value}").expect("writing to a string");
         line("mesh", &format!("{} (this file calls it {})", command.mesh_id, printable(&self.mesh_name)));
-        line("command", command.body.kind());
-        describe_body(&command.body, &mut line);
-        line("expires", &crate::time::show(command.expires_unix_ms));
-        line("author", &named(&command.author));
-        line("command id", &command.id.to_string());
+        text.push_str(&describe_command(command));
+        let mut line = |label: &str, value: &str| writeln!(text, "{label:<16}{value}").expect("writing to a string");
         line("digest", &Digest::of(self.envelope().payload()).to_string());
         for signer in self.signers() {
             line("signed by", &named(&signer));
@@ -149,75 +147,6 @@ impl CommandFile {
         }
         text
     }
-}
-
-fn describe_body(body: &Body, line: &mut impl FnMut(&str, &str)) {
-    let domain = |domain: &Option<mesh_model::DomainName>| {
-        domain.as_ref().map_or_else(|| "the whole mesh".to_owned(), ToString::to_string)
-    };
-    match body {
-        Body::AdmitDomains(AdmitDomains { domains, council_version }) => {
-            line("decided by", "the council, to its threshold");
-            line("council version", &council_version.to_string());
-            for admission in domains {
-                describe_admission(admission, line);
-            }
-        }
-        Body::GrantRole(body) => {
-            let by = if body.domain.is_some() { "the domain's root keys" } else { "the council, to its threshold" };
-            line("decided by", by);
-            line("domain", &domain(&body.domain));
-            line("grants", &granted(&body.grant));
-            line("roster version", &body.roster_version.to_string());
-        }
-        Body::RevokeKey(body) => {
-            let by = if body.domain.is_some() { "the domain's root keys" } else { "the council, to its threshold" };
-            line("decided by", by);
-            line("domain", &domain(&body.domain));
-            line("revokes", &format!("every right of {} there", named(&body.key)));
-            line("reason", &printable(&body.reason));
-            line("roster version", &body.roster_version.to_string());
-        }
-        Body::DelegateNode(body) => {
-            line("decided by", "the domain's root keys");
-            line("domain", body.domain.as_str());
-            line("delegates", &format!("node {}, as epoch {}", body.node_id, body.epoch));
-            let root = body.base_root.map_or_else(|| "no root".to_owned(), |root| format!("root {root}"));
-            line("continues from", &format!("{} events of the feed before, {root}", body.base_size));
-        }
-        // Domain commands are refused before: CommandFile::of.
-        Body::PublishVersion(_) | Body::DeprecateVersion(_) | Body::RetireProduct(_) => {}
-    }
-}
-
-fn describe_admission(admission: &DomainAdmission, line: &mut impl FnMut(&str, &str)) {
-    line("admits", admission.name.as_str());
-    line("  title", &printable(&admission.title));
-    line("  description", &printable(&admission.description));
-    for responsibility in &admission.responsibilities {
-        line("  answers for", &printable(responsibility));
-    }
-    if let Some(parent) = &admission.parent {
-        line("  parent", parent.as_str());
-    }
-    line("  root keys", &format!("{} of {} must sign", admission.root_threshold, admission.root_keys.len()));
-    for key in &admission.root_keys {
-        line("  root key", &named(key));
-    }
-    for grant in &admission.roles {
-        line("  role", &granted(grant));
-    }
-    let home = admission.delegate.map_or_else(|| "none yet".to_owned(), |node| format!("node {node}"));
-    line("  home", &home);
-}
-
-fn granted(grant: &RoleGrant) -> String {
-    format!("{} to {}", grant.role, named(&grant.key))
-}
-
-/// A key as people compare it, and in full.
-pub(crate) fn named(key: &PublicKey) -> String {
-    format!("{} ({key})", key.fingerprint())
 }
 
 /// Keys that a command gives rights to, each once, in its order.
@@ -236,23 +165,11 @@ pub(crate) fn added_keys(body: &Body) -> Vec<PublicKey> {
             }
         }
         Body::GrantRole(body) => add(body.grant.key),
+        Body::RotateDomainKeys(body) => body.root_keys.iter().copied().for_each(&mut add),
+        Body::Propose(proposal) => proposal.body.named_keys().into_iter().for_each(&mut add),
         _ => {}
     }
     keys
-}
-
-/// Text of others for a terminal: characters that move the cursor, hide or reorder text are shown as escapes, so that
-/// what is read is what is signed.
-pub(crate) fn printable(text: &str) -> String {
-    let hides = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        if hides(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
-    }
-    shown
 }
 
 #[cfg(test)]
@@ -260,7 +177,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use mesh_event::Keypair;
-    use mesh_event::command::{GrantRole, RetireProduct};
+    use mesh_event::command::{GrantRole, RetireProduct, RoleGrant};
     use mesh_model::{CommandId, Role};
     use zeroize::Zeroizing;
 

@@ -87,6 +87,12 @@ impl Signers {
         }
         Ok(())
     }
+    /// Adds the keys of another set, after those that are here.
+    pub(crate) fn append(&mut self, other: Self) {
+        for keypair in other.0 {
+            self.add(keypair);
+        }
+    }
     /// Whether the key is among them.
     pub(crate) fn holds(&self, key: &PublicKey) -> bool {
         self.0.iter().any(|held| held.public_key() == *key)

@@ -17,6 +17,7 @@ use crate::fate::Fate;
 use crate::output::{Row, printable};
 use crate::plan_file::Planned;
 use crate::preparing::{Prepared, prepare};
+use crate::time::show;
 
 /// How many plans are asked for at once.
 const PLANNING: usize = 16;
@@ -124,6 +125,16 @@ pub(crate) async fn plan_all(
     }
     progress.finish();
     Ok(plans)
+}
+
+/// Tells what would pass and should be looked at.
+pub(crate) fn warn_of_standards(app: &App, plans: &[(Prepared, Plan)]) {
+    for (prepared, plan) in plans {
+        for warning in &plan.warnings {
+            let due = warning.due_unix_ms.map_or_else(String::new, |due| format!("; refused from {} on", show(due)));
+            app.warn(format!("{}: {}{due}", prepared.file, printable(&warning.message)));
+        }
+    }
 }
 
 /// All refusals of all plans as a failure; `Ok` when there are none.

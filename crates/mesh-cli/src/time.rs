@@ -5,6 +5,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use mesh_model::UnixMs;
 
+/// This machine's clock.
+pub(crate) fn now() -> UnixMs {
+    u64::try_from(Timestamp::now().as_millisecond()).unwrap_or(0)
+}
+
 /// `2026-11-23 04:24:00Z`.
 pub(crate) fn show(at: UnixMs) -> String {
     let at = i64::try_from(at).ok().and_then(|at| Timestamp::from_millisecond(at).ok());

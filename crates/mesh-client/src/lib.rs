@@ -42,8 +42,10 @@ pub mod node;
 pub mod options;
 pub mod plan;
 pub mod product;
+pub mod proposals;
 pub mod publish;
 pub mod retry;
+pub mod standards;
 pub mod stream;
 pub mod watch;
 

@@ -45,6 +45,8 @@ pub struct PlanProblem {
     pub path: String,
     /// What was expected and found.
     pub message: String,
+    /// Of a warning: from when on it would be refused.
+    pub due_unix_ms: Option<mesh_model::UnixMs>,
 }
 
 /// The answer.
@@ -62,6 +64,8 @@ pub struct Plan {
     pub changes: Vec<Change>,
     /// Why not.
     pub problems: Vec<PlanProblem>,
+    /// What would pass, and should be looked at.
+    pub warnings: Vec<PlanProblem>,
     /// The node that writes the domain's feed.
     pub home_node_id: NodeId,
     /// How old the answer may be.
@@ -78,9 +82,11 @@ impl Plan {
             Ok(Action::Refused) => PlanAction::Refused,
             _ => return Err(odd("action", format!("{} is no action", message.action))),
         };
-        let problems = message.problems.into_iter().map(|problem| {
-            Ok(PlanProblem { code: code("problems.code", problem.code)?, path: problem.path, message: problem.message })
-        });
+        let problem = |problem: v1::Problem| {
+            let v1::Problem { code: number, path, message, due_unix_ms } = problem;
+            Ok::<_, MeshError>(PlanProblem { code: code("problems.code", number)?, path, message, due_unix_ms })
+        };
+        let problems = message.problems.into_iter().map(problem);
         Ok(Self {
             action,
             version: optional("version", &message.version)?,
@@ -89,6 +95,7 @@ impl Plan {
             planned_against: optional_digest("planned_against", &message.planned_against)?,
             changes: message.changes.into_iter().map(change).collect::<Result<_, _>>()?,
             problems: problems.collect::<Result<_, MeshError>>()?,
+            warnings: message.warnings.into_iter().map(problem).collect::<Result<_, _>>()?,
             home_node_id: message.home_node_id,
             freshness: Freshness::of(message.freshness),
         })

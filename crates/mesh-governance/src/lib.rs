@@ -35,7 +35,8 @@
 //! | `commands` | one file per command, and one per matter that a proposal can decide |
 //! | `proposals`, `tally` | council matters from opening to closing; who may answer, and what the answers come to |
 //! | `roots` | who speaks for a domain now |
-//! | [`judge`] | the seam to the evaluator of standards |
+//! | [`judge`], [`policy`] | the seam to the evaluator of standards, and the one behind it |
+//! | [`compliance`] | projections for people: who keeps the standards, and who would keep one that is proposed |
 //! | `actor`, `authority`, `life` | who may: roles; thresholds and purposes of keys; expiry and remembered ids |
 //! | [`admit`](mod@admit) | dry runs before anything is appended or proposed |
 //! | [`verify`] | signature checks, which a node may answer from memory |
@@ -49,6 +50,7 @@ mod authority;
 mod calendar;
 mod chain;
 mod commands;
+pub mod compliance;
 mod decision;
 mod direct;
 mod feed;
@@ -57,6 +59,7 @@ pub mod keys;
 mod life;
 pub mod mem;
 pub mod overlay;
+pub mod policy;
 mod proposals;
 pub mod read;
 pub mod records;
@@ -83,6 +86,7 @@ pub use feed::HEAD_NOTE_BYTES;
 pub use judge::{Case, FirstSealed, InForce, Judge, NoPolicy, Verdict, Violation};
 pub use mem::MemState;
 pub use overlay::Overlay;
+pub use policy::PolicyJudge;
 pub use records::{
     Delegation, Domain, DomainStatus, Electorate, EnactedStandard, Ending, FeedCursor, Grant, GrantedWaiver, Head,
     KeyPurpose, KnownNode, Lapse, LastSealed, Mesh, NodeRevocation, Notice, PendingRoot, Product, Proposal,

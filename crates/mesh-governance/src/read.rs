@@ -14,7 +14,7 @@ pub use council::{
     Approvals, CouncilInForce, approvals, comments, council, electorate_of, node_revocation, open_proposals, proposal,
     proposal_body, proposals, terms, waiting_for,
 };
-pub(crate) use standards::in_force;
+pub use standards::in_force;
 pub use standards::{
     pending_root, root_in_force, standard, standard_text, standards, standards_in_force, standards_in_force_at,
     version_in_force, waiver, waivers, waivers_in, waivers_of,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mesh_event::{FeedId, SignedCommand};
-use mesh_governance::{Overlay, admit_domain_command, read, suppose_domain_command};
+use mesh_governance::{Overlay, admit_domain_command_with, read, suppose_domain_command_with};
 use mesh_model::{Code, CommandId, DomainName, ProductId};
 use mesh_proto::status::MeshError;
 use mesh_store::Store;
@@ -111,13 +111,15 @@ impl Feeds {
             for envelope in self.writer(core, domain)?.waiting_for(product) {
                 let Ok(earlier) = SignedCommand::verified_before(envelope, &core.mesh_id) else { continue };
                 // One that the ledger will reject changes nothing for those after it.
-                if let Ok(applied) = suppose_domain_command(&supposed, &earlier, size).map_err(fail)? {
+                if let Ok(applied) =
+                    suppose_domain_command_with(&supposed, &earlier, size, &*core.judge).map_err(fail)?
+                {
                     supposed.push(&applied);
                 }
             }
         }
-        let verdict = admit_domain_command(&supposed, signed, size).map_err(fail)?;
-        verdict.map_err(|rejection| MeshError::new(rejection.code, rejection.detail))
+        let verdict = admit_domain_command_with(&supposed, signed, size, &*core.judge).map_err(fail)?;
+        verdict.map_err(|rejection| refusal(rejection.code, rejection.detail, ""))
     }
 
     /// What the ledger will say about a command that waits here.
@@ -144,6 +146,22 @@ impl Feeds {
     pub fn all(&self) -> Vec<Arc<FeedWriter>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
+}
+
+/// What the ledger refuses, as an error: violated rules one by one, everything else in a sentence.
+pub(crate) fn refusal(code: Code, detail: String, place: &str) -> MeshError {
+    if code != Code::StandardViolated {
+        return MeshError::new(code, detail + place);
+    }
+    let fields: Vec<_> = (detail.lines())
+        .map(|line| {
+            let (rule, text) = line.split_once(": ").unwrap_or(("", line));
+            (rule.to_owned(), text.to_owned())
+        })
+        .collect();
+    let rules = if fields.len() == 1 { "a rule" } else { "rules" };
+    let message = format!("it violates {rules} of the standards in force{place}");
+    MeshError { code, message, fields }
 }
 
 /// Appends the verdicts that a crash kept out of a feed.

@@ -35,6 +35,7 @@ pub mod metrics;
 pub mod node;
 pub mod outbox;
 pub mod plan;
+pub mod plan_standards;
 pub mod projector;
 pub mod publish;
 pub mod reads;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use mesh_catalog::SearchIndex;
 use mesh_event::genesis::SealedGenesis;
 use mesh_event::{Keypair, NodeRecord};
-use mesh_governance::read;
+use mesh_governance::{PolicyJudge, read};
 use mesh_model::{Code, MeshId, NodeId, ProductId};
 use mesh_proto::status::MeshError;
 use mesh_raft::{LedgerEnd, RaftNode, RaftOptions, StateError, StoreState};
@@ -116,6 +116,8 @@ pub struct Core {
     pub state: StoreState,
     /// Signatures that were checked.
     pub verified: Arc<Verified>,
+    /// The evaluator of standards, and what it said.
+    pub judge: Arc<PolicyJudge>,
     /// Raft.
     pub raft: RaftNode,
     /// Feeds that are written here.
@@ -324,7 +326,8 @@ impl Node {
         options.election_min = Duration::from_millis(config.raft.election_min_ms);
         options.election_max = Duration::from_millis(config.raft.election_max_ms);
         options.snapshot_every = config.raft.snapshot_every;
-        let raft = RaftNode::start(options, Arc::clone(&store), verified.clone())
+        let judge = Arc::new(PolicyJudge::default());
+        let raft = RaftNode::start(options, Arc::clone(&store), verified.clone(), judge.clone())
             .await
             .map_err(|error| StartError::Raft(error.to_string()))?;
 
@@ -356,6 +359,7 @@ impl Node {
             keypair,
             store,
             verified,
+            judge,
             raft,
             search,
             end,

@@ -33,6 +33,21 @@ pub struct Plan {
     pub changes: Vec<Change>,
     /// Why it would be refused: code, path, text.
     pub problems: Vec<(Code, String, String)>,
+    /// What would pass, and should be looked at.
+    pub warnings: Vec<Warning>,
+}
+
+/// What would pass, and should be looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// What it would be refused with.
+    pub code: Code,
+    /// Where in the product document.
+    pub path: String,
+    /// What does not hold.
+    pub message: String,
+    /// From when on it would be refused; `None` where it is advice.
+    pub due_unix_ms: Option<mesh_model::UnixMs>,
 }
 
 /// What the file's author said about the version.
@@ -67,6 +82,7 @@ pub fn plan<S: StateRead>(state: &S, descriptor: &Descriptor, wishes: &Wishes) -
         planned_against: None,
         changes: Vec::new(),
         problems: Vec::new(),
+        warnings: Vec::new(),
     };
     for flaw in descriptor.check() {
         plan.problems.push((Code::InvalidProduct, flaw.path, flaw.message));

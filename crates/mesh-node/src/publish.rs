@@ -239,8 +239,8 @@ impl Publisher {
             Ok(Err(_)) | Err(_) => return Ok(acknowledgement),
         };
         if decided.code != Code::Accepted && decided.code != Code::AlreadySo {
-            let text = format!("{} (ledger index {})", decided.detail, decided.ledger_index);
-            return Err(MeshError::new(decided.code, text));
+            let place = format!(" (ledger index {})", decided.ledger_index);
+            return Err(feeds::refusal(decided.code, decided.detail, &place));
         }
         let Decided { ledger_index, code, detail } = decided;
         acknowledgement.reached = WaitLevel::Sealed.into();

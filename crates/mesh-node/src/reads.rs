@@ -391,6 +391,37 @@ pub fn tell_with(leaf: &LedgerLeaf, command: Option<&Command>) -> HistoryItem {
             item.reason = format!("node {}, epoch {}", body.node_id, body.epoch);
             item.domain = Some(body.domain.clone());
         }
+        Body::RotateDomainKeys(body) => {
+            item.subject = body.domain.to_string();
+            item.domain = Some(body.domain.clone());
+        }
+        Body::VetoRootReplacement(body) => {
+            item.subject = body.domain.to_string();
+            item.reason.clone_from(&body.reason);
+            item.domain = Some(body.domain.clone());
+        }
+        Body::OffboardMember(body) => {
+            item.subject = body.key.fingerprint();
+            item.reason.clone_from(&body.reason);
+            item.domain.clone_from(&body.domain);
+        }
+        Body::Propose(body) => {
+            item.subject = format!("{} {}", body.body.kind(), body.body.subject());
+            item.reason.clone_from(&body.summary);
+        }
+        Body::Approve(body) => item.subject = format!("proposal {}", body.proposal),
+        Body::Reject(body) => {
+            item.subject = format!("proposal {}", body.proposal);
+            item.reason.clone_from(&body.reason);
+        }
+        Body::Withdraw(body) => {
+            item.subject = format!("proposal {}", body.proposal);
+            item.reason.clone_from(&body.reason);
+        }
+        Body::Comment(body) => {
+            item.subject = format!("proposal {}", body.proposal);
+            item.reason.clone_from(&body.text);
+        }
     }
     item
 }

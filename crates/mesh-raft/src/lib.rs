@@ -92,7 +92,7 @@ pub use sealed::{Sealed, SealedLeaf};
 pub use server::RaftServer;
 pub use snapshot::{SnapshotBuilder, SnapshotData};
 pub use start_error::StartError;
-pub use state_machine::{SharedVerify, StateMachine};
+pub use state_machine::{SharedJudge, SharedVerify, StateMachine};
 pub use status::{RaftRole, RaftStatus};
 pub use store_state::{StateError, StoreState};
 pub use type_config::TypeConfig;

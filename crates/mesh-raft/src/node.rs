@@ -26,7 +26,7 @@ use crate::proposer::Proposer;
 use crate::sequencer::{Back, Sequencer};
 use crate::server::RaftServer;
 use crate::start_error::StartError;
-use crate::state_machine::{SharedVerify, StateMachine};
+use crate::state_machine::{SharedJudge, SharedVerify, StateMachine};
 use crate::status::{RaftRole, RaftStatus};
 use crate::store_state::StoreState;
 use crate::tokio_config::{Raft, Runtime};
@@ -58,7 +58,12 @@ impl RaftNode {
     ///
     /// # Errors
     /// [`StartError`], with nothing written.
-    pub async fn start(options: RaftOptions, store: Arc<Store>, verify: SharedVerify) -> Result<Self, StartError> {
+    pub async fn start(
+        options: RaftOptions,
+        store: Arc<Store>,
+        verify: SharedVerify,
+        judge: SharedJudge,
+    ) -> Result<Self, StartError> {
         let (node_id, mesh_id) = (options.node_id, options.genesis.mesh_id);
         if let Some(reason) = store.lost_authority()? {
             return Err(StartError::LostAuthority { node_id, reason });
@@ -66,7 +71,7 @@ impl RaftNode {
         let config = options.config().validate().map_err(|error| StartError::Settings(error.to_string()))?;
         own(&store, node_id, mesh_id)?;
         let log = LogStore::<Runtime>::open(&store)?;
-        let state_machine = StateMachine::<Runtime>::open(Arc::clone(&store), Arc::clone(&verify))?;
+        let state_machine = StateMachine::<Runtime>::open(Arc::clone(&store), Arc::clone(&verify), Arc::clone(&judge))?;
         let (machine, announcer) = (Arc::clone(state_machine.machine()), state_machine.announcer().clone());
         let me = Arc::new(Identity::new(node_id, mesh_id, options.build.clone()));
         let peers = Peers::new(Arc::clone(&me), options.addresses.clone());
@@ -79,6 +84,7 @@ impl RaftNode {
             peers,
             state: machine.state.clone(),
             verify,
+            judge,
             announcer: announcer.clone(),
             clock: Arc::clone(&options.clock),
             back: Back(proposer.downgrade()),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures::TryStreamExt as _;
 use mesh_event::LedgerEntry;
-use mesh_governance::admit_entry;
+use mesh_governance::admit_entry_with;
 use mesh_model::{Code, NodeId, UnixMs, limits};
 use openraft::ServerState;
 use openraft::async_runtime::WatchReceiver as _;
@@ -20,7 +20,7 @@ use crate::peers::Peers;
 use crate::proposal::Proposal;
 use crate::propose_error::ProposeError;
 use crate::sealed::Sealed;
-use crate::state_machine::SharedVerify;
+use crate::state_machine::{SharedJudge, SharedVerify};
 use crate::store_state::StoreState;
 use crate::tokio_config::{Config, Raft};
 use crate::waiting::Waiting;
@@ -43,6 +43,7 @@ pub(crate) struct Sequencer {
     pub(crate) peers: Peers,
     pub(crate) state: StoreState,
     pub(crate) verify: SharedVerify,
+    pub(crate) judge: SharedJudge,
     pub(crate) announcer: Announcer,
     pub(crate) clock: Clock,
     /// Where what did not happen comes back.
@@ -174,7 +175,7 @@ impl Sequencer {
             // The body goes into the proposal and comes back only if it has to.
             let body = std::mem::replace(&mut waiting.body, mesh_event::ledger::EntryBody::Envelope(Vec::new()));
             let entry = LedgerEntry { stamp_unix_ms: stamp, body };
-            let admitted = admit_entry(&self.state, &entry, &&*self.verify);
+            let admitted = admit_entry_with(&self.state, &entry, &&*self.verify, &*self.judge);
             let bytes = entry.encode();
             waiting.body = entry.body;
             match admitted {

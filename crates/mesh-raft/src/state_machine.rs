@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::{Stream, TryStreamExt as _};
 use mesh_event::{LedgerEntry, codec::CodecError};
-use mesh_governance::{Overlay, Verify, apply, read};
+use mesh_governance::{Judge, Overlay, Verify, apply_with, read};
 use mesh_store::{Appender, Batch, Store, StoreError};
 use openraft::storage::{EntryResponder, RaftStateMachine};
 use openraft::type_config::TypeConfigExt as _;
@@ -31,6 +31,8 @@ const COPY_BYTES: usize = 1 << 20;
 
 /// Checks signatures for the state machine; a node's remembers what it has checked.
 pub type SharedVerify = Arc<dyn Verify + Send + Sync>;
+/// The evaluator of standards: part of the rules in force, so all voters use the same.
+pub type SharedJudge = Arc<dyn Judge + Send + Sync>;
 
 /// Applies committed entries: the one writer of ledger and state.
 ///
@@ -41,6 +43,7 @@ pub type SharedVerify = Arc<dyn Verify + Send + Sync>;
 pub struct StateMachine<R: AsyncRuntime> {
     machine: Arc<Machine>,
     verify: SharedVerify,
+    judge: SharedJudge,
     ledger: Appender,
     applied: AppliedRecord<R>,
     current: Current<R>,
@@ -77,11 +80,11 @@ impl<R: AsyncRuntime> StateMachine<R> {
     ///
     /// # Errors
     /// When that can't be read, or ledger and state are not of one size.
-    pub fn open(store: Arc<Store>, verify: SharedVerify) -> io::Result<Self> {
-        Ok(Self::over(Machine::open(store).map_err(ApplyError::from)?, verify)?)
+    pub fn open(store: Arc<Store>, verify: SharedVerify, judge: SharedJudge) -> io::Result<Self> {
+        Ok(Self::over(Machine::open(store).map_err(ApplyError::from)?, verify, judge)?)
     }
 
-    fn over(machine: Machine, verify: SharedVerify) -> Result<Self, ApplyError> {
+    fn over(machine: Machine, verify: SharedVerify, judge: SharedJudge) -> Result<Self, ApplyError> {
         let applied = AppliedRecord::decode(machine.state.view().applied()?.as_deref())?;
         let ledger = machine.state.ledger().appender()?;
         let head = read::head(&machine.state)?;
@@ -90,7 +93,7 @@ impl<R: AsyncRuntime> StateMachine<R> {
         }
         let announcer = Announcer::new(LedgerEnd { size: head.size, last_stamp: head.last_stamp });
         let current = Arc::new(Mutex::new(None));
-        Ok(Self { machine: Arc::new(machine), verify, ledger, applied, current, announcer })
+        Ok(Self { machine: Arc::new(machine), verify, judge, ledger, applied, current, announcer })
     }
 
     pub(crate) fn machine(&self) -> &Arc<Machine> {
@@ -140,7 +143,7 @@ impl<R: AsyncRuntime> StateMachine<R> {
                 }
             };
             let mut sealed = Sealed::default();
-            for applied in apply(&overlay, &decoded, &&*self.verify)? {
+            for applied in apply_with(&overlay, &decoded, &&*self.verify, &*self.judge)? {
                 overlay.push(&applied);
                 let outcome = applied.outcome();
                 sealed.leaves.push(SealedLeaf::new(applied.leaf.index, outcome.code, outcome.detail.clone()));

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use mesh_governance::Strict;
+use mesh_governance::{NoPolicy, Strict};
 use mesh_raft::{LogStore, StateMachine, TypeConfig};
 use mesh_store::{MemDisk, MemoryLoop, Store, StoreOptions};
 use openraft::testing::log::{StoreBuilder, Suite};
@@ -17,7 +17,7 @@ type StorageError = openraft::StorageError<Config>;
 fn open(store: Store) -> (LogStore<TokioRuntime>, StateMachine<TokioRuntime>) {
     let store = Arc::new(store);
     let log = LogStore::open(&store).unwrap();
-    let state_machine = StateMachine::open(store, Arc::new(Strict)).unwrap();
+    let state_machine = StateMachine::open(store, Arc::new(Strict), Arc::new(NoPolicy)).unwrap();
     (log, state_machine)
 }
 

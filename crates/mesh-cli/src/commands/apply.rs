@@ -15,7 +15,9 @@ use crate::failure::Failure;
 use crate::output::Format;
 use crate::plan_file::{PlanFile, Planned};
 use crate::product_files;
-use crate::publishing::{Applied, Publishing, conclude, plan_all, publish_all, refuse_refusals, rounds};
+use crate::publishing::{
+    Applied, Publishing, conclude, plan_all, publish_all, refuse_refusals, rounds, warn_of_standards,
+};
 
 /// Arguments of `mesh apply`.
 #[derive(Debug, Args)]
@@ -142,6 +144,7 @@ pub(crate) async fn apply_all(
     let mut applied = Vec::with_capacity(products.len());
     for round in rounds(products)? {
         let plans = plan_all(app, client, Some(signer), round, major, None).await?;
+        warn_of_standards(app, &plans);
         refuse_refusals(&plans)?;
         let mut planned = Vec::new();
         for (prepared, plan) in plans {

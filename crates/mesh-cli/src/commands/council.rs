@@ -1,13 +1,19 @@
 //! `mesh council`: who decides for the whole mesh.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use clap::{Args, Subcommand};
+use mesh_event::Seat;
+use mesh_event::proposal::{AmendCouncil, ProposalBody};
+use mesh_model::{Code, DomainName};
 
 use crate::app::App;
 use crate::command_file::named;
 use crate::failure::Failure;
+use crate::key_argument::{KeyArgument, Signers};
 use crate::output::printable;
+use crate::proposing::{ProposingArgs, propose};
 
 /// The council: the members whose signatures decide what is global.
 #[derive(Debug, Args)]
@@ -20,10 +26,81 @@ pub(crate) struct CouncilArgs {
 enum Action {
     /// Shows seats, threshold and version
     Show,
+    /// Proposes another council: the old and the new one have to agree, and who joins signs
+    Amend(Box<AmendArgs>),
+}
+
+#[derive(Debug, Args)]
+struct AmendArgs {
+    /// A member who joins, NAME=KEY or NAME=KEY:DOMAIN; KEY is a public key, or a private key file, which then signs. Repeatable
+    #[arg(long = "add", value_name = "NAME=KEY")]
+    add: Vec<String>,
+    /// A member who leaves, by name or key. Repeatable
+    #[arg(long = "remove", value_name = "NAME")]
+    remove: Vec<String>,
+    /// How many seats decide from then on
+    #[arg(long, value_name = "N")]
+    threshold: Option<u32>,
+    /// How long every proposal is open before it can take effect, in hours
+    #[arg(long, value_name = "HOURS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=720))]
+    min_review_hours: u64,
+    /// A key that helps a council which can no longer decide; the whole list. Repeatable
+    #[arg(long = "recovery-key", value_name = "KEY")]
+    recovery_keys: Vec<String>,
+    #[command(flatten)]
+    proposing: ProposingArgs,
 }
 
 pub(crate) async fn run(args: CouncilArgs, app: &App) -> Result<(), Failure> {
-    let Action::Show = args.action;
+    match args.action {
+        Action::Show => show(app).await,
+        Action::Amend(args) => amend(app, *args).await,
+    }
+}
+
+async fn amend(app: &App, args: AmendArgs) -> Result<(), Failure> {
+    let client = app.client()?;
+    let mut council = client.council().await?.council;
+    for leaver in &args.remove {
+        let before = council.seats.len();
+        council.seats.retain(|seat| seat.name != *leaver && seat.key.to_string() != *leaver);
+        if council.seats.len() == before {
+            return Err(Failure::new(Code::NotFound, format!("no seat is called {leaver}")).hint("`mesh council show`"));
+        }
+    }
+    let mut signers = Signers::default();
+    for joiner in &args.add {
+        let (name, rest) = joiner
+            .split_once('=')
+            .ok_or_else(|| Failure::usage(format!("--add {joiner}: expected NAME=KEY or NAME=KEY:DOMAIN")))?;
+        // A public key has a colon of its own: ed25519:...
+        let (key, domain) = match rest.rsplit_once(':') {
+            Some((key, domain)) if key != "ed25519" => (key, Some(domain)),
+            _ => (rest, None),
+        };
+        let domain = domain.map(DomainName::parse).transpose();
+        let domain = domain.map_err(|error| Failure::usage(format!("--add {joiner}: {error}")))?;
+        let key = KeyArgument::parse(key, Path::new(""))?;
+        council.seats.push(Seat { name: name.to_owned(), key: key.public(), domain });
+        if let Some(keypair) = key.private() {
+            signers.add(keypair);
+        }
+    }
+    if let Some(threshold) = args.threshold {
+        council.threshold = threshold;
+    }
+    let recovery = args.recovery_keys.iter().map(|key| Ok(KeyArgument::parse(key, Path::new(""))?.public()));
+    let recovery_keys = recovery.collect::<Result<Vec<_>, Failure>>()?;
+    let min_review_ms = args.min_review_hours * 60 * 60 * 1_000;
+    let body = ProposalBody::AmendCouncil(AmendCouncil { council, min_review_ms, recovery_keys });
+    // The seats in force sign first: the first signer is the author.
+    let mut all = Signers::default();
+    all.add_files(&args.proposing.signing.council_keys)?;
+    all.append(signers);
+    propose(app, &client, body, all, &args.proposing).await
+}
+
+async fn show(app: &App) -> Result<(), Failure> {
     let view = app.client()?.council().await?;
     app.output().one(&view, &view.version.to_string(), |style| {
         let council = &view.council;

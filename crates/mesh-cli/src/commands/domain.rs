@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use futures::StreamExt as _;
 use mesh_client::{Client, DomainView};
 use mesh_event::command::{AdmitDomains, DelegateNode, DomainAdmission, RoleGrant};
+use mesh_event::proposal::{DomainStanding, ProposalBody, ReplaceDomainRoot};
 use mesh_event::{Body, FeedHead, FeedId, LedgerLeaf};
 use mesh_model::{Code, Digest, DomainName, NodeId, limits};
 
@@ -17,6 +18,7 @@ use crate::files;
 use crate::governance::{self, Deciders, SigningArgs};
 use crate::key_argument::{KeyArgument, Signers, parse_grant};
 use crate::output::{Row, printable};
+use crate::proposing::{ProposingArgs, propose};
 
 /// Domains: the units of ownership.
 #[derive(Debug, Args)]
@@ -39,6 +41,44 @@ enum Action {
     Admit(Box<AdmitArgs>),
     /// Chooses the node that writes a domain's feed; the domain's root decides.
     Delegate(DelegateArgs),
+    /// Proposes to keep a domain from acting until it is resumed; the council decides.
+    Suspend(StandingArgs),
+    /// Proposes to let a suspended domain act again; the council decides.
+    Resume(StandingArgs),
+    /// Proposes to end a domain for good; its name stays taken.
+    Remove(StandingArgs),
+    /// Proposes other root keys for a domain that lost its own; they take effect 72 hours later, unless the old ones veto.
+    ReplaceRoot(ReplaceRootArgs),
+}
+
+#[derive(Debug, Args)]
+struct StandingArgs {
+    /// Which.
+    #[arg(add = crate::completer::domains())]
+    name: DomainName,
+    /// Why; it stays in the ledger.
+    #[arg(long)]
+    reason: String,
+    #[command(flatten)]
+    proposing: ProposingArgs,
+}
+
+#[derive(Debug, Args)]
+struct ReplaceRootArgs {
+    /// Which.
+    #[arg(add = crate::completer::domains())]
+    name: DomainName,
+    /// A new root key: a public key, or a private key file, which then signs. Repeatable.
+    #[arg(long = "new-key", value_name = "KEY", required = true)]
+    new_keys: Vec<String>,
+    /// How many of them have to sign what the root decides.
+    #[arg(long, default_value_t = 1)]
+    root_threshold: u32,
+    /// Why; it stays in the ledger.
+    #[arg(long)]
+    reason: String,
+    #[command(flatten)]
+    proposing: ProposingArgs,
 }
 
 #[derive(Debug, Args)]
@@ -101,7 +141,39 @@ pub(crate) async fn run(args: DomainArgs, app: &App) -> Result<(), Failure> {
         Action::Show { name } => show(app, &name).await,
         Action::Admit(args) => admit(app, *args).await,
         Action::Delegate(args) => delegate(app, args).await,
+        Action::Suspend(args) => standing(app, args, ProposalBody::SuspendDomain).await,
+        Action::Resume(args) => standing(app, args, ProposalBody::ResumeDomain).await,
+        Action::Remove(args) => standing(app, args, ProposalBody::RemoveDomain).await,
+        Action::ReplaceRoot(args) => replace_root(app, args).await,
     }
+}
+
+async fn standing(app: &App, args: StandingArgs, body: fn(DomainStanding) -> ProposalBody) -> Result<(), Failure> {
+    let StandingArgs { name: domain, reason, proposing } = args;
+    let client = app.client()?;
+    let body = body(DomainStanding { domain, reason });
+    propose(app, &client, body, Signers::default(), &proposing).await
+}
+
+async fn replace_root(app: &App, args: ReplaceRootArgs) -> Result<(), Failure> {
+    let client = app.client()?;
+    let mut signers = Signers::default();
+    signers.add_files(&args.proposing.signing.council_keys)?;
+    let mut root_keys = Vec::new();
+    for key in &args.new_keys {
+        let key = KeyArgument::parse(key, Path::new(""))?;
+        root_keys.push(key.public());
+        if let Some(keypair) = key.private() {
+            signers.add(keypair);
+        }
+    }
+    let body = ProposalBody::ReplaceDomainRoot(ReplaceDomainRoot {
+        domain: args.name,
+        root_keys,
+        root_threshold: args.root_threshold,
+        reason: args.reason,
+    });
+    propose(app, &client, body, signers, &args.proposing).await
 }
 
 /// A domain in a list.

@@ -139,5 +139,13 @@ fn subject(body: &Body) -> String {
         Body::GrantRole(body) => format!("{} {}", domain(&body.domain), body.grant.role),
         Body::RevokeKey(body) => format!("{} {}", domain(&body.domain), body.key.fingerprint()),
         Body::DelegateNode(body) => format!("{} to node {}", body.domain, body.node_id),
+        Body::RotateDomainKeys(body) => body.domain.to_string(),
+        Body::VetoRootReplacement(body) => body.domain.to_string(),
+        Body::OffboardMember(body) => format!("{} {}", domain(&body.domain), body.key.fingerprint()),
+        Body::Propose(body) => format!("{} {}", body.body.kind(), body.body.subject()),
+        Body::Approve(body) => format!("proposal {}", body.proposal),
+        Body::Reject(body) => format!("proposal {}", body.proposal),
+        Body::Withdraw(body) => format!("proposal {}", body.proposal),
+        Body::Comment(body) => format!("proposal {}", body.proposal),
     }
 }

@@ -27,15 +27,19 @@ pub(crate) mod man;
 pub(crate) mod new;
 pub(crate) mod node;
 pub(crate) mod plan;
+pub(crate) mod policy;
+pub(crate) mod proposal;
 pub(crate) mod retire;
 pub(crate) mod role;
 pub(crate) mod search;
 pub(crate) mod show;
 pub(crate) mod sign;
+pub(crate) mod standard;
 pub(crate) mod status;
 pub(crate) mod submit;
 pub(crate) mod up;
 pub(crate) mod validate;
+pub(crate) mod waiver;
 pub(crate) mod whoami;
 
 /// Runs a command.
@@ -66,15 +70,19 @@ pub(crate) async fn run(command: Command, app: &App) -> Result<(), Failure> {
         Command::New(args) => new::run(args, app).await,
         Command::Node(args) => node::run(args, app).await,
         Command::Plan(args) => plan::run(args, app).await,
+        Command::Policy(args) => policy::run(args, app).await,
+        Command::Proposal(args) => proposal::run(args, app).await,
         Command::Retire(args) => retire::run(args, app).await,
         Command::Role(args) => role::run(args, app).await,
         Command::Search(args) => search::run(args, app).await,
         Command::Show(args) => show::run(args, app).await,
         Command::Sign(args) => sign::run(args, app).await,
+        Command::Standard(args) => standard::run(args, app).await,
         Command::Status(args) => status::run(args, app).await,
         Command::Submit(args) => submit::run(args, app).await,
         Command::Up(args) => up::run(args, app).await,
         Command::Validate(args) => validate::run(args, app).await,
+        Command::Waiver(args) => waiver::run(args, app).await,
         Command::Whoami(args) => whoami::run(args, app).await,
     }
 }

@@ -15,7 +15,7 @@ use crate::output::{Format, Row, printable};
 use crate::plan_file::{PlanFile, Planned};
 use crate::preparing::Prepared;
 use crate::product_files;
-use crate::publishing::{plan_all, refuse_refusals, rounds};
+use crate::publishing::{plan_all, refuse_refusals, rounds, warn_of_standards};
 use crate::style::Style;
 
 /// Arguments of `mesh plan`.
@@ -87,6 +87,7 @@ pub(crate) async fn run(args: PlanArgs, app: &App) -> Result<(), Failure> {
     let signer = app.signer_if_any()?;
     let plans = plan_all(app, &client, signer.as_ref(), products, args.major, None).await?;
     show(app, &plans)?;
+    warn_of_standards(app, &plans);
     refuse_refusals(&plans)?;
     let changes = plans.iter().any(|(_, plan)| plan.action != PlanAction::Unchanged);
     if let Some(path) = &args.out {

@@ -87,7 +87,8 @@ fn judged<S: StateRead>(
     }
     let blocking = verdict.violations.iter().filter(|violation| violation.blocks);
     let texts: Vec<String> = blocking.map(ToString::to_string).collect();
-    reject(Code::StandardViolated, texts.join("; "))
+    // A line for each: whoever is told can take them apart again.
+    reject(Code::StandardViolated, texts.join("\n"))
 }
 
 fn not_retired<S: StateRead>(state: &S, product: Option<&Product>, id: &VersionId) -> Decision<(), S> {

@@ -72,7 +72,10 @@ pub fn standards_in_force_at<S: StateRead>(state: &S, index: LedgerIndex) -> Res
 }
 
 /// The standards in force with their texts, as an evaluator takes them.
-pub(crate) fn in_force<S: StateRead>(state: &S, judge: &dyn Judge) -> Result<Vec<InForce>, S::Error> {
+///
+/// # Errors
+/// See the module.
+pub fn in_force<S: StateRead>(state: &S, judge: &dyn Judge) -> Result<Vec<InForce>, S::Error> {
     let mut found = Vec::new();
     for enacted in standards_in_force(state)? {
         let EnactedStandard { id, version, digest, enacted_at, enacted_unix_ms, .. } = enacted;

@@ -4,18 +4,21 @@ use std::sync::Arc;
 
 use mesh_event::ledger::EntryBody;
 use mesh_event::{Envelope, proto};
-use mesh_governance::{Domain, DomainStatus, KeyPurpose, RosterEntry as Entry, Verify as _, read};
+use mesh_governance::{Domain, KeyPurpose, RosterEntry as Entry, Verify as _, read};
 use mesh_model::{Action, Code, DomainName, ProductId, PublicKey};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::governance_service_server::GovernanceService;
 use mesh_proto::v1::{
-    Acknowledgement, DomainRole, DomainView, GetCouncilRequest, GetCouncilResponse, GetDomainRequest,
-    GetDomainResponse, GetMeshRequest, GetMeshResponse, ListDomainsRequest, ListDomainsResponse, ListNodesRequest,
-    ListNodesResponse, RosterEntry, SubmitRequest, SubmitResponse, WaitLevel, WhoAmIRequest, WhoAmIResponse,
+    Acknowledgement, DomainRole, DomainView, GetComplianceRequest, GetComplianceResponse, GetCouncilRequest,
+    GetCouncilResponse, GetDomainRequest, GetDomainResponse, GetMeshRequest, GetMeshResponse, GetProposalRequest,
+    GetProposalResponse, ListDomainsRequest, ListDomainsResponse, ListNodesRequest, ListNodesResponse,
+    ListProposalsRequest, ListProposalsResponse, ListStandardsRequest, ListStandardsResponse, ListWaiversRequest,
+    ListWaiversResponse, PreviewStandardRequest, PreviewStandardResponse, RosterEntry, SubmitRequest, SubmitResponse,
+    WaitLevel, WhoAmIRequest, WhoAmIResponse,
 };
 use tonic::{Request, Response, Status};
 
-use super::view;
+use super::{standards, view};
 use crate::node::Core;
 
 const PAGE: usize = 200;
@@ -45,10 +48,7 @@ impl Service {
             root_keys: domain.root_keys.iter().map(|key| key.0.to_vec()).collect(),
             root_threshold: domain.root_threshold,
             roster_version: domain.roster_version,
-            status: match domain.status {
-                DomainStatus::Active => "active".to_owned(),
-                DomainStatus::Suspended => "suspended".to_owned(),
-            },
+            status: domain.status.as_str().to_owned(),
             home_node_id: delegation.map_or(0, |delegation| delegation.node_id),
             epoch: delegation.map_or(0, |delegation| delegation.epoch),
             admitted_index: domain.admitted_at,
@@ -222,6 +222,66 @@ impl GovernanceService for Service {
         }
         Ok(Response::new(response))
     }
+
+    async fn list_proposals(
+        &self,
+        request: Request<ListProposalsRequest>,
+    ) -> Result<Response<ListProposalsResponse>, Status> {
+        super::check_token(&self.core, &request)?;
+        Ok(Response::new(standards::proposals(&self.core, request.get_ref())?))
+    }
+
+    async fn get_proposal(
+        &self,
+        request: Request<GetProposalRequest>,
+    ) -> Result<Response<GetProposalResponse>, Status> {
+        super::check_token(&self.core, &request)?;
+        Ok(Response::new(standards::proposal(&self.core, request.get_ref().index)?))
+    }
+
+    async fn list_standards(
+        &self,
+        request: Request<ListStandardsRequest>,
+    ) -> Result<Response<ListStandardsResponse>, Status> {
+        super::check_token(&self.core, &request)?;
+        Ok(Response::new(standards::standards(&self.core, request.get_ref())?))
+    }
+
+    async fn preview_standard(
+        &self,
+        request: Request<PreviewStandardRequest>,
+    ) -> Result<Response<PreviewStandardResponse>, Status> {
+        super::check_token(&self.core, &request)?;
+        let core = Arc::clone(&self.core);
+        let request = request.into_inner();
+        Ok(Response::new(aside(move || standards::preview(&core, &request)).await?))
+    }
+
+    async fn get_compliance(
+        &self,
+        request: Request<GetComplianceRequest>,
+    ) -> Result<Response<GetComplianceResponse>, Status> {
+        super::check_token(&self.core, &request)?;
+        let core = Arc::clone(&self.core);
+        let request = request.into_inner();
+        Ok(Response::new(aside(move || standards::report(&core, &request)).await?))
+    }
+
+    async fn list_waivers(
+        &self,
+        request: Request<ListWaiversRequest>,
+    ) -> Result<Response<ListWaiversResponse>, Status> {
+        super::check_token(&self.core, &request)?;
+        Ok(Response::new(standards::waivers(&self.core, request.get_ref().all)?))
+    }
+}
+
+/// Runs what looks at every product beside the tasks that answer everybody else.
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, MeshError> + Send + 'static,
+) -> Result<T, MeshError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(MeshError::new(Code::Internal, error.to_string())))
 }
 
 fn name_purpose(purpose: &KeyPurpose) -> String {

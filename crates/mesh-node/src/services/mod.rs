@@ -5,6 +5,7 @@ mod governance;
 mod ledger;
 mod node;
 mod publish;
+mod standards;
 mod view;
 
 use std::sync::Arc;

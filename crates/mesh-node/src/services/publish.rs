@@ -15,8 +15,10 @@ use mesh_proto::v1::{
 use prost::Message as _;
 use tonic::{Request, Response, Status, Streaming};
 
+use crate::clock::now_unix_ms;
 use crate::node::Core;
 use crate::plan::{self, Action, Wishes};
+use crate::plan_standards::judge_plan;
 use crate::publish::{Publisher, Route};
 
 pub(super) struct Service {
@@ -52,7 +54,9 @@ impl PublishService for Service {
             major: request.major,
             overflow_breaks: request.overflow_breaks,
         };
-        let plan = plan::plan(&self.core.state, &descriptor, &wishes)?;
+        let mut plan = plan::plan(&self.core.state, &descriptor, &wishes)?;
+        let now = now_unix_ms().max(self.core.ledger_end().last_stamp);
+        judge_plan(&self.core.state, &self.core.judge, &descriptor, &mut plan, now)?;
         let home = match self.publisher.route(&descriptor.domain)? {
             Route::Here => self.core.node_id(),
             Route::Home(node) => node,
@@ -89,7 +93,15 @@ impl PublishService for Service {
                 })
                 .collect(),
             problems: (plan.problems.into_iter())
-                .map(|(code, path, message)| Problem { code: code.number(), path, message })
+                .map(|(code, path, message)| Problem { code: code.number(), path, message, due_unix_ms: None })
+                .collect(),
+            warnings: (plan.warnings.into_iter())
+                .map(|warning| Problem {
+                    code: warning.code.number(),
+                    path: warning.path,
+                    message: warning.message,
+                    due_unix_ms: warning.due_unix_ms,
+                })
                 .collect(),
             home_node_id: home,
             freshness: Some(super::freshness(&self.core)),

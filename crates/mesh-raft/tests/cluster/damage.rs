@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mesh_governance::Strict;
+use mesh_governance::{NoPolicy, Strict};
 use mesh_raft::{RaftNode, RaftOptions, StartError};
 use mesh_store::{Store, StoreOptions};
 
@@ -21,7 +21,7 @@ async fn a_store_that_lost_its_database_never_votes_again() {
     // The database goes back to nothing; the HEAD file beside it knows better.
     std::fs::remove_dir_all(folder.path().join("kv")).unwrap();
     let store = Arc::new(Store::open(folder.path(), StoreOptions::default()).unwrap());
-    let started = RaftNode::start(cluster.options(3), store, Arc::new(Strict)).await;
+    let started = RaftNode::start(cluster.options(3), store, Arc::new(Strict), Arc::new(NoPolicy)).await;
     assert!(matches!(started, Err(StartError::LostAuthority { node_id: 3, .. })));
 }
 
@@ -32,6 +32,6 @@ async fn a_node_does_not_start_on_the_store_of_another() {
     cluster.stop(3).await;
     let Disk::Folder(folder) = cluster.disk(3) else { unreachable!() };
     let store = Arc::new(Store::open(folder.path(), StoreOptions::default()).unwrap());
-    let started = RaftNode::start(cluster.options(2), store, Arc::new(Strict)).await;
+    let started = RaftNode::start(cluster.options(2), store, Arc::new(Strict), Arc::new(NoPolicy)).await;
     assert!(matches!(started, Err(StartError::OtherStore { .. })));
 }

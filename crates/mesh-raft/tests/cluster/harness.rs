@@ -11,7 +11,7 @@ use mesh_event::genesis::SealedGenesis;
 use mesh_event::ledger::EntryBody;
 use mesh_event::{Body, Envelope, Keypair, envelope};
 use mesh_governance::testing::{TestMesh, keypair};
-use mesh_governance::{Strict, read};
+use mesh_governance::{NoPolicy, Strict, read};
 use mesh_model::{Digest, NodeId};
 use mesh_raft::{RaftNode, RaftOptions, RaftRole, RaftStatus};
 use mesh_store::{MemDisk, MemoryLoop, Store, StoreError, StoreOptions};
@@ -131,7 +131,8 @@ impl Cluster {
         // The last handles of the run before go a moment after it.
         let store = eventually("the store is free", async || self.disks[&id].open().ok()).await;
         let store = Arc::new(store);
-        let raft = RaftNode::start(self.options(id), Arc::clone(&store), Arc::new(Strict)).await.unwrap();
+        let raft =
+            RaftNode::start(self.options(id), Arc::clone(&store), Arc::new(Strict), Arc::new(NoPolicy)).await.unwrap();
         let (stop, stopped) = oneshot::channel();
         let serving = tonic::transport::Server::builder().add_service(raft.server()).serve_with_incoming_shutdown(
             TcpListenerStream::new(listener),

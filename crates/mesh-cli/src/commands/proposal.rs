@@ -1,0 +1,234 @@
+//! `mesh proposal`: what the council is asked, and answering it.
+
+use clap::{Args, Subcommand};
+use mesh_client::Client;
+use mesh_client::proposals::{ProposalPage, ProposalView, Vote};
+use mesh_event::proposal::{Approve, Comment, Reject, Withdraw};
+use mesh_event::{Body, Signer as _};
+use mesh_model::LedgerIndex;
+use serde_json::json;
+
+use crate::app::App;
+use crate::command_file::{describe_command, named};
+use crate::failure::Failure;
+use crate::governance::{SigningArgs, report};
+use crate::key_argument::Signers;
+use crate::lines::Lines;
+use crate::output::{Row, print_stderr, printable};
+use crate::proposing::speak;
+use crate::style::Style;
+use crate::time;
+
+/// Council matters: what is proposed, and answering it.
+#[derive(Debug, Args)]
+pub(crate) struct ProposalArgs {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Lists what waits for your signature; without a council key, what is open
+    List {
+        /// Everything that was ever proposed
+        #[arg(long, conflicts_with = "open")]
+        all: bool,
+        /// Everything that is open, whoever has to sign
+        #[arg(long)]
+        open: bool,
+    },
+    /// Shows one proposal: its full text, who is for it, what was said
+    Show {
+        /// The ledger index that opened it
+        index: LedgerIndex,
+    },
+    /// Signs for a proposal, after showing it
+    Approve(AnswerArgs),
+    /// Signs against a proposal
+    Reject {
+        #[command(flatten)]
+        answer: AnswerArgs,
+        /// Why; it stays in the ledger
+        #[arg(long)]
+        reason: String,
+    },
+    /// Takes your own proposal back
+    Withdraw {
+        #[command(flatten)]
+        answer: AnswerArgs,
+        /// Why; it stays in the ledger
+        #[arg(long)]
+        reason: String,
+    },
+    /// Says something about a proposal; it stays in the ledger
+    Comment {
+        #[command(flatten)]
+        answer: AnswerArgs,
+        /// What. Never a person's name
+        text: String,
+    },
+}
+
+#[derive(Debug, Args)]
+struct AnswerArgs {
+    /// The ledger index that opened it
+    index: LedgerIndex,
+    #[command(flatten)]
+    signing: SigningArgs,
+}
+
+impl Row for ProposalView {
+    fn columns(wide: bool) -> Vec<&'static str> {
+        let mut columns = vec!["index", "kind", "subject", "status", "for", "against", "closes", "missing"];
+        if wide {
+            columns.extend(["opened", "author", "comments", "summary"]);
+        }
+        columns
+    }
+    fn cells(&self, wide: bool) -> Vec<String> {
+        let mut cells = vec![
+            self.index.to_string(),
+            self.kind.clone(),
+            printable(&self.subject),
+            self.status.clone(),
+            self.approvals.len().to_string(),
+            self.rejections.len().to_string(),
+            time::show(self.closes_unix_ms),
+            self.missing.join("; "),
+        ];
+        if wide {
+            cells.extend([
+                time::show(self.opened_unix_ms),
+                self.author.fingerprint(),
+                self.comments.to_string(),
+                printable(&self.summary),
+            ]);
+        }
+        cells
+    }
+    fn name(&self) -> String {
+        self.index.to_string()
+    }
+}
+
+pub(crate) async fn run(args: ProposalArgs, app: &App) -> Result<(), Failure> {
+    let client = app.client()?;
+    match args.action {
+        Action::List { all, open } => list(app, &client, all, open).await,
+        Action::Show { index } => show(app, &client, index).await,
+        Action::Approve(answer) => approve(app, &client, answer).await,
+        Action::Reject { answer, reason } => {
+            let page = client.proposal(answer.index).await?;
+            let ProposalView { index: proposal, digest, council_version, .. } = page.proposal;
+            let body = Body::Reject(Reject { proposal, digest, council_version, reason });
+            answered(app, &client, body, &answer.signing, &format!("against proposal {proposal}")).await
+        }
+        Action::Withdraw { answer, reason } => {
+            let proposal = answer.index;
+            let body = Body::Withdraw(Withdraw { proposal, reason });
+            answered(app, &client, body, &answer.signing, &format!("proposal {proposal} is withdrawn")).await
+        }
+        Action::Comment { answer, text } => {
+            let proposal = answer.index;
+            let body = Body::Comment(Comment { proposal, text });
+            answered(app, &client, body, &answer.signing, &format!("said about proposal {proposal}")).await
+        }
+    }
+}
+
+async fn list(app: &App, client: &Client, all: bool, open: bool) -> Result<(), Failure> {
+    // Only what somebody can act on is shown as waiting for them.
+    let mine = match app.signer_if_any()? {
+        Some(key) if !all && !open => {
+            let seated = client.council().await?.council.seats.iter().any(|seat| seat.key == key.public_key());
+            seated.then(|| key.public_key())
+        }
+        _ => None,
+    };
+    let listing = client.proposals(all, mine).await?;
+    app.output().list("proposals", &listing.items, json!({ "waiting_for": mine, "freshness": listing.freshness }))?;
+    if listing.items.is_empty() {
+        app.note(match mine {
+            Some(_) => "nothing waits for your signature; --open lists what waits for others",
+            None if all => "nothing was proposed yet",
+            None => "nothing is open; --all lists what was decided",
+        });
+    }
+    Ok(())
+}
+
+async fn show(app: &App, client: &Client, index: LedgerIndex) -> Result<(), Failure> {
+    let page = client.proposal(index).await?;
+    let mesh = client.mesh().await?;
+    let command = page.command(&mesh.id)?;
+    let text = describe_command(command.command());
+    let document = json!({
+        "proposal": page.proposal, "remarks": page.remarks, "text": text, "freshness": page.freshness,
+    });
+    app.output().one(&document, &index.to_string(), |style| told(&page, &text, style))
+}
+
+fn told(page: &ProposalPage, text: &str, style: Style) -> String {
+    let proposal = &page.proposal;
+    let mut lines = Lines::default();
+    lines.add(style.bold(&format!(
+        "proposal {}: {} of {}",
+        proposal.index,
+        proposal.kind,
+        printable(&proposal.subject)
+    )));
+    lines.add(format!("it {}", proposal.status_text));
+    for what in &proposal.missing {
+        lines.add(format!("missing: {what}"));
+    }
+    if !proposal.summary.is_empty() {
+        lines.add(format!("impact: {}", printable(&proposal.summary)));
+    }
+    lines.add("");
+    lines.add(text.trim_end());
+    lines.add("");
+    let by = |vote: &Vote| format!("{} at {}", named(&vote.key), vote.ledger_index);
+    for vote in &proposal.approvals {
+        lines.add(format!("for      {}", by(vote)));
+    }
+    for vote in &proposal.rejections {
+        lines.add(format!("against  {}", by(vote)));
+    }
+    for remark in &page.remarks {
+        let (when, who) = (time::show(remark.at_unix_ms), remark.key.fingerprint());
+        lines.add(format!("{when} {who}: {}", printable(&remark.text)));
+    }
+    lines.into_text()
+}
+
+async fn approve(app: &App, client: &Client, answer: AnswerArgs) -> Result<(), Failure> {
+    let page = client.proposal(answer.index).await?;
+    let mesh = client.mesh().await?;
+    let command = page.command(&mesh.id)?;
+    // Nobody signs unread: the text comes from the signed bytes, whose digest the approval names.
+    print_stderr(&format!("mesh            {} ({})\n", mesh.id, printable(&mesh.name)));
+    print_stderr(&describe_command(command.command()));
+    if !page.proposal.summary.is_empty() {
+        print_stderr(&format!("impact          {}\n", printable(&page.proposal.summary)));
+    }
+    print_stderr(&format!("digest          {}\n", page.proposal.digest));
+    app.confirm(&format!("sign for proposal {}?", answer.index))?;
+    let ProposalView { index: proposal, digest, council_version, .. } = page.proposal;
+    let body = Body::Approve(Approve { proposal, digest, council_version });
+    answered(app, client, body, &answer.signing, &format!("for proposal {proposal}")).await?;
+    if answer.signing.out.is_none() {
+        let page = client.proposal(proposal).await?;
+        app.note(format!("it {}", page.proposal.status_text));
+        for what in &page.proposal.missing {
+            app.note(format!("missing: {what}"));
+        }
+    }
+    Ok(())
+}
+
+async fn answered(app: &App, client: &Client, body: Body, signing: &SigningArgs, what: &str) -> Result<(), Failure> {
+    let council = client.council().await?.council;
+    let acknowledgement = speak(app, client, body, &council, Signers::default(), signing).await?;
+    report(app, what, acknowledgement.as_ref());
+    Ok(())
+}

@@ -1,0 +1,70 @@
+//! What the standards in force would say of a planned version: the same evaluator that decides in the ledger, asked beforehand.
+
+use mesh_governance::{Case, FirstSealed, PolicyJudge, StateRead, read};
+use mesh_model::{Code, Descriptor, UnixMs, VersionId};
+use mesh_policy::{Binding, Effect};
+use mesh_proto::status::MeshError;
+
+use crate::plan::{Action, Plan, Warning};
+
+/// Adds to a plan what the standards in force refuse, and what they only warn of.
+///
+/// # Errors
+/// [`Code::Damaged`] when the ledger cannot be read.
+pub fn judge_plan<S: StateRead>(
+    state: &S,
+    judge: &PolicyJudge,
+    descriptor: &Descriptor,
+    plan: &mut Plan,
+    now: UnixMs,
+) -> Result<(), MeshError> {
+    let fail = |error: S::Error| MeshError::new(Code::Damaged, error.to_string());
+    let standards = read::in_force(state, judge).map_err(fail)?;
+    if plan.action == Action::Unchanged || standards.is_empty() {
+        return Ok(());
+    }
+    let id = descriptor.id();
+    let first_sealed = match read::product(state, &id).map_err(fail)? {
+        None => None,
+        Some(product) => {
+            let leaf = read::leaf(state, product.first_index).map_err(fail)?;
+            leaf.map(|leaf| FirstSealed { index: leaf.index, stamp_unix_ms: leaf.stamp_unix_ms })
+        }
+    };
+    let previous = match plan.previous {
+        None => None,
+        Some(version) => read::descriptor_of(state, &VersionId { product: id.clone(), version }).map_err(fail)?,
+    };
+    let waivers = read::waivers_of(state, &id, now).map_err(fail)?;
+    let planned = Descriptor { version: plan.version, ..descriptor.clone() };
+    let case = Case {
+        standards: &standards,
+        descriptor: &planned,
+        previous: previous.as_ref(),
+        first_sealed,
+        now,
+        waivers: &waivers,
+    };
+    for (one, standing) in standards.iter().zip(judge.standings(&case)) {
+        let Some(standing) = standing else { continue };
+        for finding in standing.findings() {
+            let message = format!("{}@{} {finding}", one.standard.id, one.standard.version);
+            let (code, path) = (Code::StandardViolated, finding.path.clone());
+            if standing.effect == Effect::Block {
+                plan.problems.push((code, path, message));
+                continue;
+            }
+            let due_unix_ms = match &standing.binding {
+                Binding::NotYet { from: due }
+                | Binding::InGrace { until: due }
+                | Binding::Waived { until: due, .. } => Some(*due),
+                Binding::Binds => None,
+            };
+            plan.warnings.push(Warning { code, path, message, due_unix_ms });
+        }
+    }
+    if !plan.problems.is_empty() {
+        plan.action = Action::Refused;
+    }
+    Ok(())
+}
