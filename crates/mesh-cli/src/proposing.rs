@@ -101,7 +101,14 @@ pub(crate) async fn speak(
     let command = CommandBuilder::new(mesh.id).life(life).build(author, body);
     let file = CommandFile::create(&mesh.name, &command, &signers.as_dyn())?;
     let Some(path) = &options.out else {
-        return Ok(Some(client.submit(file.envelope()).await?.accepted()?));
+        return match client.submit(file.envelope()).await.and_then(Acknowledgement::accepted) {
+            Ok(acknowledgement) => Ok(Some(acknowledgement)),
+            Err(error) if error.code == Code::AlreadySo => {
+                app.note(format!("it is so already: {}", error.message));
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        };
     };
     files::create(path, file.to_text().as_bytes())?;
     app.note(format!("wrote {}; nothing was submitted", path.display()));

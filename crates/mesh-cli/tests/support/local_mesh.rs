@@ -15,7 +15,7 @@ use super::{page, shell, until};
 static PORTS: Mutex<()> = Mutex::new(());
 const SAID: &str = "up.txt";
 
-/// A running local mesh in a folder of its own, with the repository's `examples` in it. Killed when dropped.
+/// A running local mesh in a folder of its own, with the repository's `examples` and `config` in it. Killed when dropped.
 #[derive(Debug)]
 pub(crate) struct LocalMesh {
     dir: tempfile::TempDir,
@@ -37,7 +37,9 @@ impl LocalMesh {
 
     fn found(arguments: &'static [&'static str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        std::os::unix::fs::symlink(page::repository().join("examples"), dir.path().join("examples")).unwrap();
+        for folder in ["examples", "config"] {
+            std::os::unix::fs::symlink(page::repository().join(folder), dir.path().join(folder)).unwrap();
+        }
         let path = shell::path_with(&[&shell::programs()]);
         let guard = PORTS.lock().unwrap_or_else(PoisonError::into_inner);
         let child = spawn(dir.path(), arguments);
@@ -89,6 +91,11 @@ impl LocalMesh {
     /// Runs a command line that has to succeed in the second terminal; returns stdout.
     pub(crate) fn ok(&self, line: &str) -> String {
         shell::ok(self.folder(), &self.path, &[], line)
+    }
+
+    /// Runs a command line in the second terminal, whatever becomes of it.
+    pub(crate) fn run(&self, line: &str) -> std::process::Output {
+        shell::run(self.folder(), &self.path, &[], line)
     }
 
     /// The same, as JSON.

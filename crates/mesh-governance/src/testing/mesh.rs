@@ -1,6 +1,7 @@
 //! A mesh in memory: three council seats of which two decide, three voters, domains with their keys.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use mesh_event::command::{AdmitDomains, DelegateNode, DomainAdmission, PublishVersion, RoleGrant};
 use mesh_event::ledger::EntryBody;
@@ -11,7 +12,7 @@ use mesh_event::{
 use mesh_model::{CommandId, Descriptor, Digest, DomainName, MeshId, NodeId, Role, UnixMs};
 
 use super::{TestFeed, TestJudge, keypair};
-use crate::{Applied, MemState, Strict, apply_with, read};
+use crate::{Applied, Judge, MemState, PolicyJudge, Strict, apply_with, read};
 
 /// A mesh and who acts in it.
 #[derive(Debug, Clone)]
@@ -27,6 +28,8 @@ pub struct TestMesh {
     /// Everything that was committed, in order.
     pub history: Vec<Applied>,
     commands: u64,
+    /// The evaluator of a real mesh; without it, [`TestJudge`].
+    policy: Option<Arc<PolicyJudge>>,
 }
 
 impl TestMesh {
@@ -37,7 +40,14 @@ impl TestMesh {
     pub fn unfounded() -> Self {
         let mesh_id = Digest::of(&Self::document().encode()).into();
         let (state, feeds) = (MemState::new(), BTreeMap::new());
-        Self { state, mesh_id, now: 1_800_000_000_000, feeds, history: Vec::new(), commands: 0 }
+        Self { state, mesh_id, now: 1_800_000_000_000, feeds, history: Vec::new(), commands: 0, policy: None }
+    }
+
+    /// The same mesh, with the evaluator of standards that real ones have.
+    #[must_use]
+    pub fn with_policy(mut self) -> Self {
+        self.policy = Some(Arc::new(PolicyJudge::default()));
+        self
     }
 
     /// A mesh of one leaf: Genesis.
@@ -176,12 +186,16 @@ impl TestMesh {
         LedgerEntry { stamp_unix_ms: self.now, body }
     }
 
-    /// Applies an entry and commits what comes of it. Standards are judged by [`TestJudge`].
+    /// Applies an entry and commits what comes of it. Standards are judged by [`TestJudge`], or [`TestMesh::with_policy`].
     ///
     /// # Panics
     /// When the state is damaged.
     pub fn apply(&mut self, entry: &LedgerEntry) -> Vec<Applied> {
-        let all = apply_with(&self.state, entry, &Strict, &TestJudge).expect("memory reads");
+        let judge: &dyn Judge = match &self.policy {
+            Some(policy) => &**policy,
+            None => &TestJudge,
+        };
+        let all = apply_with(&self.state, entry, &Strict, judge).expect("memory reads");
         for applied in &all {
             self.state.commit(applied);
             self.history.push(applied.clone());

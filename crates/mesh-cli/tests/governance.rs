@@ -1,0 +1,188 @@
+//! `docs/governance.md`: every command of it as written, in order, on one mesh; and what the page says of them.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::time::Instant;
+
+use serde_json::Value;
+use support::local_mesh::LocalMesh;
+use support::{page, shell, until};
+
+const PAGE: &str = "docs/governance.md";
+const UP: &str = "mesh up --sample";
+
+/// A command line of the page, with the exit code that it says.
+struct Line {
+    text: String,
+    exit: i32,
+}
+
+fn lines() -> Vec<Line> {
+    let page = page::read(PAGE);
+    let blocks = page::blocks(&page).into_iter().filter(|block| block.language == "console");
+    let lines = blocks.flat_map(|block| {
+        let exit = block.attribute("exit").map_or(0, |exit| exit.parse().unwrap());
+        block.text.lines().map(|text| Line { text: text.to_owned(), exit }).collect::<Vec<_>>()
+    });
+    lines.collect()
+}
+
+/// Runs the page's lines up to the one that begins so, and returns that one's stdout and stderr.
+struct Walk<'a> {
+    mesh: &'a LocalMesh,
+    lines: std::vec::IntoIter<Line>,
+}
+
+impl Walk<'_> {
+    fn to(&mut self, beginning: &str) -> (String, String) {
+        for line in self.lines.by_ref() {
+            let output = self.mesh.run(&line.text);
+            assert_eq!(output.status.code(), Some(line.exit), "{}\n{}", line.text, shell::describe(&output));
+            if line.text.starts_with(beginning) {
+                let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+                return (text(output.stdout), text(output.stderr));
+            }
+        }
+        panic!("{PAGE} has no further line that begins with {beginning}");
+    }
+}
+
+fn standings(mesh: &LocalMesh, product: &str) -> Vec<String> {
+    let report = mesh.json("mesh standard compliance");
+    let rows = report["compliance"].as_array().unwrap().iter();
+    let of = rows.filter(|row| row["product"].as_str().unwrap().starts_with(product));
+    of.map(|row| row["state"].as_str().unwrap().to_owned()).collect()
+}
+
+fn violated(error: &str) -> usize {
+    ["encrypted-at-rest", "pii-tagged", "access-logged", "retention-defined"]
+        .iter()
+        .filter(|rule| error.contains(*rule))
+        .count()
+}
+
+#[test]
+fn a_council_of_three_governs_as_the_page_says() {
+    let mesh = LocalMesh::with_sample();
+    let mut walk = Walk { mesh: &mesh, lines: lines().into_iter() };
+    assert_eq!(walk.lines.next().unwrap().text, UP);
+    assert!(walk.to("mesh council show").0.contains("2 of 3 seats decide"));
+    assert!(walk.to("mesh standard test").0.contains("4 of 4"));
+
+    // The impact goes along, and the proposal waits for others only.
+    let (_, said) = walk.to("mesh standard preview");
+    assert!(said.contains("products would violate it"), "{said}");
+    let (_, said) = walk.to("mesh standard propose");
+    assert!(said.contains("1 of the 2 signatures of the council"), "{said}");
+    let waiting = mesh.json("mesh proposal list --key .mesh/keys/council-1.pem");
+    assert_eq!(waiting["proposals"], Value::Array(Vec::new()));
+    assert!(walk.to("mesh proposal list").0.contains("pii-handling@1.0.0"));
+    let (shown, _) = walk.to("mesh proposal show");
+    for part in ["retention_period != null", "all(field in fields where field.pii == true", "90 days", "impact"] {
+        assert!(shown.contains(part), "{part} in {shown}");
+    }
+    let (_, said) = walk.to("mesh proposal approve");
+    assert!(said.contains("digest") && said.contains("it was enacted at index"), "{said}");
+    // Once is enough: there is nothing left to approve.
+    assert_eq!(mesh.json("mesh proposal list --open")["proposals"], Value::Array(Vec::new()));
+    walk.to("mesh standard show");
+    for url in mesh.urls() {
+        let listed = until("the standard on every node", || {
+            let listed = mesh.json(&format!("mesh standard list --node {url}"));
+            if listed["standards"].as_array().unwrap().is_empty() { Err("none".into()) } else { Ok(listed) }
+        });
+        assert_eq!(listed["standards"][0]["standard"]["id"], "pii-handling");
+    }
+
+    // Refused with all four at once, in the ledger's words and in those of the command without a mesh; nothing was published.
+    let (_, refused) = walk.to("mesh apply examples/customer_profile.hcl");
+    assert_eq!(violated(&refused), 4, "{refused}");
+    assert_eq!(mesh.run("mesh show customer_experience/customer_profile").status.code(), Some(4));
+    assert_eq!(violated(&walk.to("mesh policy check").0), 4);
+    walk.to("mesh policy check");
+
+    // Let off, published, told so; mended, and the task is closed.
+    walk.to("mesh waiver list");
+    let (_, warned) = walk.to("mesh apply examples/customer_profile.hcl");
+    assert_eq!(violated(&warned), 4, "{warned}");
+    assert_eq!(standings(&mesh, "customer_experience/customer_profile"), ["waived"]);
+    assert!(walk.to("mesh standard compliance --open").0.contains("in grace"));
+    walk.to("mesh apply examples/customer_profile_governed.hcl");
+    assert_eq!(standings(&mesh, "customer_experience/customer_profile"), ["compliant"]);
+    walk.to("mesh standard compliance");
+
+    // A removed member decides nothing, and a lost key costs nothing.
+    walk.to("mesh council amend");
+    assert!(walk.to("mesh council show").0.contains("dana"));
+    walk.to("mesh standard retire");
+    walk.to("mesh council amend");
+    assert!(walk.to("mesh council show").0.contains("council version 3"));
+    walk.to("mesh domain replace-root");
+    walk.to("mesh ledger tail");
+    assert!(walk.lines.next().is_none());
+}
+
+#[test]
+fn bad_proposals_are_refused_and_change_nothing() {
+    let mesh = LocalMesh::with_sample();
+    let file = |name: &str, text: &str| std::fs::write(mesh.folder().join(name), text).unwrap();
+    let refused = |line: &str, exit: i32, part: &str| {
+        let output = mesh.run(line);
+        let said = shell::describe(&output);
+        assert_eq!(output.status.code(), Some(exit), "{line}\n{said}");
+        assert!(said.contains(part), "{line}: {part}\n{said}");
+    };
+    let size = || mesh.json("mesh ledger tail --from 0")["entries"].as_array().unwrap().len();
+    let before = size();
+    let worked = page::read("config/standards/pii-handling.yaml");
+    let one = "--council-key .mesh/keys/council-1.pem";
+
+    // Its own tests fail; a rule that doesn't parse, names unknown fields, nests too deep: each with its line.
+    file("failing.yaml", &worked.replace("expect: fail", "expect: pass"));
+    refused(&format!("mesh standard propose failing.yaml {one}"), 3, "test case");
+    file("syntax.yaml", &worked.replace("retention_period != null", "retention_period != = null"));
+    refused(&format!("mesh standard propose syntax.yaml {one}"), 3, "syntax.yaml:");
+    file("unknown.yaml", &worked.replace("retention_period != null", "retention != null"));
+    refused("mesh standard test unknown.yaml", 3, "retention");
+    file(
+        "deep.yaml",
+        &worked.replace("retention_period != null", &format!("{}true{}", "(".repeat(40), ")".repeat(40))),
+    );
+    refused("mesh standard test deep.yaml", 3, "deep.yaml:");
+    assert_eq!(size(), before);
+
+    // Strangers, twice by one key, another digest, thresholds that lock out.
+    mesh.ok("mesh key new --out stranger.pem");
+    refused("mesh standard propose config/standards/retention.yaml --council-key stranger.pem", 7, "MESH-");
+    mesh.ok(&format!("mesh standard propose config/standards/retention.yaml {one}"));
+    refused("mesh proposal approve $(mesh proposal list --open -o name) --key stranger.pem --yes", 7, "MESH-");
+    let twice = mesh.run(&format!("mesh proposal approve $(mesh proposal list --open -o name) {one} --yes"));
+    assert!(shell::describe(&twice).contains("before"), "{}", shell::describe(&twice));
+    let open = mesh.json("mesh proposal list --open");
+    assert_eq!(open["proposals"][0]["approvals"].as_array().unwrap().len(), 1);
+    let amend = "mesh council amend --council-key .mesh/keys/council-1.pem --council-key .mesh/keys/council-2.pem";
+    refused(&format!("{amend} --threshold 0"), 3, "MESH-");
+    refused(&format!("{amend} --threshold 4"), 3, "MESH-");
+    refused(&format!("{amend} --remove member-3 --threshold 3"), 3, "MESH-");
+}
+
+#[test]
+fn a_thousand_products_are_previewed_and_reported_at_once() {
+    let records = page::repository().join("../shared/data/open-data-registry");
+    if !records.is_dir() {
+        eprintln!("skipped: {} is not there", records.display());
+        return;
+    }
+    let mesh = LocalMesh::empty();
+    mesh.ok(&format!("mesh import open-data-registry {}", records.display()));
+    let begun = Instant::now();
+    let preview = mesh.json("mesh standard preview config/standards/retention.yaml");
+    let previewed = begun.elapsed();
+    assert_eq!(preview["products"], 1039);
+    mesh.ok("mesh standard propose config/standards/retention.yaml --council-key .mesh/keys/council-1.pem --council-key .mesh/keys/council-2.pem");
+    let begun = Instant::now();
+    let report = mesh.json("mesh standard compliance");
+    eprintln!("preview {previewed:?}, compliance {:?}, debug build", begun.elapsed());
+    assert_eq!(report["compliance"].as_array().unwrap().len(), 1039);
+}
