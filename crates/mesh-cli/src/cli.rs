@@ -60,6 +60,8 @@ pub(crate) enum Command {
     Proposal(commands::proposal::ProposalArgs),
     /// Global standards: write, test, preview, propose, comply
     Standard(commands::standard::StandardArgs),
+    /// Words and identifiers across domains: list, show
+    Term(commands::term::TermArgs),
     /// Let products off a standard for some time
     Waiver(commands::waiver::WaiverArgs),
     /// Check product files against rules on this machine

@@ -168,6 +168,35 @@ fn bad_proposals_are_refused_and_change_nothing() {
 }
 
 #[test]
+fn domains_share_words_and_identifiers() {
+    let mesh = LocalMesh::with_sample();
+    let both = "--council-key .mesh/keys/council-1.pem --council-key .mesh/keys/council-2.pem";
+    mesh.ok(&format!("mesh standard propose config/standards/customer-id.yaml {both}"));
+    // Two domains join on one identifier.
+    let term = mesh.json("mesh term show customer-id");
+    assert_eq!(term["standard"]["detail"]["identifier"]["checksum"], "luhn");
+    let fields = term["fields"].as_array().unwrap().iter();
+    let products: Vec<&str> = fields.map(|field| field["product"].as_str().unwrap()).collect();
+    assert!(products.iter().any(|product| product.starts_with("sales/")), "{products:?}");
+    assert!(products.iter().any(|product| product.starts_with("customer_experience/")), "{products:?}");
+    assert!(mesh.ok("mesh term list").contains("not defined"), "words that fields use and nobody defined");
+    assert_eq!(mesh.run("mesh term show nonsense").status.code(), Some(4));
+
+    // Search knows other words for what a field means, once the council says so.
+    let search = "mesh search 'purchase reference' -o name";
+    assert!(!mesh.ok(search).contains("sales/orders"));
+    let glossary = "id: order-id\nversion: 1.0.0\ntitle: Order number\nkind: glossary-term\ntext: One order.\n\
+        enforcement: advise\ndetail:\n  glossary-term:\n    definition: The number of one order.\n    \
+        synonyms: [purchase reference]\n    owner: sales\n    data_type: string\n";
+    std::fs::write(mesh.folder().join("order-id.yaml"), glossary).unwrap();
+    mesh.ok(&format!("mesh standard propose order-id.yaml {both}"));
+    until("the synonym", || {
+        let found = mesh.ok(search);
+        if found.contains("sales/orders") && found.contains("finance/invoices") { Ok(()) } else { Err(found) }
+    });
+}
+
+#[test]
 fn a_thousand_products_are_previewed_and_reported_at_once() {
     let records = page::repository().join("../shared/data/open-data-registry");
     if !records.is_dir() {

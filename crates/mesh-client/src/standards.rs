@@ -120,7 +120,66 @@ pub struct WaiverView {
     pub revoked_index: Option<LedgerIndex>,
 }
 
+/// A glossary term or identifier scheme, and every field that carries it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TermView {
+    /// Its id.
+    pub id: String,
+    /// What the council enacted about it; `None` for a word that nobody defined.
+    pub standard: Option<Standard>,
+    /// The fields, by product.
+    pub fields: Vec<TermField>,
+}
+
+/// A field that carries a term.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TermField {
+    /// `domain/name@version`.
+    pub product: String,
+    /// The dataset.
+    pub dataset: String,
+    /// The field.
+    pub field: String,
+    /// Its type; empty when none is declared.
+    #[serde(rename = "type")]
+    pub data_type: String,
+    /// The team that answers for the product.
+    pub owner: String,
+}
+
 impl Client {
+    /// Terms and identifiers, all or one, with every field that carries them.
+    ///
+    /// # Errors
+    /// [`mesh_model::Code::NotFound`] for one that nobody defined and nobody uses, or the transport's.
+    pub async fn terms(&self, id: Option<&str>) -> Result<Listing<TermView>, MeshError> {
+        let message = v1::ListTermsRequest { id: id.unwrap_or_default().to_owned() };
+        let answer = self
+            .call(Repeat::Read, async |attempt| {
+                let answer = attempt.governance().list_terms(attempt.request(message.clone())).await;
+                answer.map_err(|status| Failed::of(status, &attempt.url))
+            })
+            .await?
+            .into_inner();
+        let field = |m: v1::TermField| TermField {
+            product: m.product,
+            dataset: m.dataset,
+            field: m.field,
+            data_type: m.r#type,
+            owner: m.owner,
+        };
+        let view = |m: v1::TermView| {
+            let standard = if m.standard.is_empty() {
+                None
+            } else {
+                Some(mesh_event::decode_standard(&m.standard).map_err(|error| odd("standard", error))?)
+            };
+            Ok::<_, MeshError>(TermView { id: m.id, standard, fields: m.fields.into_iter().map(field).collect() })
+        };
+        let items = answer.terms.into_iter().map(view).collect::<Result<_, _>>()?;
+        Ok(Listing { items, cut: false, freshness: Freshness::of(answer.freshness) })
+    }
+
     /// Standards in force, or all versions that ever were; of one id or of all.
     ///
     /// # Errors

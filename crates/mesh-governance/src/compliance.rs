@@ -193,15 +193,15 @@ pub fn preview<S: StateRead>(
 }
 
 /// A product as standards see it.
-struct Judged {
-    product: Product,
-    descriptor: Descriptor,
-    previous: Option<Descriptor>,
-    first_sealed: FirstSealed,
+pub(crate) struct Judged {
+    pub(crate) product: Product,
+    pub(crate) descriptor: Descriptor,
+    pub(crate) previous: Option<Descriptor>,
+    pub(crate) first_sealed: FirstSealed,
 }
 
 /// Hands over every product that has a version which is not retired.
-fn each_product<S: StateRead>(
+pub(crate) fn each_product<S: StateRead>(
     state: &S,
     domain: Option<&DomainName>,
     mut take: impl FnMut(&Judged),

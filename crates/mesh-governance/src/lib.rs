@@ -36,6 +36,7 @@
 //! | `proposals`, `tally` | council matters from opening to closing; who may answer, and what the answers come to |
 //! | `roots` | who speaks for a domain now |
 //! | [`judge`], [`policy`] | the seam to the evaluator of standards, and the one behind it |
+//! | [`semantics`] | projections for people: what words mean, and which fields carry them |
 //! | [`compliance`] | projections for people: who keeps the standards, and who would keep one that is proposed |
 //! | `actor`, `authority`, `life` | who may: roles; thresholds and purposes of keys; expiry and remembered ids |
 //! | [`admit`](mod@admit) | dry runs before anything is appended or proposed |
@@ -65,6 +66,7 @@ pub mod read;
 pub mod records;
 pub mod roles;
 mod roots;
+pub mod semantics;
 mod standard_form;
 pub mod state;
 mod tally;

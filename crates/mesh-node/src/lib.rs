@@ -40,6 +40,7 @@ pub mod projector;
 pub mod publish;
 pub mod reads;
 pub mod services;
+pub mod synonyms;
 pub mod verified;
 
 pub use config::{Config, ConfigError};

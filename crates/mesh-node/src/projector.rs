@@ -20,6 +20,7 @@ use tracing::{info, warn};
 use crate::attachments::{self, OWNERS};
 use crate::node::{Core, storage_error};
 use crate::reads::{AsOf, HISTORY, Subject, history_key, tell_with};
+use crate::synonyms::{Synonyms, decides_words, every_product};
 
 /// Where in the store's index space the overflow attachments are noted that this node still has to fetch: digest -> product.
 pub const WANTED: u8 = 4;
@@ -68,6 +69,8 @@ pub struct Projector {
     indexed: watch::Sender<u64>,
     next: u64,
     dirty: BTreeSet<ProductId>,
+    /// Every product is to be indexed again.
+    all_dirty: bool,
     /// What the store's own indexes learn with the next commit.
     pending: Batch,
 }
@@ -75,7 +78,7 @@ pub struct Projector {
 impl Projector {
     /// Goes on after `next` leaves.
     pub fn new(core: Arc<Core>, indexed: watch::Sender<u64>, next: u64) -> Self {
-        Self { core, indexed, next, dirty: BTreeSet::new(), pending: Batch::new() }
+        Self { core, indexed, next, dirty: BTreeSet::new(), all_dirty: false, pending: Batch::new() }
     }
 
     /// Folds until the node stops. Runs on a thread of its own: indexing is work for a processor and the disk.
@@ -186,6 +189,8 @@ impl Projector {
             return;
         }
         match command.map(|command| command.body) {
+            // Other words for a term may be in force from this leaf on: whatever carries it is found by them, too.
+            Some(Body::Propose(_) | Body::Approve(_)) if decides_words(&self.core, index) => self.all_dirty = true,
             Some(Body::PublishVersion(body)) => {
                 let owners = self.core.store.index(OWNERS);
                 for attachment in &body.descriptor.attachments {
@@ -221,9 +226,15 @@ impl Projector {
             let cause = std::error::Error::source(&error).map_or_else(String::new, |cause| format!(": {cause}"));
             MeshError::new(Code::StorageFailed, format!("{error}{cause}"))
         };
+        if self.all_dirty {
+            self.dirty.extend(every_product(&self.core)?);
+            self.all_dirty = false;
+        }
+        let synonyms = Synonyms::in_force(&self.core)?;
         for product in &self.dirty {
             let view = self.core.reads.product(&self.core, product, None, AsOf::Now)?;
-            let overflow_text = self.overflow_text(product, &view.descriptor)?;
+            let mut overflow_text = self.overflow_text(product, &view.descriptor)?;
+            overflow_text.extend(synonyms.of(&view.descriptor));
             let entry = Entry {
                 descriptor: &view.descriptor,
                 status: view.status,

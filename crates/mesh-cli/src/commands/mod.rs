@@ -37,6 +37,7 @@ pub(crate) mod sign;
 pub(crate) mod standard;
 pub(crate) mod status;
 pub(crate) mod submit;
+pub(crate) mod term;
 pub(crate) mod up;
 pub(crate) mod validate;
 pub(crate) mod waiver;
@@ -80,6 +81,7 @@ pub(crate) async fn run(command: Command, app: &App) -> Result<(), Failure> {
         Command::Standard(args) => standard::run(args, app).await,
         Command::Status(args) => status::run(args, app).await,
         Command::Submit(args) => submit::run(args, app).await,
+        Command::Term(args) => term::run(args, app).await,
         Command::Up(args) => up::run(args, app).await,
         Command::Validate(args) => validate::run(args, app).await,
         Command::Waiver(args) => waiver::run(args, app).await,

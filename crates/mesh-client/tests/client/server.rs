@@ -246,4 +246,37 @@ impl GovernanceService for Service {
     async fn who_am_i(&self, _: Request<WhoAmIRequest>) -> Result<Response<WhoAmIResponse>, Status> {
         Err(Status::unimplemented("not in the script"))
     }
+    async fn list_proposals(
+        &self,
+        _: Request<ListProposalsRequest>,
+    ) -> Result<Response<ListProposalsResponse>, Status> {
+        Err(Status::unimplemented("not in the script"))
+    }
+    async fn get_proposal(&self, _: Request<GetProposalRequest>) -> Result<Response<GetProposalResponse>, Status> {
+        Err(Status::unimplemented("not in the script"))
+    }
+    async fn list_standards(
+        &self,
+        _: Request<ListStandardsRequest>,
+    ) -> Result<Response<ListStandardsResponse>, Status> {
+        Err(Status::unimplemented("not in the script"))
+    }
+    async fn preview_standard(
+        &self,
+        _: Request<PreviewStandardRequest>,
+    ) -> Result<Response<PreviewStandardResponse>, Status> {
+        Err(Status::unimplemented("not in the script"))
+    }
+    async fn get_compliance(
+        &self,
+        _: Request<GetComplianceRequest>,
+    ) -> Result<Response<GetComplianceResponse>, Status> {
+        Err(Status::unimplemented("not in the script"))
+    }
+    async fn list_waivers(&self, _: Request<ListWaiversRequest>) -> Result<Response<ListWaiversResponse>, Status> {
+        Err(Status::unimplemented("not in the script"))
+    }
+    async fn list_terms(&self, _: Request<ListTermsRequest>) -> Result<Response<ListTermsResponse>, Status> {
+        Err(Status::unimplemented("not in the script"))
+    }
 }

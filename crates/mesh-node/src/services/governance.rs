@@ -12,9 +12,9 @@ use mesh_proto::v1::{
     Acknowledgement, DomainRole, DomainView, GetComplianceRequest, GetComplianceResponse, GetCouncilRequest,
     GetCouncilResponse, GetDomainRequest, GetDomainResponse, GetMeshRequest, GetMeshResponse, GetProposalRequest,
     GetProposalResponse, ListDomainsRequest, ListDomainsResponse, ListNodesRequest, ListNodesResponse,
-    ListProposalsRequest, ListProposalsResponse, ListStandardsRequest, ListStandardsResponse, ListWaiversRequest,
-    ListWaiversResponse, PreviewStandardRequest, PreviewStandardResponse, RosterEntry, SubmitRequest, SubmitResponse,
-    WaitLevel, WhoAmIRequest, WhoAmIResponse,
+    ListProposalsRequest, ListProposalsResponse, ListStandardsRequest, ListStandardsResponse, ListTermsRequest,
+    ListTermsResponse, ListWaiversRequest, ListWaiversResponse, PreviewStandardRequest, PreviewStandardResponse,
+    RosterEntry, SubmitRequest, SubmitResponse, WaitLevel, WhoAmIRequest, WhoAmIResponse,
 };
 use tonic::{Request, Response, Status};
 
@@ -265,6 +265,13 @@ impl GovernanceService for Service {
         let core = Arc::clone(&self.core);
         let request = request.into_inner();
         Ok(Response::new(aside(move || standards::report(&core, &request)).await?))
+    }
+
+    async fn list_terms(&self, request: Request<ListTermsRequest>) -> Result<Response<ListTermsResponse>, Status> {
+        super::check_token(&self.core, &request)?;
+        let core = Arc::clone(&self.core);
+        let request = request.into_inner();
+        Ok(Response::new(aside(move || standards::terms(&core, &request)).await?))
     }
 
     async fn list_waivers(

@@ -1,14 +1,15 @@
 //! Council matters, standards and compliance as messages: the reading half of `GovernanceService`.
 
 use mesh_governance::compliance::{Compliance, ComplianceState, Impact};
-use mesh_governance::{GrantedWaiver, Proposal, compliance, read};
+use mesh_governance::{GrantedWaiver, Proposal, compliance, read, semantics};
 use mesh_model::{Code, DomainName, Enforcement, LedgerIndex, Name, PublicKey, UnixMs};
 use mesh_policy::Violation;
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::{
     ComplianceView, Finding, GetComplianceRequest, GetComplianceResponse, GetProposalResponse, ImpactView,
-    ListProposalsRequest, ListProposalsResponse, ListStandardsRequest, ListStandardsResponse, ListWaiversResponse,
-    PreviewStandardRequest, PreviewStandardResponse, ProposalView, ProposalVote, Remark, StandardView, WaiverView,
+    ListProposalsRequest, ListProposalsResponse, ListStandardsRequest, ListStandardsResponse, ListTermsRequest,
+    ListTermsResponse, ListWaiversResponse, PreviewStandardRequest, PreviewStandardResponse, ProposalView,
+    ProposalVote, Remark, StandardView, TermField, TermView, WaiverView,
 };
 
 use crate::clock::now_unix_ms;
@@ -217,6 +218,30 @@ fn finding(violation: &Violation) -> Finding {
         message: violation.message.clone(),
         remediation: violation.remediation.clone(),
     }
+}
+
+pub(super) fn terms(core: &Core, request: &ListTermsRequest) -> Result<ListTermsResponse, MeshError> {
+    let mut terms = semantics::terms(&core.state, &*core.judge).map_err(|e| core.state_error(&e))?;
+    if !request.id.is_empty() {
+        let found = terms.remove(&request.id);
+        let found = found.ok_or_else(|| {
+            MeshError::new(Code::NotFound, format!("no standard defines {}, and no field carries it", request.id))
+        })?;
+        terms = std::collections::BTreeMap::from([(request.id.clone(), found)]);
+    }
+    let field = |field: semantics::TermField| TermField {
+        product: field.product.to_string(),
+        dataset: field.dataset,
+        field: field.field,
+        r#type: field.data_type,
+        owner: field.owner,
+    };
+    let view = |(id, term): (String, semantics::Term)| TermView {
+        id,
+        standard: term.standard.as_ref().map_or_else(Vec::new, mesh_event::encode_standard),
+        fields: term.fields.into_iter().map(field).collect(),
+    };
+    Ok(ListTermsResponse { terms: terms.into_iter().map(view).collect(), freshness: Some(super::freshness(core)) })
 }
 
 pub(super) fn waivers(core: &Core, all: bool) -> Result<ListWaiversResponse, MeshError> {
