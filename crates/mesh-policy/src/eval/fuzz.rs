@@ -96,8 +96,13 @@ fn judge(source: &str) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// How many expressions are tried: `MESH_FUZZ_CASES`, to go on for as long as somebody wants, or as many as a test run can afford.
+fn cases() -> u32 {
+    std::env::var("MESH_FUZZ_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(1500)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1500))]
+    #![proptest_config(ProptestConfig::with_cases(cases()))]
 
     #[test]
     fn any_expression_has_an_answer_within_its_steps(source in expression()) {
