@@ -70,7 +70,7 @@ pub(crate) enum Command {
     Sign(commands::sign::SignArgs),
     /// Submit a signed command file
     Submit(commands::submit::SubmitArgs),
-    /// Read the governance ledger
+    /// Read, export and check the governance ledger
     Ledger(commands::ledger::LedgerArgs),
     /// Found a mesh, step by step: draft, join, sign, seal
     Genesis(commands::genesis::GenesisArgs),

@@ -171,6 +171,7 @@ codes! {
     208 StoreTooNew "store_too_new" Internal "the store was written by a newer version" "update this program; the store was left untouched";
     209 Changes "changes" Done "the plan has changes" "`mesh apply` carries them out";
     210 NotConfirmed "not_confirmed" Usage "this cannot be undone and nobody confirmed it" "add --yes";
+    211 BadExport "bad_export" Verification "the export of the ledger does not hold" "get it again, from another node; the text names the leaf, checkpoint or line";
 }
 
 impl Code {

@@ -8,6 +8,7 @@ use mesh_event::{Command as SignedBody, envelope};
 use mesh_model::{LedgerIndex, UnixMs};
 use serde::Serialize;
 
+use super::ledger_audit;
 use crate::app::App;
 use crate::failure::Failure;
 use crate::output::{Row, printable};
@@ -31,6 +32,14 @@ enum Action {
         #[arg(long, short)]
         follow: bool,
     },
+    /// Writes the whole ledger to one file that anybody can check
+    Export(ledger_audit::ExportArgs),
+    /// Checks an export off-line: every signature, threshold, role, verdict and outcome
+    Verify(ledger_audit::VerifyArgs),
+    /// Shows the state at any leaf of an export, or what each leaf changed
+    Replay(ledger_audit::ReplayArgs),
+    /// Tells who did what when, under which council and standards, from an export
+    Report(ledger_audit::ReportArgs),
 }
 
 const LAST: u64 = 20;
@@ -67,7 +76,13 @@ impl Row for Entry {
 }
 
 pub(crate) async fn run(args: LedgerArgs, app: &App) -> Result<(), Failure> {
-    let Action::Tail { from, follow } = args.action;
+    let (from, follow) = match args.action {
+        Action::Tail { from, follow } => (from, follow),
+        Action::Export(args) => return ledger_audit::export(args, app).await,
+        Action::Verify(args) => return ledger_audit::verify(&args, app),
+        Action::Replay(args) => return ledger_audit::replay(&args, app),
+        Action::Report(args) => return ledger_audit::report(&args, app),
+    };
     let client = app.client()?;
     let from = match from {
         Some(from) => from,

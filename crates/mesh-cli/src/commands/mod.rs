@@ -22,6 +22,7 @@ pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod key;
 pub(crate) mod ledger;
+pub(crate) mod ledger_audit;
 pub(crate) mod list;
 pub(crate) mod man;
 pub(crate) mod new;

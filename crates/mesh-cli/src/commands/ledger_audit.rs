@@ -1,0 +1,219 @@
+//! `mesh ledger export|verify|replay|report`: the whole ledger as one file, and what it says without any node.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use futures::StreamExt as _;
+use mesh_event::ledger::LeafEntry;
+use mesh_event::LedgerLeaf;
+use mesh_governance::{Applied, Damage, MemState};
+use mesh_model::{Code, LedgerIndex};
+use mesh_tlog::Hash;
+use mesh_verify::export::{ExportWriter, Header, WriteError};
+use mesh_verify::{Format, Options, Replay, Report, Verified, VerifyError, Watch, check};
+use serde_json::json;
+
+use crate::app::App;
+use crate::failure::Failure;
+use crate::progress::Progress;
+
+/// Arguments of `mesh ledger export`.
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// The file to write; it must not be there yet
+    file: PathBuf,
+}
+
+/// Arguments of `mesh ledger verify`.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// The export
+    file: PathBuf,
+}
+
+/// Arguments of `mesh ledger replay`.
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// The export
+    file: PathBuf,
+    /// The last leaf that counts; all when absent
+    #[arg(long, value_name = "INDEX")]
+    until: Option<LedgerIndex>,
+    /// Show what each leaf changed instead of the state
+    #[arg(long)]
+    diff: bool,
+}
+
+/// Arguments of `mesh ledger report`.
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// The export
+    file: PathBuf,
+    /// How it is written
+    #[arg(long = "as", value_enum, value_name = "FORMAT", default_value = "markdown")]
+    form: ReportForm,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ReportForm {
+    Markdown,
+    Csv,
+    Json,
+}
+
+/// Writes the whole ledger, as this node has it, to one file that anybody can check.
+///
+/// # Errors
+/// When the file is there already or can't be written, and the transport's.
+pub(crate) async fn export(args: ExportArgs, app: &App) -> Result<(), Failure> {
+    let client = app.client()?;
+    let mesh = client.mesh().await?;
+    let head = client.ledger_head(None).await?;
+    let partial = args.file.with_extension("partial");
+    if args.file.exists() {
+        return Err(Failure::new(Code::Usage, format!("{} is there already", args.file.display())));
+    }
+    let fail = |error: std::io::Error| Failure::io("write", &partial, &error);
+    let odd = |error: WriteError| Failure::new(Code::BadExport, format!("the node's ledger is not whole: {error}"));
+    let mut writer = None;
+    let mut progress = app.progress("exporting", Some(head.size));
+    let mut entries = std::pin::pin!(client.ledger_entries(0, Some(head.size), false));
+    while let Some(entry) = entries.next().await {
+        let (index, bytes) = entry?;
+        if index >= head.size {
+            break;
+        }
+        if writer.is_none() {
+            let header = Header {
+                mesh_id: mesh.id,
+                size: head.size,
+                root: Hash::from(head.root.0),
+                state_digest: head.state_digest,
+                genesis: genesis(&bytes)?,
+            };
+            let file = BufWriter::new(File::create(&partial).map_err(fail)?);
+            writer = Some(ExportWriter::new(file, header).map_err(odd)?);
+        }
+        if let Some(writer) = &mut writer {
+            writer.leaf(&bytes).map_err(odd)?;
+        }
+        progress.inc();
+    }
+    progress.finish();
+    let writer = writer.ok_or_else(|| Failure::new(Code::GenesisFirst, "the ledger has no leaf yet"))?;
+    let file = writer.finish().map_err(odd)?;
+    file.into_inner().map_err(|error| fail(error.into_error()))?.sync_all().map_err(fail)?;
+    std::fs::rename(&partial, &args.file).map_err(fail)?;
+    app.note(format!("{} leaves of mesh {} in {}", head.size, mesh.id.short(), args.file.display()));
+    app.note(format!("hint: `mesh ledger verify {0}` or `mesh-verify check {0}`, on any machine", args.file.display()));
+    Ok(())
+}
+
+/// The founding envelope in leaf 0.
+fn genesis(leaf: &[u8]) -> Result<Vec<u8>, Failure> {
+    let malformed = |why: String| Failure::new(Code::Malformed, format!("ledger leaf 0: {why}"));
+    match LedgerLeaf::decode(leaf).map_err(|error| malformed(error.to_string()))?.entry {
+        LeafEntry::Envelope(envelope) => Ok(envelope),
+        LeafEntry::FeedEvent(_) => Err(malformed("it is no founding document".into())),
+    }
+}
+
+/// Shows how far an audit is.
+struct Shown<'a> {
+    progress: Progress,
+    done: u64,
+    then: &'a mut dyn Watch,
+}
+
+impl Watch for Shown<'_> {
+    fn decided(&mut self, before: &MemState, applied: &Applied) -> Result<(), Damage> {
+        self.then.decided(before, applied)
+    }
+    fn progress(&mut self, done: u64, size: u64) {
+        while self.done < done {
+            self.progress.inc();
+            self.done += 1;
+        }
+        self.then.progress(done, size);
+    }
+}
+
+/// Audits a file against the mesh that the context pins, if it pins one.
+fn audit(app: &App, file: &Path, watch: &mut dyn Watch) -> Result<(Verified, bool), Failure> {
+    let input = BufReader::with_capacity(256 * 1024, File::open(file).map_err(|error| Failure::io("read", file, &error))?);
+    let mesh_id = app.context()?.mesh_id;
+    let options = Options { mesh_id, ..Options::default() };
+    let mut shown = Shown { progress: app.progress("verifying", None), done: 0, then: watch };
+    let verified = check(input, &options, &mut shown);
+    shown.progress.finish();
+    match verified {
+        Ok(verified) => Ok((verified, mesh_id.is_some())),
+        Err(VerifyError::Fault(fault)) => {
+            let message = format!("{} does not hold: {fault}", file.display());
+            Err(Failure::new(Code::BadExport, message).hint("get the export again, from another node"))
+        }
+        Err(VerifyError::Read(error)) => Err(Failure::io("read", file, &error)),
+    }
+}
+
+/// Checks an export off-line: every signature, threshold, role, verdict and outcome, recomputed.
+///
+/// # Errors
+/// Exit 8 with the leaf, checkpoint or manifest line that does not hold.
+pub(crate) fn verify(args: &VerifyArgs, app: &App) -> Result<(), Failure> {
+    let (verified, is_pinned) = audit(app, &args.file, &mut ())?;
+    let header = &verified.header;
+    let document = json!({
+        "holds": true, "mesh_id": header.mesh_id, "pinned": is_pinned, "leaves": header.size,
+        "accepted": verified.accepted, "root": header.root.to_string(), "state_digest": header.state_digest,
+        "checkpoints": verified.checkpoints.len(), "last_stamp_unix_ms": verified.last_stamp_unix_ms,
+    });
+    app.output().one(&document, &header.mesh_id.to_string(), |style| {
+        let pinned = if is_pinned { "as pinned" } else { "by the export's own word; pin it with --mesh-id" };
+        let refused = header.size - verified.accepted;
+        format!(
+            "{}\nmesh {} ({pinned})\n{} leaves: {} accepted, {refused} refused\nroot {}\nstate {}\n{} checkpoints\n",
+            style.green("the export holds"),
+            header.mesh_id,
+            header.size,
+            verified.accepted,
+            header.root,
+            header.state_digest,
+            verified.checkpoints.len()
+        )
+    })
+}
+
+/// Shows the state at any leaf, or what each leaf changed.
+///
+/// # Errors
+/// As [`verify`]; and for a leaf that the export has not.
+pub(crate) fn replay(args: &ReplayArgs, app: &App) -> Result<(), Failure> {
+    let mut replay = Replay::new(args.until, args.diff);
+    let (verified, _) = audit(app, &args.file, &mut replay)?;
+    let size = verified.header.size;
+    if let Some(until) = args.until.filter(|until| *until >= size) {
+        return Err(Failure::usage(format!("there is no leaf {until}; the last one is {}", size - 1)));
+    }
+    let document = replay.finish(&verified);
+    let document = document.map_err(|damage| Failure::new(Code::BadExport, damage.to_string()))?;
+    let machine = app.output().is_machine();
+    app.output().text(&if machine { document.to_json() } else { document.to_text() })
+}
+
+/// Tells who did what when, under which council and standards, with which outcome.
+///
+/// # Errors
+/// As [`verify`].
+pub(crate) fn report(args: &ReportArgs, app: &App) -> Result<(), Failure> {
+    let mut report = Report::new();
+    let (verified, _) = audit(app, &args.file, &mut report)?;
+    let format = match args.form {
+        ReportForm::Markdown => Format::Markdown,
+        ReportForm::Csv => Format::Csv,
+        ReportForm::Json => Format::Json,
+    };
+    app.output().text(&report.write(&verified, format))
+}
