@@ -25,7 +25,7 @@ pub(crate) struct GlobalArgs {
     /// A node to talk to, http://host:port; repeat it to fail over between several [env: MESH_NODE]
     #[arg(long, global = true, value_name = "URL", help_heading = "Global options")]
     pub(crate) node: Vec<String>,
-    /// The private key to sign with, a PEM file of mode 0600 [env: MESH_KEY_FILE, or MESH_KEY with the PEM text]
+    /// The private key to sign with, a PEM file of mode 0600 [env: MESH_KEY_FILE, or MESH_KEY with the PEM text; MESH_KEY_PASSPHRASE]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
     pub(crate) key: Option<std::path::PathBuf>,
     /// The mesh that the node has to belong to [env: MESH_ID]

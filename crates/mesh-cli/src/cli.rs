@@ -50,10 +50,12 @@ pub(crate) enum Command {
     Import(commands::import::ImportArgs),
     /// Write a product as ODPS, ODCS or HCL, or its original file
     Export(commands::export::ExportArgs),
-    /// Manage domains: list, show, admit, delegate, suspend
+    /// Manage domains: list, show, admit, delegate, suspend, root keys
     Domain(commands::domain::DomainArgs),
     /// Manage roles: grant, revoke, list
     Role(commands::role::RoleArgs),
+    /// Who holds which rights: list, request, offboard
+    Member(commands::member::MemberArgs),
     /// Show who decides for the whole mesh, or propose others
     Council(commands::council::CouncilArgs),
     /// Council matters: list, show, approve, reject, comment
@@ -78,7 +80,7 @@ pub(crate) enum Command {
     Node(commands::node::NodeArgs),
     /// Show how the nodes are
     Status(commands::status::StatusArgs),
-    /// Manage private keys: new, show, list
+    /// Manage private keys: new, show, list, encrypt, decrypt
     Key(commands::key::KeyArgs),
     /// Manage contexts: add, use, list, remove, show
     Context(commands::context::ContextArgs),

@@ -69,8 +69,15 @@ fn describe_body(body: &Body, line: &mut impl FnMut(&str, &str)) {
             line("reason", &printable(&body.reason));
         }
         Body::OffboardMember(body) => {
+            let (by, of) = match &body.domain {
+                Some(_) => ("the domain's root keys", "roster version"),
+                None => ("the council without that key, to its threshold", "council version"),
+            };
+            line("decided by", by);
             line("takes out", &format!("every right of {}", named(&body.key)));
+            line("domain", &domain(&body.domain));
             line("reason", &printable(&body.reason));
+            line(of, &body.version.to_string());
         }
         Body::Propose(proposal) => {
             line("decided by", "the council, to its threshold");

@@ -36,6 +36,8 @@ pub(crate) enum Deciders {
     Council(Council),
     /// A domain's root keys.
     Root { domain: DomainName, keys: Vec<PublicKey>, threshold: u32 },
+    /// A domain's root keys, and those that take their place.
+    Rotation { domain: DomainName, old: (Vec<PublicKey>, u32), new: (Vec<PublicKey>, u32) },
 }
 
 impl Deciders {
@@ -49,7 +51,7 @@ impl Deciders {
     fn whose(&self) -> String {
         match self {
             Self::Council(_) => "the council".to_owned(),
-            Self::Root { domain, .. } => format!("the root of {domain}"),
+            Self::Root { domain, .. } | Self::Rotation { domain, .. } => format!("the root of {domain}"),
         }
     }
 
@@ -57,19 +59,27 @@ impl Deciders {
         match self {
             Self::Council(council) => council.seats.iter().any(|seat| seat.key == *key),
             Self::Root { keys, .. } => keys.contains(key),
+            Self::Rotation { old, new, .. } => old.0.contains(key) || new.0.contains(key),
         }
     }
 
-    /// What is still missing; `None` when nothing is.
-    fn missing(&self, signers: &BTreeSet<PublicKey>) -> Option<String> {
-        let (have, need) = match self {
-            Self::Council(council) => (council.seats_signed(signers), council.threshold as usize),
-            Self::Root { keys, threshold, .. } => {
-                (keys.iter().filter(|key| signers.contains(key)).count(), *threshold as usize)
-            }
+    /// What is still missing; empty when nothing is.
+    fn missing(&self, signers: &BTreeSet<PublicKey>) -> Vec<String> {
+        let of = |keys: &[PublicKey]| keys.iter().filter(|key| signers.contains(key)).count();
+        let needs = match self {
+            Self::Council(council) => vec![(self.whose(), council.seats_signed(signers), council.threshold)],
+            Self::Root { keys, threshold, .. } => vec![(self.whose(), of(keys), *threshold)],
+            Self::Rotation { domain, old, new } => vec![
+                (format!("the root of {domain} in force"), of(&old.0), old.1),
+                (format!("the new root of {domain}"), of(&new.0), new.1),
+            ],
         };
-        let whose = self.whose();
-        (have < need).then(|| format!("{} of the {need} signatures of {whose}; {have} are there", need - have))
+        let short = needs.into_iter().filter(|(_, have, need)| *have < *need as usize);
+        short
+            .map(|(whose, have, need)| {
+                format!("{} of the {need} signatures of {whose}; {have} are there", need as usize - have)
+            })
+            .collect()
     }
 }
 
@@ -92,8 +102,10 @@ pub(crate) async fn decide(
             return Err(stranger(&key, deciders));
         }
     }
-    // The context's key signs when it counts, or when there is nobody else to be the author.
-    if let Some(own) = app.signer_if_any()? {
+    // The context's key signs when it is needed and counts, or when there is nobody else to be the author.
+    let needs_more = signers.is_empty() || !deciders.missing(&signers.public()).is_empty();
+    let own = if needs_more { app.signer_if_any()? } else { None };
+    if let Some(own) = own {
         use mesh_event::Signer as _;
         let key = own.public_key();
         if deciders.counts(&key) {
@@ -114,7 +126,7 @@ pub(crate) async fn decide(
         Duration::from_millis(limits::COMMAND_LIFE_MS).min(Duration::from_secs(options.expires_days * 24 * 60 * 60));
     let command = CommandBuilder::new(mesh.id).life(life).build(author, body);
     let file = CommandFile::create(&mesh.name, &command, &signers.as_dyn())?;
-    let mut missing: Vec<String> = deciders.missing(&signers.public()).into_iter().collect();
+    let mut missing: Vec<String> = deciders.missing(&signers.public());
     for key in file.unproven_keys() {
         if client.who_is(key).await?.purposes.is_empty() {
             missing.push(format!("a signature of the key that is added, {}", named(&key)));
@@ -144,7 +156,9 @@ fn stranger(key: &PublicKey, deciders: &Deciders) -> Failure {
     let message = format!("{} is no key of {}; nothing was signed", named(key), deciders.whose());
     let who = match deciders {
         Deciders::Council(_) => "`mesh council show` lists the members' keys".to_owned(),
-        Deciders::Root { domain, .. } => format!("`mesh domain show {domain}` lists its root keys"),
+        Deciders::Root { domain, .. } | Deciders::Rotation { domain, .. } => {
+            format!("`mesh domain show {domain}` lists its root keys")
+        }
     };
     Failure::new(Code::WrongRole, message).hint(who)
 }

@@ -1,9 +1,11 @@
 //! Keys on the command line: a public key, or a file.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use mesh_event::{Keypair, Signer};
 use mesh_model::{Code, PublicKey, Role};
+use zeroize::Zeroizing;
 
 use crate::failure::Failure;
 use crate::{files, keyfile};
@@ -29,7 +31,8 @@ impl KeyArgument {
             return public(text).map(Self::Public);
         }
         let path = folder.join(text);
-        let content = files::read_text(&path)?;
+        // It may hold a private key, so it is wiped.
+        let content = Zeroizing::new(files::read_text(&path)?);
         match content.split_whitespace().next().filter(|word| word.starts_with("ed25519:")) {
             Some(word) => public(word).map(Self::Public),
             None => keyfile::read(&path).map(Self::Private),
@@ -68,49 +71,57 @@ pub(crate) fn parse_grant(text: &str, folder: &Path) -> Result<(KeyArgument, Rol
 
 /// Private keys at hand for one command, each once, in the order they were named.
 #[derive(Debug, Default)]
-pub(crate) struct Signers(Vec<Keypair>);
+pub(crate) struct Signers {
+    keys: Vec<Keypair>,
+    /// Files that were read: nobody is asked for a passphrase twice.
+    files: BTreeSet<PathBuf>,
+}
 
 impl Signers {
     /// Adds a key.
     pub(crate) fn add(&mut self, keypair: Keypair) {
         if !self.holds(&keypair.public_key()) {
-            self.0.push(keypair);
+            self.keys.push(keypair);
         }
     }
     /// Adds private key files.
     ///
     /// # Errors
     /// When a file holds no usable key.
-    pub(crate) fn add_files(&mut self, paths: &[std::path::PathBuf]) -> Result<(), Failure> {
+    pub(crate) fn add_files(&mut self, paths: &[PathBuf]) -> Result<(), Failure> {
         for path in paths {
-            self.add(keyfile::read(path)?);
+            if !self.files.contains(path) {
+                self.add(keyfile::read(path)?);
+                self.files.insert(path.clone());
+            }
         }
         Ok(())
     }
     /// Adds the keys of another set, after those that are here.
     pub(crate) fn append(&mut self, other: Self) {
-        for keypair in other.0 {
+        for keypair in other.keys {
             self.add(keypair);
         }
+        self.files.extend(other.files);
     }
     /// Whether the key is among them.
     pub(crate) fn holds(&self, key: &PublicKey) -> bool {
-        self.0.iter().any(|held| held.public_key() == *key)
+        self.keys.iter().any(|held| held.public_key() == *key)
     }
     /// The first, who is the author of what they sign.
     pub(crate) fn author(&self) -> Option<PublicKey> {
-        self.0.first().map(Signer::public_key)
+        self.keys.first().map(Signer::public_key)
     }
     /// Whether there is none.
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.keys.is_empty()
     }
     /// As signers.
     pub(crate) fn as_dyn(&self) -> Vec<&dyn Signer> {
-        self.0.iter().map(|keypair| keypair as &dyn Signer).collect()
+        self.keys.iter().map(|keypair| keypair as &dyn Signer).collect()
     }
     /// Their public keys.
-    pub(crate) fn public(&self) -> std::collections::BTreeSet<PublicKey> {
-        self.0.iter().map(Signer::public_key).collect()
+    pub(crate) fn public(&self) -> BTreeSet<PublicKey> {
+        self.keys.iter().map(Signer::public_key).collect()
     }
 }

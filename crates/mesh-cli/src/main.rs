@@ -11,12 +11,13 @@
 //! | [`context`] | where node, mesh and key come from |
 //! | [`failure`], [`fate`] | errors as people, scripts and exit codes see them |
 //! | [`output`], [`progress`], [`confirm`] | data to stdout, everything else to stderr |
-//! | [`keyfile`] | private keys on disk |
+//! | [`keyfile`], [`sealed_key`], [`passphrase`] | private keys on disk, and what protects them |
 //! | [`commands`] | one file per command |
 //!
 //! # Invariants
 //! - Data goes to stdout; messages, progress, questions and errors to stderr.
-//! - A private key is read only from a file that nobody else can read, or from `MESH_KEY`.
+//! - A private key is read only from a file that nobody else can read, or from `MESH_KEY`; its passphrase from the
+//!   terminal, without echo, or from `MESH_KEY_PASSPHRASE`.
 //! - The exit code follows from the error's stable code and from nothing else.
 
 use std::process::ExitCode;
@@ -51,6 +52,7 @@ mod lines;
 mod local_mesh;
 mod node_keys;
 mod output;
+mod passphrase;
 mod plan_file;
 mod preparing;
 mod product_files;
@@ -61,6 +63,7 @@ mod publishing;
 mod reading;
 mod registry_import;
 mod scaffold;
+mod sealed_key;
 mod standard_files;
 mod style;
 mod text_bytes;

@@ -18,7 +18,7 @@ pub(crate) fn read_or_create(path: &Path) -> Result<Keypair, Failure> {
         return keyfile::read(path);
     }
     let keypair = random_keypair();
-    keyfile::create(path, &keypair)?;
+    keyfile::create(path, &keypair, None)?;
     Ok(keypair)
 }
 

@@ -44,7 +44,7 @@ struct AmendArgs {
     /// How long every proposal is open before it can take effect, in hours
     #[arg(long, value_name = "HOURS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=720))]
     min_review_hours: u64,
-    /// A key that helps a council which can no longer decide; the whole list. Repeatable
+    /// A key that helps a council which can no longer decide, public or a private key file, which then signs; the whole list. Repeatable
     #[arg(long = "recovery-key", value_name = "KEY")]
     recovery_keys: Vec<String>,
     #[command(flatten)]
@@ -89,8 +89,14 @@ async fn amend(app: &App, args: AmendArgs) -> Result<(), Failure> {
     if let Some(threshold) = args.threshold {
         council.threshold = threshold;
     }
-    let recovery = args.recovery_keys.iter().map(|key| Ok(KeyArgument::parse(key, Path::new(""))?.public()));
-    let recovery_keys = recovery.collect::<Result<Vec<_>, Failure>>()?;
+    let mut recovery_keys = Vec::new();
+    for key in &args.recovery_keys {
+        let key = KeyArgument::parse(key, Path::new(""))?;
+        recovery_keys.push(key.public());
+        if let Some(keypair) = key.private() {
+            signers.add(keypair);
+        }
+    }
     let min_review_ms = args.min_review_hours * 60 * 60 * 1_000;
     let body = ProposalBody::AmendCouncil(AmendCouncil { council, min_review_ms, recovery_keys });
     // The seats in force sign first: the first signer is the author.

@@ -6,12 +6,13 @@ use clap::{Args, Subcommand};
 use futures::StreamExt as _;
 use mesh_client::{Client, DomainView};
 use mesh_event::command::{AdmitDomains, DelegateNode, DomainAdmission, RoleGrant};
-use mesh_event::proposal::{DomainStanding, ProposalBody, ReplaceDomainRoot};
+use mesh_event::proposal::{DomainStanding, ProposalBody};
 use mesh_event::{Body, FeedHead, FeedId, LedgerLeaf};
 use mesh_model::{Code, Digest, DomainName, NodeId, limits};
 
 use crate::app::App;
 use crate::command_file::named;
+use crate::commands::domain_root::{self, ReplaceRootArgs, RotateRootArgs, VetoRootArgs};
 use crate::domain_file::{DomainEntry, DomainFile};
 use crate::failure::Failure;
 use crate::files;
@@ -47,8 +48,12 @@ enum Action {
     Resume(StandingArgs),
     /// Proposes to end a domain for good; its name stays taken.
     Remove(StandingArgs),
+    /// Puts other root keys in the place of a domain's; the old and the new ones sign, each to their threshold.
+    RotateRoot(RotateRootArgs),
     /// Proposes other root keys for a domain that lost its own; they take effect 72 hours later, unless the old ones veto.
     ReplaceRoot(ReplaceRootArgs),
+    /// Stops the replacement of a domain's root that the council decided; the old root keys decide, within its 72 hours.
+    VetoRoot(VetoRootArgs),
 }
 
 #[derive(Debug, Args)]
@@ -56,24 +61,6 @@ struct StandingArgs {
     /// Which.
     #[arg(add = crate::completer::domains())]
     name: DomainName,
-    /// Why; it stays in the ledger.
-    #[arg(long)]
-    reason: String,
-    #[command(flatten)]
-    proposing: ProposingArgs,
-}
-
-#[derive(Debug, Args)]
-struct ReplaceRootArgs {
-    /// Which.
-    #[arg(add = crate::completer::domains())]
-    name: DomainName,
-    /// A new root key: a public key, or a private key file, which then signs. Repeatable.
-    #[arg(long = "new-key", value_name = "KEY", required = true)]
-    new_keys: Vec<String>,
-    /// How many of them have to sign what the root decides.
-    #[arg(long, default_value_t = 1)]
-    root_threshold: u32,
     /// Why; it stays in the ledger.
     #[arg(long)]
     reason: String,
@@ -144,7 +131,9 @@ pub(crate) async fn run(args: DomainArgs, app: &App) -> Result<(), Failure> {
         Action::Suspend(args) => standing(app, args, ProposalBody::SuspendDomain).await,
         Action::Resume(args) => standing(app, args, ProposalBody::ResumeDomain).await,
         Action::Remove(args) => standing(app, args, ProposalBody::RemoveDomain).await,
-        Action::ReplaceRoot(args) => replace_root(app, args).await,
+        Action::RotateRoot(args) => domain_root::rotate(app, args).await,
+        Action::ReplaceRoot(args) => domain_root::replace(app, args).await,
+        Action::VetoRoot(args) => domain_root::veto(app, args).await,
     }
 }
 
@@ -153,27 +142,6 @@ async fn standing(app: &App, args: StandingArgs, body: fn(DomainStanding) -> Pro
     let client = app.client()?;
     let body = body(DomainStanding { domain, reason });
     propose(app, &client, body, Signers::default(), &proposing).await
-}
-
-async fn replace_root(app: &App, args: ReplaceRootArgs) -> Result<(), Failure> {
-    let client = app.client()?;
-    let mut signers = Signers::default();
-    signers.add_files(&args.proposing.signing.council_keys)?;
-    let mut root_keys = Vec::new();
-    for key in &args.new_keys {
-        let key = KeyArgument::parse(key, Path::new(""))?;
-        root_keys.push(key.public());
-        if let Some(keypair) = key.private() {
-            signers.add(keypair);
-        }
-    }
-    let body = ProposalBody::ReplaceDomainRoot(ReplaceDomainRoot {
-        domain: args.name,
-        root_keys,
-        root_threshold: args.root_threshold,
-        reason: args.reason,
-    });
-    propose(app, &client, body, signers, &args.proposing).await
 }
 
 /// A domain in a list.

@@ -13,6 +13,7 @@ pub(crate) mod council;
 pub(crate) mod deprecate;
 pub(crate) mod diff;
 pub(crate) mod domain;
+pub(crate) mod domain_root;
 pub(crate) mod down;
 pub(crate) mod explain;
 pub(crate) mod export;
@@ -25,6 +26,9 @@ pub(crate) mod ledger;
 pub(crate) mod ledger_audit;
 pub(crate) mod list;
 pub(crate) mod man;
+pub(crate) mod member;
+pub(crate) mod member_list;
+pub(crate) mod member_offboard;
 pub(crate) mod new;
 pub(crate) mod node;
 pub(crate) mod plan;
@@ -69,6 +73,7 @@ pub(crate) async fn run(command: Command, app: &App) -> Result<(), Failure> {
         Command::Ledger(args) => ledger::run(args, app).await,
         Command::List(args) => list::run(args, app).await,
         Command::Man(args) => man::run(args, app).await,
+        Command::Member(args) => member::run(args, app).await,
         Command::New(args) => new::run(args, app).await,
         Command::Node(args) => node::run(args, app).await,
         Command::Plan(args) => plan::run(args, app).await,

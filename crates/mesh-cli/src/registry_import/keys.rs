@@ -51,7 +51,7 @@ impl KeyFolder {
             return keyfile::read(&path);
         }
         let key = mesh_client::command::random_keypair();
-        keyfile::create(&path, &key)?;
+        keyfile::create(&path, &key, None)?;
         Ok(key)
     }
 
