@@ -69,6 +69,12 @@ pub struct CouncilView {
     pub version: u64,
     /// Roles for the whole mesh.
     pub mesh_roles: Vec<RosterEntry>,
+    /// To be named by commands that change these.
+    pub mesh_roster_version: u64,
+    /// How long every proposal is open before it can take effect, in milliseconds.
+    pub min_review_ms: u64,
+    /// Keys that help a council which can no longer decide.
+    pub recovery_keys: Vec<PublicKey>,
     /// How old the answer may be.
     pub freshness: Freshness,
 }
@@ -145,6 +151,13 @@ impl Client {
             council: Council { threshold: council.threshold, seats: seats.collect::<Result<_, MeshError>>()? },
             version: answer.version,
             mesh_roles: answer.mesh_roles.iter().map(roster_entry).collect::<Result<_, _>>()?,
+            mesh_roster_version: answer.mesh_roster_version,
+            min_review_ms: answer.min_review_ms,
+            recovery_keys: answer
+                .recovery_keys
+                .iter()
+                .map(|bytes| key("recovery_keys", bytes))
+                .collect::<Result<_, _>>()?,
             freshness: Freshness::of(answer.freshness),
         })
     }

@@ -41,12 +41,16 @@ struct AmendArgs {
     /// How many seats decide from then on
     #[arg(long, value_name = "N")]
     threshold: Option<u32>,
-    /// How long every proposal is open before it can take effect, in hours
-    #[arg(long, value_name = "HOURS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=720))]
-    min_review_hours: u64,
-    /// A key that helps a council which can no longer decide, public or a private key file, which then signs; the whole list. Repeatable
+    /// How long every proposal is open before it can take effect, in hours; as it is when absent
+    #[arg(long, value_name = "HOURS", value_parser = clap::value_parser!(u64).range(0..=720))]
+    min_review_hours: Option<u64>,
+    /// A key that helps a council which can no longer decide, public or a private key file, which then signs; the whole list, as it
+    /// is when absent. Repeatable
     #[arg(long = "recovery-key", value_name = "KEY")]
     recovery_keys: Vec<String>,
+    /// There are no recovery keys from then on
+    #[arg(long, conflicts_with = "recovery_keys")]
+    no_recovery_keys: bool,
     #[command(flatten)]
     proposing: ProposingArgs,
 }
@@ -60,7 +64,8 @@ pub(crate) async fn run(args: CouncilArgs, app: &App) -> Result<(), Failure> {
 
 async fn amend(app: &App, args: AmendArgs) -> Result<(), Failure> {
     let client = app.client()?;
-    let mut council = client.council().await?.council;
+    let view = client.council().await?;
+    let mut council = view.council;
     for leaver in &args.remove {
         let before = council.seats.len();
         council.seats.retain(|seat| seat.name != *leaver && seat.key.to_string() != *leaver);
@@ -89,7 +94,8 @@ async fn amend(app: &App, args: AmendArgs) -> Result<(), Failure> {
     if let Some(threshold) = args.threshold {
         council.threshold = threshold;
     }
-    let mut recovery_keys = Vec::new();
+    let keep = args.recovery_keys.is_empty() && !args.no_recovery_keys;
+    let mut recovery_keys = if keep { view.recovery_keys } else { Vec::new() };
     for key in &args.recovery_keys {
         let key = KeyArgument::parse(key, Path::new(""))?;
         recovery_keys.push(key.public());
@@ -97,7 +103,7 @@ async fn amend(app: &App, args: AmendArgs) -> Result<(), Failure> {
             signers.add(keypair);
         }
     }
-    let min_review_ms = args.min_review_hours * 60 * 60 * 1_000;
+    let min_review_ms = args.min_review_hours.map_or(view.min_review_ms, |hours| hours * 60 * 60 * 1_000);
     let body = ProposalBody::AmendCouncil(AmendCouncil { council, min_review_ms, recovery_keys });
     // The seats in force sign first: the first signer is the author.
     let mut all = Signers::default();

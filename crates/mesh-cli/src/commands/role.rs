@@ -151,7 +151,7 @@ async fn deciders(client: &Client, domain: Option<&DomainName>) -> Result<(Decid
         return Ok((Deciders::root_of(&domain), domain.roster_version));
     }
     let council = client.council().await?;
-    Ok((Deciders::Council(council.council), council.version))
+    Ok((Deciders::Council(council.council), council.mesh_roster_version))
 }
 
 async fn list(app: &App, domain: Option<DomainName>) -> Result<(), Failure> {

@@ -243,6 +243,9 @@ mod tests {
             council: Council { threshold: 2, seats },
             version: 1,
             mesh_roles: Vec::new(),
+            mesh_roster_version: 0,
+            min_review_ms: 0,
+            recovery_keys: Vec::new(),
             freshness: mesh_client::Freshness::default(),
         };
         let stranger = mesh_client::command::random_keypair();

@@ -146,6 +146,9 @@ impl GovernanceService for Service {
             council: Some(proto::Council { threshold: mesh.council.threshold, seats: seats.collect() }),
             version: mesh.council_version,
             mesh_roles: roster_entries(&roster),
+            mesh_roster_version: mesh.roster_version,
+            min_review_ms: read::terms(&self.core.state).map_err(|e| self.core.state_error(&e))?.min_review_ms,
+            recovery_keys: mesh.recovery_keys.iter().map(|key| key.0.to_vec()).collect(),
             freshness: Some(super::freshness(&self.core)),
         }))
     }
