@@ -1,0 +1,200 @@
+//! `mesh-verify`: audits an export of the ledger, without a node, a network or a key.
+
+use std::fs::File;
+use std::io::{self, BufReader, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use mesh_governance::Damage;
+use mesh_model::{LedgerIndex, MeshId};
+use mesh_verify::{Fault, Format, Options, Place, Replay, Report, Verified, VerifyError, Watch, check};
+
+/// Audits an export of a data mesh's ledger off-line. Exits 0 when it holds, 8 when it does not, 2 when the command line is wrong.
+#[derive(Debug, Parser)]
+#[command(name = "mesh-verify", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Say whether everything in it holds.
+    Check(Input),
+    /// Show the state after a leaf, or what each leaf changed.
+    Replay {
+        #[command(flatten)]
+        input: Input,
+        /// The last leaf that counts; all when absent.
+        #[arg(long, value_name = "INDEX")]
+        until: Option<LedgerIndex>,
+        /// Show what each leaf changed instead of the state.
+        #[arg(long)]
+        diff: bool,
+        /// For people or for programs.
+        #[arg(long = "as", value_enum, default_value = "text")]
+        form: ReplayForm,
+    },
+    /// Show who did what when, under which council and standards, with which outcome.
+    Report {
+        #[command(flatten)]
+        input: Input,
+        /// How it is written.
+        #[arg(long = "as", value_enum, default_value = "markdown")]
+        form: ReportForm,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Input {
+    /// The export, as `mesh ledger export` wrote it.
+    file: PathBuf,
+    /// The mesh that it has to be of. Without it, the export itself says of which mesh it is.
+    #[arg(long, value_name = "ID")]
+    mesh_id: Option<MeshId>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ReplayForm {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ReportForm {
+    Markdown,
+    Csv,
+    Json,
+}
+
+/// Why the program ends otherwise than with 0.
+enum Stop {
+    /// The command line names something that is not there.
+    Usage(String),
+    /// The export does not hold.
+    Fault(Fault),
+    /// The export could not be read, or the answer not be written.
+    Io(io::Error),
+}
+
+impl From<VerifyError> for Stop {
+    fn from(error: VerifyError) -> Self {
+        match error {
+            VerifyError::Fault(fault) => Self::Fault(fault),
+            VerifyError::Read(error) => Self::Io(error),
+        }
+    }
+}
+
+/// How far it is, on a terminal, once it takes long.
+struct Progress {
+    is_shown: bool,
+    shown: u64,
+}
+
+/// Leaves between two lines of progress.
+const STEP: u64 = 2048;
+
+impl Progress {
+    fn new() -> Self {
+        Self { is_shown: io::stderr().is_terminal(), shown: 0 }
+    }
+}
+
+impl Watch for Progress {
+    fn progress(&mut self, done: u64, size: u64) {
+        if self.is_shown && (done >= self.shown + STEP || (done == size && self.shown > 0)) {
+            self.shown = done;
+            let end = if done == size { "\n" } else { "" };
+            eprint!("\r{done} of {size} leaves{end}");
+        }
+    }
+}
+
+fn audit(input: &Input, watch: &mut dyn Watch) -> Result<Verified, Stop> {
+    let open = |path: &Path| File::open(path).map_err(|error| Stop::Usage(format!("{}: {error}", path.display())));
+    let file = BufReader::with_capacity(256 * 1024, open(&input.file)?);
+    let options = Options { mesh_id: input.mesh_id, ..Options::default() };
+    Ok(check(file, &options, &mut (Progress::new(), watch))?)
+}
+
+fn run(command: &Command) -> Result<String, Stop> {
+    match command {
+        Command::Check(input) => {
+            let verified = audit(input, &mut ())?;
+            Ok(summary(&verified, input.mesh_id.is_some()))
+        }
+        Command::Replay { input, until, diff, form } => {
+            let mut replay = Replay::new(*until, *diff);
+            let verified = audit(input, &mut replay)?;
+            let size = verified.header.size;
+            if let Some(until) = until.filter(|until| *until >= size) {
+                return Err(Stop::Usage(format!("there is no leaf {until}; the last one is {}", size - 1)));
+            }
+            let document = replay.finish(&verified).map_err(|damage: Damage| {
+                Stop::Fault(Fault { place: Place::Leaf(size - 1), why: damage.to_string() })
+            })?;
+            Ok(match form {
+                ReplayForm::Text => document.to_text(),
+                ReplayForm::Json => document.to_json(),
+            })
+        }
+        Command::Report { input, form } => {
+            let mut report = Report::new();
+            let verified = audit(input, &mut report)?;
+            let format = match form {
+                ReportForm::Markdown => Format::Markdown,
+                ReportForm::Csv => Format::Csv,
+                ReportForm::Json => Format::Json,
+            };
+            Ok(report.write(&verified, format))
+        }
+    }
+}
+
+fn summary(verified: &Verified, is_pinned: bool) -> String {
+    let header = &verified.header;
+    let pinned = if is_pinned { "" } else { " (by the export's own word; compare it, or pass --mesh-id)" };
+    let refused = header.size - verified.accepted;
+    let covered = match verified.checkpoints.last() {
+        Some(last) if last.size == header.size => "a majority of voters cosigned all of it".to_owned(),
+        Some(last) => format!("a majority of voters cosigned the first {} leaves", last.size),
+        None => "no checkpoint: that nothing was left out at the end is not shown".to_owned(),
+    };
+    format!(
+        "the export holds\nmesh {}{pinned}\nleaves {} ({} accepted, {refused} refused)\nroot {}\nstate {}\n\
+         checkpoints {}: {covered}\n",
+        header.mesh_id,
+        header.size,
+        verified.accepted,
+        header.root,
+        header.state_digest,
+        verified.checkpoints.len()
+    )
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let written = run(&cli.command).and_then(|text| {
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Stop::Io)
+    });
+    match written {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads the first lines only is served.
+        Err(Stop::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(Stop::Usage(why)) => {
+            eprintln!("mesh-verify: {why}");
+            ExitCode::from(2)
+        }
+        Err(Stop::Fault(fault)) => {
+            eprintln!("mesh-verify: the export does not hold: {fault}");
+            ExitCode::from(8)
+        }
+        Err(Stop::Io(error)) => {
+            eprintln!("mesh-verify: {error}");
+            ExitCode::from(1)
+        }
+    }
+}
