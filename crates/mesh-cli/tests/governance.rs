@@ -120,7 +120,18 @@ fn a_council_of_three_governs_as_the_page_says() {
     assert!(walk.to("mesh council show").0.contains("council version 3"));
     walk.to("mesh domain replace-root");
     walk.to("mesh ledger tail");
+    assert!(walk.to("mesh ledger verify").0.contains("the export holds"));
+    assert!(walk.to("mesh ledger report").0.contains("pii-handling@1.0.0"));
     assert!(walk.lines.next().is_none());
+    // A changed byte is found, with its place.
+    let export = mesh.folder().join("acme.meshexport");
+    let text = std::fs::read_to_string(&export).unwrap();
+    let at = text.find("\nleaf 5 ").unwrap() + 90;
+    let other = if &text[at..=at] == "A" { "B" } else { "A" };
+    std::fs::write(&export, format!("{}{other}{}", &text[..at], &text[at + 1..])).unwrap();
+    let refused = mesh.run("mesh ledger verify acme.meshexport");
+    assert_eq!(refused.status.code(), Some(8), "{}", shell::describe(&refused));
+    assert!(shell::describe(&refused).contains("line"), "{}", shell::describe(&refused));
 }
 
 #[test]

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use futures::StreamExt as _;
-use mesh_event::ledger::LeafEntry;
 use mesh_event::LedgerLeaf;
+use mesh_event::ledger::LeafEntry;
 use mesh_governance::{Applied, Damage, MemState};
 use mesh_model::{Code, LedgerIndex};
 use mesh_tlog::Hash;
@@ -142,7 +142,8 @@ impl Watch for Shown<'_> {
 
 /// Audits a file against the mesh that the context pins, if it pins one.
 fn audit(app: &App, file: &Path, watch: &mut dyn Watch) -> Result<(Verified, bool), Failure> {
-    let input = BufReader::with_capacity(256 * 1024, File::open(file).map_err(|error| Failure::io("read", file, &error))?);
+    let input =
+        BufReader::with_capacity(256 * 1024, File::open(file).map_err(|error| Failure::io("read", file, &error))?);
     let mesh_id = app.context()?.mesh_id;
     let options = Options { mesh_id, ..Options::default() };
     let mut shown = Shown { progress: app.progress("verifying", None), done: 0, then: watch };
