@@ -1,7 +1,7 @@
 //! Audits an export of the ledger off-line: nobody is asked, nothing is believed.
 //!
 //! Row 3 of the workspace, over rows 0 to 2 alone: it reads its input and is pure else. [`ExportWriter`] writes a whole ledger as one
-//! text, [`ExportReader`] takes it apart, and [`check`] runs the ledger again through `mesh_governance::apply_with`, as every node
+//! text, [`ExportReader`] takes it apart, and [`check()`] runs the ledger again through `mesh_governance::apply_with`, as every node
 //! did. [`Replay`] and [`Report`] watch while it does so. The program `mesh-verify` is these on a file.
 //!
 //! ```text
@@ -35,7 +35,7 @@
 //! A ledger with its checkpoints has exactly one such text: whatever else a file holds (a carriage return, a space, a line more or
 //! less or in another place, loose base64, bytes behind the end) is a [`Fault`] that names the line. The leaf hashes say which leaf line
 //! was damaged; the sections do so for a line that was damaged together with its hash. None of these digests says that the ledger is
-//! *right*: who changes a leaf can make new ones. That is what the second half of [`check`] is for.
+//! *right*: who changes a leaf can make new ones. That is what the second half of [`check()`] is for.
 //!
 //! # What is proved
 //!
