@@ -2,7 +2,7 @@
 
 use protox::prost::Message as _;
 
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     "common",
     "publish_service",
     "catalog_service",
@@ -10,6 +10,7 @@ const FILES: [&str; 7] = [
     "ledger_service",
     "node_service",
     "raft_service",
+    "federation_service",
 ];
 /// Messages that `mesh-event` generates: one Rust type for one message in the whole workspace.
 const SIGNED: [&str; 3] = ["descriptor", "command", "ledger"];

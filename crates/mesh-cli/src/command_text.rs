@@ -215,6 +215,12 @@ fn describe_proposal(body: &ProposalBody, line: &mut impl FnMut(&str, &str)) {
         }
         ProposalBody::SetProtocol(body) => line("protocol", &body.protocol_version.to_string()),
         ProposalBody::GrantRole(grant) => line("grants mesh-wide", &granted(grant)),
+        ProposalBody::ResolveFork(body) => {
+            line("keeps the history with", &format!("root {} of {} leaves", body.root, body.size));
+            line("refuses the one with", &format!("root {} of {} leaves", body.refused_root, body.refused_size));
+            line("  by the proof", &body.proof.to_string());
+            line("reason", &printable(&body.reason));
+        }
         ProposalBody::SuspendDomain(_) | ProposalBody::ResumeDomain(_) | ProposalBody::RemoveDomain(_) => {}
     }
 }

@@ -16,12 +16,14 @@
 //! | [`genesis`] | the founding document, council, nodes |
 //! | [`event`] | feed events and signed feed heads |
 //! | [`ledger`] | entries that Raft orders, leaves that the ledger keeps |
+//! | [`voters`], [`checkpoint`] | who vouches for the ledger, and the checkpoints that they sign and cosign |
 //! | [`attachment`] | private attachments with their salt |
 //! | [`codec`] | the one place where bincode is configured |
 //! | [`proto`] | generated messages; converted here, used nowhere else but on the wire |
 
 pub mod attachment;
 mod body_wire;
+pub mod checkpoint;
 pub mod codec;
 pub mod command;
 mod convert;
@@ -34,6 +36,7 @@ pub mod proposal;
 mod proposal_wire;
 pub mod signing;
 mod standard;
+pub mod voters;
 
 /// Generated messages of `proto/datamesh/v1/{descriptor,command,ledger}.proto`.
 #[allow(missing_docs, clippy::all, clippy::pedantic, unreachable_pub)]
@@ -41,6 +44,7 @@ pub mod proto {
     include!(concat!(env!("OUT_DIR"), "/datamesh.v1.rs"));
 }
 
+pub use checkpoint::{Counted, LedgerCheckpoint, LedgerCheckpointError, Trust};
 pub use command::{Body, Command, SignedCommand};
 pub use convert::Malformed;
 pub use descriptor::{decode_descriptor, descriptor_digest, encode_descriptor, encoded_len};
@@ -50,4 +54,5 @@ pub use genesis::{Council, GenesisDocument, NodeRecord, Seat};
 pub use ledger::{FeedBatch, LeafEntry, LedgerEntry, LedgerLeaf, Outcome};
 pub use proposal::{ProposalBody, Propose};
 pub use signing::{Keypair, KeypairError, Signer};
+pub use voters::{Voter, VoterSet};
 pub use standard::{decode_standard, encode_standard, standard_digest};

@@ -55,6 +55,8 @@ pub enum ProposalBody {
     SetProtocol(SetProtocol),
     /// Grant a role for the whole mesh.
     GrantRole(RoleGrant),
+    /// Say which of two histories is the mesh's.
+    ResolveFork(ResolveFork),
 }
 
 /// Put a version of a standard in force.
@@ -193,6 +195,23 @@ pub struct SetProtocol {
     pub protocol_version: u32,
 }
 
+/// Say which of two histories is the mesh's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResolveFork {
+    /// SHA-256 of the fork proof, a text file.
+    pub proof: Digest,
+    /// The checkpoint of the history that stays: its size.
+    pub size: u64,
+    /// Its root.
+    pub root: Digest,
+    /// The checkpoint that is refused: its size.
+    pub refused_size: u64,
+    /// Its root.
+    pub refused_root: Digest,
+    /// Why.
+    pub reason: String,
+}
+
 /// Be for a proposal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Approve {
@@ -254,6 +273,7 @@ impl ProposalBody {
             Self::RevokeNode(_) => "RevokeNode",
             Self::SetProtocol(_) => "SetProtocol",
             Self::GrantRole(_) => "GrantRole",
+            Self::ResolveFork(_) => "ResolveFork",
         }
     }
 
@@ -273,6 +293,7 @@ impl ProposalBody {
             Self::RevokeNode(body) => format!("node {}", body.node_id),
             Self::SetProtocol(body) => format!("version {}", body.protocol_version),
             Self::GrantRole(grant) => format!("{} to {}", grant.role, grant.key.fingerprint()),
+            Self::ResolveFork(body) => format!("{} at size {}", body.root.short(), body.size),
         }
     }
 
@@ -294,6 +315,6 @@ impl ProposalBody {
 
     /// Whether it stops harm and so need not wait for the council's review time.
     pub const fn is_urgent(&self) -> bool {
-        matches!(self, Self::SuspendDomain(_) | Self::RevokeNode(_))
+        matches!(self, Self::SuspendDomain(_) | Self::RevokeNode(_) | Self::ResolveFork(_))
     }
 }

@@ -5,10 +5,10 @@ use prost::Message as _;
 use crate::body_wire::{
     admission, admission_message, grant, grant_message, keys, keys_message, optional, optional_text,
 };
-use crate::convert::{Malformed, text};
+use crate::convert::{Malformed, digest, text};
 use crate::genesis::{Council, NodeRecord};
 use crate::proposal::{
-    AmendCouncil, DomainStanding, EnactStandard, ProposalBody, Propose, ReplaceDomainRoot, RetireStandard, RevokeNode,
+    AmendCouncil, DomainStanding, EnactStandard, ProposalBody, Propose, ReplaceDomainRoot, ResolveFork, RetireStandard, RevokeNode,
     RevokeWaiver, SetProtocol, SetVoters, Waive, WaiverScope,
 };
 use crate::{proto, standard};
@@ -107,6 +107,14 @@ fn body_message(body: &ProposalBody) -> proto::propose::Body {
             M::RevokeNode(proto::RevokeNode { node_id: b.node_id, reason: b.reason.clone() })
         }
         ProposalBody::SetProtocol(b) => M::SetProtocol(proto::SetProtocol { protocol_version: b.protocol_version }),
+        ProposalBody::ResolveFork(b) => M::ResolveFork(proto::ResolveFork {
+            proof: b.proof.0.to_vec(),
+            size: b.size,
+            root: b.root.0.to_vec(),
+            refused_size: b.refused_size,
+            refused_root: b.refused_root.0.to_vec(),
+            reason: b.reason.clone(),
+        }),
         ProposalBody::GrantRole(b) => M::GrantRole(proto::GrantMeshRole { grant: Some(grant_message(b)) }),
     }
 }
@@ -162,6 +170,14 @@ fn body(m: proto::propose::Body) -> Result<ProposalBody, Malformed> {
         }
         M::RevokeNode(b) => ProposalBody::RevokeNode(RevokeNode { node_id: b.node_id, reason: b.reason }),
         M::SetProtocol(b) => ProposalBody::SetProtocol(SetProtocol { protocol_version: b.protocol_version }),
+        M::ResolveFork(b) => ProposalBody::ResolveFork(ResolveFork {
+            proof: digest("proof", &b.proof)?,
+            size: b.size,
+            root: digest("root", &b.root)?,
+            refused_size: b.refused_size,
+            refused_root: digest("refused_root", &b.refused_root)?,
+            reason: b.reason,
+        }),
         M::GrantRole(b) => ProposalBody::GrantRole(grant(&b.grant.ok_or_else(|| Malformed::missing("grant"))?)?),
     })
 }

@@ -4,7 +4,7 @@
 
 use mesh_event::command::{OffboardMember, RoleGrant, RotateDomainKeys, VetoRootReplacement};
 use mesh_event::proposal::{
-    AmendCouncil, Approve, Comment, DomainStanding, EnactStandard, Reject, ReplaceDomainRoot, RetireStandard,
+    AmendCouncil, Approve, Comment, DomainStanding, EnactStandard, Reject, ReplaceDomainRoot, ResolveFork, RetireStandard,
     RevokeNode, RevokeWaiver, SetProtocol, SetVoters, Waive, WaiverScope, Withdraw,
 };
 use mesh_event::{Body, Command, Council, NodeRecord, ProposalBody, Propose, Seat, proto};
@@ -120,6 +120,14 @@ fn matters() -> Vec<ProposalBody> {
         ProposalBody::RevokeNode(RevokeNode { node_id: 1004, reason: "stolen".into() }),
         ProposalBody::SetProtocol(SetProtocol { protocol_version: 2 }),
         ProposalBody::GrantRole(RoleGrant { key: key(6), role: Role::DataMeshArchitect }),
+        ProposalBody::ResolveFork(ResolveFork {
+            proof: Digest([7; 32]),
+            size: 12,
+            root: Digest([6; 32]),
+            refused_size: 11,
+            refused_root: Digest([5; 32]),
+            reason: "the other one was signed with stolen keys".into(),
+        }),
     ]);
     all
 }

@@ -210,6 +210,17 @@ pub enum Effect {
         /// Which.
         node_id: NodeId,
     },
+    /// The council said which of two histories is the mesh's.
+    ForkResolved {
+        /// The size of a checkpoint of the one that stays.
+        size: u64,
+        /// Its root.
+        root: Digest,
+        /// The size of the checkpoint that is refused.
+        refused_size: u64,
+        /// Its root.
+        refused_root: Digest,
+    },
     /// Other rules apply from the next leaf on.
     ProtocolSet {
         /// Their version.

@@ -92,7 +92,7 @@ pub use policy::PolicyJudge;
 pub use records::{
     Delegation, Domain, DomainStatus, Electorate, EnactedStandard, Ending, FeedCursor, Grant, GrantedWaiver, Head,
     KeyPurpose, KnownNode, Lapse, LastSealed, Mesh, NodeRevocation, Notice, PendingRoot, Product, Proposal,
-    ProposalStatus, Remark, RosterEntry, SealedVersion, StandardStatus, Status, Terms, Vote,
+    ProposalStatus, Remark, ResolvedFork, RosterEntry, SealedVersion, StandardStatus, Status, Terms, Vote,
 };
 pub use roles::roles_markdown;
 pub use standard_form::standard_flaws;

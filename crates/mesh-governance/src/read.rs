@@ -5,7 +5,7 @@
 
 use mesh_event::{Body, Command, Envelope, EventKind, FeedEvent, LeafEntry, LedgerLeaf};
 use mesh_model::role::Authority;
-use mesh_model::{Action, CommandId, Descriptor, DomainName, LedgerIndex, NodeId, ProductId, PublicKey, VersionId};
+use mesh_model::{Action, CommandId, Descriptor, Digest, DomainName, LedgerIndex, NodeId, ProductId, PublicKey, VersionId};
 
 mod council;
 mod standards;
@@ -23,7 +23,7 @@ pub use standards::{
 use crate::keys;
 use crate::records::{
     Domain, FeedCursor, Grants, Head, KeyPurpose, KnownNode, Major, Mesh, Product, Record, RememberedCommand,
-    RosterEntry, SealedVersion,
+    ResolvedFork, RosterEntry, SealedVersion,
 };
 use crate::state::{Damage, Pair, StateRead};
 
@@ -292,6 +292,18 @@ pub fn envelope_of(leaf: &LedgerLeaf) -> Option<Envelope> {
         },
     };
     Envelope::parse(bytes).ok()
+}
+
+/// How a fork was resolved, by the checkpoint that was refused.
+///
+/// # Errors
+/// See the module.
+pub fn resolved_fork<S: StateRead>(
+    state: &S,
+    refused_size: u64,
+    refused_root: &Digest,
+) -> Result<Option<ResolvedFork>, S::Error> {
+    record(state, &keys::resolved_fork(refused_size, refused_root))
 }
 
 /// The descriptor of a sealed version, decoded from its leaf.

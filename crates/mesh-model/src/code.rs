@@ -143,6 +143,8 @@ codes! {
     51 NodeVotes "node_votes" Conflict "the node is a voter" "the council sets other voters first";
     52 BadVoters "bad_voters" Rejected "these nodes cannot be the voters" "voters are 1, 3, 5 or 7 nodes with a log and a cosigner key, none of them revoked";
 
+    53 BadResolution "bad_resolution" Rejected "it names no history that could stay" "`mesh ledger verify PROOF` shows both checkpoints; name the size and root of one of them";
+
     100 Unavailable "unavailable" Unavailable "the node cannot take this now; nothing happened" "try again; clients back off by themselves";
     101 OutcomeUnknown "outcome_unknown" Unavailable "the answer did not come in time; it may still take effect" "run the same command again: it is safe and reports the first outcome";
     102 QueueFull "queue_full" Unavailable "a bounded queue is full; nothing happened" "slow down or try again";
@@ -159,6 +161,8 @@ codes! {
     113 NotFound "not_found" NotFound "there is no such thing on this node" "check the id";
     114 BadArgument "bad_argument" Rejected "a request field is not what it should be" "the text names the field";
     115 Internal "internal" Internal "a defect in the node" "the trace has the details; please report it";
+    116 Forked "forked" Unavailable "two checkpoints with a majority contradict each other; this node accepts nothing; nothing happened" "`mesh status` names the proof; the council decides with `mesh proposal resolve-fork PROOF`";
+    117 NoReceipt "no_receipt" Unavailable "no checkpoint with a majority covers the leaf yet" "try again; `mesh status` shows the last checkpoint and its age";
 
     200 Usage "usage" Usage "the command line does not fit" "see --help";
     201 KeyFile "key_file" Usage "the key file cannot be used" "the text says why: permissions 0600, PKCS#8 v1 PEM, one Ed25519 key";

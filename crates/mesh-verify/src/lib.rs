@@ -45,8 +45,8 @@
 //!   roles, fences, standards, code, detail, verdict digest, state digest. Stamps never go back.
 //! - The tree of the leaves has the root, and the state the digest, that the header names.
 //! - Every checkpoint in the file has the root of its size and no signature but of voters in force at that size, and more than half
-//!   of these voters cosigned it. (That the first checkpoint over a change of voters also needs the voters before is not asked:
-//!   an export need not have that first one.)
+//!   of these voters cosigned it. One that names voters names those in force; it may have signatures of the voters before, too.
+//!   (That it needs a majority of those as well is not asked: the ledger itself says who votes.)
 //!
 //! # What is not
 //!
@@ -71,6 +71,9 @@
 //! | `signatures` | signature checks ahead, on all cores |
 //! | `checkpoints` | signed notes of voters |
 //! | [`state_key`] | keys of the state as people read them |
+//! | [`receipt`] | one leaf with what proves it, in a file of its own |
+//! | [`fork_proof`] | two checkpoints that can't both be true, in a file of its own |
+//! | `lines_file` | what these two files have in common |
 //! | [`replay`] | the state at a leaf, and what each leaf changed |
 //! | [`report`] | who did what when, under which council and standards, with which outcome |
 //!
@@ -83,6 +86,9 @@ pub mod check;
 mod checkpoints;
 pub mod export;
 pub mod fault;
+pub mod fork_proof;
+mod lines_file;
+pub mod receipt;
 mod regroup;
 pub mod replay;
 pub mod report;
@@ -93,5 +99,7 @@ pub use check::{Options, Verified, Watch, check};
 pub use checkpoints::CheckedCheckpoint;
 pub use export::{ExportReader, ExportWriter, Header, WriteError, write_export};
 pub use fault::{Fault, Place, VerifyError};
+pub use fork_proof::{Bridge, CheckedFork, ForkProof};
+pub use receipt::{CheckedReceipt, Decided, Receipt};
 pub use replay::{Replay, ReplayDocument};
 pub use report::{Format, Report, Row};

@@ -3,7 +3,7 @@
 use mesh_governance::Damage;
 use mesh_governance::records::{
     Domain, EnactedStandard, FeedCursor, GrantedWaiver, Grants, Head, KeyPurpose, KnownNode, Major, Mesh,
-    NodeRevocation, PendingRoot, Product, Proposal, Record, Remark, RememberedCommand, SealedVersion, Terms,
+    NodeRevocation, PendingRoot, Product, Proposal, Record, Remark, RememberedCommand, ResolvedFork, SealedVersion, Terms,
 };
 use mesh_model::{CommandId, Digest, PublicKey, Version};
 use serde_json::Value;
@@ -82,6 +82,7 @@ fn read(key: &[u8]) -> Option<(&'static str, String, bool, Decode)> {
         0x01 => ("head", String::new(), true, json::<Head>),
         0x02 => ("mesh", String::new(), false, json::<Mesh>),
         0x03 => ("council terms", String::new(), false, json::<Terms>),
+        0x04 => ("refused checkpoint", format!("{} {}", p.number()?, Digest(p.bytes()?)), false, json::<ResolvedFork>),
         0x10 => ("domain", p.name()?, false, json::<Domain>),
         0x11 => ("feed cursor", p.name()?, true, json::<FeedCursor>),
         0x12 => ("outbox number", format!("{}/{} {}", p.name()?, p.number()?, p.number()?), true, json::<u64>),

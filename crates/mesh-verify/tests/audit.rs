@@ -175,7 +175,7 @@ fn finds_checkpoints_that_do_not_count() {
     let mut note = mesh.checkpoint(size, &[1, 2]);
     let at = note.len() - 20;
     note[at] = if note[at] == b'A' { b'B' } else { b'A' };
-    refused(&[note], "no voter in force");
+    refused(&[note], "does not verify");
     let mut longer = rich();
     longer.publish(&[("sales/more", "1.0.0", &["id"])]);
     refused(&[longer.checkpoint(size + 1, &[1, 2, 3])], "covers");

@@ -19,6 +19,7 @@ pub(crate) mod propose;
 pub(crate) mod publish_version;
 pub(crate) mod reject;
 mod replace_domain_root;
+mod resolve_fork;
 pub(crate) mod retire_product;
 mod retire_standard;
 pub(crate) mod revoke_key;

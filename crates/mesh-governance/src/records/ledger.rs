@@ -46,3 +46,18 @@ pub struct RememberedCommand {
     /// When it is forgotten: from then on it is refused as expired.
     pub expires_unix_ms: UnixMs,
 }
+
+/// A fork that the council resolved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResolvedFork {
+    /// The size of a checkpoint of the history that stays.
+    pub size: u64,
+    /// Its root.
+    pub root: Digest,
+    /// SHA-256 of the proof that both counted.
+    pub proof: Digest,
+    /// The leaf that decided it.
+    pub index: LedgerIndex,
+    /// Why.
+    pub reason: String,
+}

@@ -14,7 +14,7 @@ mod standard;
 pub use council::{Electorate, Lapse, Proposal, ProposalStatus, Remark, Terms, Vote};
 pub use domain::{Delegation, Domain, DomainStatus, FeedCursor, PendingRoot};
 pub use grant::{Grant, Grants, KeyPurpose, RosterEntry};
-pub use ledger::{Head, Mesh, RememberedCommand};
+pub use ledger::{Head, Mesh, RememberedCommand, ResolvedFork};
 pub use node::{KnownNode, NodeRevocation};
 pub use product::{Ending, LastSealed, Major, Notice, Product, SealedVersion, Status};
 pub use standard::{EnactedStandard, GrantedWaiver, StandardStatus};
@@ -55,6 +55,7 @@ records! {
     Head, "the head";
     Mesh, "the mesh";
     RememberedCommand, "a remembered command";
+    ResolvedFork, "a resolved fork";
     Domain, "a domain";
     FeedCursor, "a feed cursor";
     Grants, "a key's grants";

@@ -2,7 +2,7 @@
 
 use mesh_event::proposal::{
     AmendCouncil, Approve, Comment, DomainStanding, EnactStandard, Reject, ReplaceDomainRoot, RetireStandard,
-    RevokeNode, Waive, WaiverScope, Withdraw,
+    ResolveFork, RevokeNode, Waive, WaiverScope, Withdraw,
 };
 use mesh_event::{Body, Council, Keypair, NodeRecord, ProposalBody, Propose, Seat, Signer as _};
 use mesh_model::{Digest, Name, Version};
@@ -24,6 +24,7 @@ pub(super) enum Matter {
     Amend { seats: Vec<usize>, threshold: u32, reviews: u64 },
     AdmitNode(u8),
     RevokeNode(u8),
+    ResolveFork(u8),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -59,6 +60,7 @@ pub(super) fn matter() -> impl Strategy<Value = Matter> {
             .prop_map(|(seats, threshold, reviews)| Matter::Amend { seats, threshold, reviews }),
         1 => (0_u8..2).prop_map(Matter::AdmitNode),
         1 => (1_u8..5).prop_map(Matter::RevokeNode),
+        1 => (0_u8..3).prop_map(Matter::ResolveFork),
     ]
 }
 
@@ -134,6 +136,12 @@ fn proposal_body(mesh: &TestMesh, what: &Matter) -> ProposalBody {
             let nodes = read::nodes(&mesh.state).unwrap();
             let node_id = nodes.get(usize::from(*n)).map_or(99, |node| node.record.node_id);
             ProposalBody::RevokeNode(RevokeNode { node_id, reason: String::new() })
+        }
+        Matter::ResolveFork(n) => {
+            let (proof, size) = (Digest([*n; 32]), u64::from(*n));
+            let (root, refused_root) = (Digest([1; 32]), Digest([2; 32]));
+            let (refused_size, reason) = (size, String::new());
+            ProposalBody::ResolveFork(ResolveFork { proof, size, root, refused_size, refused_root, reason })
         }
     }
 }

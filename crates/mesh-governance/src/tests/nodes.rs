@@ -2,9 +2,9 @@
 
 use mesh_event::genesis::PROTOCOL_VERSION;
 use mesh_event::ledger::EntryBody;
-use mesh_event::proposal::{RevokeNode, SetProtocol, SetVoters};
+use mesh_event::proposal::{ResolveFork, RevokeNode, SetProtocol, SetVoters};
 use mesh_event::{NodeRecord, ProposalBody, Signer};
-use mesh_model::{Code, NodeId};
+use mesh_model::{Code, Digest, NodeId};
 
 use super::{accepted, refused};
 use crate::testing::{TestMesh, descriptor, keypair};
@@ -140,4 +140,28 @@ fn a_build_that_is_too_old_stops_and_says_so() {
         let stopped = apply(&mesh.state, &entry, &Strict).unwrap_err();
         assert!(stopped.to_string().contains("this build knows 1 to"), "{stopped}");
     }
+}
+
+#[test]
+fn a_fork_is_resolved_once_and_only_by_a_history_that_is_there() {
+    let mut mesh = TestMesh::with_domains(&["sales"]);
+    let size = mesh.history.len() as u64;
+    let (proof, root, refused_root) = (Digest([7; 32]), Digest([8; 32]), Digest([9; 32]));
+    let mut resolve = |size, refused_size, reason: &str| {
+        let reason = reason.to_owned();
+        let body = ResolveFork { proof, size, root, refused_size, refused_root, reason };
+        mesh.decide(ProposalBody::ResolveFork(body), &[])
+    };
+    refused(&resolve(0, 2, ""), Code::BadResolution, "expected 1 to");
+    refused(&resolve(size + 9, 2, ""), Code::BadResolution, "expected 1 to");
+    refused(&resolve(size, 0, ""), Code::BadResolution, "refuses");
+    refused(&resolve(size, 2, &"x".repeat(5000)), Code::TooLarge, "reason");
+    let applied = resolve(size, 2, "the other one was signed with stolen keys");
+    accepted(&applied);
+    let resolved = Effect::ForkResolved { size, root, refused_size: 2, refused_root };
+    assert!(applied.effects.contains(&resolved));
+    refused(&resolve(size, 2, ""), Code::AlreadySo, "was refused at index");
+    let resolved = read::resolved_fork(&mesh.state, 2, &refused_root).unwrap().unwrap();
+    assert_eq!((resolved.size, resolved.root, resolved.index), (size, root, applied.leaf.index));
+    assert_eq!(read::resolved_fork(&mesh.state, 3, &refused_root).unwrap(), None);
 }

@@ -1,6 +1,7 @@
 //! A mesh with everything that an audit meets, judged by the evaluator of the nodes.
 #![allow(dead_code, clippy::unwrap_used, reason = "each test uses its part")]
 
+use mesh_event::checkpoint::vouch;
 use mesh_event::command::{GrantRole, RoleGrant};
 use mesh_event::ledger::EntryBody;
 use mesh_event::proposal::{EnactStandard, Waive, WaiverScope};
@@ -8,9 +9,7 @@ use mesh_event::{Body, Envelope, FeedBatch, Keypair, LedgerEntry, ProposalBody, 
 use mesh_governance::testing::{TestMesh, descriptor, keypair, standard};
 use mesh_governance::{Applied, PolicyJudge, Strict, apply_with, read};
 use mesh_model::{Code, DomainName, Expectation, JsonText, Name, Role, Standard, TestCase};
-use mesh_tlog::{
-    Checkpoint, Cosignature, Frontier, Note, NoteSignature, SignatureType, cosignature_message, key_hash, leaf_hash,
-};
+use mesh_tlog::{Checkpoint, Frontier, Note, NoteSignature, leaf_hash};
 use mesh_verify::write_export;
 
 /// The fixture, with every entry decided by [`PolicyJudge`].
@@ -94,12 +93,10 @@ impl Mesh {
 }
 
 pub(crate) fn cosigned(checkpoint: &Checkpoint, voter: u64) -> NoteSignature {
-    let (name, key) = (format!("node-{voter}"), keypair(&format!("node-{voter}/cosigner")));
-    let time = 1_800_000_000 + voter;
-    let message = cosignature_message(time, checkpoint).unwrap();
-    let cosignature = Cosignature::new(time, key.sign(message.as_bytes())).unwrap();
-    let hash = key_hash(&name, SignatureType::CosignatureV1, &key.public_key().0);
-    NoteSignature::new(name, hash, cosignature.to_bytes().to_vec()).unwrap()
+    let mesh = checkpoint.origin().strip_suffix("/ledger").unwrap().parse().unwrap();
+    let keys = ["log", "cosigner"].map(|kind| keypair(&format!("node-{voter}/{kind}")));
+    let [_, cosignature] = vouch(&mesh, voter, checkpoint, 1_800_000_000 + voter, &keys[0], &keys[1]).unwrap();
+    cosignature
 }
 
 /// A standard with a real rule: no field is called `ssn`.
