@@ -120,8 +120,13 @@ pub struct Freshness {
     pub last_stamp_unix_ms: UnixMs,
     /// How many leaves the search index had taken in.
     pub indexed_size: u64,
-    /// Milliseconds since the node last heard from a leader with a quorum; `None` when it never did.
+    /// Milliseconds since a majority of voters last cosigned a checkpoint that the node's ledger agrees with; `None` before the
+    /// first.
     pub age_ms: Option<u64>,
+    /// How many leaves that checkpoint covers; 0 before the first.
+    pub checkpoint_size: u64,
+    /// Whether the node takes itself for current: its age is at most a minute, and no fork stands.
+    pub is_current: bool,
     /// The node that answered.
     pub node_id: NodeId,
 }
@@ -133,6 +138,8 @@ impl Freshness {
             last_stamp_unix_ms: m.last_stamp_unix_ms,
             indexed_size: m.indexed_size,
             age_ms: m.age_ms,
+            checkpoint_size: m.checkpoint_size,
+            is_current: m.is_current,
             node_id: m.node_id,
         })
     }

@@ -21,6 +21,7 @@
 //! | [`command`] | building and signing commands: the layer that draws random ids |
 //! | [`publish`], [`stream`] | plan and publish, one or many |
 //! | [`catalog`], [`watch`] | reading products |
+//! | [`checkpoint`] | checkpoints, receipts and proofs, verified before they are handed out |
 //! | [`governance`], [`ledger`], [`node`] | domains, council, keys; the ledger; one node's state |
 //!
 //! # Invariants
@@ -33,6 +34,7 @@
 
 pub mod acknowledgement;
 pub mod catalog;
+pub mod checkpoint;
 pub mod client;
 pub mod command;
 mod convert;
@@ -51,6 +53,7 @@ pub mod watch;
 
 pub use acknowledgement::{Acknowledgement, FeedPosition, Freshness, WaitLevel};
 pub use catalog::{HistoryItem, ListQuery, Listing, Read, SearchPage, SearchQuery};
+pub use checkpoint::{Comparison, Finding, VerifiedCheckpoint};
 pub use client::{Client, Mesh};
 pub use command::CommandBuilder;
 pub use governance::{CouncilView, DomainView, RosterEntry, WhoAmI};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mesh_event::Envelope;
 use mesh_event::attachment::PrivateAttachment;
-use mesh_model::{Code, Digest};
+use mesh_model::Digest;
 use mesh_proto::status::MeshError;
 use mesh_proto::v1;
 
@@ -79,7 +79,7 @@ impl Client {
     /// What a publish of this descriptor would do now; nothing is written.
     ///
     /// # Errors
-    /// [`Code::UnknownDomain`], or the transport's. What would be refused is an answer, not an error.
+    /// [`mesh_model::Code::UnknownDomain`], or the transport's. What would be refused is an answer, not an error.
     pub async fn plan(&self, request: PlanRequest<'_>) -> Result<Plan, MeshError> {
         let message = v1::PlanRequest {
             descriptor: Some(descriptor_message(request.descriptor)),
@@ -100,7 +100,7 @@ impl Client {
     /// the connection breaks: the home node knows the command id.
     ///
     /// # Errors
-    /// What the mesh refuses, with its code; [`Code::OutcomeUnknown`] when time ran out on the way. A refusal that the
+    /// What the mesh refuses, with its code; [`mesh_model::Code::OutcomeUnknown`] when time ran out on the way. A refusal that the
     /// ledger recorded is an acknowledgement: see [`Acknowledgement::accepted`].
     pub async fn publish(&self, outgoing: &Outgoing, wait: WaitLevel) -> Result<Acknowledgement, MeshError> {
         self.publish_within(outgoing, wait, self.timeout()).await
@@ -116,7 +116,6 @@ impl Client {
         wait: WaitLevel,
         limit: Duration,
     ) -> Result<Acknowledgement, MeshError> {
-        refuse_receipt(wait)?;
         let message = outgoing.message(wait);
         let answer = self
             .call_within(limit, Repeat::Publish, async |attempt| {
@@ -126,14 +125,4 @@ impl Client {
             .await?;
         Acknowledgement::of_optional(answer.into_inner().acknowledgement)
     }
-}
-
-/// Receipts need counting checkpoints, which this protocol version does not make yet. Said before anything is sent:
-/// afterwards it would look as if the publish had failed.
-pub(crate) fn refuse_receipt(wait: WaitLevel) -> Result<(), MeshError> {
-    if wait == WaitLevel::Receipt {
-        let message = "this mesh gives no receipts: its nodes don't cosign checkpoints yet; nothing was sent";
-        return Err(MeshError::new(Code::UnsupportedCommand, message));
-    }
-    Ok(())
 }

@@ -17,7 +17,7 @@ use tokio_stream::wrappers::{ReceiverStream, UnboundedReceiverStream};
 use crate::acknowledgement::{Acknowledgement, WaitLevel};
 use crate::client::Client;
 use crate::convert::{code, missing, odd};
-use crate::publish::{Outgoing, refuse_receipt};
+use crate::publish::Outgoing;
 use crate::retry::{Effect, Failed, ROUNDS, Repeat, more_telling, pause};
 
 /// How a stream is driven.
@@ -64,7 +64,6 @@ impl Client {
     where
         S: Stream<Item = Outgoing> + Send + 'static,
     {
-        refuse_receipt(options.wait)?;
         let (results, receiver) = mpsc::unbounded_channel();
         let driver = Driver {
             client: self.clone(),

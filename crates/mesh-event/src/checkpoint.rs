@@ -19,7 +19,7 @@
 //! the voters through such *handovers*, and needs neither the ledger nor a node for it ([`Trust`]). Any other checkpoint has no
 //! extension lines.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mesh_model::{MeshId, NodeId};
 use mesh_tlog::{
@@ -133,6 +133,16 @@ pub struct Vouchers {
 }
 
 impl Vouchers {
+    fn leave_out(&mut self, disqualified: &BTreeSet<NodeId>) {
+        self.signed.retain(|id| !disqualified.contains(id));
+        self.cosigned.retain(|id, _| !disqualified.contains(id));
+    }
+
+    /// Everybody who vouches, in either way, ascending.
+    pub fn all(&self) -> BTreeSet<NodeId> {
+        self.signed.iter().chain(self.cosigned.keys()).copied().collect()
+    }
+
     /// Whether more than half cosigned.
     pub fn are_majority_of(&self, voters: &VoterSet) -> bool {
         self.cosigned.len() >= voters.majority()
@@ -296,7 +306,21 @@ impl Trust {
     /// # Errors
     /// Why not: [`LedgerCheckpointError`].
     pub fn judge(&self, checkpoint: &LedgerCheckpoint) -> Result<Counted, LedgerCheckpointError> {
-        let before = checkpoint.vouchers(&self.mesh, &self.voters)?;
+        self.judge_without(checkpoint, &BTreeSet::new())
+    }
+
+    /// Whether a checkpoint counts when nothing is given on the word of these voters. They count among those of whom a majority is
+    /// needed.
+    ///
+    /// # Errors
+    /// As [`Trust::judge`].
+    pub fn judge_without(
+        &self,
+        checkpoint: &LedgerCheckpoint,
+        disqualified: &BTreeSet<NodeId>,
+    ) -> Result<Counted, LedgerCheckpointError> {
+        let mut before = checkpoint.vouchers(&self.mesh, &self.voters)?;
+        before.leave_out(disqualified);
         majority(&before, &self.voters)?;
         let (after, voters) = match checkpoint.handover() {
             None => (before.clone(), &self.voters),
@@ -304,7 +328,8 @@ impl Trust {
                 return Err(LedgerCheckpointError::SameVoters(named.to_string()));
             }
             Some(named) => {
-                let after = checkpoint.vouchers(&self.mesh, named)?;
+                let mut after = checkpoint.vouchers(&self.mesh, named)?;
+                after.leave_out(disqualified);
                 majority(&after, named)?;
                 (after, named)
             }

@@ -161,7 +161,7 @@ codes! {
     113 NotFound "not_found" NotFound "there is no such thing on this node" "check the id";
     114 BadArgument "bad_argument" Rejected "a request field is not what it should be" "the text names the field";
     115 Internal "internal" Internal "a defect in the node" "the trace has the details; please report it";
-    116 Forked "forked" Unavailable "two checkpoints with a majority contradict each other; this node accepts nothing; nothing happened" "`mesh status` names the proof; the council decides with `mesh proposal resolve-fork PROOF`";
+    116 Forked "forked" Unavailable "two checkpoints with a majority contradict each other; this node accepts nothing; nothing happened" "`mesh status` names the proof; the council decides with `mesh ledger resolve-fork PROOF`";
     117 NoReceipt "no_receipt" Unavailable "no checkpoint with a majority covers the leaf yet" "try again; `mesh status` shows the last checkpoint and its age";
 
     200 Usage "usage" Usage "the command line does not fit" "see --help";
@@ -176,6 +176,7 @@ codes! {
     209 Changes "changes" Done "the plan has changes" "`mesh apply` carries them out";
     210 NotConfirmed "not_confirmed" Usage "this cannot be undone and nobody confirmed it" "add --yes";
     211 BadExport "bad_export" Verification "the export of the ledger does not hold" "get it again, from another node; the text names the leaf, checkpoint or line";
+    212 BadProof "bad_proof" Verification "a checkpoint, receipt or proof does not hold" "get it again, from another node; `mesh ledger compare` shows it to others";
 }
 
 impl Code {

@@ -23,6 +23,9 @@ pub struct Config {
     /// How voters agree.
     #[serde(default)]
     pub raft: RaftSection,
+    /// How voters vouch for the ledger.
+    #[serde(default)]
+    pub checkpoint: CheckpointSection,
     /// The disk.
     #[serde(default)]
     pub storage: StorageSection,
@@ -98,6 +101,22 @@ pub struct RaftSection {
 impl Default for RaftSection {
     fn default() -> Self {
         Self { heartbeat_ms: 150, election_min_ms: 900, election_max_ms: 1_800, snapshot_every: 20_000 }
+    }
+}
+
+/// How voters vouch for the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CheckpointSection {
+    /// Least milliseconds between two checkpoints while the ledger grows.
+    pub cosign_ms: u64,
+    /// Milliseconds after which an unchanged ledger is cosigned again.
+    pub refresh_ms: u64,
+}
+
+impl Default for CheckpointSection {
+    fn default() -> Self {
+        Self { cosign_ms: 200, refresh_ms: 10_000 }
     }
 }
 
@@ -227,6 +246,7 @@ impl Config {
             api: ApiSection::default(),
             peer: PeerSection::default(),
             raft: RaftSection::default(),
+            checkpoint: CheckpointSection::default(),
             storage: StorageSection::default(),
             search: SearchSection::default(),
             limits: LimitsSection::default(),
@@ -298,6 +318,14 @@ impl Config {
         }
         if raft.snapshot_every < 100 {
             return fail(format!("raft.snapshot_every is {}; expected at least 100", raft.snapshot_every));
+        }
+        let checkpoint = &self.checkpoint;
+        if !(20..=10_000).contains(&checkpoint.cosign_ms) {
+            return fail(format!("checkpoint.cosign_ms is {}; expected 20 to 10,000", checkpoint.cosign_ms));
+        }
+        if !(checkpoint.cosign_ms..=30_000).contains(&checkpoint.refresh_ms) {
+            let (found, least) = (checkpoint.refresh_ms, checkpoint.cosign_ms);
+            return fail(format!("checkpoint.refresh_ms is {found}; expected {least} (cosign_ms) to 30,000"));
         }
         if self.storage.cache_mib < 8 {
             return fail(format!("storage.cache_mib is {}; expected at least 8", self.storage.cache_mib));

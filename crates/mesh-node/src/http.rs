@@ -24,7 +24,7 @@ use tower::limit::GlobalConcurrencyLimitLayer;
 use tracing::{debug, warn};
 
 use crate::node::Core;
-use crate::services;
+use crate::{services, tiles};
 
 const OPENAPI: &str = include_str!("openapi.json");
 /// How long requests that are under way may take when the node stops.
@@ -163,7 +163,11 @@ fn json_routes(gateway: Gateway) -> Router {
         .layer(axum::middleware::from_fn_with_state(gateway.clone(), check_token));
     let open =
         Router::new().route("/mesh", get(mesh)).route("/commands", post(command)).route("/openapi.json", get(openapi));
-    Router::new().nest("/api/v1", reads.merge(open)).with_state(gateway)
+    let ledger = Router::new()
+        .route("/checkpoint", get(checkpoint))
+        .route("/tile/{*path}", get(tile))
+        .layer(axum::middleware::from_fn_with_state(gateway.clone(), check_token));
+    Router::new().nest("/api/v1", reads.merge(open)).nest("/ledger", ledger).with_state(gateway)
 }
 
 /// What operators ask, whatever the load.
@@ -312,6 +316,17 @@ async fn ledger_head(State(gateway): State<Gateway>) -> Answer {
     Ok(json(&gateway.client.ledger_head(None).await?))
 }
 
+/// Not JSON, and not through the SDK: these bytes are for other people's tools.
+async fn checkpoint(State(gateway): State<Gateway>) -> Answer {
+    Ok(tiles::checkpoint(&gateway.core)?)
+}
+
+async fn tile(State(gateway): State<Gateway>, Path(path): Path<String>) -> Answer {
+    let core = Arc::clone(&gateway.core);
+    let read = tokio::task::spawn_blocking(move || tiles::tile(&core, &format!("tile/{path}"))).await;
+    Ok(read.map_err(|error| MeshError::new(Code::Internal, error.to_string()))??)
+}
+
 async fn status(State(gateway): State<Gateway>) -> Answer {
     Ok(json(&gateway.client.status().await?))
 }
@@ -376,6 +391,7 @@ async fn root(State(gateway): State<Gateway>) -> Html<String> {
     Html(format!(
         "<!doctype html><meta charset=utf-8><title>{name}</title><h1>{name}, node {node}</h1>\
          <ul><li><a href=/api/v1/products>products</a><li><a href=/api/v1/domains>domains</a>\
+         <li><a href=/ledger/checkpoint>checkpoint</a>\
          <li><a href=/api/v1/status>status</a><li><a href=/api/v1/openapi.json>OpenAPI</a>\
          <li><a href=/metrics>metrics</a></ul>"
     ))

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use mesh_event::genesis::SealedGenesis;
 use mesh_event::{Keypair, NodeRecord, Signer as _};
+use mesh_model::PublicKey;
 use zeroize::Zeroizing;
 
 /// Why a key file cannot be used.
@@ -71,11 +72,21 @@ pub fn read_key(path: &Path) -> Result<Keypair, KeyFileError> {
     Keypair::from_pem(&pem).map_err(|source| KeyFileError::Form { path: path.into(), source })
 }
 
-/// Reads `node.pem` and finds the node's own record by it.
+/// Who a node is: its record, and the keys that are in it.
+pub struct NodeIdentity {
+    /// Its own record.
+    pub record: NodeRecord,
+    /// Signs feed heads.
+    pub keypair: Arc<Keypair>,
+    /// A voter's log and cosigner key.
+    pub voter: Option<(Keypair, Keypair)>,
+}
+
+/// Reads `node.pem` and finds the node's own record by it; then the keys of a voter, if the record has some.
 ///
 /// # Errors
 /// [`KeyFileError`].
-pub fn identify(keys_dir: &Path, genesis: &SealedGenesis) -> Result<(Arc<Keypair>, NodeRecord), KeyFileError> {
+pub fn identify(keys_dir: &Path, genesis: &SealedGenesis) -> Result<NodeIdentity, KeyFileError> {
     let path = keys_dir.join("node.pem");
     let keypair = read_key(&path)?;
     let own = keypair.public_key();
@@ -85,16 +96,19 @@ pub fn identify(keys_dir: &Path, genesis: &SealedGenesis) -> Result<(Arc<Keypair
         fingerprint: own.fingerprint(),
         nodes: genesis.document.voters.iter().map(|v| v.name.as_str()).collect::<Vec<_>>().join(", "),
     })?;
-    // The voter's other keys sign later; that they are this record's is better known now.
-    for (name, expected) in [("log.pem", record.log_key), ("cosigner.pem", record.cosigner_key)] {
+    let read = |name: &str, expected: PublicKey| {
         let path = keys_dir.join(name);
-        if let Some(expected) = expected {
-            let found = read_key(&path)?.public_key();
-            if found != expected {
-                let (found, expected) = (found.fingerprint(), expected.fingerprint());
-                return Err(KeyFileError::OtherNode { path, found, expected });
-            }
+        let key = read_key(&path)?;
+        let found = key.public_key();
+        if found == expected {
+            return Ok(key);
         }
-    }
-    Ok((Arc::new(keypair), record))
+        let (found, expected) = (found.fingerprint(), expected.fingerprint());
+        Err(KeyFileError::OtherNode { path, found, expected })
+    };
+    let voter = match (record.log_key, record.cosigner_key) {
+        (Some(log), Some(cosigner)) => Some((read("log.pem", log)?, read("cosigner.pem", cosigner)?)),
+        _ => None,
+    };
+    Ok(NodeIdentity { record, keypair: Arc::new(keypair), voter })
 }

@@ -22,6 +22,7 @@
 //! signature is checked; every queue is bounded; a read says how fresh it is.
 
 pub mod attachments;
+pub mod checkpoints;
 pub mod clock;
 pub mod config;
 pub mod feed_tail;
@@ -41,6 +42,7 @@ pub mod publish;
 pub mod reads;
 pub mod services;
 pub mod synonyms;
+pub mod tiles;
 pub mod verified;
 
 pub use config::{Config, ConfigError};

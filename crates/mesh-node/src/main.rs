@@ -44,7 +44,8 @@ fn main() -> ExitCode {
     };
     if arguments.check {
         return match mesh_node::node::check(&config) {
-            Ok((genesis, _, record)) => {
+            Ok((genesis, identity)) => {
+                let record = identity.record;
                 let document = &genesis.document;
                 let text = format!(
                     "{}: node {} ({}) of mesh {} ({}), {} voters",

@@ -7,25 +7,28 @@ use std::time::{Duration, Instant};
 
 use mesh_catalog::SearchIndex;
 use mesh_event::genesis::SealedGenesis;
-use mesh_event::{Keypair, NodeRecord};
+use mesh_event::{Body, Keypair, NodeRecord, ProposalBody};
 use mesh_governance::{PolicyJudge, read};
 use mesh_model::{Code, MeshId, NodeId, ProductId};
 use mesh_proto::status::MeshError;
 use mesh_raft::{LedgerEnd, RaftNode, RaftOptions, StateError, StoreState};
 use mesh_store::{Store, StoreError, StoreOptions};
+use mesh_tlog::NoteSignature;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, error, info, warn};
 
+use crate::checkpoints::peers::FederationPeers;
+use crate::checkpoints::{Cosigner, Keeper, round};
 use crate::clock::now_unix_ms;
 use crate::config::{Config, ConfigError};
 use crate::feed_writer::{Position, Resolution};
 use crate::feeds::Feeds;
 use crate::folded::Folded;
 use crate::forward::Forward;
-use crate::keys::{self, KeyFileError};
+use crate::keys::{self, KeyFileError, NodeIdentity};
 use crate::metrics::Metrics;
 use crate::outbox::decided_by;
 use crate::projector::{self, Projector};
@@ -36,6 +39,8 @@ use crate::{http, services};
 /// How long an ordered stop may take before what is left is dropped.
 const DRAIN: Duration = Duration::from_secs(10);
 const MIB: u64 = 1 << 20;
+/// The kind of the one proposal that is taken while a fork stands.
+const RESOLVE_FORK: &str = "ResolveFork";
 
 /// Why a node does not start. Nothing was changed, except where the text says so.
 #[derive(Debug, thiserror::Error)]
@@ -130,6 +135,12 @@ pub struct Core {
     pub reindex: Mutex<Vec<ProductId>>,
     /// The other nodes.
     pub forward: Forward,
+    /// What voters vouch for.
+    pub checkpoints: Keeper,
+    /// This node's own hand, if it may vouch.
+    pub cosigner: Option<Cosigner>,
+    /// The other nodes' peer ports.
+    pub federation: FederationPeers,
     /// Figures.
     pub metrics: Metrics,
     /// Ends everything.
@@ -237,6 +248,37 @@ impl Core {
         }
     }
 
+    /// This voter's two lines under a checkpoint, if its own ledger says the same.
+    ///
+    /// # Errors
+    /// As [`Cosigner::cosign`]; [`Code::BadVoters`] on a node that is no voter.
+    pub async fn cosign(&self, checkpoint: &str) -> Result<[NoteSignature; 2], MeshError> {
+        match &self.cosigner {
+            Some(cosigner) => cosigner.cosign(self, checkpoint).await,
+            None => Err(MeshError::new(Code::BadVoters, format!("node {} is no voter", self.node_id()))),
+        }
+    }
+
+    /// Whether a command may be taken while a fork stands: only what decides about it.
+    ///
+    /// # Errors
+    /// [`Code::Forked`]: nothing happened.
+    pub fn check_no_fork(&self, body: &Body) -> Result<(), MeshError> {
+        let Err(forked) = self.checkpoints.check_no_fork() else { return Ok(()) };
+        let proposal = match body {
+            Body::Propose(propose) if matches!(propose.body, ProposalBody::ResolveFork(_)) => return Ok(()),
+            Body::Approve(answer) => answer.proposal,
+            Body::Reject(answer) => answer.proposal,
+            Body::Withdraw(answer) => answer.proposal,
+            Body::Comment(remark) => remark.proposal,
+            _ => return Err(forked),
+        };
+        match read::proposal(&self.state, proposal).map_err(|error| self.state_error(&error))? {
+            Some(proposal) if proposal.kind == RESOLVE_FORK => Ok(()),
+            _ => Err(forked),
+        }
+    }
+
     /// Free space for the data folder in MiB, asked at most once a second.
     fn free_mib(&self) -> Option<u64> {
         let mut space = self.space.lock().unwrap_or_else(PoisonError::into_inner);
@@ -256,6 +298,7 @@ impl Core {
         if let Ok(Some(why)) = self.store.lost_authority() {
             alarms.push(format!("this node only reads: {why}"));
         }
+        alarms.extend(self.checkpoints.alarms());
         alarms.extend(self.feeds.alarms());
         alarms
     }
@@ -274,13 +317,13 @@ pub struct Node {
 ///
 /// # Errors
 /// [`StartError`].
-pub fn check(config: &Config) -> Result<(SealedGenesis, Arc<Keypair>, NodeRecord), StartError> {
+pub fn check(config: &Config) -> Result<(SealedGenesis, NodeIdentity), StartError> {
     config.check()?;
     let path = &config.node.genesis;
     let error = |message: String| StartError::Genesis { path: path.display().to_string(), message };
     let bytes = std::fs::read(path).map_err(|e| error(e.to_string()))?;
     let genesis = SealedGenesis::parse(bytes).map_err(|e| error(e.to_string()))?;
-    let (keypair, record) = keys::identify(&config.node.keys_dir, &genesis)?;
+    let identity = keys::identify(&config.node.keys_dir, &genesis)?;
     if !config.peer.insecure_peers {
         for voter in &genesis.document.voters {
             let host = voter.peer_address.rsplit_once(':').map_or("", |(host, _)| host);
@@ -295,7 +338,7 @@ pub fn check(config: &Config) -> Result<(SealedGenesis, Arc<Keypair>, NodeRecord
             }
         }
     }
-    Ok((genesis, keypair, record))
+    Ok((genesis, identity))
 }
 
 impl Node {
@@ -304,20 +347,20 @@ impl Node {
     /// # Errors
     /// [`StartError`].
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let (genesis, keypair, record) = check(&config)?;
+        let (genesis, identity) = check(&config)?;
         let api = listen("api", config.api.listen).await?;
         let peer = listen("peer", config.peer.listen).await?;
-        Self::start_on(config, genesis, keypair, record, api, peer).await
+        Self::start_on(config, genesis, identity, api, peer).await
     }
 
     async fn start_on(
         config: Config,
         genesis: SealedGenesis,
-        keypair: Arc<Keypair>,
-        record: NodeRecord,
+        identity: NodeIdentity,
         api: TcpListener,
         peer: TcpListener,
     ) -> Result<Self, StartError> {
+        let NodeIdentity { record, keypair, voter } = identity;
         let (fatal_tell, fatal) = watch::channel(None);
         let store = open_store(&config, &genesis, &record, fatal_tell.clone())?;
         let verified = Arc::new(Verified::default());
@@ -334,6 +377,10 @@ impl Node {
         let (search, indexed_size) =
             projector::open_search(&config.node.data_dir.join("search"), config.search.heap_mib)
                 .map_err(|error| StartError::Other(error.message))?;
+        let folder = config.node.data_dir.clone();
+        let checkpoints = Keeper::open(&genesis, Arc::clone(&store), raft.state(), folder)
+            .map_err(|error| StartError::Other(error.message))?;
+        let cosigner = voter.map(|(log, cosigner)| Cosigner::new(record.node_id, log, cosigner, Arc::clone(&store)));
         let (indexed_tell, indexed) = watch::channel(indexed_size);
         let addresses: BTreeMap<_, _> =
             genesis.document.voters.iter().map(|voter| (voter.node_id, voter.api_address.clone())).collect();
@@ -347,6 +394,9 @@ impl Node {
             reads: Reads::default(),
             reindex: Mutex::new(Vec::new()),
             forward: Forward::new(addresses, token),
+            checkpoints,
+            cosigner,
+            federation: FederationPeers::new(genesis.mesh_id, record.node_id),
             metrics: Metrics::default(),
             stopping: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -370,6 +420,7 @@ impl Node {
         let projector = Projector::new(Arc::clone(&core), indexed_tell, indexed_size);
         core.tasks.spawn_blocking(move || projector.run());
         core.tasks.spawn(projector::fetch_wanted(Arc::clone(&core)));
+        core.tasks.spawn(round::run(Arc::clone(&core)));
         core.feeds.resume(&core).map_err(|error| StartError::Other(error.message))?;
 
         let serving = TaskTracker::new();

@@ -15,7 +15,7 @@
 //! them: [`SignedRequest`] -> [`Admitted`] -> [`Appended`] -> [`Decided`].
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mesh_event::command::CommandError;
 use mesh_event::{Body, Envelope, SignedCommand};
@@ -98,10 +98,6 @@ impl Publisher {
         wait: WaitLevel,
         within: Duration,
     ) -> Result<Acknowledgement, MeshError> {
-        if wait == WaitLevel::Receipt {
-            let text = "expected local or sealed; receipts need checkpoints, which this protocol version has not";
-            return Err(MeshError::new(Code::BadArgument, text));
-        }
         let request = self.decode(envelope, attachments)?;
         if let Some(earlier) = self.earlier(&request).await? {
             return self.acknowledge(earlier, wait, within).await;
@@ -177,6 +173,7 @@ impl Publisher {
     /// [`Code::StorageFailed`] while the node must not write: nothing happened.
     pub async fn admit(&self, request: SignedRequest) -> Result<Admitted, MeshError> {
         self.core.check_writable()?;
+        self.core.check_no_fork(&request.signed.command().body)?;
         let SignedRequest { signed, domain, attachments } = request;
         if let Body::PublishVersion(body) = &signed.command().body {
             let flaws = body.descriptor.check();
@@ -216,6 +213,7 @@ impl Publisher {
         within: Duration,
     ) -> Result<Acknowledgement, MeshError> {
         let Appended { command, version_id, position, mut resolution } = appended;
+        let began = Instant::now();
         let mut acknowledgement = Acknowledgement {
             command_id: command.0.to_vec(),
             reached: WaitLevel::Local.into(),
@@ -247,6 +245,11 @@ impl Publisher {
         acknowledgement.ledger_index = Some(ledger_index);
         acknowledgement.code = Some(code.number());
         acknowledgement.detail = detail;
+        // It is sealed either way: who waited in vain asks for the receipt later.
+        let left = within.saturating_sub(began.elapsed());
+        if wait == WaitLevel::Receipt && self.core.checkpoints.wait_covered(ledger_index, left).await {
+            acknowledgement.reached = WaitLevel::Receipt.into();
+        }
         Ok(acknowledgement)
     }
 }

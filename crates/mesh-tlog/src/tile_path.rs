@@ -21,7 +21,7 @@ pub enum TilePath {
     /// The hashes of a tile.
     Hashes(Tile),
     /// The leaves whose hashes are this tile of level 0; made by [`TilePath::entries`], matched as
-    /// `Entries(tile, ..)`.
+    /// `Entries { .. }`.
     #[non_exhaustive]
     Entries(Tile),
 }

@@ -86,6 +86,7 @@ impl GovernanceService for Service {
         let signed = self.core.verified.command(envelope, &self.core.mesh_id);
         let signed = signed.map_err(|error| MeshError::new(error.code(), error.to_string()))?;
         let command = signed.command();
+        self.core.check_no_fork(&command.body)?;
         if command.body.feed_domain().is_some() {
             let text = format!("{} is a domain command; expected it at PublishService.Publish", command.body.kind());
             return Err(MeshError::new(Code::BadArgument, text).into());

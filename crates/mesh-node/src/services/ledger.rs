@@ -7,12 +7,21 @@ use futures::Stream;
 use mesh_governance::read;
 use mesh_model::Code;
 use mesh_proto::status::MeshError;
+use mesh_store::StoreError;
 use mesh_proto::v1::ledger_service_server::LedgerService;
-use mesh_proto::v1::{GetHeadRequest, GetHeadResponse, StreamEntriesRequest, StreamEntriesResponse};
+use mesh_proto::v1::compare_checkpoint_response::Finding;
+use mesh_proto::v1::{
+    CompareCheckpointRequest, CompareCheckpointResponse, GetCheckpointRequest, GetCheckpointResponse,
+    GetConsistencyProofRequest, GetConsistencyProofResponse, GetForkRequest, GetForkResponse, GetHeadRequest,
+    GetHeadResponse, GetReceiptRequest, GetReceiptResponse, StreamEntriesRequest, StreamEntriesResponse,
+};
+use mesh_tlog::{ProveError, prove_consistency, prove_inclusion};
+use mesh_verify::Receipt;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
+use crate::checkpoints::Heard;
 use crate::node::{Core, storage_error};
 
 /// Leaves in one message: at most about 16 MiB.
@@ -73,6 +82,114 @@ impl LedgerService for Service {
             state_digest: digest,
             freshness: Some(super::freshness(&self.core)),
         }))
+    }
+
+    async fn get_checkpoint(
+        &self,
+        request: Request<GetCheckpointRequest>,
+    ) -> Result<Response<GetCheckpointResponse>, Status> {
+        super::check_token(&self.core, &request)?;
+        Ok(Response::new(GetCheckpointResponse {
+            note: self.core.checkpoints.last().map_or_else(Vec::new, |(last, _)| last.bytes()),
+            handovers: self.core.checkpoints.handovers(),
+            freshness: Some(super::freshness(&self.core)),
+        }))
+    }
+
+    async fn get_receipt(&self, request: Request<GetReceiptRequest>) -> Result<Response<GetReceiptResponse>, Status> {
+        super::check_token(&self.core, &request)?;
+        let within = super::deadline(&self.core, &request);
+        let index = request.into_inner().index;
+        let size = self.core.ledger_size();
+        if index >= size {
+            let text = format!("there is no leaf {index}; this node has applied {size}");
+            return Err(MeshError::new(Code::NotFound, text).into());
+        }
+        self.core.checkpoints.wait_covered(index, within).await;
+        let last = self.core.checkpoints.last().filter(|(last, _)| last.size() > index);
+        let (last, _) = last.ok_or_else(|| {
+            MeshError::new(Code::NoReceipt, format!("no checkpoint with a majority covers leaf {index} yet"))
+        })?;
+        let ledger = self.core.store.ledger();
+        let leaf = ledger.leaf(index).map_err(|e| storage_error(&e))?;
+        let leaf = leaf.ok_or_else(|| MeshError::new(Code::NotFound, format!("this node does not have leaf {index}")))?;
+        let proof = prove_inclusion(&ledger, last.size(), index).map_err(unproved)?;
+        let (genesis, handovers) = (self.core.checkpoints.genesis().to_vec(), self.core.checkpoints.handovers());
+        let receipt = Receipt::new(self.core.mesh_id, genesis, handovers, leaf, proof, last.bytes());
+        Ok(Response::new(GetReceiptResponse { receipt: receipt.to_text().into_bytes() }))
+    }
+
+    async fn get_consistency_proof(
+        &self,
+        request: Request<GetConsistencyProofRequest>,
+    ) -> Result<Response<GetConsistencyProofResponse>, Status> {
+        super::check_token(&self.core, &request)?;
+        let GetConsistencyProofRequest { old_size, new_size } = request.into_inner();
+        let size = self.core.ledger_size();
+        if new_size > size {
+            let text = format!("new_size: this node has {size} leaves; expected at most that");
+            return Err(MeshError::new(Code::NotCaughtUp, text).into());
+        }
+        let proof = prove_consistency(&self.core.store.ledger(), old_size, new_size).map_err(unproved)?;
+        let proof = proof.iter().map(|hash| hash.as_bytes().to_vec()).collect();
+        Ok(Response::new(GetConsistencyProofResponse { proof }))
+    }
+
+    async fn compare_checkpoint(
+        &self,
+        request: Request<CompareCheckpointRequest>,
+    ) -> Result<Response<CompareCheckpointResponse>, Status> {
+        super::check_token(&self.core, &request)?;
+        let heard = self.core.checkpoints.hear(&request.into_inner().note)?;
+        let is_fork = heard == Heard::Fork;
+        let (finding, detail) = found(heard);
+        let mut fork_proof = Vec::new();
+        if is_fork {
+            super::federation::spread(&self.core);
+            fork_proof = self.core.checkpoints.fork().map_or_else(Vec::new, |fork| fork.proof.into_bytes());
+        }
+        Ok(Response::new(CompareCheckpointResponse { finding: finding.into(), detail, fork_proof }))
+    }
+
+    async fn get_fork(&self, request: Request<GetForkRequest>) -> Result<Response<GetForkResponse>, Status> {
+        super::check_token(&self.core, &request)?;
+        let fork_proof = self.core.checkpoints.fork().map_or_else(Vec::new, |fork| fork.proof.into_bytes());
+        Ok(Response::new(GetForkResponse { fork_proof }))
+    }
+}
+
+fn unproved(error: ProveError<StoreError>) -> MeshError {
+    match error {
+        ProveError::Read(error) => storage_error(&error),
+        error => MeshError::new(Code::BadArgument, error.to_string()),
+    }
+}
+
+/// What a comparison came to, for people too.
+fn found(heard: Heard) -> (Finding, String) {
+    match heard {
+        Heard::Agrees { .. } => (Finding::Agrees, "this node's ledger has that root, and a majority vouches for it".into()),
+        Heard::Ahead => {
+            (Finding::Ahead, "a majority vouches for it; this node's ledger is not that far yet and will be compared".into())
+        }
+        Heard::Unvouched { why } => (Finding::Unvouched, format!("nothing contradicts it, and it does not count: {why}")),
+        Heard::FalseHead { voters } if voters.is_empty() => {
+            (Finding::FalseHead, "this node's ledger has another root there, and no voter signed this one".into())
+        }
+        Heard::FalseHead { voters } => {
+            let voters: Vec<String> = voters.iter().map(ToString::to_string).collect();
+            let voters = voters.join(", ");
+            let text = format!("this node's ledger has another root there: voter {voters} signed what is not so, and counts for nothing here from now on");
+            (Finding::FalseHead, text)
+        }
+        Heard::Fork => {
+            let text = "a majority vouches for it, and it contradicts this node's ledger: a fork. Nothing is accepted until the council decides";
+            (Finding::Fork, text.into())
+        }
+        Heard::Refused => {
+            let text = "a majority signed it, and the council decided that it is not the mesh's history";
+            (Finding::FalseHead, text.into())
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! gRPC: one file per service. Wire in, domain types within, wire out; nothing is decided here.
 
 mod catalog;
+mod federation;
 mod governance;
 mod ledger;
 mod node;
@@ -27,6 +28,7 @@ use tracing::warn;
 
 pub use node::status;
 
+use crate::clock::now_unix_ms;
 use crate::node::Core;
 use crate::publish::Publisher;
 
@@ -95,7 +97,7 @@ pub fn is_ready(core: &Core) -> Result<(), String> {
     core.check_writable().map_err(|error| error.message)
 }
 
-/// The peer port: Raft.
+/// The peer port: Raft, and what nodes show each other.
 pub async fn serve_peers(core: Arc<Core>, listener: TcpListener) {
     // The builder's own setting does not reach connections that are handed in.
     let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener)
@@ -104,6 +106,7 @@ pub async fn serve_peers(core: Arc<Core>, listener: TcpListener) {
     let served = tonic::transport::Server::builder()
         .http2_keepalive_interval(Some(Duration::from_secs(10)))
         .add_service(core.raft.server())
+        .add_service(federation::Service::server(Arc::clone(&core)))
         .serve_with_incoming_shutdown(incoming, async move { stopping.cancelled().await })
         .await;
     if let Err(error) = served {
@@ -164,14 +167,20 @@ async fn at_least(core: &Core, index: Option<u64>, within: Duration) -> Result<(
     Err(MeshError::new(Code::NotCaughtUp, format!("this node has applied {size} leaves; expected leaf {index}")))
 }
 
+/// Over this age no node calls itself current.
+const CURRENT: Duration = Duration::from_secs(60);
+
 /// How old a read may be.
 pub fn freshness(core: &Core) -> Freshness {
     let end = core.ledger_end();
+    let age = core.checkpoints.age(now_unix_ms());
     Freshness {
+        checkpoint_size: core.checkpoints.last().map_or(0, |(last, _)| last.size()),
+        is_current: age.is_some_and(|age| age <= CURRENT) && core.checkpoints.check_no_fork().is_ok(),
         ledger_size: end.size,
         last_stamp_unix_ms: end.last_stamp,
         indexed_size: core.indexed_size(),
-        age_ms: core.raft.status().quorum_contact.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
+        age_ms: age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
         node_id: core.node_id(),
     }
 }

@@ -1,0 +1,69 @@
+//! The other nodes' peer ports, for checkpoints.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use mesh_model::{Code, MeshId, NodeId};
+use mesh_proto::status::MeshError;
+use mesh_proto::v1::federation_service_client::FederationServiceClient;
+use mesh_proto::v1::{CosignRequest, OfferCheckpointRequest};
+use mesh_tlog::NoteSignature;
+use tonic::transport::{Channel, Endpoint};
+
+/// How long a node may take to answer.
+const ANSWER: Duration = Duration::from_secs(2);
+const CONNECT: Duration = Duration::from_secs(1);
+
+/// One lazy connection to each of the other nodes.
+pub struct FederationPeers {
+    mesh: MeshId,
+    me: NodeId,
+    channels: Mutex<BTreeMap<NodeId, (String, Channel)>>,
+}
+
+impl FederationPeers {
+    /// Speaks for node `me`.
+    pub fn new(mesh: MeshId, me: NodeId) -> Self {
+        Self { mesh, me, channels: Mutex::default() }
+    }
+
+    fn client(&self, id: NodeId, address: &str) -> Result<FederationServiceClient<Channel>, MeshError> {
+        let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, channel)) = channels.get(&id).filter(|(known, _)| known == address) {
+            return Ok(FederationServiceClient::new(channel.clone()));
+        }
+        let endpoint = Endpoint::from_shared(format!("http://{address}"))
+            .map_err(|error| MeshError::new(Code::Unreachable, format!("node {id} is at {address}: {error}")))?;
+        let channel = endpoint.connect_timeout(CONNECT).timeout(ANSWER).tcp_nodelay(true).connect_lazy();
+        channels.insert(id, (address.to_owned(), channel.clone()));
+        Ok(FederationServiceClient::new(channel))
+    }
+
+    /// Asks a voter for its two lines.
+    ///
+    /// # Errors
+    /// What it says, or that it does not answer.
+    pub async fn cosign(&self, id: NodeId, address: &str, checkpoint: String) -> Result<Vec<NoteSignature>, MeshError> {
+        let request = CosignRequest { mesh_id: self.mesh.0.to_vec(), from_node_id: self.me, checkpoint };
+        let answer = self.client(id, address)?.cosign(request).await?;
+        let lines = answer.into_inner().lines;
+        let odd = |error: mesh_tlog::SignatureError| MeshError::new(Code::Malformed, error.to_string());
+        lines.iter().map(|line| line.parse().map_err(odd)).collect()
+    }
+
+    /// Shows a node a checkpoint, or the proof of a fork; gives back the proof of a fork that stands there.
+    ///
+    /// # Errors
+    /// What it says, or that it does not answer.
+    pub async fn offer(
+        &self,
+        id: NodeId,
+        address: &str,
+        note: Vec<u8>,
+        fork_proof: Vec<u8>,
+    ) -> Result<Vec<u8>, MeshError> {
+        let request = OfferCheckpointRequest { mesh_id: self.mesh.0.to_vec(), from_node_id: self.me, note, fork_proof };
+        Ok(self.client(id, address)?.offer_checkpoint(request).await?.into_inner().fork_proof)
+    }
+}

@@ -1,0 +1,264 @@
+//! Checkpoints over three real nodes: cosigned, refreshed, kept, served; false heads and forks.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use mesh_client::{Finding, WaitLevel};
+use mesh_event::checkpoint::{ledger_checkpoint, vouch};
+use mesh_event::proposal::{Comment, ProposalBody, Propose, ResolveFork};
+use mesh_event::{Body, Signer};
+use mesh_model::{Code, Digest};
+use mesh_tlog::{Hash, Note, leaf_hash};
+use mesh_verify::{Decided, ForkProof, Receipt};
+use support::{Mesh, descriptor, keypair};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A mesh that cosigns soon and often.
+async fn start() -> Mesh {
+    let mesh = Mesh::start_with(|config| {
+        config.checkpoint.cosign_ms = 20;
+        config.checkpoint.refresh_ms = 1_000;
+    })
+    .await;
+    mesh.admit_domains().await;
+    mesh
+}
+
+/// Waits until a node has a checkpoint over this leaf.
+async fn covered(mesh: &Mesh, node: u64, index: u64) {
+    let keeper = &mesh.node(node).core().checkpoints;
+    assert!(keeper.wait_covered(index, PATIENCE).await, "node {node} has no checkpoint over leaf {index}");
+}
+
+/// A note as these voters would sign it.
+fn note(mesh: &Mesh, size: u64, root: Hash, by: &[u64]) -> Vec<u8> {
+    let mesh_id = mesh.genesis.mesh_id;
+    let checkpoint = ledger_checkpoint(&mesh_id, size, root, None).unwrap();
+    let lines = by.iter().flat_map(|id| {
+        let [log, cosigner] = ["log", "cosigner"].map(|kind| keypair(&format!("{kind}-{id}")));
+        let time = mesh_node::clock::now_unix_ms() / 1000;
+        vouch(&mesh_id, *id, &checkpoint, time, &log, &cosigner).unwrap()
+    });
+    Note::new(checkpoint.to_string(), lines.collect()).unwrap().to_string().into_bytes()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_node_gets_checkpoints_that_count_and_cover_what_was_published() {
+    let mesh = start().await;
+    let outgoing = mesh.publish_command(descriptor(2, "orders"), None);
+    let acknowledgement = mesh.client(3).publish(&outgoing, WaitLevel::Receipt).await.unwrap();
+    assert_eq!(acknowledgement.reached, WaitLevel::Receipt);
+    let index = acknowledgement.ledger_index.unwrap();
+    for node in 1..=3 {
+        let client = mesh.client(node);
+        let (file, checked) = client.receipt(index).await.unwrap();
+        assert_eq!((checked.leaf.index, checked.leaf.outcome.code), (index, Code::Accepted));
+        assert!(checked.checkpoint.cosigned_by.len() >= 2 && checked.checkpoint.size > index);
+        match checked.command {
+            Decided::Command(signed) => assert_eq!(signed.command().author, keypair("engineer").public_key()),
+            other => panic!("{other:?}"),
+        }
+        // Nothing but the file and the mesh id is needed.
+        Receipt::parse(&file).unwrap().verify(Some(&mesh.genesis.mesh_id)).unwrap();
+        let checkpoint = client.checkpoint().await.unwrap().unwrap();
+        let head = client.ledger_head(Some(checkpoint.note.size())).await.unwrap();
+        assert_eq!(head.root.0, *checkpoint.note.root().as_bytes());
+        assert!(checkpoint.freshness.is_current && checkpoint.freshness.checkpoint_size > index);
+        // Each voter that cosigned also signed with the log key, for tools that know no cosignatures.
+        let vouchers = checkpoint.note.vouchers(&mesh.genesis.mesh_id, &checkpoint.voters).unwrap();
+        assert_eq!(vouchers.signed, vouchers.cosigned.keys().copied().collect::<Vec<_>>());
+    }
+    let error = mesh.client(1).receipt(index + 1_000).await.unwrap_err();
+    assert_eq!(error.code, Code::NotFound);
+    mesh.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unchanged_ledger_is_cosigned_again_and_a_cut_off_one_grows_old() {
+    let mut mesh = start().await;
+    covered(&mesh, 3, 1).await;
+    let time = async |mesh: &Mesh| {
+        let checkpoint = mesh.client(3).checkpoint().await.unwrap().unwrap();
+        (checkpoint.note.size(), checkpoint.counted.time_unix_s)
+    };
+    let (size, first) = time(&mesh).await;
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        let (now, later) = time(&mesh).await;
+        assert_eq!(now, size, "nothing was decided meanwhile");
+        if later > first {
+            break;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "the same head was not cosigned again");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    // Without a majority nobody says that the head is the newest any more, and the node says so.
+    mesh.stop_node(1).await;
+    mesh.stop_node(2).await;
+    let (_, last) = time(&mesh).await;
+    let keeper = &mesh.node(3).core().checkpoints;
+    let age = |later_ms: u64| keeper.age(last * 1000 + later_ms).unwrap();
+    assert_eq!((age(0), age(61_000)), (Duration::ZERO, Duration::from_secs(61)));
+    mesh.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restarted_node_goes_on_with_what_it_knew_and_promised() {
+    let mut mesh = start().await;
+    let index = mesh.publish(1, descriptor(1, "orders")).await;
+    covered(&mesh, 2, index).await;
+    let before = mesh.node(2).core().checkpoints.last().unwrap();
+    mesh.stop_node(2).await;
+    mesh.start_node(2).await;
+    let core = mesh.node(2).core();
+    let (kept, _) = core.checkpoints.last().unwrap();
+    assert!(kept.size() >= before.0.size());
+    // It cosigned that size: never a smaller one again, whoever asks.
+    let small = ledger_checkpoint(&mesh.genesis.mesh_id, 1, core.store.ledger().root_at(1).unwrap(), None).unwrap();
+    let refused = core.cosign(&small.to_string()).await.unwrap_err();
+    assert_eq!(refused.code, Code::NotCaughtUp, "{}", refused.message);
+    mesh.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_voter_signs_only_what_its_own_ledger_says() {
+    let mesh = start().await;
+    let core = mesh.node(1).core();
+    let (mesh_id, size) = (mesh.genesis.mesh_id, core.ledger_size());
+    let root = core.store.ledger().root_at(size).unwrap();
+    let refused = async |text: String, code: Code, why: &str| {
+        let error = core.cosign(&text).await.unwrap_err();
+        assert_eq!(error.code, code, "{}", error.message);
+        assert!(error.message.contains(why), "{}", error.message);
+    };
+    let text = |size, root| ledger_checkpoint(&mesh_id, size, root, None).unwrap().to_string();
+    refused(text(size, leaf_hash(b"other")), Code::BadArgument, "another root").await;
+    refused(text(size + 5, root), Code::NotCaughtUp, "are applied here").await;
+    refused("nonsense".into(), Code::Malformed, "newline").await;
+    let others = mesh_event::VoterSet::new(vec![mesh_event::Voter {
+        id: 1,
+        log_key: keypair("log-1").public_key(),
+        cosigner_key: keypair("cosigner-1").public_key(),
+    }])
+    .unwrap();
+    let handover = ledger_checkpoint(&mesh_id, size, root, Some(&others)).unwrap();
+    refused(handover.to_string(), Code::BadArgument, "names other voters").await;
+    mesh.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_stolen_voter_key_that_signs_a_false_head_stops_nothing() {
+    let mesh = start().await;
+    covered(&mesh, 1, 1).await;
+    let client = mesh.client(1);
+    let false_head = note(&mesh, 2, leaf_hash(b"other"), &[3]);
+    let compared = client.compare_checkpoint(&false_head).await.unwrap();
+    assert_eq!(compared.finding, Finding::FalseHead);
+    assert!(compared.detail.contains("voter 3"), "{}", compared.detail);
+    // Its word counts for nothing there from now on; the others are a majority.
+    let index = mesh.publish(1, descriptor(1, "orders")).await;
+    covered(&mesh, 1, index).await;
+    let status = client.status().await.unwrap();
+    assert!(status.alarms.iter().any(|alarm| alarm.contains("voter 3 signed")), "{:?}", status.alarms);
+    let root = mesh.node(1).core().store.ledger().root_at(2).unwrap();
+    let with_it = client.compare_checkpoint(&note(&mesh, 2, root, &[2, 3])).await.unwrap();
+    assert_eq!(with_it.finding, Finding::Unvouched, "{}", with_it.detail);
+    let without = client.compare_checkpoint(&note(&mesh, 2, root, &[1, 2])).await.unwrap();
+    assert_eq!(without.finding, Finding::Agrees);
+    // What strangers sign, or nobody, is not even that.
+    let stranger = client.compare_checkpoint(&note(&mesh, 2, leaf_hash(b"other"), &[9])).await.unwrap();
+    assert!(stranger.finding == Finding::FalseHead && stranger.detail.contains("no voter"), "{}", stranger.detail);
+    assert_eq!(client.compare_checkpoint(b"nonsense").await.unwrap_err().code, Code::Malformed);
+    let mut altered = note(&mesh, 2, root, &[1, 2]);
+    let at = altered.len() - 20;
+    altered[at] = if altered[at] == b'A' { b'B' } else { b'A' };
+    assert_eq!(client.compare_checkpoint(&altered).await.unwrap_err().code, Code::BadSignature);
+    mesh.stop().await;
+}
+
+/// Signs a resolution with two seats and submits it.
+async fn resolve(mesh: &Mesh, through: u64, proof: &str, keep: (u64, Hash), refuse: (u64, Hash)) -> Result<(), Code> {
+    let digest = |hash: Hash| Digest(*hash.as_bytes());
+    let body = ProposalBody::ResolveFork(ResolveFork {
+        proof: Digest::of(proof.as_bytes()),
+        size: keep.0,
+        root: digest(keep.1),
+        refused_size: refuse.0,
+        refused_root: digest(refuse.1),
+        reason: "the other history was signed with stolen keys".into(),
+    });
+    let closes_unix_ms = mesh_node::clock::now_unix_ms() + 60 * 60 * 1000;
+    let body = Propose { body, closes_unix_ms, summary: String::new(), council_version: 1 };
+    let keys = ["seat-1", "seat-2"].map(keypair);
+    let signers: Vec<&dyn Signer> = keys.iter().map(|key| key as &dyn Signer).collect();
+    let envelope = mesh.builder().sign(Body::Propose(body), &signers).unwrap();
+    let submitted = mesh.client(through).submit(&envelope).await.and_then(mesh_client::Acknowledgement::accepted);
+    submitted.map(drop).map_err(|error| error.code)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_histories_with_a_majority_stop_governance_until_the_council_decides() {
+    let mut mesh = start().await;
+    let index = mesh.publish(1, descriptor(1, "orders")).await;
+    for node in 1..=3 {
+        covered(&mesh, node, index).await;
+    }
+    let other = (2, leaf_hash(b"another history"));
+    let compared = mesh.client(2).compare_checkpoint(&note(&mesh, other.0, other.1, &[1, 3])).await.unwrap();
+    assert_eq!(compared.finding, Finding::Fork);
+    let proof = compared.fork_proof.unwrap();
+    let checked = ForkProof::parse(proof.as_bytes()).unwrap().verify(Some(&mesh.genesis.mesh_id)).unwrap();
+    let sizes: BTreeSet<u64> = checked.checkpoints.iter().map(|counted| counted.size).collect();
+    assert!(sizes.contains(&2) && sizes.len() == 2, "{sizes:?}");
+
+    // Everybody hears of it, and nobody takes anything but the council's decision.
+    for node in 1..=3 {
+        let client = mesh.client(node);
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while client.fork().await.unwrap().is_none() {
+            assert!(tokio::time::Instant::now() < deadline, "node {node} did not hear of the fork");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let status = client.status().await.unwrap();
+        assert!(status.alarms.iter().any(|alarm| alarm.contains("two histories")), "{:?}", status.alarms);
+        assert!(!status.freshness.is_current);
+        let outgoing = mesh.publish_command(descriptor(node, "late"), None);
+        assert_eq!(client.publish(&outgoing, WaitLevel::Sealed).await.unwrap_err().code, Code::Forked);
+        let comment = Body::Comment(Comment { proposal: 0, text: "hello?".into() });
+        let comment = mesh.builder().sign(comment, &[&keypair("seat-1")]).unwrap();
+        assert_eq!(client.submit(&comment).await.unwrap_err().code, Code::Forked);
+        // The last good state is served on.
+        assert!(client.product("domain_1/orders", mesh_client::Read::default()).await.is_ok());
+        assert!(client.receipt(index).await.is_ok());
+    }
+    // It is not forgotten by a restart, and the proof lies in a file.
+    mesh.stop_node(3).await;
+    mesh.start_node(3).await;
+    assert!(mesh.client(3).fork().await.unwrap().is_some());
+
+    let core = mesh.node(2).core();
+    let (last, _) = core.checkpoints.last().unwrap();
+    let own = (last.size(), last.root());
+    assert_eq!(resolve(&mesh, 2, &proof, (own.0 + 100, own.1), other).await, Err(Code::BadResolution));
+    resolve(&mesh, 2, &proof, own, other).await.unwrap();
+    for node in 1..=3 {
+        let client = mesh.client(node);
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while client.fork().await.unwrap().is_some() {
+            assert!(tokio::time::Instant::now() < deadline, "node {node} does not follow the council");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let index = mesh.publish(node, descriptor(node, "after")).await;
+        covered(&mesh, node, index).await;
+    }
+    // The refused checkpoint is known for what it is.
+    let compared = mesh.client(1).compare_checkpoint(&note(&mesh, other.0, other.1, &[1, 3])).await.unwrap();
+    assert_eq!(compared.finding, Finding::FalseHead);
+    assert!(compared.detail.contains("council decided"), "{}", compared.detail);
+    assert!(mesh.client(1).fork().await.unwrap().is_none());
+    mesh.stop().await;
+}
