@@ -62,6 +62,7 @@ mod proposing;
 mod publishing;
 mod reading;
 mod registry_import;
+mod remembered;
 mod scaffold;
 mod sealed_key;
 mod standard_files;

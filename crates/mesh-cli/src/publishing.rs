@@ -212,7 +212,7 @@ pub(crate) async fn publish_all(
 /// them, in the same order.
 ///
 /// # Errors
-/// When receipts are asked for.
+/// When no node can be reached at all.
 pub(crate) async fn send_all(
     app: &App,
     client: &Client,
@@ -225,7 +225,8 @@ pub(crate) async fn send_all(
     let mut results = Vec::with_capacity(total);
     if let [one] = outgoing.as_slice() {
         app.reach("the command was sent; running it again is safe");
-        results.push(client.publish_within(one, how.wait, how.patience).await);
+        let result = client.publish_within(one, how.wait, how.patience).await;
+        results.push(with_receipt(app, client, result).await);
         return Ok(results);
     }
     let options = StreamOptions { wait: how.wait, patience: how.patience, ..StreamOptions::default() };
@@ -244,7 +245,7 @@ pub(crate) async fn send_all(
             Some(_) => listed += 1,
         }
         app.reach(format!("{what}: {}; running it again is safe", progress.count()));
-        results.push(delivered.result);
+        results.push(with_receipt(app, client, delivered.result).await);
     }
     progress.finish();
     if listed > LISTED {
@@ -256,6 +257,20 @@ pub(crate) async fn send_all(
         app.note(format!("{what}: {} at {:.0} per second", progress.count(), progress.rate()));
     }
     Ok(results)
+}
+
+/// Where a receipt was reached, it is fetched and verified: nobody is believed that there is one.
+async fn with_receipt(
+    app: &App,
+    client: &Client,
+    result: Result<mesh_client::Acknowledgement, MeshError>,
+) -> Result<mesh_client::Acknowledgement, MeshError> {
+    let acknowledgement = result?;
+    if let (WaitLevel::Receipt, Some(index)) = (acknowledgement.reached, acknowledgement.ledger_index) {
+        let (_, checked) = client.receipt(index).await?;
+        app.note(crate::commands::ledger_proofs::sentence(&checked));
+    }
+    Ok(acknowledgement)
 }
 
 /// What went wrong with a command, if anything did.
@@ -338,7 +353,13 @@ pub(crate) fn conclude(applied: &[Applied], wait: WaitLevel) -> Result<(), Failu
     }
     let waiting = applied.iter().filter(|one| one.reached.is_some_and(|reached| reached < wait)).count();
     if waiting > 0 {
-        let message = format!("{waiting} of {} are safe on the home node and not sealed yet", applied.len());
+        let all = applied.len();
+        let is_sealed = applied.iter().all(|one| one.reached.is_none_or(|reached| reached >= WaitLevel::Sealed));
+        let message = if is_sealed {
+            format!("{waiting} of {all} are sealed, and no checkpoint with a majority covers them yet")
+        } else {
+            format!("{waiting} of {all} are safe on the home node and not sealed yet")
+        };
         return Err(Failure::new(Code::Sealing, message));
     }
     Ok(())

@@ -68,8 +68,8 @@ pub(crate) fn note_age(app: &App, freshness: &Freshness) {
     let node = freshness.node_id;
     let message = match freshness.age_ms {
         Some(ms) if ms <= CURRENT_MS => return,
-        Some(ms) => format!("node {node} last heard from a quorum {} ago; this may be old", age(ms)),
-        None => format!("node {node} has not heard from a quorum; this may be old"),
+        Some(ms) => format!("a majority of voters last cosigned what node {node} shows {} ago; this may be old", age(ms)),
+        None => format!("no majority of voters has cosigned what node {node} shows yet; this may be old"),
     };
     app.warn(message);
 }

@@ -6,11 +6,15 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use mesh_event::checkpoint::Counted;
 use mesh_governance::Damage;
 use mesh_model::{LedgerIndex, MeshId};
-use mesh_verify::{Fault, Format, Options, Place, Replay, Report, Verified, VerifyError, Watch, check};
+use mesh_verify::{
+    CheckedFork, CheckedReceipt, Fault, ForkProof, Format, Options, Place, Receipt, Replay, Report, Verified, VerifyError,
+    Watch, check,
+};
 
-/// Audits an export of a data mesh's ledger off-line. Exits 0 when it holds, 8 when it does not, 2 when the command line is wrong.
+/// Audits what a data mesh's ledger gave out, off-line: exports, receipts, fork proofs. Exits 0 when it holds, 8 when it does not, 2 when the command line is wrong.
 #[derive(Debug, Parser)]
 #[command(name = "mesh-verify", version)]
 struct Cli {
@@ -22,6 +26,10 @@ struct Cli {
 enum Command {
     /// Say whether everything in it holds.
     Check(Input),
+    /// Say whether a receipt holds, and what it proves.
+    Receipt(Input),
+    /// Say whether a fork proof holds, and what it proves.
+    Fork(Input),
     /// Show the state after a leaf, or what each leaf changed.
     Replay {
         #[command(flatten)]
@@ -48,9 +56,9 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct Input {
-    /// The export, as `mesh ledger export` wrote it.
+    /// The export, receipt or fork proof, as `mesh ledger export` and `mesh ledger receipt` write them.
     file: PathBuf,
-    /// The mesh that it has to be of. Without it, the export itself says of which mesh it is.
+    /// The mesh that it has to be of. Without it, the file itself says of which mesh it is.
     #[arg(long, value_name = "ID")]
     mesh_id: Option<MeshId>,
 }
@@ -76,6 +84,12 @@ enum Stop {
     Fault(Fault),
     /// The export could not be read, or the answer not be written.
     Io(io::Error),
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
 }
 
 impl From<VerifyError> for Stop {
@@ -125,6 +139,14 @@ fn run(command: &Command) -> Result<String, Stop> {
             let verified = audit(input, &mut ())?;
             Ok(summary(&verified, input.mesh_id.is_some()))
         }
+        Command::Receipt(input) => {
+            let checked = Receipt::parse(&read(input)?).and_then(|receipt| receipt.verify(input.mesh_id.as_ref()))?;
+            Ok(receipt(&checked, input.mesh_id.is_some()))
+        }
+        Command::Fork(input) => {
+            let checked = ForkProof::parse(&read(input)?).and_then(|proof| proof.verify(input.mesh_id.as_ref()))?;
+            Ok(fork(&checked, input.mesh_id.is_some()))
+        }
         Command::Replay { input, until, diff, form } => {
             let mut replay = Replay::new(*until, *diff);
             let verified = audit(input, &mut replay)?;
@@ -153,9 +175,55 @@ fn run(command: &Command) -> Result<String, Stop> {
     }
 }
 
+fn read(input: &Input) -> Result<Vec<u8>, Stop> {
+    std::fs::read(&input.file).map_err(|error| Stop::Usage(format!("{}: {error}", input.file.display())))
+}
+
+fn pinned(is_pinned: bool) -> &'static str {
+    if is_pinned { "" } else { " (by the file's own word; compare it, or pass --mesh-id)" }
+}
+
+fn ids(counted: &Counted) -> String {
+    let ids: Vec<String> = counted.cosigned_by.iter().map(ToString::to_string).collect();
+    ids.join(", ")
+}
+
+fn receipt(checked: &CheckedReceipt, is_pinned: bool) -> String {
+    let (leaf, counted) = (&checked.leaf, &checked.checkpoint);
+    let author = checked.command.author().map_or_else(String::new, |key| format!(" by {key}"));
+    let (outcome, detail) = (leaf.outcome.code.slug(), &leaf.outcome.detail);
+    let detail = if detail.is_empty() { String::new() } else { format!(": {}", detail.escape_debug()) };
+    format!(
+        "the receipt holds\nmesh {}{}\nleaf {}: {}{author}\noutcome {outcome}{detail}\nstamp {} (Unix milliseconds)\n\
+         checkpoint {} leaves, root {}, cosigned by voters {} of {}\n",
+        checked.mesh_id,
+        pinned(is_pinned),
+        leaf.index,
+        checked.command.kind(),
+        leaf.stamp_unix_ms,
+        counted.size,
+        counted.root,
+        ids(counted),
+        counted.voters
+    )
+}
+
+fn fork(checked: &CheckedFork, is_pinned: bool) -> String {
+    let mut text = format!(
+        "the proof holds: a majority of voters signed two histories\nmesh {}{}\n",
+        checked.mesh_id,
+        pinned(is_pinned)
+    );
+    for counted in &checked.checkpoints {
+        text += &format!("{} leaves have root {}, say voters {}\n", counted.size, counted.root, ids(counted));
+    }
+    let smaller = checked.checkpoints[0].size;
+    text + &format!("the larger history has root {} at {smaller} leaves\n", checked.root_at_smaller)
+}
+
 fn summary(verified: &Verified, is_pinned: bool) -> String {
     let header = &verified.header;
-    let pinned = if is_pinned { "" } else { " (by the export's own word; compare it, or pass --mesh-id)" };
+    let pinned = pinned(is_pinned);
     let refused = header.size - verified.accepted;
     let covered = match verified.checkpoints.last() {
         Some(last) if last.size == header.size => "a majority of voters cosigned all of it".to_owned(),
@@ -189,7 +257,7 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
         Err(Stop::Fault(fault)) => {
-            eprintln!("mesh-verify: the export does not hold: {fault}");
+            eprintln!("mesh-verify: the file does not hold: {fault}");
             ExitCode::from(8)
         }
         Err(Stop::Io(error)) => {

@@ -68,18 +68,9 @@ impl From<Wait> for WaitLevel {
 }
 
 impl WaitArgs {
-    /// Receipts are refused before anything else is done.
-    ///
-    /// # Errors
-    /// [`Code::UnsupportedCommand`] for `--wait receipt`.
-    pub(crate) fn publishing(self) -> Result<Publishing, Failure> {
-        if self.wait == Wait::Receipt {
-            let message = "this mesh gives no receipts yet: its nodes don't cosign checkpoints; nothing was sent";
-            return Err(
-                Failure::new(Code::UnsupportedCommand, message).hint("--wait sealed, and read the index it prints")
-            );
-        }
-        Ok(Publishing { wait: self.wait.into(), patience: self.timeout })
+    /// The same for those who publish.
+    pub(crate) fn publishing(self) -> Publishing {
+        Publishing { wait: self.wait.into(), patience: self.timeout }
     }
 }
 
@@ -92,7 +83,7 @@ const LISTED: usize = 50;
 /// Nothing is published when a file has errors or would be refused (exit 3 or 5); exit 9 when something is safe and not
 /// sealed yet.
 pub(crate) async fn run(args: ApplyArgs, app: &App) -> Result<(), Failure> {
-    let how = args.wait.publishing()?;
+    let how = args.wait.publishing();
     let signer = app.signer()?;
     let client = app.client_within(how.patience.min(Duration::from_secs(10)))?;
     let applied = match (&args.plan, &args.path) {

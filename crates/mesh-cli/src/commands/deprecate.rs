@@ -76,7 +76,7 @@ pub(crate) async fn run(args: DeprecateArgs, app: &App) -> Result<(), Failure> {
         successor: args.successor.map_or_else(String::new, |id| id.to_string()),
         reason: args.reason,
     });
-    publish(app, body, &args.id, "deprecated", args.wait.publishing()?).await
+    publish(app, body, &args.id, "deprecated", args.wait.publishing()).await
 }
 
 /// Signs and publishes a domain command about a target, and says what became of it.

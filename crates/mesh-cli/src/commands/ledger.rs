@@ -8,7 +8,7 @@ use mesh_event::{Command as SignedBody, envelope};
 use mesh_model::{LedgerIndex, UnixMs};
 use serde::Serialize;
 
-use super::ledger_audit;
+use super::{ledger_audit, ledger_proofs};
 use crate::app::App;
 use crate::failure::Failure;
 use crate::output::{Row, printable};
@@ -32,9 +32,19 @@ enum Action {
         #[arg(long, short)]
         follow: bool,
     },
+    /// Shows the newest checkpoint that a majority of voters cosigned
+    Checkpoint,
+    /// Gets the receipt of one leaf or version: a file that verifies off-line
+    Receipt(ledger_proofs::ReceiptArgs),
+    /// Prints the voters' keys as other tools take them
+    Keys,
+    /// Shows a checkpoint that came from elsewhere to a node, which compares it with its ledger
+    Compare(ledger_proofs::CompareArgs),
+    /// Asks the council to keep this node's history after a fork, and to refuse the other
+    ResolveFork(ledger_proofs::ResolveForkArgs),
     /// Writes the whole ledger to one file that anybody can check
     Export(ledger_audit::ExportArgs),
-    /// Checks an export off-line: every signature, threshold, role, verdict and outcome
+    /// Checks an export, a receipt or a fork proof off-line
     Verify(ledger_audit::VerifyArgs),
     /// Shows the state at any leaf of an export, or what each leaf changed
     Replay(ledger_audit::ReplayArgs),
@@ -78,6 +88,11 @@ impl Row for Entry {
 pub(crate) async fn run(args: LedgerArgs, app: &App) -> Result<(), Failure> {
     let (from, follow) = match args.action {
         Action::Tail { from, follow } => (from, follow),
+        Action::Checkpoint => return ledger_proofs::checkpoint(app).await,
+        Action::Receipt(args) => return ledger_proofs::receipt(args, app).await,
+        Action::Keys => return ledger_proofs::keys(app).await,
+        Action::Compare(args) => return ledger_proofs::compare(&args, app).await,
+        Action::ResolveFork(args) => return ledger_proofs::resolve_fork(args, app).await,
         Action::Export(args) => return ledger_audit::export(args, app).await,
         Action::Verify(args) => return ledger_audit::verify(&args, app),
         Action::Replay(args) => return ledger_audit::replay(&args, app),

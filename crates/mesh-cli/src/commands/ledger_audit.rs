@@ -1,7 +1,7 @@
 //! `mesh ledger export|verify|replay|report`: the whole ledger as one file, and what it says without any node.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter};
+use std::io::{BufReader, BufWriter, Read as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -9,12 +9,17 @@ use futures::StreamExt as _;
 use mesh_event::LedgerLeaf;
 use mesh_event::ledger::LeafEntry;
 use mesh_governance::{Applied, Damage, MemState};
-use mesh_model::{Code, LedgerIndex};
+use mesh_model::{Code, LedgerIndex, MeshId};
 use mesh_tlog::Hash;
 use mesh_verify::export::{ExportWriter, Header, WriteError};
-use mesh_verify::{Format, Options, Replay, Report, Verified, VerifyError, Watch, check};
+use mesh_verify::fork_proof::FORK_FORMAT;
+use mesh_verify::receipt::RECEIPT_FORMAT;
+use mesh_verify::{
+    Fault, ForkProof, Format, Options, Receipt, Replay, Report, Verified, VerifyError, Watch, check,
+};
 use serde_json::json;
 
+use super::ledger_proofs;
 use crate::app::App;
 use crate::failure::Failure;
 use crate::progress::Progress;
@@ -29,7 +34,7 @@ pub(crate) struct ExportArgs {
 /// Arguments of `mesh ledger verify`.
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
-    /// The export
+    /// The export, receipt or fork proof
     file: PathBuf,
 }
 
@@ -102,13 +107,26 @@ pub(crate) async fn export(args: ExportArgs, app: &App) -> Result<(), Failure> {
         progress.inc();
     }
     progress.finish();
-    let writer = writer.ok_or_else(|| Failure::new(Code::GenesisFirst, "the ledger has no leaf yet"))?;
+    let mut writer = writer.ok_or_else(|| Failure::new(Code::GenesisFirst, "the ledger has no leaf yet"))?;
+    for note in notes(&client, head.size).await? {
+        writer.checkpoint(&note).map_err(odd)?;
+    }
     let file = writer.finish().map_err(odd)?;
     file.into_inner().map_err(|error| fail(error.into_error()))?.sync_all().map_err(fail)?;
     std::fs::rename(&partial, &args.file).map_err(fail)?;
     app.note(format!("{} leaves of mesh {} in {}", head.size, mesh.id.short(), args.file.display()));
     app.note(format!("hint: `mesh ledger verify {0}` or `mesh-verify check {0}`, on any machine", args.file.display()));
     Ok(())
+}
+
+/// The changes of voters and the newest checkpoint, as far as the export goes.
+async fn notes(client: &mesh_client::Client, size: u64) -> Result<Vec<Vec<u8>>, Failure> {
+    let Some(found) = client.checkpoint().await? else { return Ok(Vec::new()) };
+    let mut notes = found.handovers;
+    if notes.last().is_none_or(|last| last.size() < found.note.size()) {
+        notes.push(found.note);
+    }
+    Ok(notes.into_iter().filter(|note| note.size() <= size).map(|note| note.bytes()).collect())
 }
 
 /// The founding envelope in leaf 0.
@@ -164,6 +182,11 @@ fn audit(app: &App, file: &Path, watch: &mut dyn Watch) -> Result<(Verified, boo
 /// # Errors
 /// Exit 8 with the leaf, checkpoint or manifest line that does not hold.
 pub(crate) fn verify(args: &VerifyArgs, app: &App) -> Result<(), Failure> {
+    match first_line(&args.file)?.as_str() {
+        RECEIPT_FORMAT => return verify_receipt(args, app),
+        FORK_FORMAT => return verify_fork(args, app),
+        _ => {}
+    }
     let (verified, is_pinned) = audit(app, &args.file, &mut ())?;
     let header = &verified.header;
     let document = json!({
@@ -172,7 +195,7 @@ pub(crate) fn verify(args: &VerifyArgs, app: &App) -> Result<(), Failure> {
         "checkpoints": verified.checkpoints.len(), "last_stamp_unix_ms": verified.last_stamp_unix_ms,
     });
     app.output().one(&document, &header.mesh_id.to_string(), |style| {
-        let pinned = if is_pinned { "as pinned" } else { "by the export's own word; pin it with --mesh-id" };
+        let pinned = pinned(is_pinned);
         let refused = header.size - verified.accepted;
         format!(
             "{}\nmesh {} ({pinned})\n{} leaves: {} accepted, {refused} refused\nroot {}\nstate {}\n{} checkpoints\n",
@@ -185,6 +208,67 @@ pub(crate) fn verify(args: &VerifyArgs, app: &App) -> Result<(), Failure> {
             verified.checkpoints.len()
         )
     })
+}
+
+/// The first line of a file, as far as it is one; says which kind it is.
+fn first_line(path: &Path) -> Result<String, Failure> {
+    let fail = |error: std::io::Error| Failure::io("read", path, &error);
+    let mut beginning = Vec::new();
+    File::open(path).map_err(fail)?.take(64).read_to_end(&mut beginning).map_err(fail)?;
+    let line = beginning.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    Ok(String::from_utf8_lossy(line).into_owned())
+}
+
+fn verify_receipt(args: &VerifyArgs, app: &App) -> Result<(), Failure> {
+    let (bytes, mesh_id) = small(&args.file, app)?;
+    let checked = Receipt::parse(&bytes).and_then(|receipt| receipt.verify(mesh_id.as_ref()));
+    let checked = checked.map_err(|fault| does_not_hold(&args.file, &fault))?;
+    let mut document = ledger_proofs::document(&checked);
+    document["pinned"] = json!(mesh_id.is_some());
+    app.output().one(&document, &checked.leaf.index.to_string(), |style| {
+        let mesh = checked.mesh_id;
+        let (holds, pinned) = (style.green("the receipt holds"), pinned(mesh_id.is_some()));
+        format!("{holds}\nmesh {mesh} ({pinned})\n{}\n", ledger_proofs::sentence(&checked))
+    })
+}
+
+fn verify_fork(args: &VerifyArgs, app: &App) -> Result<(), Failure> {
+    let (bytes, mesh_id) = small(&args.file, app)?;
+    let checked = ForkProof::parse(&bytes).and_then(|proof| proof.verify(mesh_id.as_ref()));
+    let checked = checked.map_err(|fault| does_not_hold(&args.file, &fault))?;
+    let checkpoints: Vec<_> = (checked.checkpoints.iter())
+        .map(|counted| {
+            json!({ "size": counted.size, "root": counted.root.to_string(), "cosigned_by": counted.cosigned_by,
+                "voters": counted.voters, "cosigned_unix_s": counted.time_unix_s })
+        })
+        .collect();
+    let document = json!({ "holds": true, "mesh_id": checked.mesh_id, "pinned": mesh_id.is_some(),
+        "checkpoints": checkpoints, "root_of_the_larger_at_the_smaller": checked.root_at_smaller.to_string() });
+    app.output().one(&document, &checked.mesh_id.to_string(), |style| {
+        let mut text = style.red("the proof holds: a majority of voters signed two histories");
+        text.push_str(&format!("\nmesh {} ({})\n", checked.mesh_id, pinned(mesh_id.is_some())));
+        for counted in &checked.checkpoints {
+            let ids: Vec<String> = counted.cosigned_by.iter().map(ToString::to_string).collect();
+            text.push_str(&format!("{} leaves have root {}, say voters {}\n", counted.size, counted.root, ids.join(", ")));
+        }
+        let (smaller, root) = (checked.checkpoints[0].size, checked.root_at_smaller);
+        text.push_str(&format!("the larger history has root {root} at {smaller} leaves\n"));
+        text
+    })
+}
+
+/// A small file, and the mesh that the context pins.
+fn small(path: &Path, app: &App) -> Result<(Vec<u8>, Option<MeshId>), Failure> {
+    let bytes = std::fs::read(path).map_err(|error| Failure::io("read", path, &error))?;
+    Ok((bytes, app.context()?.mesh_id))
+}
+
+fn does_not_hold(path: &Path, fault: &Fault) -> Failure {
+    Failure::new(Code::BadProof, format!("{} does not hold: {fault}", path.display()))
+}
+
+fn pinned(is_pinned: bool) -> &'static str {
+    if is_pinned { "as pinned" } else { "by its own word; pin it with --mesh-id" }
 }
 
 /// Shows the state at any leaf, or what each leaf changed.

@@ -24,6 +24,7 @@ pub(crate) mod init;
 pub(crate) mod key;
 pub(crate) mod ledger;
 pub(crate) mod ledger_audit;
+pub(crate) mod ledger_proofs;
 pub(crate) mod list;
 pub(crate) mod man;
 pub(crate) mod member;

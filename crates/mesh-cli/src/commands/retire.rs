@@ -28,7 +28,7 @@ pub(crate) struct RetireArgs {
 /// # Errors
 /// Exit 2 when nobody confirms; what the mesh refuses.
 pub(crate) async fn run(args: RetireArgs, app: &App) -> Result<(), Failure> {
-    let how = args.wait.publishing()?;
+    let how = args.wait.publishing();
     let what = match args.id.version {
         Some(_) => format!("retire the version {}", args.id),
         None => format!("retire {} with all its versions; the name is never used again", args.id),

@@ -23,7 +23,7 @@ struct StatusRow {
 
 impl Row for StatusRow {
     fn columns(wide: bool) -> Vec<&'static str> {
-        let mut columns = vec!["node", "url", "role", "ledger", "products", "outbox", "age", "alarms"];
+        let mut columns = vec!["node", "url", "role", "ledger", "checkpoint", "products", "outbox", "age", "alarms"];
         if wide {
             columns.extend(["term", "leader", "searchable", "feeds", "disk", "sync p99", "version", "uptime"]);
         }
@@ -34,7 +34,7 @@ impl Row for StatusRow {
             let mut cells = vec![String::new(); Self::columns(wide).len()];
             cells[1].clone_from(&self.url);
             "does not answer".clone_into(&mut cells[2]);
-            cells[7] = self.error.clone().unwrap_or_default();
+            cells[8] = self.error.clone().unwrap_or_default();
             return cells;
         };
         let waiting: u64 = status.feeds.iter().map(|feed| feed.outbox_waiting).sum();
@@ -43,6 +43,7 @@ impl Row for StatusRow {
             self.url.clone(),
             status.raft.role.clone(),
             status.ledger.size.to_string(),
+            status.freshness.checkpoint_size.to_string(),
             status.products.to_string(),
             waiting.to_string(),
             status.freshness.age_ms.map_or_else(|| "never current".to_owned(), time::age),

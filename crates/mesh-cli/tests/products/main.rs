@@ -146,14 +146,6 @@ fn a_dead_node_is_exit_6_and_nothing_happened() {
 }
 
 #[test]
-fn receipts_are_refused_before_anything_is_sent() {
-    let machine = Machine::new();
-    machine.write("a.hcl", PRODUCT);
-    let error = machine.refused(3, &["apply", "a.hcl", "--wait", "receipt", "--node", NOWHERE]);
-    assert!(error.contains("gives no receipts yet"), "{error}");
-}
-
-#[test]
 fn a_key_that_others_can_read_is_refused() {
     use std::os::unix::fs::PermissionsExt as _;
     let machine = Machine::new();

@@ -163,17 +163,6 @@ async fn silence_ends_a_stream_as_unknown_and_what_was_not_sent_as_nothing_happe
 }
 
 #[tokio::test]
-async fn receipts_are_refused_before_anything_is_sent() {
-    let founded = Founded::new("acme");
-    let server = Server::start(founded.clone(), Script::default()).await;
-    let key = mesh_client::command::random_keypair();
-    let client = Client::connect(options(&[&server.url])).unwrap();
-    let error = client.publish(&command(founded.id, &key, "orders"), WaitLevel::Receipt).await.unwrap_err();
-    assert_eq!(error.code, Code::UnsupportedCommand);
-    assert!(server.received().is_empty());
-}
-
-#[tokio::test]
 async fn calls_can_be_made_from_spawned_tasks() {
     let client = Client::connect(options(&[&nowhere().await])).unwrap();
     let spawned = tokio::spawn(async move { client.product("a/b", mesh_client::Read::default()).await });

@@ -1,6 +1,7 @@
 //! A voter's hand.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use mesh_event::Keypair;
 use mesh_event::checkpoint::{ledger_checkpoint, vouch};
@@ -17,6 +18,8 @@ use crate::node::{Core, storage_error};
 
 /// Size and root of the largest checkpoint that was cosigned: guarded, so that a loss is noticed.
 const RECORD: &str = "cosigner";
+/// How long leaves that are on their way are waited for.
+const SOON: Duration = Duration::from_millis(500);
 
 /// Signs and cosigns checkpoints of the own applied ledger, larger ones after smaller ones only.
 pub struct Cosigner {
@@ -50,6 +53,8 @@ impl Cosigner {
             return Err(refused(Code::ReadOnly, format!("this node cosigns nothing: {why}")));
         }
         let size = checkpoint.size();
+        // The leader is a moment ahead: what it asks for is on its way.
+        core.wait_applied(size.saturating_sub(1), SOON).await;
         let applied = core.ledger_size();
         if size == 0 || size > applied {
             return Err(refused(Code::NotCaughtUp, format!("the checkpoint has {size} leaves; {applied} are applied here")));

@@ -18,7 +18,7 @@ use super::keeper::{Heard, voters_in_force};
 use crate::node::{Core, storage_error};
 
 /// How long the others are waited for once a majority has cosigned: a note with more lines survives more lost keys.
-const REST: Duration = Duration::from_millis(20);
+const REST: Duration = Duration::from_millis(50);
 /// How often a node that does not lead, or failed, looks again.
 const LOOK: Duration = Duration::from_millis(250);
 

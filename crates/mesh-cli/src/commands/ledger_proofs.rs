@@ -1,0 +1,301 @@
+//! `mesh ledger checkpoint|receipt|keys|compare|resolve-fork`: what voters vouch for, verified here.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use mesh_client::{Client, Finding, VerifiedCheckpoint};
+use mesh_event::proposal::{ProposalBody, ResolveFork};
+use mesh_model::{Class, Code, Digest, LedgerIndex};
+use mesh_tlog::VerifierKey;
+use mesh_verify::{CheckedReceipt, Decided, ForkProof};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::app::App;
+use crate::failure::Failure;
+use crate::files;
+use crate::key_argument::Signers;
+use crate::output::{Row, printable};
+use crate::proposing::{ProposingArgs, propose};
+use crate::remembered::Remembered;
+use crate::time;
+
+/// Arguments of `mesh ledger receipt`.
+#[derive(Debug, Args)]
+pub(crate) struct ReceiptArgs {
+    /// A ledger index, or a sealed version such as sales/orders@1.0.0
+    what: String,
+    /// The file to write; standard output when absent
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// Arguments of `mesh ledger compare`.
+#[derive(Debug, Args)]
+pub(crate) struct CompareArgs {
+    /// A checkpoint, as `mesh ledger checkpoint` or a node's /ledger/checkpoint gave it
+    file: PathBuf,
+}
+
+/// Arguments of `mesh ledger resolve-fork`.
+#[derive(Debug, Args)]
+pub(crate) struct ResolveForkArgs {
+    /// The proof of the fork
+    proof: PathBuf,
+    /// Why the node's history stays and the other one is refused; it stays in the ledger
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    #[command(flatten)]
+    proposing: ProposingArgs,
+}
+
+/// Shows the newest checkpoint that a majority of voters cosigned, and demands that the ledger goes on from the last one seen.
+///
+/// # Errors
+/// Exit 8 when it does not count, or the ledger does not go on from what was seen before.
+pub(crate) async fn checkpoint(app: &App) -> Result<(), Failure> {
+    let client = app.client()?;
+    let found = client.checkpoint().await?;
+    let found = found.ok_or_else(|| Failure::new(Code::NoReceipt, "no checkpoint has a majority of voters yet"))?;
+    let before = demand(app, &client, &found).await?;
+    let counted = &found.counted;
+    let document = json!({
+        "size": counted.size, "root": counted.root.to_string(), "cosigned_by": counted.cosigned_by,
+        "voters": counted.voters, "cosigned_unix_s": counted.time_unix_s, "seen_before": before,
+        "note": found.note.note().to_string(), "freshness": found.freshness,
+    });
+    let text = found.note.note().to_string();
+    app.output().one(&document, &counted.size.to_string(), |_| text.clone())?;
+    let ids: Vec<String> = counted.cosigned_by.iter().map(ToString::to_string).collect();
+    app.note(format!(
+        "{} of {} voters cosigned it ({}), the majority by {}",
+        ids.len(),
+        counted.voters,
+        ids.join(", "),
+        time::show(counted.time_unix_s.saturating_mul(1000))
+    ));
+    match before {
+        Some(size) => app.note(format!("the ledger goes on from the {size} leaves seen before")),
+        None => app.note("it is the first one seen here; from now on every one has to go on from it"),
+    }
+    crate::reading::note_age(app, &found.freshness);
+    Ok(())
+}
+
+/// Demands consistency with the newest checkpoint that was seen here, and remembers this one. Gives the size that was seen before.
+///
+/// # Errors
+/// [`Code::BadProof`] with both checkpoints kept in files.
+async fn demand(app: &App, client: &Client, found: &VerifiedCheckpoint) -> Result<Option<u64>, Failure> {
+    let mesh = client.mesh().await?;
+    let remembered = Remembered::of(&mesh.id);
+    let Some(before) = remembered.read()? else {
+        remembered.write(&found.note)?;
+        return Ok(None);
+    };
+    let at = |note: &mesh_event::LedgerCheckpoint| (note.size(), note.root());
+    if before.size() > found.note.size() {
+        // A node may lag; that it is on the same history is demanded all the same, once it can show it.
+        app.warn(format!("a checkpoint of {} leaves was seen before: this node lags", before.size()));
+        return Ok(Some(before.size()));
+    }
+    match client.demand_consistency(at(&before), at(&found.note)).await {
+        Ok(()) => {
+            remembered.write(&found.note)?;
+            Ok(Some(before.size()))
+        }
+        Err(error) if error.code == Code::BadProof => {
+            let kept = remembered.keep_contradiction(&found.note)?;
+            Err(Failure::from(error).hint(format!(
+                "{} was seen before, {} is what the node shows now: show both to other nodes with `mesh ledger compare`",
+                remembered.path().display(),
+                kept.display()
+            )))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Gets the receipt of a leaf or a version, verified; whoever has the file needs no node to verify it again.
+///
+/// # Errors
+/// Exit 4 for what is not in the ledger, 6 while no checkpoint covers it, 8 for a receipt that does not hold.
+pub(crate) async fn receipt(args: ReceiptArgs, app: &App) -> Result<(), Failure> {
+    let client = app.client()?;
+    let index = match args.what.parse::<LedgerIndex>() {
+        Ok(index) => index,
+        Err(_) => client.product(&args.what, mesh_client::Read::default()).await?.ledger_index,
+    };
+    let (file, checked) = client.receipt(index).await?;
+    if let Some(newest) = client.checkpoint().await? {
+        demand(app, &client, &newest).await?;
+    }
+    match &args.out {
+        Some(path) => {
+            files::create(path, &file)?;
+            if app.output().is_machine() {
+                app.output().one(&document(&checked), &index.to_string(), |_| String::new())?;
+            }
+            app.note(format!("{} in {}", sentence(&checked), path.display()));
+            app.note(format!("hint: `mesh ledger verify {0}` or `mesh-verify receipt {0}`, on any machine", path.display()));
+        }
+        None if app.output().is_machine() => {
+            app.output().one(&document(&checked), &index.to_string(), |_| String::new())?;
+        }
+        None => {
+            app.output().bytes(&file)?;
+            app.note(sentence(&checked));
+        }
+    }
+    Ok(())
+}
+
+/// A receipt that holds, as JSON.
+pub(crate) fn document(checked: &CheckedReceipt) -> serde_json::Value {
+    let command = match &checked.command {
+        Decided::Command(signed) => Some(signed.command()),
+        Decided::Genesis | Decided::Unreadable { .. } => None,
+    };
+    json!({
+        "holds": true, "mesh_id": checked.mesh_id, "index": checked.leaf.index, "at_unix_ms": checked.leaf.stamp_unix_ms,
+        "command": checked.command.kind(), "command_id": command.map(|command| command.id),
+        "author": checked.command.author(), "outcome": checked.leaf.outcome.code.slug(),
+        "detail": checked.leaf.outcome.detail, "state_digest": checked.leaf.outcome.state_digest,
+        "checkpoint": {
+            "size": checked.checkpoint.size, "root": checked.checkpoint.root.to_string(),
+            "cosigned_by": checked.checkpoint.cosigned_by, "voters": checked.checkpoint.voters,
+            "cosigned_unix_s": checked.checkpoint.time_unix_s,
+        },
+    })
+}
+
+/// The same for people.
+pub(crate) fn sentence(checked: &CheckedReceipt) -> String {
+    let leaf = &checked.leaf;
+    let outcome = match leaf.outcome.code.class() {
+        Class::Done => leaf.outcome.code.slug().to_owned(),
+        _ => format!("{}: {}", leaf.outcome.code.slug(), printable(&leaf.outcome.detail)),
+    };
+    let author = checked.command.author().map_or_else(String::new, |key| format!(" by {}", key.fingerprint()));
+    format!(
+        "leaf {}: {}{author}, {outcome}, {}; {} of {} voters cosigned the {} leaves that hold it",
+        leaf.index,
+        checked.command.kind(),
+        time::show(leaf.stamp_unix_ms),
+        checked.checkpoint.cosigned_by.len(),
+        checked.checkpoint.voters,
+        checked.checkpoint.size,
+    )
+}
+
+/// A voter's key, as other tools take it.
+#[derive(Debug, Serialize)]
+struct KeyRow {
+    voter: u64,
+    signs: &'static str,
+    verifier_key: String,
+}
+
+impl Row for KeyRow {
+    fn columns(_wide: bool) -> Vec<&'static str> {
+        vec!["voter", "signs", "verifier key"]
+    }
+    fn cells(&self, _wide: bool) -> Vec<String> {
+        vec![self.voter.to_string(), self.signs.to_owned(), self.verifier_key.clone()]
+    }
+    fn name(&self) -> String {
+        self.verifier_key.clone()
+    }
+}
+
+/// Prints the keys of the voters in force as verifier keys (C2SP signed-note), for other people's tools.
+///
+/// # Errors
+/// As [`checkpoint`].
+pub(crate) async fn keys(app: &App) -> Result<(), Failure> {
+    let client = app.client()?;
+    let mesh = client.mesh().await?;
+    let voters = match client.checkpoint().await? {
+        Some(found) => found.voters,
+        // Before the first checkpoint those of the founding document are the only ones that there can be.
+        None => mesh_event::VoterSet::of_genesis(&mesh.genesis.document)
+            .map_err(|error| Failure::new(Code::WrongMesh, error.to_string()))?,
+    };
+    let row = |(voter, key): (u64, VerifierKey)| KeyRow {
+        voter,
+        signs: match key.signature_type() {
+            mesh_tlog::SignatureType::Ed25519 => "checkpoints",
+            _ => "cosignatures",
+        },
+        verifier_key: key.to_string(),
+    };
+    let rows: Vec<KeyRow> = voters.verifier_keys(&mesh.id).into_iter().map(row).collect();
+    app.output().list("keys", &rows, json!({ "origin": mesh_event::voters::ledger_origin(&mesh.id) }))
+}
+
+/// Shows a checkpoint that came from elsewhere to a node, which compares it with its own ledger.
+///
+/// # Errors
+/// Exit 8 when it contradicts the node's ledger.
+pub(crate) async fn compare(args: &CompareArgs, app: &App) -> Result<(), Failure> {
+    let note = std::fs::read(&args.file).map_err(|error| Failure::io("read", &args.file, &error))?;
+    let client = app.client()?;
+    let compared = client.compare_checkpoint(&note).await?;
+    let document = json!({ "finding": compared.finding.as_str(), "detail": compared.detail,
+        "fork_proof": compared.fork_proof });
+    app.output().one(&document, compared.finding.as_str(), |style| {
+        let word = match compared.finding {
+            Finding::Agrees => style.green(compared.finding.as_str()),
+            Finding::Ahead | Finding::Unvouched => style.yellow(compared.finding.as_str()),
+            Finding::FalseHead | Finding::Fork => style.red(compared.finding.as_str()),
+        };
+        format!("{word}: {}\n", printable(&compared.detail))
+    })?;
+    match compared.finding {
+        Finding::Agrees | Finding::Ahead | Finding::Unvouched => Ok(()),
+        Finding::FalseHead => Err(Failure::new(Code::BadProof, format!("{} is not of this ledger", args.file.display()))
+            .hint("keep the file: it proves what its signers said")),
+        Finding::Fork => {
+            let path = args.file.with_extension("fork-proof");
+            if let Some(proof) = &compared.fork_proof {
+                files::create(&path, proof.as_bytes())?;
+            }
+            Err(Failure::new(Code::BadProof, format!("a majority of voters signed two histories: {}", path.display()))
+                .hint(format!("`mesh ledger verify {0}` shows both; the council decides with `mesh ledger resolve-fork {0}`", path.display())))
+        }
+    }
+}
+
+/// Proposes that the history of the node at hand stays and the other one of a fork is refused.
+///
+/// # Errors
+/// Exit 8 for a proof that does not hold, 5 when the node has neither history.
+pub(crate) async fn resolve_fork(args: ResolveForkArgs, app: &App) -> Result<(), Failure> {
+    let bytes = std::fs::read(&args.proof).map_err(|error| Failure::io("read", &args.proof, &error))?;
+    let client = app.client()?;
+    let mesh = client.mesh().await?;
+    let proof = ForkProof::parse(&bytes);
+    let checked = proof.and_then(|proof| proof.verify(Some(&mesh.id))).map_err(|fault| {
+        Failure::new(Code::BadProof, format!("{} does not hold: {fault}", args.proof.display()))
+    })?;
+    let mut kept = None;
+    let mut refused = None;
+    for counted in &checked.checkpoints {
+        let head = client.ledger_head(Some(counted.size)).await?;
+        let (size, root) = (counted.size, Digest(*counted.root.as_bytes()));
+        if head.root == root {
+            kept = Some((size, root));
+        } else {
+            refused = Some((size, root));
+        }
+    }
+    let (Some((size, root)), Some((refused_size, refused_root))) = (kept, refused) else {
+        let message = "the node's ledger is neither of the two histories of the proof, or both";
+        return Err(Failure::new(Code::Duplicate, message).hint("ask a node that has the history which is to stay"));
+    };
+    app.note(format!("stays: root {root} of {size} leaves, which this node has"));
+    app.note(format!("refused: root {refused_root} of {refused_size} leaves"));
+    app.confirm("refuse the other history for good?")?;
+    let body = ResolveFork { proof: Digest::of(&bytes), size, root, refused_size, refused_root, reason: args.reason };
+    propose(app, &client, ProposalBody::ResolveFork(body), Signers::default(), &args.proposing).await
+}
