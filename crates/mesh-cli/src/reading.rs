@@ -68,7 +68,9 @@ pub(crate) fn note_age(app: &App, freshness: &Freshness) {
     let node = freshness.node_id;
     let message = match freshness.age_ms {
         Some(ms) if ms <= CURRENT_MS => return,
-        Some(ms) => format!("a majority of voters last cosigned what node {node} shows {} ago; this may be old", age(ms)),
+        Some(ms) => {
+            format!("a majority of voters last cosigned what node {node} shows {} ago; this may be old", age(ms))
+        }
         None => format!("no majority of voters has cosigned what node {node} shows yet; this may be old"),
     };
     app.warn(message);

@@ -12,7 +12,7 @@ use mesh_model::MeshId;
 use mesh_tlog::{Note, leaf_hash};
 use serde_json::Value;
 use support::local_mesh::LocalMesh;
-use support::{page, shell};
+use support::{http, page, shell};
 
 const PAGE: &str = "docs/ledger.md";
 
@@ -20,7 +20,8 @@ const PAGE: &str = "docs/ledger.md";
 fn skipped(needs: Option<&str>) -> Option<String> {
     let probe = |program: &str, arguments: &[&str]| {
         let found = Command::new(program).args(arguments).output();
-        (!found.as_ref().is_ok_and(|found| found.status.success())).then(|| format!("{program} {arguments:?}: {found:?}"))
+        (!found.as_ref().is_ok_and(|found| found.status.success()))
+            .then(|| format!("{program} {arguments:?}: {found:?}"))
     };
     match needs {
         None => None,
@@ -142,7 +143,8 @@ fn stolen_voter_keys_are_shown_and_a_fork_waits_for_the_council() {
         let all = status["nodes"].as_array().unwrap().iter().all(alarmed);
         if all { Ok(()) } else { Err(status.to_string()) }
     });
-    let (_, error) = exits("mesh standard propose config/standards/pii-handling.yaml --council-key .mesh/keys/council-1.pem", 6);
+    let (_, error) =
+        exits("mesh standard propose config/standards/pii-handling.yaml --council-key .mesh/keys/council-1.pem", 6);
     assert!(error.contains("nothing happened") && error.contains("MESH-0116"), "{error}");
     exits("mesh show customer_experience/customer_profile", 0);
 
@@ -161,6 +163,33 @@ fn stolen_voter_keys_are_shown_and_a_fork_waits_for_the_council() {
     exits("mesh apply examples/customer_360.hcl --wait receipt", 0);
     let (said, _) = exits("mesh ledger compare false.note", 8);
     assert!(said.contains("council decided"), "{said}");
+}
+
+#[test]
+fn tiles_are_served_as_far_as_the_ledger_goes_and_nothing_else_is() {
+    let mesh = LocalMesh::with_sample();
+    let size = mesh.json("mesh ledger checkpoint")["size"].as_u64().unwrap();
+    let get = |path: &str| http::get(&format!("{}/ledger/{path}", mesh.urls()[2])).unwrap();
+    for width in 1..=size {
+        let (status, hashes) = get(&format!("tile/0/000.p/{width}"));
+        assert_eq!((status, hashes.len() as u64), (200, 32 * width));
+        let (status, bundle) = get(&format!("tile/entries/000.p/{width}"));
+        let leaves = mesh_tlog::decode_bundle(&bundle, u16::try_from(width).unwrap()).unwrap();
+        assert_eq!((status, leaf_hash(leaves[0]).as_bytes().as_slice()), (200, &hashes[..32]));
+    }
+    let beyond = ["tile/0/000", "tile/0/001", "tile/1/000", "tile/0/x001/000.p/3", "tile/entries/000"];
+    for path in beyond {
+        let (status, body) = get(path);
+        assert_eq!(status, 404, "{path}: {}", String::from_utf8_lossy(&body));
+    }
+    let odd =
+        ["tile/0/0", "tile/0/000.p/0", "tile/0/000.p/256", "tile/x/000", "tile/64/000", "tile/0/../000", "tile/0/%30"];
+    for path in odd {
+        let (status, body) = get(path);
+        let error: Value = serde_json::from_slice(&body).unwrap();
+        assert!(status == 400 || status == 404, "{path}: {status}");
+        assert!(error["error"]["code"].as_str().unwrap().starts_with("MESH-"), "{path}: {error}");
+    }
 }
 
 #[test]

@@ -210,7 +210,8 @@ impl LedgerCheckpoint {
     pub fn vouchers(&self, mesh: &MeshId, voters: &VoterSet) -> Result<Vouchers, LedgerCheckpointError> {
         let mut vouchers = Vouchers::default();
         for (place, line) in self.note.signatures().iter().enumerate() {
-            let Some((voter, kind)) = voters.iter().find_map(|voter| Some((voter, of_voter(mesh, voter, line)?))) else {
+            let Some((voter, kind)) = voters.iter().find_map(|voter| Some((voter, of_voter(mesh, voter, line)?)))
+            else {
                 vouchers.others.push(place);
                 continue;
             };

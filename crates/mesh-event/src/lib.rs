@@ -54,5 +54,5 @@ pub use genesis::{Council, GenesisDocument, NodeRecord, Seat};
 pub use ledger::{FeedBatch, LeafEntry, LedgerEntry, LedgerLeaf, Outcome};
 pub use proposal::{ProposalBody, Propose};
 pub use signing::{Keypair, KeypairError, Signer};
-pub use voters::{Voter, VoterSet};
 pub use standard::{decode_standard, encode_standard, standard_digest};
+pub use voters::{Voter, VoterSet};

@@ -8,8 +8,8 @@ use crate::body_wire::{
 use crate::convert::{Malformed, digest, text};
 use crate::genesis::{Council, NodeRecord};
 use crate::proposal::{
-    AmendCouncil, DomainStanding, EnactStandard, ProposalBody, Propose, ReplaceDomainRoot, ResolveFork, RetireStandard, RevokeNode,
-    RevokeWaiver, SetProtocol, SetVoters, Waive, WaiverScope,
+    AmendCouncil, DomainStanding, EnactStandard, ProposalBody, Propose, ReplaceDomainRoot, ResolveFork, RetireStandard,
+    RevokeNode, RevokeWaiver, SetProtocol, SetVoters, Waive, WaiverScope,
 };
 use crate::{proto, standard};
 

@@ -4,8 +4,8 @@
 
 use mesh_event::command::{OffboardMember, RoleGrant, RotateDomainKeys, VetoRootReplacement};
 use mesh_event::proposal::{
-    AmendCouncil, Approve, Comment, DomainStanding, EnactStandard, Reject, ReplaceDomainRoot, ResolveFork, RetireStandard,
-    RevokeNode, RevokeWaiver, SetProtocol, SetVoters, Waive, WaiverScope, Withdraw,
+    AmendCouncil, Approve, Comment, DomainStanding, EnactStandard, Reject, ReplaceDomainRoot, ResolveFork,
+    RetireStandard, RevokeNode, RevokeWaiver, SetProtocol, SetVoters, Waive, WaiverScope, Withdraw,
 };
 use mesh_event::{Body, Command, Council, NodeRecord, ProposalBody, Propose, Seat, proto};
 use mesh_event::{decode_standard, encode_standard, standard_digest};

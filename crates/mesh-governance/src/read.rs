@@ -5,7 +5,9 @@
 
 use mesh_event::{Body, Command, Envelope, EventKind, FeedEvent, LeafEntry, LedgerLeaf};
 use mesh_model::role::Authority;
-use mesh_model::{Action, CommandId, Descriptor, Digest, DomainName, LedgerIndex, NodeId, ProductId, PublicKey, VersionId};
+use mesh_model::{
+    Action, CommandId, Descriptor, Digest, DomainName, LedgerIndex, NodeId, ProductId, PublicKey, VersionId,
+};
 
 mod council;
 mod standards;

@@ -37,7 +37,8 @@ pub struct Metrics {
     sync_p99_us: Level,
     products: Level,
     alarms: Level,
-    quorum_age_ms: Level,
+    checkpoint_size: Level,
+    checkpoint_age_ms: Level,
 }
 
 impl Default for Metrics {
@@ -59,7 +60,8 @@ impl Default for Metrics {
             sync_p99_us: Level::default(),
             products: Level::default(),
             alarms: Level::default(),
-            quorum_age_ms: Level::default(),
+            checkpoint_size: Level::default(),
+            checkpoint_age_ms: Level::default(),
         };
         metrics.registered()
     }
@@ -83,7 +85,8 @@ impl Metrics {
             ("sync_p99_microseconds", "99th percentile of a sync", &self.sync_p99_us),
             ("products", "Products in the search index", &self.products),
             ("alarms", "What keeps the node from writing", &self.alarms),
-            ("quorum_age_milliseconds", "Since the node last heard from a leader with a quorum", &self.quorum_age_ms),
+            ("checkpoint_leaves", "Leaves that the newest checkpoint covers", &self.checkpoint_size),
+            ("checkpoint_age_milliseconds", "Since a majority of voters last cosigned", &self.checkpoint_age_ms),
         ];
         for (name, help, level) in levels {
             r.register(name, help, level.clone());
@@ -114,7 +117,9 @@ impl Metrics {
         self.sync_p99_us.set(storage.sync_p99_us);
         self.products.set(status.products);
         self.alarms.set(status.alarms.len() as u64);
-        self.quorum_age_ms.set(status.freshness.and_then(|freshness| freshness.age_ms).unwrap_or(0));
+        let freshness = status.freshness.unwrap_or_default();
+        self.checkpoint_size.set(freshness.checkpoint_size);
+        self.checkpoint_age_ms.set(freshness.age_ms.unwrap_or(0));
         let mut text = String::new();
         encode(&mut text, &self.registry).expect("writing to a string does not fail");
         text

@@ -51,6 +51,11 @@ impl Outbox {
                 self.writer.changed().await;
                 continue;
             };
+            // While two histories stand against each other, nothing goes into either; it waits like behind a lost quorum.
+            if self.core.checkpoints.check_no_fork().is_err() {
+                tokio::time::sleep(LONGEST_PAUSE).await;
+                continue;
+            }
             let (first, count) = (ready.first_outbox, ready.events.len());
             let batch = FeedBatch { head_note, events: ready.events };
             let proposed = self.core.raft.proposer().propose(EntryBody::Feed(batch), PROPOSAL).await;

@@ -127,7 +127,9 @@ impl ForkProof {
             }
             _ => {
                 let (smaller, larger) = (smaller.size, larger.size);
-                let why = format!("the checkpoints have {smaller} and {larger} leaves, in this order; a root and proof stand between two sizes only");
+                let why = format!(
+                    "the checkpoints have {smaller} and {larger} leaves, in this order; a root and proof stand between two sizes only"
+                );
                 return Err(wrong(why));
             }
         };

@@ -33,7 +33,7 @@ impl<'a> Lines<'a> {
             return Err(Fault::line(1, why));
         }
         let text = std::str::from_utf8(bytes).map_err(|error| {
-            let line = 1 + bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() as u64;
+            let line = bytes[..error.valid_up_to()].split(|byte| *byte == b'\n').count() as u64;
             Fault::line(line, "expected UTF-8")
         })?;
         let body = text.strip_suffix('\n').ok_or_else(|| {

@@ -1,5 +1,6 @@
 //! `mesh-verify`: audits an export of the ledger, without a node, a network or a key.
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, BufReader, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -10,8 +11,8 @@ use mesh_event::checkpoint::Counted;
 use mesh_governance::Damage;
 use mesh_model::{LedgerIndex, MeshId};
 use mesh_verify::{
-    CheckedFork, CheckedReceipt, Fault, ForkProof, Format, Options, Place, Receipt, Replay, Report, Verified, VerifyError,
-    Watch, check,
+    CheckedFork, CheckedReceipt, Fault, ForkProof, Format, Options, Place, Receipt, Replay, Report, Verified,
+    VerifyError, Watch, check,
 };
 
 /// Audits what a data mesh's ledger gave out, off-line: exports, receipts, fork proofs. Exits 0 when it holds, 8 when it does not, 2 when the command line is wrong.
@@ -215,10 +216,12 @@ fn fork(checked: &CheckedFork, is_pinned: bool) -> String {
         pinned(is_pinned)
     );
     for counted in &checked.checkpoints {
-        text += &format!("{} leaves have root {}, say voters {}\n", counted.size, counted.root, ids(counted));
+        let Counted { size, root, .. } = counted;
+        writeln!(text, "{size} leaves have root {root}, say voters {}", ids(counted)).expect("a text takes all");
     }
-    let smaller = checked.checkpoints[0].size;
-    text + &format!("the larger history has root {} at {smaller} leaves\n", checked.root_at_smaller)
+    let (smaller, root) = (checked.checkpoints[0].size, checked.root_at_smaller);
+    writeln!(text, "the larger history has root {root} at {smaller} leaves").expect("a text takes all");
+    text
 }
 
 fn summary(verified: &Verified, is_pinned: bool) -> String {

@@ -3,7 +3,8 @@
 use mesh_governance::Damage;
 use mesh_governance::records::{
     Domain, EnactedStandard, FeedCursor, GrantedWaiver, Grants, Head, KeyPurpose, KnownNode, Major, Mesh,
-    NodeRevocation, PendingRoot, Product, Proposal, Record, Remark, RememberedCommand, ResolvedFork, SealedVersion, Terms,
+    NodeRevocation, PendingRoot, Product, Proposal, Record, Remark, RememberedCommand, ResolvedFork, SealedVersion,
+    Terms,
 };
 use mesh_model::{CommandId, Digest, PublicKey, Version};
 use serde_json::Value;

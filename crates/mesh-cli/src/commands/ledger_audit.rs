@@ -14,9 +14,7 @@ use mesh_tlog::Hash;
 use mesh_verify::export::{ExportWriter, Header, WriteError};
 use mesh_verify::fork_proof::FORK_FORMAT;
 use mesh_verify::receipt::RECEIPT_FORMAT;
-use mesh_verify::{
-    Fault, ForkProof, Format, Options, Receipt, Replay, Report, Verified, VerifyError, Watch, check,
-};
+use mesh_verify::{Fault, ForkProof, Format, Options, Receipt, Replay, Report, Verified, VerifyError, Watch, check};
 use serde_json::json;
 
 use super::ledger_proofs;
@@ -249,7 +247,12 @@ fn verify_fork(args: &VerifyArgs, app: &App) -> Result<(), Failure> {
         text.push_str(&format!("\nmesh {} ({})\n", checked.mesh_id, pinned(mesh_id.is_some())));
         for counted in &checked.checkpoints {
             let ids: Vec<String> = counted.cosigned_by.iter().map(ToString::to_string).collect();
-            text.push_str(&format!("{} leaves have root {}, say voters {}\n", counted.size, counted.root, ids.join(", ")));
+            text.push_str(&format!(
+                "{} leaves have root {}, say voters {}\n",
+                counted.size,
+                counted.root,
+                ids.join(", ")
+            ));
         }
         let (smaller, root) = (checked.checkpoints[0].size, checked.root_at_smaller);
         text.push_str(&format!("the larger history has root {root} at {smaller} leaves\n"));

@@ -137,7 +137,10 @@ pub(crate) async fn receipt(args: ReceiptArgs, app: &App) -> Result<(), Failure>
                 app.output().one(&document(&checked), &index.to_string(), |_| String::new())?;
             }
             app.note(format!("{} in {}", sentence(&checked), path.display()));
-            app.note(format!("hint: `mesh ledger verify {0}` or `mesh-verify receipt {0}`, on any machine", path.display()));
+            app.note(format!(
+                "hint: `mesh ledger verify {0}` or `mesh-verify receipt {0}`, on any machine",
+                path.display()
+            ));
         }
         None if app.output().is_machine() => {
             app.output().one(&document(&checked), &index.to_string(), |_| String::new())?;
@@ -253,15 +256,20 @@ pub(crate) async fn compare(args: &CompareArgs, app: &App) -> Result<(), Failure
     })?;
     match compared.finding {
         Finding::Agrees | Finding::Ahead | Finding::Unvouched => Ok(()),
-        Finding::FalseHead => Err(Failure::new(Code::BadProof, format!("{} is not of this ledger", args.file.display()))
-            .hint("keep the file: it proves what its signers said")),
+        Finding::FalseHead => {
+            Err(Failure::new(Code::BadProof, format!("{} is not of this ledger", args.file.display()))
+                .hint("keep the file: it proves what its signers said"))
+        }
         Finding::Fork => {
             let path = args.file.with_extension("fork-proof");
             if let Some(proof) = &compared.fork_proof {
                 files::create(&path, proof.as_bytes())?;
             }
             Err(Failure::new(Code::BadProof, format!("a majority of voters signed two histories: {}", path.display()))
-                .hint(format!("`mesh ledger verify {0}` shows both; the council decides with `mesh ledger resolve-fork {0}`", path.display())))
+                .hint(format!(
+                    "`mesh ledger verify {0}` shows both; the council decides with `mesh ledger resolve-fork {0}`",
+                    path.display()
+                )))
         }
     }
 }
@@ -275,9 +283,9 @@ pub(crate) async fn resolve_fork(args: ResolveForkArgs, app: &App) -> Result<(),
     let client = app.client()?;
     let mesh = client.mesh().await?;
     let proof = ForkProof::parse(&bytes);
-    let checked = proof.and_then(|proof| proof.verify(Some(&mesh.id))).map_err(|fault| {
-        Failure::new(Code::BadProof, format!("{} does not hold: {fault}", args.proof.display()))
-    })?;
+    let checked = proof
+        .and_then(|proof| proof.verify(Some(&mesh.id)))
+        .map_err(|fault| Failure::new(Code::BadProof, format!("{} does not hold: {fault}", args.proof.display())))?;
     let mut kept = None;
     let mut refused = None;
     for counted in &checked.checkpoints {

@@ -1,8 +1,8 @@
 //! Council matters of generated histories: what is proposed, by whom, and what is answered.
 
 use mesh_event::proposal::{
-    AmendCouncil, Approve, Comment, DomainStanding, EnactStandard, Reject, ReplaceDomainRoot, RetireStandard,
-    ResolveFork, RevokeNode, Waive, WaiverScope, Withdraw,
+    AmendCouncil, Approve, Comment, DomainStanding, EnactStandard, Reject, ReplaceDomainRoot, ResolveFork,
+    RetireStandard, RevokeNode, Waive, WaiverScope, Withdraw,
 };
 use mesh_event::{Body, Council, Keypair, NodeRecord, ProposalBody, Propose, Seat, Signer as _};
 use mesh_model::{Digest, Name, Version};

@@ -25,7 +25,7 @@ const SOON: Duration = Duration::from_millis(500);
 pub struct Cosigner {
     id: NodeId,
     log: Keypair,
-    cosigner: Keypair,
+    cosigning: Keypair,
     store: Arc<Store>,
     /// One at a time: what is persisted is what is signed.
     turn: Mutex<()>,
@@ -37,8 +37,8 @@ fn refused(code: Code, text: impl Into<String>) -> MeshError {
 
 impl Cosigner {
     /// The hand of the voter with these keys.
-    pub fn new(id: NodeId, log: Keypair, cosigner: Keypair, store: Arc<Store>) -> Self {
-        Self { id, log, cosigner, store, turn: Mutex::new(()) }
+    pub fn new(id: NodeId, log: Keypair, cosigning: Keypair, store: Arc<Store>) -> Self {
+        Self { id, log, cosigning, store, turn: Mutex::new(()) }
     }
 
     /// Its two lines under a checkpoint, if the own ledger says the same.
@@ -57,21 +57,27 @@ impl Cosigner {
         core.wait_applied(size.saturating_sub(1), SOON).await;
         let applied = core.ledger_size();
         if size == 0 || size > applied {
-            return Err(refused(Code::NotCaughtUp, format!("the checkpoint has {size} leaves; {applied} are applied here")));
+            return Err(refused(
+                Code::NotCaughtUp,
+                format!("the checkpoint has {size} leaves; {applied} are applied here"),
+            ));
         }
-        let root = self.root_at(core, size)?;
+        let root = root_at(core, size)?;
         let handover = self.handover(core)?;
         // Compared as a whole: origin, size, root and voters are what this node itself would write.
         let own = ledger_checkpoint(&core.mesh_id, size, root, handover.as_ref())
             .map_err(|error| refused(Code::Internal, error.to_string()))?;
         if own != checkpoint {
             let why = if checkpoint.root() == root { "names other voters" } else { "has another root" };
-            return Err(refused(Code::BadArgument, format!("the checkpoint of {size} leaves {why} than this node knows")));
+            return Err(refused(
+                Code::BadArgument,
+                format!("the checkpoint of {size} leaves {why} than this node knows"),
+            ));
         }
         let turn = self.turn.lock().await;
         self.promise(core, size, root).await?;
         drop(turn);
-        let lines = vouch(&core.mesh_id, self.id, &checkpoint, now_unix_ms() / 1000, &self.log, &self.cosigner);
+        let lines = vouch(&core.mesh_id, self.id, &checkpoint, now_unix_ms() / 1000, &self.log, &self.cosigning);
         lines.map_err(|error| refused(Code::Internal, error.to_string()))
     }
 
@@ -86,10 +92,6 @@ impl Cosigner {
         Ok((voters != *trust.voters()).then_some(voters))
     }
 
-    fn root_at(&self, core: &Core, size: u64) -> Result<Hash, MeshError> {
-        core.store.ledger().root_at(size).map_err(|error| storage_error(&error))
-    }
-
     /// Persists what is about to be signed, before it is.
     async fn promise(&self, core: &Core, size: u64, root: Hash) -> Result<(), MeshError> {
         let guarded = self.store.guarded();
@@ -98,8 +100,11 @@ impl Cosigner {
             if before > size {
                 return Err(refused(Code::NotCaughtUp, format!("a checkpoint of {before} leaves was cosigned before")));
             }
-            if self.root_at(core, before)? != promised {
-                tracing::error!(size = before, "this node's ledger is not the one that it cosigned: it cosigns no more");
+            if root_at(core, before)? != promised {
+                tracing::error!(
+                    size = before,
+                    "this node's ledger is not the one that it cosigned: it cosigns no more"
+                );
                 return Err(refused(Code::Damaged, format!("this node cosigned another root at {before} leaves")));
             }
             if before == size {
@@ -123,6 +128,10 @@ impl Cosigner {
             Err(_) => Err(refused(Code::Unavailable, "the node stops")),
         }
     }
+}
+
+fn root_at(core: &Core, size: u64) -> Result<Hash, MeshError> {
+    core.store.ledger().root_at(size).map_err(|error| storage_error(&error))
 }
 
 fn decode(record: &[u8]) -> Option<(u64, Hash)> {

@@ -91,7 +91,7 @@ impl Keeper {
     ) -> Result<Self, MeshError> {
         let first = VoterSet::of_genesis(&genesis.document)
             .map_err(|error| MeshError::new(Code::Config, format!("the genesis has no voters: {error}")))?;
-        let kept = Kept::load(&store.meta(), genesis.mesh_id, first).map_err(|error| storage_error(&error))?;
+        let kept = Kept::load(&store.meta(), genesis.mesh_id, &first).map_err(|error| storage_error(&error))?;
         let covered = watch::Sender::new(kept.last.as_ref().map_or(0, |(last, _)| last.size()));
         let ledger = store.ledger();
         let (mesh, genesis) = (genesis.mesh_id, genesis.envelope.bytes().to_vec());
@@ -218,7 +218,9 @@ impl Keeper {
                 let disqualified: BTreeSet<NodeId> = kept.false_heads.keys().copied().collect();
                 match trust.judge_without(&found, &disqualified) {
                     Ok(counted) => self.agree(&mut kept, found, counted),
-                    Err(error) => Ok(Heard::Unvouched { why: format!("{error}, without voters that signed what is not so") }),
+                    Err(error) => {
+                        Ok(Heard::Unvouched { why: format!("{error}, without voters that signed what is not so") })
+                    }
                 }
             }
             Ok(_) => self.contradicted(&mut kept, found),
@@ -358,8 +360,13 @@ impl Keeper {
         let note = found.bytes();
         let mut batch = Batch::new();
         for voter in voters.iter().filter(|voter| !kept.false_heads.contains_key(voter)) {
-            error!(voter, size = found.size(), "a voter signed a head that is not this ledger's; its word counts for nothing here");
-            Kept::put_false_head(&self.store.meta(), &mut batch, *voter, &note).map_err(|error| storage_error(&error))?;
+            error!(
+                voter,
+                size = found.size(),
+                "a voter signed a head that is not this ledger's; its word counts for nothing here"
+            );
+            Kept::put_false_head(&self.store.meta(), &mut batch, *voter, &note)
+                .map_err(|error| storage_error(&error))?;
         }
         if !batch.is_empty() {
             self.write(batch)?;
@@ -383,7 +390,8 @@ impl Keeper {
         let mut kept = self.kept();
         let Some(fork) = kept.fork.clone() else { return Ok(()) };
         let refused = Digest(*fork.refused_root.as_bytes());
-        let resolved = read::resolved_fork(&self.state, fork.refused_size, &refused).map_err(|error| unreadable(&error))?;
+        let resolved =
+            read::resolved_fork(&self.state, fork.refused_size, &refused).map_err(|error| unreadable(&error))?;
         let Some(resolved) = resolved else { return Ok(()) };
         let own = self.ledger.root_at(resolved.size).map_err(|error| storage_error(&error))?;
         if Digest(*own.as_bytes()) != resolved.root {

@@ -38,7 +38,7 @@ impl Kept {
     ///
     /// # Errors
     /// When the store can't be read, or holds notes that do not follow from the founding document.
-    pub(super) fn load(meta: &Meta, mesh: MeshId, first: VoterSet) -> Result<Self, StoreError> {
+    pub(super) fn load(meta: &Meta, mesh: MeshId, first: &VoterSet) -> Result<Self, StoreError> {
         let damaged = |what: &str| StoreError::Corrupt { expected: what.to_owned() };
         let mut kept = Self {
             steps: vec![(0, Trust::new(mesh, first.clone()))],
@@ -105,12 +105,7 @@ impl Kept {
         Ok(())
     }
 
-    pub(super) fn put_false_head(
-        meta: &Meta,
-        batch: &mut Batch,
-        voter: NodeId,
-        note: &[u8],
-    ) -> Result<(), StoreError> {
+    pub(super) fn put_false_head(meta: &Meta, batch: &mut Batch, voter: NodeId, note: &[u8]) -> Result<(), StoreError> {
         meta.put_value(batch, &false_head(voter), note)
     }
 }

@@ -7,14 +7,14 @@ use futures::Stream;
 use mesh_governance::read;
 use mesh_model::Code;
 use mesh_proto::status::MeshError;
-use mesh_store::StoreError;
-use mesh_proto::v1::ledger_service_server::LedgerService;
 use mesh_proto::v1::compare_checkpoint_response::Finding;
+use mesh_proto::v1::ledger_service_server::LedgerService;
 use mesh_proto::v1::{
     CompareCheckpointRequest, CompareCheckpointResponse, GetCheckpointRequest, GetCheckpointResponse,
     GetConsistencyProofRequest, GetConsistencyProofResponse, GetForkRequest, GetForkResponse, GetHeadRequest,
     GetHeadResponse, GetReceiptRequest, GetReceiptResponse, StreamEntriesRequest, StreamEntriesResponse,
 };
+use mesh_store::StoreError;
 use mesh_tlog::{ProveError, prove_consistency, prove_inclusion};
 use mesh_verify::Receipt;
 use tokio::sync::mpsc;
@@ -112,7 +112,8 @@ impl LedgerService for Service {
         })?;
         let ledger = self.core.store.ledger();
         let leaf = ledger.leaf(index).map_err(|e| storage_error(&e))?;
-        let leaf = leaf.ok_or_else(|| MeshError::new(Code::NotFound, format!("this node does not have leaf {index}")))?;
+        let leaf =
+            leaf.ok_or_else(|| MeshError::new(Code::NotFound, format!("this node does not have leaf {index}")))?;
         let proof = prove_inclusion(&ledger, last.size(), index).map_err(unproved)?;
         let (genesis, handovers) = (self.core.checkpoints.genesis().to_vec(), self.core.checkpoints.handovers());
         let receipt = Receipt::new(self.core.mesh_id, genesis, handovers, leaf, proof, last.bytes());
@@ -168,18 +169,25 @@ fn unproved(error: ProveError<StoreError>) -> MeshError {
 /// What a comparison came to, for people too.
 fn found(heard: Heard) -> (Finding, String) {
     match heard {
-        Heard::Agrees { .. } => (Finding::Agrees, "this node's ledger has that root, and a majority vouches for it".into()),
-        Heard::Ahead => {
-            (Finding::Ahead, "a majority vouches for it; this node's ledger is not that far yet and will be compared".into())
+        Heard::Agrees { .. } => {
+            (Finding::Agrees, "this node's ledger has that root, and a majority vouches for it".into())
         }
-        Heard::Unvouched { why } => (Finding::Unvouched, format!("nothing contradicts it, and it does not count: {why}")),
+        Heard::Ahead => (
+            Finding::Ahead,
+            "a majority vouches for it; this node's ledger is not that far yet and will be compared".into(),
+        ),
+        Heard::Unvouched { why } => {
+            (Finding::Unvouched, format!("nothing contradicts it, and it does not count: {why}"))
+        }
         Heard::FalseHead { voters } if voters.is_empty() => {
             (Finding::FalseHead, "this node's ledger has another root there, and no voter signed this one".into())
         }
         Heard::FalseHead { voters } => {
             let voters: Vec<String> = voters.iter().map(ToString::to_string).collect();
             let voters = voters.join(", ");
-            let text = format!("this node's ledger has another root there: voter {voters} signed what is not so, and counts for nothing here from now on");
+            let text = format!(
+                "this node's ledger has another root there: voter {voters} signed what is not so, and counts for nothing here from now on"
+            );
             (Finding::FalseHead, text)
         }
         Heard::Fork => {

@@ -94,6 +94,7 @@ pub fn is_ready(core: &Core) -> Result<(), String> {
     if raft.quorum_contact.is_none_or(|ago| ago > patience) {
         return Err("no leader with a quorum was heard of lately".to_owned());
     }
+    core.checkpoints.check_no_fork().map_err(|error| error.message)?;
     core.check_writable().map_err(|error| error.message)
 }
 
@@ -168,7 +169,7 @@ async fn at_least(core: &Core, index: Option<u64>, within: Duration) -> Result<(
 }
 
 /// Over this age no node calls itself current.
-const CURRENT: Duration = Duration::from_secs(60);
+const CURRENT: Duration = Duration::from_mins(1);
 
 /// How old a read may be.
 pub fn freshness(core: &Core) -> Freshness {
