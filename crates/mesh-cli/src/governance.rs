@@ -181,6 +181,9 @@ impl From<CommandFileError> for Failure {
             CommandFileError::DomainCommand(_) => {
                 (Code::Usage, "publish, deprecate and retire with the role's own key")
             }
+            CommandFileError::Foreign { .. } => {
+                (Code::InvalidFile, "somebody put it there afterwards; get the file again from its author")
+            }
             CommandFileError::SignedAlready(_) => (Code::AlreadySo, "pass the file on to the next signer"),
         };
         Self::new(code, error.to_string()).hint(hint)

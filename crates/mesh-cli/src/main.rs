@@ -12,6 +12,7 @@
 //! | [`failure`], [`fate`] | errors as people, scripts and exit codes see them |
 //! | [`output`], [`progress`], [`confirm`] | data to stdout, everything else to stderr |
 //! | [`keyfile`], [`sealed_key`], [`passphrase`] | private keys on disk, and what protects them |
+//! | [`command_file`], [`replaced`] | `.meshcmd` files, and what a matter changes |
 //! | [`commands`] | one file per command |
 //!
 //! # Invariants
@@ -62,6 +63,7 @@ mod proposing;
 mod publishing;
 mod reading;
 mod registry_import;
+mod replaced;
 mod scaffold;
 mod sealed_key;
 mod standard_files;

@@ -112,6 +112,22 @@ fn a_council_of_three_governs_as_the_page_says() {
     assert_eq!(standings(&mesh, "customer_experience/customer_profile"), ["compliant"]);
     walk.to("mesh standard compliance");
 
+    // Signed on another machine: what changes stands there, and that nobody vouches for the version before.
+    let (_, read) = walk.to("mesh sign next.meshcmd");
+    let digest = mesh.json("mesh standard show pii-handling@1.0.0")["digest"].as_str().unwrap().to_owned();
+    for part in ["as this file says", &digest, "retention_period != null", "products would violate it"] {
+        assert!(read.contains(part), "{part} in {read}");
+    }
+    let changed = |text: &str, sign: char, part: &str| {
+        text.lines().any(|line| line.starts_with(sign) && line.contains("grace") && line.contains(part))
+    };
+    assert!(changed(&read, '-', "90 days") && changed(&read, '+', "30 days"), "{read}");
+    walk.to("mesh submit");
+    let (shown, _) = walk.to("mesh proposal show");
+    assert!(shown.contains("with pii-handling@1.0.0 as this node has it"), "{shown}");
+    assert!(changed(&shown, '-', "90 days") && changed(&shown, '+', "30 days"), "{shown}");
+    assert!(mesh.json("mesh proposal show $(mesh proposal list --all -o name | head -n 1)")["changes"].is_string());
+
     // A removed member decides nothing, and a lost key costs nothing.
     walk.to("mesh council amend");
     assert!(walk.to("mesh council show").0.contains("dana"));

@@ -342,8 +342,9 @@ fn told(view: &StandardView, style: Style) -> String {
     let from = if standard.effective_from.is_empty() { "enactment" } else { &standard.effective_from };
     lines.add(format!("binds from {from}, with {} days of grace for products from before", standard.grace_days));
     if !standard.selector.is_empty() {
-        lines.add(format!("about products where {}", standard.selector));
+        lines.add(format!("about products where {}", printable(&standard.selector)));
     }
+    lines.add(format!("digest {}", view.digest));
     lines.add("");
     for line in standard.text.trim_end().lines() {
         lines.add(printable(line));
