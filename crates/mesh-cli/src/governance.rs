@@ -133,6 +133,7 @@ pub(crate) async fn decide(
         }
     }
     if missing.is_empty() && options.out.is_none() {
+        app.reach_sending();
         let acknowledgement = client.submit(file.envelope()).await?.accepted()?;
         return Ok(Some(acknowledgement));
     }

@@ -109,6 +109,7 @@ pub(crate) async fn speak(
     let command = CommandBuilder::new(mesh.id).life(life).build(author, body);
     let file = CommandFile::create(&mesh.name, &command, &signers.as_dyn())?.beside(beside)?;
     let Some(path) = &options.out else {
+        app.reach_sending();
         return match client.submit(file.envelope()).await.and_then(Acknowledgement::accepted) {
             Ok(acknowledgement) => Ok(Some(acknowledgement)),
             Err(error) if error.code == Code::AlreadySo => {

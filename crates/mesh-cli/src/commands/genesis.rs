@@ -163,7 +163,7 @@ pub(crate) async fn run(args: GenesisArgs, app: &App) -> Result<(), Failure> {
             app.note(format!("{seats} seats, {voters} voters, {signed} signatures"));
             Ok(())
         }
-        Step::Sign(args) => sign(&args, app),
+        Step::Sign(args) => sign(&args, app).await,
         Step::Seal(args) => {
             let sealed = read(&args.draft)?.seal()?;
             files::create(&args.out, sealed.envelope.bytes())?;
@@ -178,13 +178,13 @@ pub(crate) async fn run(args: GenesisArgs, app: &App) -> Result<(), Failure> {
     }
 }
 
-fn sign(args: &SignArgs, app: &App) -> Result<(), Failure> {
+async fn sign(args: &SignArgs, app: &App) -> Result<(), Failure> {
     let mut draft = trusted(&args.draft)?;
     draft.check_signable()?;
     let key = app.signer()?;
     // Shown even with -q: nobody signs unread.
     print_stderr(&draft.describe());
-    app.confirm(&format!("sign this founding document with {}?", fingerprint(&key)))?;
+    app.confirm(&format!("sign this founding document with {}?", fingerprint(&key))).await?;
     draft.sign(&key)?;
     files::replace(&args.draft, draft.to_text().as_bytes())?;
     let (signed, threshold) = (draft.signatures.len(), draft.threshold);

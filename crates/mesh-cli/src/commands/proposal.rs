@@ -263,7 +263,7 @@ async fn approve(app: &App, client: &Client, answer: AnswerArgs) -> Result<(), F
         print_stderr(&format!("\n{}\n{changes}\n", heading(&before)));
     }
     print_stderr(&format!("digest          {}\n", page.proposal.digest));
-    app.confirm(&format!("sign for proposal {}?", answer.index))?;
+    app.confirm(&format!("sign for proposal {}?", answer.index)).await?;
     let beside = seen(client, &page, command, &answer.signing).await?;
     let ProposalView { index: proposal, digest, council_version, .. } = page.proposal;
     let body = Body::Approve(Approve { proposal, digest, council_version });

@@ -1,5 +1,8 @@
 //! What a signer reads before signing a council matter, far from every node.
 
+use std::io::Read as _;
+use std::process::Stdio;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mesh_event::proposal::{Approve, EnactStandard, ProposalBody, Propose};
@@ -166,4 +169,34 @@ fn what_was_put_into_a_file_from_elsewhere_is_refused() {
         let refused = machine.refused(3, &["sign", "f.meshcmd", "--key", "ada.pem", "--yes"]);
         assert!(refused.contains(why), "{why} in {refused}");
     }
+}
+
+#[test]
+fn ctrl_c_is_heard_while_a_question_waits_for_its_answer() {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let (machine, author) = people();
+    machine.write("f.meshcmd", &file(&signed(&author, enactment()), json!({})));
+    let before = machine.read("f.meshcmd");
+    // A terminal on which nobody types.
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let name = ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
+    let stdin = std::fs::OpenOptions::new().read(true).write(true).open(name).unwrap();
+    let mut command = machine.command(&["sign", "f.meshcmd", "--key", "ada.pem"]);
+    let mut child = command.stdin(Stdio::from(stdin)).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = Vec::new();
+    let mut stderr = child.stderr.take().unwrap();
+    let mut byte = [0];
+    while !said.ends_with(b"[y/N] ") {
+        stderr.read_exact(&mut byte).unwrap();
+        said.push(byte[0]);
+    }
+    let id = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
+    let mut rest = String::new();
+    stderr.read_to_string(&mut rest).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest}");
+    assert!(rest.contains("interrupted; nothing was sent"), "{rest}");
+    assert_eq!(machine.read("f.meshcmd"), before);
 }
