@@ -198,6 +198,11 @@ fn describe_proposal(body: &ProposalBody, line: &mut impl FnMut(&str, &str)) {
             line("  key", &named(&record.key));
             line("  peer address", &printable(&record.peer_address));
             line("  API address", &printable(&record.api_address));
+            for (label, key) in [("  log key", &record.log_key), ("  cosigner key", &record.cosigner_key)] {
+                if let Some(key) = key {
+                    line(label, &named(key));
+                }
+            }
         }
         ProposalBody::RevokeNode(body) => {
             line("takes out", &format!("node {}", body.node_id));

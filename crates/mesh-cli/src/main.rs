@@ -51,6 +51,7 @@ mod key_argument;
 mod keyfile;
 mod lines;
 mod local_mesh;
+mod node_file;
 mod node_keys;
 mod output;
 mod passphrase;

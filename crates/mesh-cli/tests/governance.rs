@@ -135,6 +135,19 @@ fn a_council_of_three_governs_as_the_page_says() {
     walk.to("mesh council amend");
     assert!(walk.to("mesh council show").0.contains("council version 3"));
     walk.to("mesh domain replace-root");
+
+    // A node comes, as an observer, and goes; the votes move to one node and back while the mesh works.
+    let standing = || {
+        let nodes = mesh.json("mesh node list");
+        let node = nodes["nodes"].as_array().unwrap().iter().find(|node| node["name"] == "node-4").cloned();
+        node.map(|node| (node["node_id"].as_u64().unwrap(), node["standing"].as_str().unwrap().to_owned()))
+    };
+    assert_eq!(standing(), None);
+    walk.to("mesh node list");
+    let (id, observer) = standing().unwrap();
+    assert_eq!((id > 1000, observer.as_str()), (true, "observer"));
+    walk.to("mesh proposal open revoke-node");
+    assert_eq!(standing(), Some((id, "revoked".to_owned())));
     walk.to("mesh ledger tail");
     assert!(walk.to("mesh ledger verify").0.contains("the export holds"));
     assert!(walk.to("mesh ledger report").0.contains("pii-handling@1.0.0"));
@@ -192,6 +205,28 @@ fn bad_proposals_are_refused_and_change_nothing() {
     refused(&format!("{amend} --threshold 0"), 3, "MESH-");
     refused(&format!("{amend} --threshold 4"), 3, "MESH-");
     refused(&format!("{amend} --remove member-3 --threshold 3"), 3, "MESH-");
+
+    // Voters that are none, nodes that don't exist or vote, a record that was altered, a version that does not follow: each with its
+    // code, and what cannot be undone is not done unasked.
+    let both = "--council-key .mesh/keys/council-1.pem --council-key .mesh/keys/council-2.pem";
+    let open = "mesh proposal open";
+    refused(&format!("{open} voters 1 2 {both}"), 3, "MESH-0052");
+    refused(&format!("{open} voters 1 2 99 {both}"), 4, "MESH-0027");
+    refused(&format!("{open} voters 1 1 2 {both}"), 2, "twice");
+    refused(&format!("{open} revoke-node 99 --reason gone {both} --yes"), 4, "MESH-0027");
+    refused(&format!("{open} revoke-node 3 --reason gone {both} --yes"), 5, "MESH-0051");
+    refused(&format!("{open} revoke-node 3 --reason gone {both}"), 2, "MESH-0210");
+    refused(&format!("{open} protocol 2 {both}"), 2, "MESH-0210");
+    refused(&format!("{open} protocol 3 {both} --yes"), 5, "MESH-0024");
+    mesh.ok("mesh node record --name node-9 --api a.acme:1 --peer a.acme:2 --keys nine --out nine.json");
+    let record = std::fs::read_to_string(mesh.folder().join("nine.json")).unwrap();
+    file("other.json", &record.replace("node-9", "node-8"));
+    refused(&format!("{open} admit-node other.json {both}"), 8, "MESH-0030");
+    file("form.json", "{}");
+    refused(&format!("{open} admit-node form.json {both}"), 3, "MESH-0205");
+    mesh.ok(&format!("{open} admit-node nine.json {both}"));
+    refused(&format!("{open} admit-node nine.json {both}"), 5, "MESH-");
+    refused("mesh node record --name node-9 --api nonsense --peer a.acme:2 --keys nine --out n.json", 2, "host:port");
 }
 
 #[test]

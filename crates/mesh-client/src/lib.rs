@@ -53,7 +53,7 @@ pub use acknowledgement::{Acknowledgement, FeedPosition, Freshness, WaitLevel};
 pub use catalog::{HistoryItem, ListQuery, Listing, Read, SearchPage, SearchQuery};
 pub use client::{Client, Mesh};
 pub use command::CommandBuilder;
-pub use governance::{CouncilView, DomainView, RosterEntry, WhoAmI};
+pub use governance::{CouncilView, DomainView, KnownNode, RosterEntry, WhoAmI};
 pub use ledger::LedgerHead;
 pub use mesh_proto::status::MeshError;
 pub use node::NodeStatus;

@@ -122,7 +122,7 @@ pub(super) fn check_text(what: &'static str, text: &str) -> Result<(), DraftErro
 }
 
 /// `host:port`.
-pub(super) fn check_address(what: &'static str, text: &str) -> Result<(), DraftError> {
+pub(crate) fn check_address(what: &'static str, text: &str) -> Result<(), DraftError> {
     check_text(what, text)?;
     let fits = text.rsplit_once(':').is_some_and(|(host, port)| {
         !host.is_empty() && !host.contains(char::is_whitespace) && port.parse::<u16>().is_ok_and(|port| port != 0)

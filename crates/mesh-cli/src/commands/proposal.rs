@@ -8,6 +8,7 @@ use mesh_event::{Body, Command, SignedCommand, Signer as _};
 use mesh_model::LedgerIndex;
 use serde_json::json;
 
+use super::proposal_open::{self, OpenArgs};
 use crate::app::App;
 use crate::command_file::{Beside, changes_or_none, describe_command, named};
 use crate::failure::Failure;
@@ -29,6 +30,8 @@ pub(crate) struct ProposalArgs {
 
 #[derive(Debug, Subcommand)]
 enum Action {
+    /// Opens a matter of the mesh itself: voters, nodes, protocol. Others are opened by their nouns: standard, waiver, council, domain, role
+    Open(Box<OpenArgs>),
     /// Lists what waits for your signature; without a council key, what is open
     List {
         /// Everything that was ever proposed
@@ -115,6 +118,7 @@ impl Row for ProposalView {
 pub(crate) async fn run(args: ProposalArgs, app: &App) -> Result<(), Failure> {
     let client = app.client()?;
     match args.action {
+        Action::Open(args) => proposal_open::run(*args, app, &client).await,
         Action::List { all, open } => list(app, &client, all, open).await,
         Action::Show { index } => show(app, &client, index).await,
         Action::Approve(answer) => approve(app, &client, answer).await,

@@ -13,8 +13,8 @@ use mesh_proto::v1::{
     GetCouncilResponse, GetDomainRequest, GetDomainResponse, GetMeshRequest, GetMeshResponse, GetProposalRequest,
     GetProposalResponse, ListDomainsRequest, ListDomainsResponse, ListNodesRequest, ListNodesResponse,
     ListProposalsRequest, ListProposalsResponse, ListStandardsRequest, ListStandardsResponse, ListTermsRequest,
-    ListTermsResponse, ListWaiversRequest, ListWaiversResponse, PreviewStandardRequest, PreviewStandardResponse,
-    RosterEntry, SubmitRequest, SubmitResponse, WaitLevel, WhoAmIRequest, WhoAmIResponse,
+    ListTermsResponse, ListWaiversRequest, ListWaiversResponse, NodeStanding, PreviewStandardRequest,
+    PreviewStandardResponse, RosterEntry, SubmitRequest, SubmitResponse, WaitLevel, WhoAmIRequest, WhoAmIResponse,
 };
 use tonic::{Request, Response, Status};
 
@@ -123,10 +123,11 @@ impl GovernanceService for Service {
 
     async fn get_mesh(&self, _request: Request<GetMeshRequest>) -> Result<Response<GetMeshResponse>, Status> {
         let document = &self.core.genesis.document;
+        let mesh = read::mesh(&self.core.state).map_err(|e| self.core.state_error(&e))?;
         Ok(Response::new(GetMeshResponse {
             mesh_id: self.core.mesh_id.0.to_vec(),
             name: document.mesh_name.clone(),
-            protocol_version: document.protocol_version,
+            protocol_version: mesh.map_or(document.protocol_version, |mesh| mesh.protocol_version),
             genesis: self.core.genesis.envelope.bytes().to_vec(),
             freshness: Some(super::freshness(&self.core)),
         }))
@@ -188,9 +189,26 @@ impl GovernanceService for Service {
 
     async fn list_nodes(&self, request: Request<ListNodesRequest>) -> Result<Response<ListNodesResponse>, Status> {
         super::check_token(&self.core, &request)?;
-        let nodes = read::nodes(&self.core.state).map_err(|e| self.core.state_error(&e))?;
+        let fail = |e| self.core.state_error(&e);
+        let nodes = read::nodes(&self.core.state).map_err(fail)?;
+        let mut standings = Vec::with_capacity(nodes.len());
+        for node in &nodes {
+            let revocation = read::node_revocation(&self.core.state, node.record.node_id).map_err(fail)?;
+            let standing = match (&revocation, node.voter) {
+                (Some(_), _) => "revoked",
+                (None, true) => "voter",
+                (None, false) => "observer",
+            };
+            standings.push(NodeStanding {
+                standing: standing.to_owned(),
+                admitted_index: node.admitted_at,
+                revoked_index: revocation.as_ref().map(|revocation| revocation.index),
+                revoked_reason: revocation.map_or_else(String::new, |revocation| revocation.reason),
+            });
+        }
         Ok(Response::new(ListNodesResponse {
             nodes: nodes.iter().map(|node| node.record.to_message()).collect(),
+            standings,
             freshness: Some(super::freshness(&self.core)),
         }))
     }
