@@ -5,7 +5,7 @@ mod support;
 
 use std::time::Instant;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use support::local_mesh::LocalMesh;
 use support::{page, shell, until};
 
@@ -53,6 +53,18 @@ fn standings(mesh: &LocalMesh, product: &str) -> Vec<String> {
     let rows = report["compliance"].as_array().unwrap().iter();
     let of = rows.filter(|row| row["product"].as_str().unwrap().starts_with(product));
     of.map(|row| row["state"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Waits until every node's Raft has these voters and no others, as the ledger says.
+fn votes(mesh: &LocalMesh, voters: &[u64]) {
+    until("the votes moved", || {
+        let status = mesh.json("mesh status");
+        let raft = |node: &Value| node["status"]["raft"].clone();
+        let moved = status["nodes"].as_array().unwrap().iter().map(raft).all(|raft| {
+            raft["voters"] == json!(voters) && raft["ledger_voters"] == json!(voters) && raft["joint"] == false
+        });
+        if moved { Ok(()) } else { Err(status.to_string()) }
+    });
 }
 
 fn violated(error: &str) -> usize {
@@ -148,6 +160,10 @@ fn a_council_of_three_governs_as_the_page_says() {
     assert_eq!((id > 1000, observer.as_str()), (true, "observer"));
     walk.to("mesh proposal open revoke-node");
     assert_eq!(standing(), Some((id, "revoked".to_owned())));
+    walk.to("mesh proposal open voters 2");
+    votes(&mesh, &[2]);
+    walk.to("mesh proposal open voters 1 2 3");
+    votes(&mesh, &[1, 2, 3]);
     walk.to("mesh ledger tail");
     assert!(walk.to("mesh ledger verify").0.contains("the export holds"));
     assert!(walk.to("mesh ledger report").0.contains("pii-handling@1.0.0"));

@@ -56,8 +56,14 @@ pub struct RaftStatus {
     pub last_log_index: u64,
     /// The last entry that it applied.
     pub applied_index: u64,
-    /// Who votes.
+    /// Who votes; while that changes, those before and those after.
     pub voters: Vec<NodeId>,
+    /// Who receives the order and has no vote.
+    pub learners: Vec<NodeId>,
+    /// Whether the votes are changing: both the old and the new voters have to agree.
+    pub joint: bool,
+    /// Who should vote, by the ledger.
+    pub ledger_voters: Vec<NodeId>,
 }
 
 /// The ledger on one node.
@@ -146,6 +152,9 @@ fn status_of(m: v1::StatusResponse) -> Result<NodeStatus, MeshError> {
             last_log_index: raft.last_log_index,
             applied_index: raft.applied_index,
             voters: raft.voters,
+            learners: raft.learners,
+            joint: raft.joint,
+            ledger_voters: raft.ledger_voters,
         },
         ledger: LedgerStatus {
             size: ledger.size,

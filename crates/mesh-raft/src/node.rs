@@ -30,6 +30,7 @@ use crate::state_machine::{SharedJudge, SharedVerify, StateMachine};
 use crate::status::{RaftRole, RaftStatus};
 use crate::store_state::StoreState;
 use crate::tokio_config::{Raft, Runtime};
+use crate::voter_follower::VoterFollower;
 
 /// Name of the store's record that says whose raft log it holds.
 const OWNER: &str = "raft/owner";
@@ -94,6 +95,13 @@ impl RaftNode {
         let mut tasks = JoinSet::new();
         tasks.spawn(sequencer.run());
         tasks.spawn(tidy(Arc::clone(&machine)));
+        let follower = VoterFollower {
+            raft: raft.clone(),
+            state: machine.state.clone(),
+            ledger: announcer.watch_end(),
+            round: options.election_min,
+        };
+        tasks.spawn(follower.run());
         let contact = Arc::new(Contact::new());
         let tasks = tokio::sync::Mutex::new(tasks);
         let node = Self {
@@ -196,6 +204,8 @@ impl RaftNode {
             applied_index: metrics.last_applied.map(|id| id.index),
             purged_index: metrics.purged.map(|id| id.index),
             voters: metrics.membership_config.voter_ids().collect(),
+            learners: metrics.membership_config.membership().learner_ids().collect(),
+            joint: metrics.membership_config.membership().get_joint_config().len() > 1,
             quorum_contact,
             ledger_size: end.size,
             last_stamp: end.last_stamp,
