@@ -232,8 +232,9 @@ fn bad_proposals_are_refused_and_change_nothing() {
     refused(&format!("{open} revoke-node 99 --reason gone {both} --yes"), 4, "MESH-0027");
     refused(&format!("{open} revoke-node 3 --reason gone {both} --yes"), 5, "MESH-0051");
     refused(&format!("{open} revoke-node 3 --reason gone {both}"), 2, "MESH-0210");
-    refused(&format!("{open} protocol 2 {both}"), 2, "MESH-0210");
-    refused(&format!("{open} protocol 3 {both} --yes"), 5, "MESH-0024");
+    refused(&format!("{open} protocol 1 {both}"), 2, "MESH-0210");
+    refused(&format!("{open} protocol 0 {both} --yes"), 5, "MESH-0024");
+    refused(&format!("{open} protocol 2 {both} --yes"), 2, "knows versions up to 1");
     mesh.ok("mesh node record --name node-9 --api a.acme:1 --peer a.acme:2 --keys nine --out nine.json");
     let record = std::fs::read_to_string(mesh.folder().join("nine.json")).unwrap();
     file("other.json", &record.replace("node-9", "node-8"));

@@ -25,6 +25,8 @@ pub struct NodeStatus {
     pub version: String,
     /// The rules in force.
     pub protocol_version: u32,
+    /// The newest rules that its program knows.
+    pub protocol_known: u32,
     /// Its part in ordering the ledger.
     pub raft: RaftStatus,
     /// The ledger as it applied it.
@@ -145,6 +147,7 @@ fn status_of(m: v1::StatusResponse) -> Result<NodeStatus, MeshError> {
         mesh_name: m.mesh_name,
         version: m.version,
         protocol_version: m.protocol_version,
+        protocol_known: m.protocol_known,
         raft: RaftStatus {
             role: raft.role,
             term: raft.term,

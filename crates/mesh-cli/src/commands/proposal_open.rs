@@ -2,9 +2,10 @@
 //! rules.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use mesh_client::{Client, KnownNode};
+use mesh_client::{Client, ClientOptions, KnownNode};
 use mesh_event::proposal::{ProposalBody, RevokeNode, SetProtocol, SetVoters};
 use mesh_model::{Code, NodeId};
 
@@ -14,6 +15,9 @@ use crate::key_argument::Signers;
 use crate::output::printable;
 use crate::proposing::{ProposingArgs, propose};
 use crate::{files, node_file};
+
+/// How long a node may take to say what its program knows.
+const ANSWER: Duration = Duration::from_secs(3);
 
 #[derive(Debug, Args)]
 pub(super) struct OpenArgs {
@@ -72,9 +76,13 @@ pub(super) async fn run(args: OpenArgs, app: &App, client: &Client) -> Result<()
         Matter::RevokeNode { node_id, reason, proposing } => revoke(app, client, node_id, reason, proposing).await,
         Matter::Protocol { protocol_version: version, mut proposing } => {
             let present = client.mesh().await?.protocol_version;
-            let impact = format!(
+            let silent = knowing(app, client, version).await?;
+            let mut impact = format!(
                 "version {present} is in force; a node whose program does not know version {version} stops at that leaf"
             );
+            if !silent.is_empty() {
+                impact = format!("{impact}; not asked whether they know it: {}", silent.join(", "));
+            }
             summarise(&mut proposing, || impact.clone());
             app.confirm(&format!("propose protocol version {version}, from which there is no way back? {impact}."))
                 .await?;
@@ -89,6 +97,34 @@ fn summarise(proposing: &mut ProposingArgs, impact: impl FnOnce() -> String) {
     if proposing.summary.is_empty() {
         proposing.summary = impact();
     }
+}
+
+/// Asks the context's nodes whether their programs know a protocol version; returns the addresses of those that don't answer.
+///
+/// # Errors
+/// [`Code::Usage`] when one does not know it: it would stop.
+async fn knowing(app: &App, client: &Client, version: u32) -> Result<Vec<String>, Failure> {
+    let mesh_id = app.context()?.mesh_id;
+    let (mut silent, mut older) = (Vec::new(), Vec::new());
+    for url in client.nodes() {
+        let options = ClientOptions { mesh_id, timeout: ANSWER, ..ClientOptions::new([url.to_owned()]) };
+        let status = match Client::connect(options) {
+            Ok(node) => node.status().await,
+            Err(error) => Err(error),
+        };
+        match status {
+            Ok(status) if status.protocol_known < version => {
+                older.push(format!("node {} at {url} knows versions up to {}", status.node_id, status.protocol_known));
+            }
+            Ok(_) => {}
+            Err(_) => silent.push(url.to_owned()),
+        }
+    }
+    if older.is_empty() {
+        return Ok(silent);
+    }
+    let message = format!("{} nodes would stop at protocol version {version}; nothing was proposed", older.len());
+    Err(Failure::usage(message).problems(older).hint("update the programs of all nodes first"))
 }
 
 async fn voters(

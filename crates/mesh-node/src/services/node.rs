@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use mesh_event::genesis::PROTOCOL_VERSION;
 use mesh_governance::read;
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::node_service_server::NodeService;
@@ -65,6 +66,7 @@ pub fn status(core: &Core) -> Result<StatusResponse, MeshError> {
         mesh_name: core.genesis.document.mesh_name.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         protocol_version,
+        protocol_known: PROTOCOL_VERSION,
         raft: Some(RaftStatus {
             role: role(raft.role).to_owned(),
             term: raft.term,
