@@ -120,7 +120,11 @@ fn a_council_of_three_governs_as_the_page_says() {
     assert_eq!(violated(&warned), 4, "{warned}");
     assert_eq!(standings(&mesh, "customer_experience/customer_profile"), ["waived"]);
     assert!(walk.to("mesh standard compliance --open").0.contains("in grace"));
-    walk.to("mesh apply examples/customer_profile_governed.hcl");
+    let (_, warned) = walk.to("mesh apply examples/customer_profile_governed.hcl");
+    assert!(
+        warned.contains("customer_id stands for \"customer-id\"") && warned.contains("none is defined yet"),
+        "{warned}"
+    );
     assert_eq!(standings(&mesh, "customer_experience/customer_profile"), ["compliant"]);
     walk.to("mesh standard compliance");
 
@@ -260,6 +264,29 @@ fn domains_share_words_and_identifiers() {
     assert!(products.iter().any(|product| product.starts_with("customer_experience/")), "{products:?}");
     assert!(mesh.ok("mesh term list").contains("not defined"), "words that fields use and nobody defined");
     assert_eq!(mesh.run("mesh term show nonsense").status.code(), Some(4));
+
+    // A word that nobody defined is told, with the nearest that somebody did, and never refused.
+    let product = page::read("examples/customer_profile_governed.hcl").replace("\"customer-id\"", "\"custmer-id\"");
+    std::fs::write(mesh.folder().join("typo.hcl"), product).unwrap();
+    let plan = mesh.json("mesh plan typo.hcl");
+    let warnings = plan["plans"][0]["warnings"].as_array().unwrap();
+    let told = warnings.iter().find(|warning| warning["code"] == "undefined_term").unwrap();
+    let message = told["message"].as_str().unwrap();
+    assert!(
+        message.contains("custmer-id") && message.ends_with("the nearest that is defined is customer-id"),
+        "{message}"
+    );
+    assert!(told["path"].as_str().unwrap().ends_with("].term") && told["due_unix_ms"].is_null(), "{told}");
+    assert!(shell::describe(&mesh.run("mesh apply typo.hcl")).contains("custmer-id"));
+
+    // What follows a time convention has its type; this one only warns.
+    mesh.ok(&format!("mesh standard propose config/standards/utc-event-time.yaml {both}"));
+    let product = page::read("examples/customer_profile_governed.hcl").replace("\"customer-id\"", "\"utc-event-time\"");
+    std::fs::write(mesh.folder().join("time.hcl"), product).unwrap();
+    let said = shell::describe(&mesh.run("mesh apply time.hcl"));
+    assert!(said.contains("in steps of PT0.001S, has the type timestamp(3)"), "{said}");
+    let terms = mesh.json("mesh term show utc-event-time");
+    assert_eq!(terms["fields"].as_array().unwrap().len(), 1);
 
     // Search knows other words for what a field means, once the council says so.
     let search = "mesh search 'purchase reference' -o name";

@@ -120,7 +120,7 @@ pub struct WaiverView {
     pub revoked_index: Option<LedgerIndex>,
 }
 
-/// A glossary term or identifier scheme, and every field that carries it.
+/// A glossary term, identifier scheme or time convention, and every field that carries it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TermView {
     /// Its id.

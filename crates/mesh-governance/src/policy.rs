@@ -50,7 +50,7 @@ pub struct Standing {
     pub binding: Binding,
     /// What a violation does now.
     pub effect: Effect,
-    /// Fields that do not fit the glossary term or identifier scheme that the standard defines.
+    /// Fields that do not fit the glossary term, identifier scheme or time convention that the standard defines.
     pub references: Vec<Finding>,
 }
 
