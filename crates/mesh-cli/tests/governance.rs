@@ -119,6 +119,19 @@ fn a_council_of_three_governs_as_the_page_says() {
     let (_, warned) = walk.to("mesh apply examples/customer_profile.hcl");
     assert_eq!(violated(&warned), 4, "{warned}");
     assert_eq!(standings(&mesh, "customer_experience/customer_profile"), ["waived"]);
+    let report = mesh.json("mesh standard compliance --open");
+    let rows = report["compliance"].as_array().unwrap();
+    let enacted = mesh.json("mesh standard show pii-handling")["enacted_unix_ms"].as_u64().unwrap();
+    for row in rows {
+        let since = row["since_unix_ms"].as_u64().unwrap();
+        if row["state"] == "waived" {
+            let granted = row["waived_since_unix_ms"].as_u64().unwrap();
+            assert!(enacted <= granted && granted <= since && since < row["due_unix_ms"].as_u64().unwrap(), "{row}");
+        } else {
+            assert_eq!((since, &row["waived_since_unix_ms"]), (enacted, &Value::Null), "the sample was there before");
+        }
+    }
+    assert!(mesh.ok("mesh standard compliance --open -o wide").to_lowercase().contains("waived since"));
     assert!(walk.to("mesh standard compliance --open").0.contains("in grace"));
     let (_, warned) = walk.to("mesh apply examples/customer_profile_governed.hcl");
     assert!(

@@ -165,6 +165,7 @@ pub fn terms<S: StateRead>(state: &S, judge: &dyn Judge) -> Result<BTreeMap<Stri
                 });
             }
         }
+        Ok(())
     })?;
     Ok(terms)
 }

@@ -362,7 +362,7 @@ impl Row for ComplianceRow {
     fn columns(wide: bool) -> Vec<&'static str> {
         let mut columns = vec!["product", "standard", "state", "due", "owner", "findings"];
         if wide {
-            columns.extend(["enforcement", "why"]);
+            columns.extend(["enforcement", "since", "waived since", "why"]);
         }
         columns
     }
@@ -378,7 +378,9 @@ impl Row for ComplianceRow {
             if wide { short(&self.findings) } else { findings },
         ];
         if wide {
-            cells.extend([self.enforcement.clone(), printable(&self.why)]);
+            let at = |at: Option<u64>| at.map_or_else(String::new, time::show);
+            let (since, waived) = (at(self.since_unix_ms), at(self.waived_since_unix_ms));
+            cells.extend([self.enforcement.clone(), since, waived, printable(&self.why)]);
         }
         cells
     }
