@@ -81,8 +81,8 @@ pub(crate) fn parse(text: &str) -> Result<NodeRecord, Failure> {
     if form.format != FORMAT {
         return Err(invalid(format!("its format is {:?}; expected {FORMAT:?}", form.format)));
     }
-    check_address("the API address", &form.api_address)?;
-    check_address("the peer address", &form.peer_address)?;
+    check_address("the API address", &form.api_address).map_err(|error| invalid(error.to_string()))?;
+    check_address("the peer address", &form.peer_address).map_err(|error| invalid(error.to_string()))?;
     let record = NodeRecord {
         node_id: 0,
         name: form.name.to_string(),
