@@ -177,8 +177,24 @@ impl App {
     ///
     /// # Errors
     /// [`Code::NotConfirmed`] when the answer is no, or there is nobody to ask and no `--yes`.
-    pub(crate) fn confirm(&self, question: &str) -> Result<(), Failure> {
-        if self.globals.yes { Ok(()) } else { confirm::ask(question) }
+    pub(crate) async fn confirm(&self, question: &str) -> Result<(), Failure> {
+        if self.globals.yes {
+            return Ok(());
+        }
+        let before = self.reached();
+        if before.is_empty() {
+            self.reach("nothing was sent");
+        }
+        // Beside the tasks: while nobody answers, Ctrl-C is heard.
+        let question = question.to_owned();
+        let asked = tokio::task::spawn_blocking(move || confirm::ask(&question)).await;
+        self.reach(before);
+        asked.unwrap_or_else(|error| Err(Failure::internal(error.to_string())))
+    }
+
+    /// Remembers that a command goes to the mesh: from here on nobody here knows what becomes of it.
+    pub(crate) fn reach_sending(&self) {
+        self.reach("the command was sent and may take effect; `mesh ledger tail` shows it if it does");
     }
 
     /// A progress display on stderr; `total` is `None` while it is unknown.

@@ -58,7 +58,7 @@ pub(crate) enum Command {
     Member(commands::member::MemberArgs),
     /// Show who decides for the whole mesh, or propose others
     Council(commands::council::CouncilArgs),
-    /// Council matters: list, show, approve, reject, comment
+    /// Council matters: open, list, show, approve, reject, comment
     Proposal(commands::proposal::ProposalArgs),
     /// Global standards: write, test, preview, propose, comply
     Standard(commands::standard::StandardArgs),
@@ -76,7 +76,7 @@ pub(crate) enum Command {
     Ledger(commands::ledger::LedgerArgs),
     /// Found a mesh, step by step: draft, join, sign, seal
     Genesis(commands::genesis::GenesisArgs),
-    /// Prepare a node, or list nodes
+    /// Prepare a node: init, record; or list nodes
     Node(commands::node::NodeArgs),
     /// Show how the nodes are
     Status(commands::status::StatusArgs),
@@ -94,4 +94,15 @@ pub(crate) enum Command {
     Completion(commands::completion::CompletionArgs),
     /// Write the manual pages
     Man(commands::man::ManArgs),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    /// Ids that clash and the like panic only when their command is run.
+    #[test]
+    fn every_command_fits_the_tree() {
+        super::Cli::command().debug_assert();
+    }
 }

@@ -2,16 +2,18 @@
 //!
 //! The file is self-contained, so that a key which never touches a network can sign: the exact envelope bytes, and the
 //! mesh's id and name. What people read before they sign is derived from the verified bytes whenever it is shown; a
-//! summary that travelled in the file could lie.
+//! summary that travelled in the file could lie. Two things may travel beside them: the proposal that a seat answers, whose digest
+//! the signed bytes name, and what the matter replaces, which nobody can check off-line and which is shown as such.
 
 use std::fmt::Write as _;
 
 use mesh_event::command::CommandError;
-use mesh_event::{Body, Command, Envelope, EnvelopeError, SignedCommand, Signer};
+use mesh_event::{Body, Command, Envelope, EnvelopeError, ProposalBody, SignedCommand, Signer};
 use mesh_model::{Digest, MeshId, PublicKey};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use crate::command_text::{describe_command, named, printable};
+use crate::replaced::Replaced;
 use crate::text_bytes::TextBytes;
 
 const FORMAT: &str = "datamesh-command-v1";
@@ -27,6 +29,21 @@ struct Form {
     mesh_name: String,
     mesh_id: MeshId,
     envelope: TextBytes,
+    /// Of an approval or rejection: the exact envelope that opened the proposal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    proposal: Option<TextBytes>,
+    /// What the author's node had in force in the place of which this would come: the bytes of the matter that would bring it back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    replaces: Option<TextBytes>,
+}
+
+/// What travels beside a command, for those who sign it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Beside {
+    /// Of an approval or rejection: the proposal.
+    pub(crate) proposal: Option<SignedCommand>,
+    /// What the matter would come in the place of.
+    pub(crate) replaces: Option<Replaced>,
 }
 
 /// A command file whose signatures verify.
@@ -34,6 +51,7 @@ struct Form {
 pub(crate) struct CommandFile {
     mesh_name: String,
     command: SignedCommand,
+    beside: Beside,
 }
 
 /// Why a text is no command file, or a step with it was refused.
@@ -47,6 +65,8 @@ pub(crate) enum CommandFileError {
     DomainCommand(&'static str),
     #[error("the key {0} signed this already")]
     SignedAlready(String),
+    #[error("{what} in the file does not belong to the command: expected {expected}, found {found}")]
+    Foreign { what: &'static str, expected: String, found: String },
 }
 
 impl From<EnvelopeError> for CommandFileError {
@@ -65,13 +85,31 @@ impl CommandFile {
         Self::of(mesh_name.to_owned(), command.sign(signers)?, &command.mesh_id)
     }
 
+    /// The same with what those who sign should see beside it.
+    pub(crate) fn beside(self, beside: Beside) -> Result<Self, CommandFileError> {
+        let file = Self { beside, ..self };
+        file.check_beside()?;
+        Ok(file)
+    }
+
     /// Reads a file and verifies it.
     pub(crate) fn parse(text: &str) -> Result<Self, CommandFileError> {
         let form: Form = serde_json::from_str(text).map_err(|error| CommandFileError::Form(error.to_string()))?;
         if form.format != FORMAT {
             return Err(CommandFileError::Form(format!("its format is {:?}; expected {FORMAT:?}", form.format)));
         }
-        Self::of(form.mesh_name, Envelope::parse(form.envelope.0)?, &form.mesh_id)
+        let read = |bytes: TextBytes| SignedCommand::verify(Envelope::parse(bytes.0)?, &form.mesh_id);
+        let replaced = |bytes: TextBytes| {
+            let body =
+                ProposalBody::decode(&bytes.0).map_err(|error| CommandFileError::Form(format!("replaces: {error}")))?;
+            let kind = body.kind();
+            Replaced::of(body).ok_or_else(|| CommandFileError::Form(format!("replaces: a {kind} replaces nothing")))
+        };
+        let beside = Beside {
+            proposal: form.proposal.map(read).transpose()?,
+            replaces: form.replaces.map(replaced).transpose()?,
+        };
+        Self::of(form.mesh_name, Envelope::parse(form.envelope.0)?, &form.mesh_id)?.beside(beside)
     }
 
     fn of(mesh_name: String, envelope: Envelope, mesh: &MeshId) -> Result<Self, CommandFileError> {
@@ -79,7 +117,43 @@ impl CommandFile {
         if command.command().body.feed_domain().is_some() {
             return Err(CommandFileError::DomainCommand(command.command().body.kind()));
         }
-        Ok(Self { mesh_name, command })
+        Ok(Self { mesh_name, command, beside: Beside::default() })
+    }
+
+    /// Whether what travels beside the command is what the signed bytes speak of.
+    fn check_beside(&self) -> Result<(), CommandFileError> {
+        let foreign = |what, expected: String, found: String| CommandFileError::Foreign { what, expected, found };
+        if let Some(proposal) = &self.beside.proposal {
+            let found = Digest::of(proposal.envelope().payload());
+            let expected = match &self.command().body {
+                Body::Approve(body) => body.digest,
+                Body::Reject(body) => body.digest,
+                body => return Err(foreign("the proposal", "none".into(), format!("one beside a {}", body.kind()))),
+            };
+            if found != expected {
+                return Err(foreign("the proposal", format!("digest {expected}"), format!("digest {found}")));
+            }
+        }
+        if let Some(replaces) = &self.beside.replaces
+            && !self.matter().is_some_and(|matter| replaces.is_before(matter))
+        {
+            let expected = self.matter().map_or("a command without it", ProposalBody::kind);
+            return Err(foreign(
+                "what is replaced",
+                format!("what {expected} comes in the place of"),
+                replaces.source().0,
+            ));
+        }
+        Ok(())
+    }
+
+    /// The council matter that the signature is about.
+    fn matter(&self) -> Option<&ProposalBody> {
+        let about = self.beside.proposal.as_ref().map_or(self.command(), SignedCommand::command);
+        match &about.body {
+            Body::Propose(proposal) => Some(&proposal.body),
+            _ => None,
+        }
     }
 
     /// The file's text.
@@ -89,6 +163,8 @@ impl CommandFile {
             mesh_name: self.mesh_name.clone(),
             mesh_id: self.mesh_id(),
             envelope: TextBytes(self.command.envelope().bytes().to_vec()),
+            proposal: self.beside.proposal.as_ref().map(|proposal| TextBytes(proposal.envelope().bytes().to_vec())),
+            replaces: self.beside.replaces.as_ref().map(|replaces| TextBytes(replaces.encode())),
         };
         let mut text = serde_json::to_string_pretty(&form).expect("a command file is plain data");
         text.push('\n');
@@ -102,7 +178,7 @@ impl CommandFile {
             return Err(CommandFileError::SignedAlready(key.fingerprint()));
         }
         let envelope = self.command.envelope().with_signature(signer)?;
-        Self::of(self.mesh_name.clone(), envelope, &self.mesh_id())
+        Self::of(self.mesh_name.clone(), envelope, &self.mesh_id())?.beside(self.beside.clone())
     }
 
     /// The mesh that it is for.
@@ -137,6 +213,18 @@ impl CommandFile {
         let mut line = |label: &str, value: &str| writeln!(text, "{label:<16}{value}").expect("writing to a string");
         line("mesh", &format!("{} (this file calls it {})", command.mesh_id, printable(&self.mesh_name)));
         text.push_str(&describe_command(command));
+        if let Some(proposal) = &self.beside.proposal {
+            text.push_str("\nthe proposal, which the signed digest names:\n");
+            text.push_str(&describe_command(proposal.command()));
+        }
+        if let (Some(replaces), Some(matter)) = (&self.beside.replaces, self.matter()) {
+            let (what, place, digest) = replaces.source();
+            writeln!(text, "\nwhat changes, if {what} is as this file says: compare its digest with `{place}`")
+                .expect("writing to a string");
+            writeln!(text, "{:<16}{digest}", "digest before").expect("writing to a string");
+            text.push_str(&changes_or_none(replaces, matter));
+            text.push('\n');
+        }
         let mut line = |label: &str, value: &str| writeln!(text, "{label:<16}{value}").expect("writing to a string");
         line("digest", &Digest::of(self.envelope().payload()).to_string());
         for signer in self.signers() {
@@ -147,6 +235,12 @@ impl CommandFile {
         }
         text
     }
+}
+
+/// What differs, or that nothing does.
+pub(crate) fn changes_or_none(replaces: &Replaced, matter: &ProposalBody) -> String {
+    let changes = replaces.changes(matter);
+    if changes.is_empty() { "nothing changes\n".to_owned() } else { changes }
 }
 
 /// Keys that a command gives rights to, each once, in its order.

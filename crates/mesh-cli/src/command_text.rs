@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use mesh_event::command::{AdmitDomains, DomainAdmission, RoleGrant};
-use mesh_event::proposal::{DomainStanding, ProposalBody};
+use mesh_event::proposal::{AmendCouncil, DomainStanding, ProposalBody};
 use mesh_event::{Body, Command};
 use mesh_model::{PublicKey, Standard};
 
@@ -167,17 +167,7 @@ fn describe_proposal(body: &ProposalBody, line: &mut impl FnMut(&str, &str)) {
                 describe_admission(admission, line);
             }
         }
-        ProposalBody::AmendCouncil(body) => {
-            line("threshold", &format!("{} of {} seats", body.council.threshold, body.council.seats.len()));
-            for seat in &body.council.seats {
-                let of = seat.domain.as_ref().map_or_else(String::new, |domain| format!(" of {domain}"));
-                line("  seat", &format!("{}{of}: {}", printable(&seat.name), named(&seat.key)));
-            }
-            line("  review", &format!("at least {}", crate::time::age(body.min_review_ms)));
-            for key in &body.recovery_keys {
-                line("  recovery key", &named(key));
-            }
-        }
+        ProposalBody::AmendCouncil(body) => describe_terms(body, line),
         ProposalBody::Waive(body) => {
             line("waives", &format!("{} for {}", body.standard, body.scope));
             line("until", &crate::time::show(body.expires_unix_ms));
@@ -208,6 +198,11 @@ fn describe_proposal(body: &ProposalBody, line: &mut impl FnMut(&str, &str)) {
             line("  key", &named(&record.key));
             line("  peer address", &printable(&record.peer_address));
             line("  API address", &printable(&record.api_address));
+            for (label, key) in [("  log key", &record.log_key), ("  cosigner key", &record.cosigner_key)] {
+                if let Some(key) = key {
+                    line(label, &named(key));
+                }
+            }
         }
         ProposalBody::RevokeNode(body) => {
             line("takes out", &format!("node {}", body.node_id));
@@ -225,8 +220,23 @@ fn describe_proposal(body: &ProposalBody, line: &mut impl FnMut(&str, &str)) {
     }
 }
 
-fn describe_standard(standard: &Standard, line: &mut impl FnMut(&str, &str)) {
+/// A council: its seats and its own terms.
+pub(crate) fn describe_terms(body: &AmendCouncil, line: &mut impl FnMut(&str, &str)) {
+    line("threshold", &format!("{} of {} seats", body.council.threshold, body.council.seats.len()));
+    for seat in &body.council.seats {
+        let of = seat.domain.as_ref().map_or_else(String::new, |domain| format!(" of {domain}"));
+        line("  seat", &format!("{}{of}: {}", printable(&seat.name), named(&seat.key)));
+    }
+    line("  review", &format!("at least {}", crate::time::age(body.min_review_ms)));
+    for key in &body.recovery_keys {
+        line("  recovery key", &named(key));
+    }
+}
+
+/// All of a standard: nothing that is signed is left out.
+pub(crate) fn describe_standard(standard: &Standard, line: &mut impl FnMut(&str, &str)) {
     line("standard", &format!("{}@{}: {}", standard.id, standard.version, printable(&standard.title)));
+    line("  kind", &word(&standard.kind));
     for text in standard.text.trim_end().lines() {
         line("  text", &printable(text));
     }
@@ -234,14 +244,29 @@ fn describe_standard(standard: &Standard, line: &mut impl FnMut(&str, &str)) {
         line("  about", &format!("products where {}", printable(&standard.selector)));
     }
     for rule in &standard.rules {
-        line("  rule", &format!("{}: {}", rule.id, printable(&rule.expression)));
+        line("  rule", &format!("{} ({}): {}", rule.id, word(&rule.severity), printable(&rule.expression)));
         line("", &format!("{}; {}", printable(&rule.message), printable(&rule.remediation)));
     }
-    line("  enforcement", &format!("{:?}", standard.enforcement).to_lowercase());
+    if let Some(detail) = &standard.detail {
+        let detail = serde_json::to_string_pretty(detail).expect("a detail is plain data");
+        for text in detail.lines() {
+            line("  detail", &printable(text));
+        }
+    }
+    line("  enforcement", &word(&standard.enforcement));
     let from = if standard.effective_from.is_empty() { "enactment" } else { &standard.effective_from };
     line("  binds from", &printable(from));
     line("  grace", &format!("{} days for products that were there before", standard.grace_days));
     line("  test cases", &standard.tests.len().to_string());
+    for test in &standard.tests {
+        let product = printable(&test.product.to_string());
+        line("    test", &format!("{}, must {}: {product}", printable(&test.name), word(&test.expect)));
+    }
+}
+
+/// The word that files use.
+fn word(value: &impl serde::Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 /// Text of others for a terminal: characters that move the cursor, hide or reorder text are shown as escapes, so that

@@ -133,6 +133,7 @@ pub(crate) async fn decide(
         }
     }
     if missing.is_empty() && options.out.is_none() {
+        app.reach_sending();
         let acknowledgement = client.submit(file.envelope()).await?.accepted()?;
         return Ok(Some(acknowledgement));
     }
@@ -180,6 +181,9 @@ impl From<CommandFileError> for Failure {
             CommandFileError::Command(error) => (error.code(), "get the file again from whoever sent it"),
             CommandFileError::DomainCommand(_) => {
                 (Code::Usage, "publish, deprecate and retire with the role's own key")
+            }
+            CommandFileError::Foreign { .. } => {
+                (Code::InvalidFile, "somebody put it there afterwards; get the file again from its author")
             }
             CommandFileError::SignedAlready(_) => (Code::AlreadySo, "pass the file on to the next signer"),
         };

@@ -12,6 +12,7 @@
 //! | [`failure`], [`fate`] | errors as people, scripts and exit codes see them |
 //! | [`output`], [`progress`], [`confirm`] | data to stdout, everything else to stderr |
 //! | [`keyfile`], [`sealed_key`], [`passphrase`] | private keys on disk, and what protects them |
+//! | [`command_file`], [`replaced`] | `.meshcmd` files, and what a matter changes |
 //! | [`commands`] | one file per command |
 //!
 //! # Invariants
@@ -50,6 +51,7 @@ mod key_argument;
 mod keyfile;
 mod lines;
 mod local_mesh;
+mod node_file;
 mod node_keys;
 mod output;
 mod passphrase;
@@ -63,6 +65,7 @@ mod publishing;
 mod reading;
 mod registry_import;
 mod remembered;
+mod replaced;
 mod scaffold;
 mod sealed_key;
 mod standard_files;

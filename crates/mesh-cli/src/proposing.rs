@@ -9,11 +9,12 @@ use mesh_event::{Body, Council, Signer as _};
 use mesh_model::{Code, UnixMs, limits};
 
 use crate::app::App;
-use crate::command_file::{CommandFile, added_keys, named};
+use crate::command_file::{Beside, CommandFile, added_keys, named};
 use crate::failure::Failure;
 use crate::files;
 use crate::governance::SigningArgs;
 use crate::key_argument::Signers;
+use crate::replaced::Replaced;
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
@@ -43,6 +44,12 @@ pub(crate) async fn propose(
 ) -> Result<(), Failure> {
     let council = client.council().await?;
     let (kind, subject) = (body.kind(), body.subject());
+    // Only a file needs it: what is submitted is judged by what is in force then.
+    let replaces = match &args.signing.out {
+        Some(_) => Replaced::in_force(client, &body, council.version).await?,
+        None => None,
+    };
+    let beside = Beside { proposal: None, replaces };
     let closes_unix_ms = crate::time::now().saturating_add(args.closes_days * DAY_MS);
     let body = Body::Propose(Propose {
         body,
@@ -50,7 +57,7 @@ pub(crate) async fn propose(
         summary: args.summary.clone(),
         council_version: council.version,
     });
-    let acknowledgement = speak(app, client, body, &council.council, signers, &args.signing).await?;
+    let acknowledgement = speak(app, client, body, &council.council, signers, &args.signing, beside).await?;
     if let Some(acknowledgement) = &acknowledgement
         && let Some(index) = acknowledgement.ledger_index
     {
@@ -66,7 +73,7 @@ pub(crate) async fn propose(
     Ok(())
 }
 
-/// Signs what seats say with their keys at hand and submits it, or writes the file that `--out` names.
+/// Signs what seats say with their keys at hand and submits it, or writes the file that `--out` names, with what travels beside it.
 ///
 /// # Errors
 /// A key that is no seat's and that the command does not add; no key at hand; what the mesh refuses.
@@ -77,6 +84,7 @@ pub(crate) async fn speak(
     council: &Council,
     mut signers: Signers,
     options: &SigningArgs,
+    beside: Beside,
 ) -> Result<Option<Acknowledgement>, Failure> {
     signers.add_files(&options.council_keys)?;
     if let Some(own) = app.signer_if_any()? {
@@ -99,8 +107,9 @@ pub(crate) async fn speak(
     let mesh = client.mesh().await?;
     let life = Duration::from_millis(limits::COMMAND_LIFE_MS).min(Duration::from_secs(options.expires_days * 86_400));
     let command = CommandBuilder::new(mesh.id).life(life).build(author, body);
-    let file = CommandFile::create(&mesh.name, &command, &signers.as_dyn())?;
+    let file = CommandFile::create(&mesh.name, &command, &signers.as_dyn())?.beside(beside)?;
     let Some(path) = &options.out else {
+        app.reach_sending();
         return match client.submit(file.envelope()).await.and_then(Acknowledgement::accepted) {
             Ok(acknowledgement) => Ok(Some(acknowledgement)),
             Err(error) if error.code == Code::AlreadySo => {

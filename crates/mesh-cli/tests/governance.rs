@@ -5,7 +5,7 @@ mod support;
 
 use std::time::Instant;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use support::local_mesh::LocalMesh;
 use support::{page, shell, until};
 
@@ -53,6 +53,18 @@ fn standings(mesh: &LocalMesh, product: &str) -> Vec<String> {
     let rows = report["compliance"].as_array().unwrap().iter();
     let of = rows.filter(|row| row["product"].as_str().unwrap().starts_with(product));
     of.map(|row| row["state"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Waits until every node's Raft has these voters and no others, as the ledger says.
+fn votes(mesh: &LocalMesh, voters: &[u64]) {
+    until("the votes moved", || {
+        let status = mesh.json("mesh status");
+        let raft = |node: &Value| node["status"]["raft"].clone();
+        let moved = status["nodes"].as_array().unwrap().iter().map(raft).all(|raft| {
+            raft["voters"] == json!(voters) && raft["ledger_voters"] == json!(voters) && raft["joint"] == false
+        });
+        if moved { Ok(()) } else { Err(status.to_string()) }
+    });
 }
 
 fn violated(error: &str) -> usize {
@@ -107,10 +119,43 @@ fn a_council_of_three_governs_as_the_page_says() {
     let (_, warned) = walk.to("mesh apply examples/customer_profile.hcl");
     assert_eq!(violated(&warned), 4, "{warned}");
     assert_eq!(standings(&mesh, "customer_experience/customer_profile"), ["waived"]);
+    let report = mesh.json("mesh standard compliance --open");
+    let rows = report["compliance"].as_array().unwrap();
+    let enacted = mesh.json("mesh standard show pii-handling")["enacted_unix_ms"].as_u64().unwrap();
+    for row in rows {
+        let since = row["since_unix_ms"].as_u64().unwrap();
+        if row["state"] == "waived" {
+            let granted = row["waived_since_unix_ms"].as_u64().unwrap();
+            assert!(enacted <= granted && granted <= since && since < row["due_unix_ms"].as_u64().unwrap(), "{row}");
+        } else {
+            assert_eq!((since, &row["waived_since_unix_ms"]), (enacted, &Value::Null), "the sample was there before");
+        }
+    }
+    assert!(mesh.ok("mesh standard compliance --open -o wide").to_lowercase().contains("waived since"));
     assert!(walk.to("mesh standard compliance --open").0.contains("in grace"));
-    walk.to("mesh apply examples/customer_profile_governed.hcl");
+    let (_, warned) = walk.to("mesh apply examples/customer_profile_governed.hcl");
+    assert!(
+        warned.contains("customer_id stands for \"customer-id\"") && warned.contains("none is defined yet"),
+        "{warned}"
+    );
     assert_eq!(standings(&mesh, "customer_experience/customer_profile"), ["compliant"]);
     walk.to("mesh standard compliance");
+
+    // Signed on another machine: what changes stands there, and that nobody vouches for the version before.
+    let (_, read) = walk.to("mesh sign next.meshcmd");
+    let digest = mesh.json("mesh standard show pii-handling@1.0.0")["digest"].as_str().unwrap().to_owned();
+    for part in ["as this file says", &digest, "retention_period != null", "products would violate it"] {
+        assert!(read.contains(part), "{part} in {read}");
+    }
+    let changed = |text: &str, sign: char, part: &str| {
+        text.lines().any(|line| line.starts_with(sign) && line.contains("grace") && line.contains(part))
+    };
+    assert!(changed(&read, '-', "90 days") && changed(&read, '+', "30 days"), "{read}");
+    walk.to("mesh submit");
+    let (shown, _) = walk.to("mesh proposal show");
+    assert!(shown.contains("with pii-handling@1.0.0 as this node has it"), "{shown}");
+    assert!(changed(&shown, '-', "90 days") && changed(&shown, '+', "30 days"), "{shown}");
+    assert!(mesh.json("mesh proposal show $(mesh proposal list --all -o name | head -n 1)")["changes"].is_string());
 
     // A removed member decides nothing, and a lost key costs nothing.
     walk.to("mesh council amend");
@@ -119,6 +164,23 @@ fn a_council_of_three_governs_as_the_page_says() {
     walk.to("mesh council amend");
     assert!(walk.to("mesh council show").0.contains("council version 3"));
     walk.to("mesh domain replace-root");
+
+    // A node comes, as an observer, and goes; the votes move to one node and back while the mesh works.
+    let standing = || {
+        let nodes = mesh.json("mesh node list");
+        let node = nodes["nodes"].as_array().unwrap().iter().find(|node| node["name"] == "node-4").cloned();
+        node.map(|node| (node["node_id"].as_u64().unwrap(), node["standing"].as_str().unwrap().to_owned()))
+    };
+    assert_eq!(standing(), None);
+    walk.to("mesh node list");
+    let (id, observer) = standing().unwrap();
+    assert_eq!((id > 1000, observer.as_str()), (true, "observer"));
+    walk.to("mesh proposal open revoke-node");
+    assert_eq!(standing(), Some((id, "revoked".to_owned())));
+    walk.to("mesh proposal open voters 2");
+    votes(&mesh, &[2]);
+    walk.to("mesh proposal open voters 1 2 3");
+    votes(&mesh, &[1, 2, 3]);
     walk.to("mesh ledger tail");
     assert!(walk.to("mesh ledger verify").0.contains("the export holds"));
     assert!(walk.to("mesh ledger report").0.contains("pii-handling@1.0.0"));
@@ -176,6 +238,29 @@ fn bad_proposals_are_refused_and_change_nothing() {
     refused(&format!("{amend} --threshold 0"), 3, "MESH-");
     refused(&format!("{amend} --threshold 4"), 3, "MESH-");
     refused(&format!("{amend} --remove member-3 --threshold 3"), 3, "MESH-");
+
+    // Voters that are none, nodes that don't exist or vote, a record that was altered, a version that does not follow: each with its
+    // code, and what cannot be undone is not done unasked.
+    let both = "--council-key .mesh/keys/council-1.pem --council-key .mesh/keys/council-2.pem";
+    let open = "mesh proposal open";
+    refused(&format!("{open} voters 1 2 {both}"), 3, "MESH-0052");
+    refused(&format!("{open} voters 1 2 99 {both}"), 4, "MESH-0027");
+    refused(&format!("{open} voters 1 1 2 {both}"), 2, "twice");
+    refused(&format!("{open} revoke-node 99 --reason gone {both} --yes"), 4, "MESH-0027");
+    refused(&format!("{open} revoke-node 3 --reason gone {both} --yes"), 5, "MESH-0051");
+    refused(&format!("{open} revoke-node 3 --reason gone {both}"), 2, "MESH-0210");
+    refused(&format!("{open} protocol 1 {both}"), 2, "MESH-0210");
+    refused(&format!("{open} protocol 0 {both} --yes"), 5, "MESH-0024");
+    refused(&format!("{open} protocol 2 {both} --yes"), 2, "knows versions up to 1");
+    mesh.ok("mesh node record --name node-9 --api a.acme:1 --peer a.acme:2 --keys nine --out nine.json");
+    let record = std::fs::read_to_string(mesh.folder().join("nine.json")).unwrap();
+    file("other.json", &record.replace("node-9", "node-8"));
+    refused(&format!("{open} admit-node other.json {both}"), 8, "MESH-0030");
+    file("form.json", "{}");
+    refused(&format!("{open} admit-node form.json {both}"), 3, "MESH-0205");
+    mesh.ok(&format!("{open} admit-node nine.json {both}"));
+    refused(&format!("{open} admit-node nine.json {both}"), 5, "MESH-");
+    refused("mesh node record --name node-9 --api nonsense --peer a.acme:2 --keys nine --out n.json", 2, "host:port");
 }
 
 #[test]
@@ -192,6 +277,29 @@ fn domains_share_words_and_identifiers() {
     assert!(products.iter().any(|product| product.starts_with("customer_experience/")), "{products:?}");
     assert!(mesh.ok("mesh term list").contains("not defined"), "words that fields use and nobody defined");
     assert_eq!(mesh.run("mesh term show nonsense").status.code(), Some(4));
+
+    // A word that nobody defined is told, with the nearest that somebody did, and never refused.
+    let product = page::read("examples/customer_profile_governed.hcl").replace("\"customer-id\"", "\"custmer-id\"");
+    std::fs::write(mesh.folder().join("typo.hcl"), product).unwrap();
+    let plan = mesh.json("mesh plan typo.hcl");
+    let warnings = plan["plans"][0]["warnings"].as_array().unwrap();
+    let told = warnings.iter().find(|warning| warning["code"] == "undefined_term").unwrap();
+    let message = told["message"].as_str().unwrap();
+    assert!(
+        message.contains("custmer-id") && message.ends_with("the nearest that is defined is customer-id"),
+        "{message}"
+    );
+    assert!(told["path"].as_str().unwrap().ends_with("].term") && told["due_unix_ms"].is_null(), "{told}");
+    assert!(shell::describe(&mesh.run("mesh apply typo.hcl")).contains("custmer-id"));
+
+    // What follows a time convention has its type; this one only warns.
+    mesh.ok(&format!("mesh standard propose config/standards/utc-event-time.yaml {both}"));
+    let product = page::read("examples/customer_profile_governed.hcl").replace("\"customer-id\"", "\"utc-event-time\"");
+    std::fs::write(mesh.folder().join("time.hcl"), product).unwrap();
+    let said = shell::describe(&mesh.run("mesh apply time.hcl"));
+    assert!(said.contains("in steps of PT0.001S, has the type timestamp(3)"), "{said}");
+    let terms = mesh.json("mesh term show utc-event-time");
+    assert_eq!(terms["fields"].as_array().unwrap().len(), 1);
 
     // Search knows other words for what a field means, once the council says so.
     let search = "mesh search 'purchase reference' -o name";

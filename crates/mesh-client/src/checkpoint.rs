@@ -99,13 +99,9 @@ impl Client {
         let parse = |note: &[u8]| LedgerCheckpoint::parse(note, &mesh.id).map_err(bad);
         let note = parse(&answer.note)?;
         let handovers = answer.handovers.iter().map(|note| parse(note)).collect::<Result<Vec<_>, _>>()?;
-        // The newest may be the last change itself: then the voters before it are asked.
-        let before: Vec<LedgerCheckpoint> =
-            handovers.iter().filter(|handover| handover.size() < note.size()).cloned().collect();
-        let mut trust = followed(&mesh, &before)?;
+        let trust = followed(&mesh, &handovers)?;
         let counted = trust.judge(&note).map_err(bad)?;
-        trust.follow(&note);
-        let voters = trust.voters().clone();
+        let voters = trust.newest().1.clone();
         Ok(Some(VerifiedCheckpoint { note, counted, voters, handovers, freshness: Freshness::of(answer.freshness) }))
     }
 

@@ -14,6 +14,22 @@ use crate::client::Client;
 use crate::convert::{key, missing, odd, optional, parse, role};
 use crate::retry::{Failed, Repeat};
 
+/// A node as the ledger has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KnownNode {
+    /// Its keys and addresses.
+    #[serde(flatten)]
+    pub record: NodeRecord,
+    /// `voter`, `observer` or `revoked`.
+    pub standing: String,
+    /// The leaf that let it in.
+    pub admitted_index: LedgerIndex,
+    /// The leaf that took it out.
+    pub revoked_index: Option<LedgerIndex>,
+    /// Why it was taken out.
+    pub revoked_reason: String,
+}
+
 /// A domain as the ledger has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DomainView {
@@ -212,6 +228,15 @@ impl Client {
     /// # Errors
     /// The transport's.
     pub async fn node_records(&self) -> Result<Listing<NodeRecord>, MeshError> {
+        let Listing { items, cut, freshness } = self.known_nodes().await?;
+        Ok(Listing { items: items.into_iter().map(|node| node.record).collect(), cut, freshness })
+    }
+
+    /// The same with where each of them stands.
+    ///
+    /// # Errors
+    /// The transport's.
+    pub async fn known_nodes(&self) -> Result<Listing<KnownNode>, MeshError> {
         let answer = self
             .call(Repeat::Read, async |attempt| {
                 let answer = attempt.governance().list_nodes(attempt.request(v1::ListNodesRequest {})).await;
@@ -219,11 +244,16 @@ impl Client {
             })
             .await?
             .into_inner();
-        let items = answer
-            .nodes
-            .into_iter()
-            .map(|node| NodeRecord::from_message(node).map_err(|error| odd("nodes", error)))
-            .collect::<Result<_, _>>()?;
+        if answer.standings.len() != answer.nodes.len() {
+            return Err(missing("standings"));
+        }
+        let items = (answer.nodes.into_iter().zip(answer.standings))
+            .map(|(node, standing)| {
+                let record = NodeRecord::from_message(node).map_err(|error| odd("nodes", error))?;
+                let v1::NodeStanding { standing, admitted_index, revoked_index, revoked_reason } = standing;
+                Ok(KnownNode { record, standing, admitted_index, revoked_index, revoked_reason })
+            })
+            .collect::<Result<_, MeshError>>()?;
         Ok(Listing { items, cut: false, freshness: Freshness::of(answer.freshness) })
     }
 

@@ -56,7 +56,7 @@ pub use catalog::{HistoryItem, ListQuery, Listing, Read, SearchPage, SearchQuery
 pub use checkpoint::{Comparison, Finding, VerifiedCheckpoint};
 pub use client::{Client, Mesh};
 pub use command::CommandBuilder;
-pub use governance::{CouncilView, DomainView, RosterEntry, WhoAmI};
+pub use governance::{CouncilView, DomainView, KnownNode, RosterEntry, WhoAmI};
 pub use ledger::LedgerHead;
 pub use mesh_proto::status::MeshError;
 pub use node::NodeStatus;

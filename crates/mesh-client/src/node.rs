@@ -25,6 +25,8 @@ pub struct NodeStatus {
     pub version: String,
     /// The rules in force.
     pub protocol_version: u32,
+    /// The newest rules that its program knows.
+    pub protocol_known: u32,
     /// Its part in ordering the ledger.
     pub raft: RaftStatus,
     /// The ledger as it applied it.
@@ -56,8 +58,14 @@ pub struct RaftStatus {
     pub last_log_index: u64,
     /// The last entry that it applied.
     pub applied_index: u64,
-    /// Who votes.
+    /// Who votes; while that changes, those before and those after.
     pub voters: Vec<NodeId>,
+    /// Who receives the order and has no vote.
+    pub learners: Vec<NodeId>,
+    /// Whether the votes are changing: both the old and the new voters have to agree.
+    pub joint: bool,
+    /// Who should vote, by the ledger.
+    pub ledger_voters: Vec<NodeId>,
 }
 
 /// The ledger on one node.
@@ -139,6 +147,7 @@ fn status_of(m: v1::StatusResponse) -> Result<NodeStatus, MeshError> {
         mesh_name: m.mesh_name,
         version: m.version,
         protocol_version: m.protocol_version,
+        protocol_known: m.protocol_known,
         raft: RaftStatus {
             role: raft.role,
             term: raft.term,
@@ -146,6 +155,9 @@ fn status_of(m: v1::StatusResponse) -> Result<NodeStatus, MeshError> {
             last_log_index: raft.last_log_index,
             applied_index: raft.applied_index,
             voters: raft.voters,
+            learners: raft.learners,
+            joint: raft.joint,
+            ledger_voters: raft.ledger_voters,
         },
         ledger: LedgerStatus {
             size: ledger.size,

@@ -82,8 +82,12 @@ pub struct ComplianceRow {
     pub enforcement: String,
     /// `compliant`, `not yet`, `in grace`, `waived` or `violating`.
     pub state: String,
-    /// When the standard begins to bind: until then it has to be put right.
+    /// Since when something does not hold: when the task opened. `None` while all holds.
+    pub since_unix_ms: Option<UnixMs>,
+    /// When the standard begins to bind: until then it has to be put right. Of a waiver: until when it holds.
     pub due_unix_ms: Option<UnixMs>,
+    /// Since when the waiver holds.
+    pub waived_since_unix_ms: Option<UnixMs>,
     /// Of a waiver.
     pub why: String,
     /// What does not hold.
@@ -120,7 +124,7 @@ pub struct WaiverView {
     pub revoked_index: Option<LedgerIndex>,
 }
 
-/// A glossary term or identifier scheme, and every field that carries it.
+/// A glossary term, identifier scheme or time convention, and every field that carries it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TermView {
     /// Its id.
@@ -254,7 +258,9 @@ impl Client {
             standard: m.standard,
             enforcement: m.enforcement,
             state: m.state,
+            since_unix_ms: m.since_unix_ms,
             due_unix_ms: m.due_unix_ms,
+            waived_since_unix_ms: m.waived_since_unix_ms,
             why: m.why,
             findings: m.findings.into_iter().map(finding).collect(),
         });

@@ -108,6 +108,17 @@ pub enum LedgerCheckpointError {
         /// How many have to.
         majority: usize,
     },
+    /// It should name voters and does not.
+    #[error("it names no voters")]
+    NamesNobody,
+    /// It is a handover of a size that was passed.
+    #[error("it covers {found} leaves; expected more than {since}")]
+    Order {
+        /// Its size.
+        found: u64,
+        /// The size of the one before.
+        since: u64,
+    },
     /// It names the voters that are in force anyway.
     #[error("it names the voters {0}, which are in force already")]
     SameVoters(String),
@@ -141,11 +152,6 @@ impl Vouchers {
     /// Everybody who vouches, in either way, ascending.
     pub fn all(&self) -> BTreeSet<NodeId> {
         self.signed.iter().chain(self.cosigned.keys()).copied().collect()
-    }
-
-    /// Whether more than half cosigned.
-    pub fn are_majority_of(&self, voters: &VoterSet) -> bool {
-        self.cosigned.len() >= voters.majority()
     }
 
     /// The latest time that a majority had reached when they cosigned: the majority-th newest; `None` without a majority.
@@ -201,6 +207,45 @@ impl LedgerCheckpoint {
     /// Its exact bytes: a note has one form.
     pub fn bytes(&self) -> Vec<u8> {
         self.note.to_string().into_bytes()
+    }
+
+    /// What it counts with, when these are the voters and nothing is given on the word of the disqualified. They are among those of
+    /// whom a majority is needed all the same.
+    ///
+    /// # Errors
+    /// [`LedgerCheckpointError::Majority`], [`LedgerCheckpointError::Signature`].
+    pub fn counted_by(
+        &self,
+        mesh: &MeshId,
+        voters: &VoterSet,
+        disqualified: &BTreeSet<NodeId>,
+    ) -> Result<Counted, LedgerCheckpointError> {
+        let mut vouchers = self.vouchers(mesh, voters)?;
+        vouchers.leave_out(disqualified);
+        let Some(time_unix_s) = vouchers.time_unix_s(voters) else {
+            let (cosigned, majority) = (vouchers.cosigned.len(), voters.majority());
+            return Err(LedgerCheckpointError::Majority { cosigned, voters: voters.count(), majority });
+        };
+        Ok(Counted {
+            size: self.size(),
+            root: self.root(),
+            voters: voters.count(),
+            time_unix_s,
+            others: vouchers.others,
+            cosigned_by: vouchers.cosigned.into_keys().collect(),
+        })
+    }
+
+    /// The same note with the lines of these voters only.
+    ///
+    /// # Errors
+    /// [`NoteError::NoSignatures`] where none is theirs.
+    pub fn only_by(&self, mesh: &MeshId, sets: &[&VoterSet]) -> Result<Self, NoteError> {
+        let known = |line: &&NoteSignature| {
+            sets.iter().any(|set| set.iter().any(|voter| of_voter(mesh, voter, line).is_some()))
+        };
+        let lines = self.note.signatures().iter().filter(known).cloned().collect();
+        Ok(Self { note: Note::new(self.note.text(), lines)?, ..self.clone() })
     }
 
     /// Who of these voters vouches for it.
@@ -262,32 +307,33 @@ pub struct Counted {
     pub others: Vec<usize>,
 }
 
-/// Whose majority makes the next checkpoint count. It begins with the founding document and is moved on by handovers.
+/// Whose majority makes a checkpoint of which size count, for whoever has no ledger: it begins with the founding document and is
+/// moved on by handovers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trust {
     mesh: MeshId,
-    voters: VoterSet,
+    /// From which size on, ascending; the first from 0.
+    steps: Vec<(u64, VoterSet)>,
 }
 
 impl Trust {
-    /// Trusts these voters, who are in force at some size.
-    pub fn new(mesh: MeshId, voters: VoterSet) -> Self {
-        Self { mesh, voters }
+    /// Trusts these voters from the beginning.
+    pub fn new(mesh: MeshId, first: VoterSet) -> Self {
+        Self { mesh, steps: vec![(0, first)] }
     }
 
     /// Follows the voters from the first ones through the handovers, in the order of their sizes.
     ///
     /// # Errors
-    /// As [`Trust::judge`], with the number of the handover.
-    pub fn through(
+    /// As [`Trust::follow`], with the number of the handover.
+    pub fn through<'a>(
         mesh: MeshId,
         first: VoterSet,
-        handovers: &[LedgerCheckpoint],
+        handovers: impl IntoIterator<Item = &'a LedgerCheckpoint>,
     ) -> Result<Self, (usize, LedgerCheckpointError)> {
         let mut trust = Self::new(mesh, first);
-        for (number, handover) in handovers.iter().enumerate() {
-            trust.judge(handover).map_err(|error| (number, error))?;
-            trust.follow(handover);
+        for (number, handover) in handovers.into_iter().enumerate() {
+            trust.follow(handover).map_err(|error| (number, error))?;
         }
         Ok(trust)
     }
@@ -297,9 +343,19 @@ impl Trust {
         &self.mesh
     }
 
-    /// Who votes.
-    pub fn voters(&self) -> &VoterSet {
-        &self.voters
+    /// Who votes as far as is known, and from which size on.
+    pub fn newest(&self) -> (u64, &VoterSet) {
+        let (since, voters) = self.steps.last().expect("it begins with the founding document");
+        (*since, voters)
+    }
+
+    /// Whose majority a checkpoint needs: those in force at its size; for a handover, those before.
+    pub fn voters_for(&self, checkpoint: &LedgerCheckpoint) -> &VoterSet {
+        let size = checkpoint.size();
+        let is_handover = checkpoint.handover().is_some();
+        let fits = |since: u64| if is_handover { since < size } else { since <= size };
+        let step = self.steps.iter().rev().find(|(since, _)| fits(*since));
+        &step.unwrap_or(&self.steps[0]).1
     }
 
     /// Whether a checkpoint counts.
@@ -307,58 +363,31 @@ impl Trust {
     /// # Errors
     /// Why not: [`LedgerCheckpointError`].
     pub fn judge(&self, checkpoint: &LedgerCheckpoint) -> Result<Counted, LedgerCheckpointError> {
-        self.judge_without(checkpoint, &BTreeSet::new())
+        let nobody = BTreeSet::new();
+        let voters = self.voters_for(checkpoint);
+        let before = checkpoint.counted_by(&self.mesh, voters, &nobody)?;
+        let Some(named) = checkpoint.handover() else { return Ok(before) };
+        if named == voters {
+            return Err(LedgerCheckpointError::SameVoters(named.to_string()));
+        }
+        let mut after = checkpoint.counted_by(&self.mesh, named, &nobody)?;
+        after.others.retain(|place| before.others.contains(place));
+        after.time_unix_s = after.time_unix_s.min(before.time_unix_s);
+        Ok(after)
     }
 
-    /// Whether a checkpoint counts when nothing is given on the word of these voters. They count among those of whom a majority is
-    /// needed.
+    /// Goes on with the voters that a handover names.
     ///
     /// # Errors
-    /// As [`Trust::judge`].
-    pub fn judge_without(
-        &self,
-        checkpoint: &LedgerCheckpoint,
-        disqualified: &BTreeSet<NodeId>,
-    ) -> Result<Counted, LedgerCheckpointError> {
-        let mut before = checkpoint.vouchers(&self.mesh, &self.voters)?;
-        before.leave_out(disqualified);
-        majority(&before, &self.voters)?;
-        let (after, voters) = match checkpoint.handover() {
-            None => (before.clone(), &self.voters),
-            Some(named) if *named == self.voters => {
-                return Err(LedgerCheckpointError::SameVoters(named.to_string()));
-            }
-            Some(named) => {
-                let mut after = checkpoint.vouchers(&self.mesh, named)?;
-                after.leave_out(disqualified);
-                majority(&after, named)?;
-                (after, named)
-            }
-        };
-        let time_before = before.time_unix_s(&self.voters).expect("it has a majority");
-        let time_after = after.time_unix_s(voters).expect("it has a majority");
-        Ok(Counted {
-            size: checkpoint.size(),
-            root: checkpoint.root(),
-            voters: voters.count(),
-            time_unix_s: time_before.min(time_after),
-            others: before.others.iter().copied().filter(|place| after.others.contains(place)).collect(),
-            cosigned_by: after.cosigned.into_keys().collect(),
-        })
-    }
-
-    /// Goes on with the voters that a checkpoint, judged before, names; without a handover nothing changes.
-    pub fn follow(&mut self, checkpoint: &LedgerCheckpoint) {
-        if let Some(voters) = checkpoint.handover() {
-            self.voters = voters.clone();
+    /// Where it does not count, names nobody, or is not larger than the last one; nothing changes then.
+    pub fn follow(&mut self, handover: &LedgerCheckpoint) -> Result<(), LedgerCheckpointError> {
+        let (since, _) = self.newest();
+        let named = handover.handover().ok_or(LedgerCheckpointError::NamesNobody)?;
+        if handover.size() <= since {
+            return Err(LedgerCheckpointError::Order { found: handover.size(), since });
         }
+        self.judge(handover)?;
+        self.steps.push((handover.size(), named.clone()));
+        Ok(())
     }
-}
-
-fn majority(vouchers: &Vouchers, voters: &VoterSet) -> Result<(), LedgerCheckpointError> {
-    if vouchers.are_majority_of(voters) {
-        return Ok(());
-    }
-    let (cosigned, majority) = (vouchers.cosigned.len(), voters.majority());
-    Err(LedgerCheckpointError::Majority { cosigned, voters: voters.count(), majority })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use mesh_model::{Digest, DomainName, MeshId, NodeId, PublicKey, UnixMs};
+use mesh_model::{Digest, DomainName, MeshId, NodeId, PublicKey, UnixMs, limits};
 use prost::Message as _;
 use serde::{Deserialize, Serialize};
 
@@ -174,6 +174,9 @@ pub struct GenesisDocument {
     pub nonce: [u8; 16],
     /// Off-line keys that may restore a council below its threshold.
     pub recovery_keys: Vec<PublicKey>,
+    /// How long every proposal is open before it can take effect, in milliseconds of ledger time; at most 30 days. 0 is not encoded:
+    /// documents from before this was one of their fields have the bytes that they had.
+    pub min_review_ms: u64,
 }
 
 impl GenesisDocument {
@@ -187,6 +190,7 @@ impl GenesisDocument {
             created_unix_ms: self.created_unix_ms,
             nonce: self.nonce.to_vec(),
             recovery_keys: self.recovery_keys.iter().map(|key| key.0.to_vec()).collect(),
+            min_review_ms: self.min_review_ms,
         }
         .encode_to_vec()
     }
@@ -206,6 +210,7 @@ impl GenesisDocument {
             created_unix_ms: m.created_unix_ms,
             nonce: m.nonce.as_slice().try_into().map_err(|_| length("nonce", 16, m.nonce.len()))?,
             recovery_keys: m.recovery_keys.iter().map(|bytes| key("recovery_keys", bytes)).collect::<Result<_, _>>()?,
+            min_review_ms: m.min_review_ms,
         })
     }
 
@@ -244,6 +249,10 @@ impl GenesisDocument {
             if !voter.is_possessed() {
                 flaws.push(format!("voter {} did not sign with each of its keys", voter.name));
             }
+        }
+        if self.min_review_ms > limits::REVIEW_MS {
+            let (found, limit) = (self.min_review_ms, limits::REVIEW_MS);
+            flaws.push(format!("the review time is {found} milliseconds; at most {limit} are taken"));
         }
         if self.protocol_version == 0 || self.protocol_version > PROTOCOL_VERSION {
             flaws.push(format!("protocol version {}; this build knows 1 to {PROTOCOL_VERSION}", self.protocol_version));

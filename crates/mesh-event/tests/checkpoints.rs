@@ -67,7 +67,7 @@ fn strangers_and_log_signatures_alone_do_not_count() {
     let logs: Vec<NoteSignature> = full.signatures().iter().step_by(2).cloned().collect();
     let logs = Note::new(full.text(), logs).unwrap();
     assert!(matches!(trust.judge(&read(&logs)), Err(LedgerCheckpointError::Majority { cosigned: 0, .. })));
-    let vouchers = read(&logs).vouchers(&MESH, trust.voters()).unwrap();
+    let vouchers = read(&logs).vouchers(&MESH, trust.newest().1).unwrap();
     assert_eq!(vouchers.signed, [1, 2, 3]);
 }
 
@@ -99,15 +99,22 @@ fn other_voters_need_a_majority_of_those_before_and_of_those_after() {
     assert_eq!((counted.cosigned_by.as_slice(), counted.others.len()), ([3, 1004].as_slice(), 0));
     assert_eq!(counted.time_unix_s, 1_000);
     // From there on the new ones decide, and the old ones don't.
-    trust.follow(&handover);
+    trust.follow(&handover).unwrap();
     assert!(trust.judge(&read(&note(21, root(), None, &[1004, 1005]))).is_ok());
     assert!(trust.judge(&read(&note(21, root(), None, &[1, 2, 3]))).is_err());
+    assert!(matches!(trust.clone().follow(&handover), Err(LedgerCheckpointError::Order { found: 20, since: 20 })));
+    let plain = read(&note(30, root(), None, &[1004, 1005]));
+    assert!(matches!(trust.clone().follow(&plain), Err(LedgerCheckpointError::NamesNobody)));
     let again = trust.judge(&read(&note(22, root(), Some(&after), &[1004, 1005])));
     assert!(matches!(again, Err(LedgerCheckpointError::SameVoters(_))));
-    let through = Trust::through(MESH, voters(&[1, 2, 3]), std::slice::from_ref(&handover)).unwrap();
+    // The size of the handover itself is theirs too, without another handover; what is smaller is the old ones'.
+    assert!(trust.judge(&read(&note(20, root(), None, &[1004, 1005]))).is_ok());
+    assert!(trust.judge(&read(&note(19, root(), None, &[1004, 1005]))).is_err());
+    assert!(trust.judge(&read(&note(19, root(), None, &[1, 2]))).is_ok());
+    let through = Trust::through(MESH, voters(&[1, 2, 3]), [&handover]).unwrap();
     assert_eq!(through, trust);
     let lone = read(&note(20, root(), Some(&after), &[1004, 1005]));
-    assert_eq!(Trust::through(MESH, voters(&[1, 2, 3]), &[handover, lone]).unwrap_err().0, 1);
+    assert_eq!(Trust::through(MESH, voters(&[1, 2, 3]), [&handover, &lone]).unwrap_err().0, 1);
 }
 
 #[test]

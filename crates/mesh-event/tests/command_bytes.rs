@@ -94,7 +94,19 @@ fn genesis() -> GenesisDocument {
         created_unix_ms: 5,
         nonce: [7; 16],
         recovery_keys: vec![key(11)],
+        min_review_ms: 0,
     }
+}
+
+#[test]
+fn a_document_without_a_review_time_has_the_bytes_of_one_that_knew_none() {
+    let without = genesis();
+    let with = GenesisDocument { min_review_ms: 3_600_000, ..genesis() };
+    let (old, new) = (without.encode(), with.encode());
+    // Field 8, a varint, behind everything that there was.
+    assert_eq!(new, [old.as_slice(), &[0x40, 0x80, 0xdd, 0xdb, 0x01]].concat());
+    assert_eq!(GenesisDocument::decode(&old).unwrap(), without);
+    assert_eq!(GenesisDocument::decode(&new).unwrap(), with);
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -1,14 +1,15 @@
 //! Who keeps the standards in force, and who would keep one that is proposed. Projections: never part of `apply`.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use mesh_model::{Descriptor, DomainName, Enforcement, Name, ProductId, Standard, UnixMs, Version, VersionId};
 use mesh_policy::{Binding, Violation as Finding};
 
-use crate::judge::{Case, FirstSealed};
-use crate::policy::{Candidate, PolicyJudge};
+use crate::judge::{Case, FirstSealed, InForce};
+use crate::policy::{Candidate, PolicyJudge, Standing, waiver_of};
 use crate::read;
-use crate::records::{GrantedWaiver, Product, Status};
+use crate::records::{GrantedWaiver, Product, SealedVersion, Status};
 use crate::state::StateRead;
 
 /// Products that are looked at together.
@@ -31,6 +32,10 @@ pub struct Compliance {
     pub enforcement: Enforcement,
     /// Where it stands.
     pub state: ComplianceState,
+    /// Since when something does not hold, in ledger time: when the task of its owner opened. `None` while all holds.
+    pub since: Option<UnixMs>,
+    /// Since when the waiver holds that lets it off, in ledger time.
+    pub waived_since: Option<UnixMs>,
     /// What does not hold.
     pub findings: Vec<Finding>,
 }
@@ -116,18 +121,58 @@ pub fn compliance<S: StateRead>(
             else {
                 continue;
             };
+            let compliant = standing.is_compliant();
+            let state_now = ComplianceState::of(standing.binding.clone(), compliant);
+            let waiver = waiver_of(one, &covering).filter(|_| matches!(state_now, ComplianceState::Waived { .. }));
             all.push(Compliance {
                 product: judged.descriptor.version_id(),
                 owner: judged.descriptor.owner.team.clone(),
                 standard: one.standard.id.clone(),
                 version: one.standard.version,
                 enforcement: one.standard.enforcement,
-                state: ComplianceState::of(standing.binding.clone(), standing.is_compliant()),
+                state: state_now,
+                since: if compliant { None } else { Some(violated_since(state, judge, one, judged)?) },
+                waived_since: waiver.map(|waiver| waiver.granted_unix_ms),
                 findings: standing.findings().cloned().collect(),
             });
         }
+        Ok(())
     })?;
     Ok(all)
+}
+
+/// When a task opened: when the first version was sealed since which the standard is violated without a break, in the order of the
+/// ledger, or when the standard came into force, whichever is later. Only as many versions are looked at as a product is judged by.
+fn violated_since<S: StateRead>(
+    state: &S,
+    judge: &PolicyJudge,
+    standard: &InForce,
+    judged: &Judged,
+) -> Result<UnixMs, S::Error> {
+    let mut since = judged.sealed.stamp_unix_ms;
+    let mut earlier: Vec<&SealedVersion> =
+        judged.versions.iter().filter(|version| version.ledger_index < judged.sealed.ledger_index).collect();
+    earlier.sort_by_key(|version| Reverse(version.ledger_index));
+    for version in earlier {
+        if since <= standard.enacted_unix_ms {
+            break;
+        }
+        let id = VersionId { product: judged.product.id.clone(), version: version.version };
+        let (descriptor, previous) = judged_with(state, &id, version)?;
+        let case = Case {
+            standards: std::slice::from_ref(standard),
+            descriptor: &descriptor,
+            previous: previous.as_ref(),
+            first_sealed: Some(judged.first_sealed),
+            now: version.stamp_unix_ms,
+            waivers: &[],
+        };
+        if judge.standings(&case).iter().flatten().all(Standing::is_compliant) {
+            break;
+        }
+        since = version.stamp_unix_ms;
+    }
+    Ok(since.max(standard.enacted_unix_ms))
 }
 
 /// What a standard would mean for one product that does not keep it.
@@ -171,7 +216,7 @@ pub fn preview<S: StateRead>(
         let previous = judged.previous.as_ref().map(|previous| previous.version);
         let (binding, findings) = candidate.ask(&judged.descriptor, previous, judged.first_sealed.stamp_unix_ms);
         if findings.is_empty() {
-            return;
+            return Ok(());
         }
         let grace_until = match binding {
             Binding::InGrace { until } | Binding::Waived { until, .. } => Some(until),
@@ -188,6 +233,7 @@ pub fn preview<S: StateRead>(
             grace_until,
             findings,
         });
+        Ok(())
     })?;
     Ok(Ok(preview))
 }
@@ -195,16 +241,33 @@ pub fn preview<S: StateRead>(
 /// A product as standards see it.
 pub(crate) struct Judged {
     pub(crate) product: Product,
+    /// The version that consumers see.
+    pub(crate) sealed: SealedVersion,
     pub(crate) descriptor: Descriptor,
     pub(crate) previous: Option<Descriptor>,
     pub(crate) first_sealed: FirstSealed,
+    /// The versions among which it was found, highest first.
+    pub(crate) versions: Vec<SealedVersion>,
+}
+
+/// A sealed version, and the one that rules compare it with.
+fn judged_with<S: StateRead>(
+    state: &S,
+    id: &VersionId,
+    sealed: &SealedVersion,
+) -> Result<(Descriptor, Option<Descriptor>), S::Error> {
+    let previous = match read::version_below(state, id)? {
+        Some(previous) => Some(read::descriptor_in(state, previous.ledger_index)?),
+        None => None,
+    };
+    Ok((read::descriptor_in(state, sealed.ledger_index)?, previous))
 }
 
 /// Hands over every product that has a version which is not retired.
 pub(crate) fn each_product<S: StateRead>(
     state: &S,
     domain: Option<&DomainName>,
-    mut take: impl FnMut(&Judged),
+    mut take: impl FnMut(&Judged) -> Result<(), S::Error>,
 ) -> Result<(), S::Error> {
     let mut after: Option<ProductId> = None;
     loop {
@@ -213,20 +276,15 @@ pub(crate) fn each_product<S: StateRead>(
         after = Some(last.id.clone());
         for product in page {
             let versions = read::versions(state, &product.id, true, VERSIONS)?;
-            let Some(shown) = versions.iter().find(|version| version.status(&product) != Status::Retired) else {
-                continue;
-            };
+            let shown = versions.iter().find(|version| version.status(&product) != Status::Retired).cloned();
+            let Some(shown) = shown else { continue };
             let id = VersionId { product: product.id.clone(), version: shown.version };
-            let previous = match read::version_below(state, &id)? {
-                Some(previous) => Some(read::descriptor_in(state, previous.ledger_index)?),
-                None => None,
-            };
-            let descriptor = read::descriptor_in(state, shown.ledger_index)?;
+            let (descriptor, previous) = judged_with(state, &id, &shown)?;
             let index = product.first_index;
             let first = if index == shown.ledger_index { None } else { read::leaf(state, index)? };
             let stamp_unix_ms = first.map_or(shown.stamp_unix_ms, |leaf| leaf.stamp_unix_ms);
             let first_sealed = FirstSealed { index, stamp_unix_ms };
-            take(&Judged { product, descriptor, previous, first_sealed });
+            take(&Judged { product, sealed: shown, descriptor, previous, first_sealed, versions })?;
         }
     }
 }

@@ -8,7 +8,8 @@
 //! 01                                          head: size, last stamp, state digest (never hashed)
 //! 02                                          the mesh: id, council, versions of council and roster
 //! 03                                          the council's terms, once it was amended
-//! 04 size:8 root:32                           a checkpoint that the council refused, resolving a fork
+//! 04                                          the last fork that the council resolved
+//! 05 size:8                                   the voters in force from this ledger size on
 //! 10 domain 00                                a domain
 //! 11 domain 00                                cursor of its feed in the epoch in force
 //! 12 domain 00 epoch:8 n:8                    outbox number -> ledger index
@@ -34,7 +35,7 @@
 //! 64 domain 00 index:8                        waivers that may still hold, by domain -> when they expire
 //! ```
 
-use mesh_model::{CommandId, Digest, DomainName, LedgerIndex, Name, NodeId, ProductId, PublicKey, UnixMs, Version};
+use mesh_model::{CommandId, DomainName, LedgerIndex, Name, NodeId, ProductId, PublicKey, UnixMs, Version};
 
 const HEAD: u8 = 0x01;
 const MESH: u8 = 0x02;
@@ -52,6 +53,7 @@ const COMMAND: u8 = 0x40;
 const EXPIRY: u8 = 0x41;
 const TERMS: u8 = 0x03;
 const RESOLVED_FORK: u8 = 0x04;
+const VOTERS: u8 = 0x05;
 const PENDING_ROOT: u8 = 0x14;
 const NODE_REVOCATION: u8 = 0x23;
 const PROPOSAL: u8 = 0x50;
@@ -88,9 +90,21 @@ pub fn head() -> Vec<u8> {
 pub fn mesh() -> Vec<u8> {
     vec![MESH]
 }
-/// A fork that was resolved, by the checkpoint that was refused.
-pub fn resolved_fork(refused_size: u64, refused_root: &Digest) -> Vec<u8> {
-    named(RESOLVED_FORK, &[], &[&refused_size.to_be_bytes(), &refused_root.0])
+/// The last fork that the council resolved.
+pub fn resolved_fork() -> Vec<u8> {
+    vec![RESOLVED_FORK]
+}
+/// All voters that there ever were, by the ledger size from which on.
+pub fn all_voters() -> Vec<u8> {
+    vec![VOTERS]
+}
+/// The voters in force from a ledger size on.
+pub fn voters_since(size: u64) -> Vec<u8> {
+    named(VOTERS, &[], &[&size.to_be_bytes()])
+}
+/// The size in a key made by [`voters_since`].
+pub(crate) fn size_of_voters(key: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(key.strip_prefix(&[VOTERS])?.try_into().ok()?))
 }
 /// All domains.
 pub fn domains() -> Vec<u8> {

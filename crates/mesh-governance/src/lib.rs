@@ -93,6 +93,7 @@ pub use records::{
     Delegation, Domain, DomainStatus, Electorate, EnactedStandard, Ending, FeedCursor, Grant, GrantedWaiver, Head,
     KeyPurpose, KnownNode, Lapse, LastSealed, Mesh, NodeRevocation, Notice, PendingRoot, Product, Proposal,
     ProposalStatus, Remark, ResolvedFork, RosterEntry, SealedVersion, StandardStatus, Status, Terms, Vote,
+    VotersInForce,
 };
 pub use roles::roles_markdown;
 pub use standard_form::standard_flaws;

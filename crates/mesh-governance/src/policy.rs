@@ -50,7 +50,7 @@ pub struct Standing {
     pub binding: Binding,
     /// What a violation does now.
     pub effect: Effect,
-    /// Fields that do not fit the glossary term or identifier scheme that the standard defines.
+    /// Fields that do not fit the glossary term, identifier scheme or time convention that the standard defines.
     pub references: Vec<Finding>,
 }
 
@@ -154,12 +154,16 @@ impl Candidate {
 
 /// How a standard stands to a product, whatever the product says.
 fn binding(one: &InForce, first_sealed: Option<FirstSealed>, waivers: &[GrantedWaiver], now: UnixMs) -> Binding {
-    let waiver = (waivers.iter())
-        .filter(|waiver| waiver.standard == one.standard.id)
-        .max_by_key(|waiver| (waiver.expires_unix_ms, waiver.index))
+    let waiver = waiver_of(one, waivers)
         .map(|waiver| Waiver { until: waiver.expires_unix_ms.saturating_add(1), why: waiver.reason.clone() });
     let first_sealed = first_sealed.map(|first| first.stamp_unix_ms);
     Binding::at(now, &one.standard, one.enacted_unix_ms, first_sealed, waiver.as_ref())
+}
+
+/// The waiver of a standard that counts among those that cover a product: the one that holds longest.
+pub(crate) fn waiver_of<'w>(one: &InForce, waivers: &'w [GrantedWaiver]) -> Option<&'w GrantedWaiver> {
+    let of_it = waivers.iter().filter(|waiver| waiver.standard == one.standard.id);
+    of_it.max_by_key(|waiver| (waiver.expires_unix_ms, waiver.index))
 }
 
 fn effect_word(effect: Effect) -> &'static str {

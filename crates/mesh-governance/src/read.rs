@@ -3,11 +3,9 @@
 //! Every function fails only as the state's reads do, [`Damage`] included. Lists are ascending by key unless they say
 //! otherwise; callers page with `after`, the last thing that they got.
 
-use mesh_event::{Body, Command, Envelope, EventKind, FeedEvent, LeafEntry, LedgerLeaf};
+use mesh_event::{Body, Command, Envelope, EventKind, FeedEvent, LeafEntry, LedgerLeaf, NodeRecord};
 use mesh_model::role::Authority;
-use mesh_model::{
-    Action, CommandId, Descriptor, Digest, DomainName, LedgerIndex, NodeId, ProductId, PublicKey, VersionId,
-};
+use mesh_model::{Action, CommandId, Descriptor, DomainName, LedgerIndex, NodeId, ProductId, PublicKey, VersionId};
 
 mod council;
 mod standards;
@@ -25,7 +23,7 @@ pub use standards::{
 use crate::keys;
 use crate::records::{
     Domain, FeedCursor, Grants, Head, KeyPurpose, KnownNode, Major, Mesh, Product, Record, RememberedCommand,
-    ResolvedFork, RosterEntry, SealedVersion,
+    ResolvedFork, RosterEntry, SealedVersion, VotersInForce,
 };
 use crate::state::{Damage, Pair, StateRead};
 
@@ -296,16 +294,51 @@ pub fn envelope_of(leaf: &LedgerLeaf) -> Option<Envelope> {
     Envelope::parse(bytes).ok()
 }
 
-/// How a fork was resolved, by the checkpoint that was refused.
+/// The last fork that the council resolved.
 ///
 /// # Errors
 /// See the module.
-pub fn resolved_fork<S: StateRead>(
-    state: &S,
-    refused_size: u64,
-    refused_root: &Digest,
-) -> Result<Option<ResolvedFork>, S::Error> {
-    record(state, &keys::resolved_fork(refused_size, refused_root))
+pub fn resolved_fork<S: StateRead>(state: &S) -> Result<Option<ResolvedFork>, S::Error> {
+    record(state, &keys::resolved_fork())
+}
+
+/// The voters in force at a ledger size, with the size from which on; `None` for size 0.
+///
+/// # Errors
+/// See the module.
+pub fn voters_at<S: StateRead>(state: &S, size: u64) -> Result<Option<(u64, VotersInForce)>, S::Error> {
+    let below = keys::voters_since(size.saturating_add(1));
+    let Some((key, bytes)) = state.last_below(&keys::all_voters(), &below)? else {
+        return if size == 0 { Ok(None) } else { unchanged_voters(state) };
+    };
+    let since = keys::size_of_voters(&key).ok_or_else(|| Damage::new("voters", "have another key"))?;
+    Ok(Some((since, VotersInForce::decode(&bytes)?)))
+}
+
+/// The voters of Genesis, which stand in their nodes' records as long as nobody changed them.
+fn unchanged_voters<S: StateRead>(state: &S) -> Result<Option<(u64, VotersInForce)>, S::Error> {
+    let Some(mesh) = mesh(state)? else { return Ok(None) };
+    let mut voters = Vec::new();
+    for id in mesh.voters {
+        if let Some(NodeRecord { log_key: Some(log), cosigner_key: Some(cosigner), .. }) =
+            node(state, id)?.map(|n| n.record)
+        {
+            voters.push((id, log, cosigner));
+        }
+    }
+    Ok(Some((1, VotersInForce { voters })))
+}
+
+/// Whether a node was a voter at any time, that of now included.
+///
+/// # Errors
+/// See the module.
+pub fn was_voter<S: StateRead>(state: &S, id: NodeId) -> Result<bool, S::Error> {
+    let mut all: Vec<VotersInForce> = decoded(all(state, &keys::all_voters())?)?;
+    if all.is_empty() {
+        all.extend(unchanged_voters(state)?.map(|(_, voters)| voters));
+    }
+    Ok(all.iter().any(|voters| voters.voters.iter().any(|(voter, ..)| *voter == id)))
 }
 
 /// The descriptor of a sealed version, decoded from its leaf.

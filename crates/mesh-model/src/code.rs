@@ -142,8 +142,9 @@ codes! {
     50 NodeRevoked "node_revoked" NotAuthorised "the node was revoked" "the domain's root delegates another node: `mesh domain delegate`";
     51 NodeVotes "node_votes" Conflict "the node is a voter" "the council sets other voters first";
     52 BadVoters "bad_voters" Rejected "these nodes cannot be the voters" "voters are 1, 3, 5 or 7 nodes with a log and a cosigner key, none of them revoked";
+    53 UndefinedTerm "undefined_term" Done "a field names a term, identifier scheme or time convention that no standard in force defines" "`mesh term list` shows what is defined; this is never refused";
+    54 BadResolution "bad_resolution" Rejected "it names no history that could stay" "`mesh ledger verify PROOF` shows both checkpoints; ask a node that has the history which is to stay";
 
-    53 BadResolution "bad_resolution" Rejected "it names no history that could stay" "`mesh ledger verify PROOF` shows both checkpoints; name the size and root of one of them";
 
     100 Unavailable "unavailable" Unavailable "the node cannot take this now; nothing happened" "try again; clients back off by themselves";
     101 OutcomeUnknown "outcome_unknown" Unavailable "the answer did not come in time; it may still take effect" "run the same command again: it is safe and reports the first outcome";

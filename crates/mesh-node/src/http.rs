@@ -300,7 +300,7 @@ async fn council(State(gateway): State<Gateway>) -> Answer {
 }
 
 async fn nodes(State(gateway): State<Gateway>) -> Answer {
-    Ok(json(&gateway.client.node_records().await?))
+    Ok(json(&gateway.client.known_nodes().await?))
 }
 
 async fn mesh(State(gateway): State<Gateway>) -> Response {

@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 
 use mesh_catalog::SearchIndex;
 use mesh_event::genesis::SealedGenesis;
-use mesh_event::{Body, Keypair, NodeRecord, ProposalBody};
+use mesh_event::ledger::EntryBody;
+use mesh_event::{Body, Command, Envelope, Keypair, NodeRecord};
 use mesh_governance::{PolicyJudge, read};
 use mesh_model::{Code, MeshId, NodeId, ProductId};
 use mesh_proto::status::MeshError;
-use mesh_raft::{LedgerEnd, RaftNode, RaftOptions, StateError, StoreState};
+use mesh_raft::{LedgerEnd, ProposeError, RaftNode, RaftOptions, StateError, StoreState};
 use mesh_store::{Store, StoreError, StoreOptions};
 use mesh_tlog::NoteSignature;
 use tokio::net::TcpListener;
@@ -21,7 +22,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, error, info, warn};
 
 use crate::checkpoints::peers::FederationPeers;
-use crate::checkpoints::{Cosigner, Keeper, round};
+use crate::checkpoints::{Cosigner, Heard, Keeper, round};
 use crate::clock::now_unix_ms;
 use crate::config::{Config, ConfigError};
 use crate::feed_writer::{Position, Resolution};
@@ -39,8 +40,8 @@ use crate::{http, services};
 /// How long an ordered stop may take before what is left is dropped.
 const DRAIN: Duration = Duration::from_secs(10);
 const MIB: u64 = 1 << 20;
-/// The kind of the one proposal that is taken while a fork stands.
-const RESOLVE_FORK: &str = "ResolveFork";
+/// The kinds of proposals that are taken while a fork stands.
+const IN_A_FORK: [&str; 3] = ["ResolveFork", "SetVoters", "RevokeNode"];
 
 /// Why a node does not start. Nothing was changed, except where the text says so.
 #[derive(Debug, thiserror::Error)]
@@ -259,14 +260,55 @@ impl Core {
         }
     }
 
-    /// Whether a command may be taken while a fork stands: only what decides about it.
+    /// Takes a checkpoint from wherever it comes, and tells everybody when it shows a fork.
+    ///
+    /// # Errors
+    /// As [`Keeper::hear`].
+    pub async fn hear_checkpoint(self: &Arc<Self>, note: Vec<u8>) -> Result<Heard, MeshError> {
+        let core = Arc::clone(self);
+        let heard = tokio::task::spawn_blocking(move || core.checkpoints.hear(&note)).await;
+        let heard = heard.map_err(|error| MeshError::new(Code::Internal, error.to_string()))??;
+        if heard == (Heard::Fork { is_known: false }) {
+            round::offer(self);
+        }
+        Ok(heard)
+    }
+
+    /// Takes the proof of a fork from wherever it comes, and tells everybody when it is news.
+    ///
+    /// # Errors
+    /// As [`Keeper::hear_fork`].
+    pub async fn hear_fork(self: &Arc<Self>, proof: Vec<u8>) -> Result<(), MeshError> {
+        let core = Arc::clone(self);
+        let heard = tokio::task::spawn_blocking(move || core.checkpoints.hear_fork(&proof)).await;
+        if heard.map_err(|error| MeshError::new(Code::Internal, error.to_string()))?? {
+            round::offer(self);
+        }
+        Ok(())
+    }
+
+    /// Why an entry is not ordered now: while a fork stands, only what [`Core::check_no_fork`] lets pass.
+    fn refuses(&self, body: &EntryBody) -> Option<ProposeError> {
+        let forked = self.checkpoints.check_no_fork().err()?;
+        if let EntryBody::Envelope(bytes) = body
+            && let Ok(envelope) = Envelope::parse(bytes.clone())
+            && let Ok(command) = Command::decode(envelope.payload())
+            && self.check_no_fork(&command.body).is_ok()
+        {
+            return None;
+        }
+        Some(ProposeError::Refused { code: forked.code, detail: forked.message })
+    }
+
+    /// Whether a command may be taken while a fork stands: only what decides about it, or takes the keys that signed twice out of
+    /// force.
     ///
     /// # Errors
     /// [`Code::Forked`]: nothing happened.
     pub fn check_no_fork(&self, body: &Body) -> Result<(), MeshError> {
         let Err(forked) = self.checkpoints.check_no_fork() else { return Ok(()) };
         let proposal = match body {
-            Body::Propose(propose) if matches!(propose.body, ProposalBody::ResolveFork(_)) => return Ok(()),
+            Body::Propose(propose) if IN_A_FORK.contains(&propose.body.kind()) => return Ok(()),
             Body::Approve(answer) => answer.proposal,
             Body::Reject(answer) => answer.proposal,
             Body::Withdraw(answer) => answer.proposal,
@@ -274,7 +316,7 @@ impl Core {
             _ => return Err(forked),
         };
         match read::proposal(&self.state, proposal).map_err(|error| self.state_error(&error))? {
-            Some(proposal) if proposal.kind == RESOLVE_FORK => Ok(()),
+            Some(proposal) if IN_A_FORK.contains(&proposal.kind.as_str()) => Ok(()),
             _ => Err(forked),
         }
     }
@@ -421,6 +463,9 @@ impl Node {
         core.tasks.spawn_blocking(move || projector.run());
         core.tasks.spawn(projector::fetch_wanted(Arc::clone(&core)));
         core.tasks.spawn(round::run(Arc::clone(&core)));
+        // Weak: the gate lives with Raft, which lives with the core.
+        let gate = Arc::downgrade(&core);
+        core.raft.keep_gate(move |body| gate.upgrade().and_then(|core| core.refuses(body)));
         core.feeds.resume(&core).map_err(|error| StartError::Other(error.message))?;
 
         let serving = TaskTracker::new();

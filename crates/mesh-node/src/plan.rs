@@ -40,7 +40,7 @@ pub struct Plan {
 /// What would pass, and should be looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
-    /// What it would be refused with.
+    /// What it would be refused with, or [`Code::UndefinedTerm`], which nothing is refused with.
     pub code: Code,
     /// Where in the product document.
     pub path: String,

@@ -1,6 +1,6 @@
 //! What the standards in force would say of a planned version: the same evaluator that decides in the ledger, asked beforehand.
 
-use mesh_governance::{Case, FirstSealed, PolicyJudge, StateRead, read};
+use mesh_governance::{Case, FirstSealed, PolicyJudge, StateRead, read, semantics};
 use mesh_model::{Code, Descriptor, UnixMs, VersionId};
 use mesh_policy::{Binding, Effect};
 use mesh_proto::status::MeshError;
@@ -20,7 +20,14 @@ pub fn judge_plan<S: StateRead>(
 ) -> Result<(), MeshError> {
     let fail = |error: S::Error| MeshError::new(Code::Damaged, error.to_string());
     let standards = read::in_force(state, judge).map_err(fail)?;
-    if plan.action == Action::Unchanged || standards.is_empty() {
+    if plan.action == Action::Unchanged {
+        return Ok(());
+    }
+    for undefined in semantics::undefined(descriptor, standards.iter().map(|one| &*one.standard)) {
+        let (path, message) = (undefined.path.clone(), undefined.to_string());
+        plan.warnings.push(Warning { code: Code::UndefinedTerm, path, message, due_unix_ms: None });
+    }
+    if standards.is_empty() {
         return Ok(());
     }
     let id = descriptor.id();

@@ -91,4 +91,16 @@ fn a_field_that_stands_for_an_identifier_has_its_type() {
         ["customer-id fields[1].type: 'int' in 'c'"]
     );
     assert_eq!(check(r#"{"name": "c", "term": "customer-id"}"#), ["customer-id fields[1].type: nothing in 'c'"]);
+    // utc-event-time goes in steps of a millisecond.
+    for fits in ["timestamp", "TIMESTAMP(6)", "timestamp(3)"] {
+        assert_eq!(
+            check(&format!(r#"{{"name": "t", "term": "utc-event-time", "type": "{fits}"}}"#)),
+            [""; 0],
+            "{fits}"
+        );
+    }
+    for (other, found) in [("date", "'date'"), ("timestamp(0)", "'timestamp(0)'"), ("string", "'string'")] {
+        let field = format!(r#"{{"name": "t", "term": "utc-event-time", "type": "{other}"}}"#);
+        assert_eq!(check(&field), [format!("utc-event-time fields[1].type: {found} in 't'")]);
+    }
 }

@@ -18,10 +18,12 @@
 //! |---|---|
 //! | [`RaftNode`] | starts, founds the mesh, tells how it does, stops |
 //! | [`Proposer`] | takes entries on any node, in a bounded queue; the task behind it batches, stamps, admits, or forwards |
+//! | `Gate` | what the node does not want to be ordered at present |
 //! | [`LogStore`] | openraft's log over the store: readable at once, durable with the group's sync |
 //! | [`StateMachine`] | runs of committed entries through `mesh_governance::apply`, one batch each |
 //! | [`StoreState`] | the applied state as governance reads it |
 //! | [`RaftServer`] | what peers ask; `Link` is what openraft asks of them |
+//! | `VoterFollower` | on the leader: brings Raft's membership to the voters that the ledger names |
 //!
 //! # Invariants
 //!
@@ -30,6 +32,8 @@
 //! - Stamps never go back. A voter refuses one that is over 30 s ahead of its clock; a leader over 30 s behind ledger time steps down.
 //! - Ledger, state, applied log id and membership change in one batch. It isn't synced: the raft log is durable before, and the store
 //!   keeps the order of batches, so a restart applies again exactly what is lost.
+//! - Who votes is decided in the ledger, and Raft follows it, never the other way round: by joint consensus, and only to nodes that are up
+//!   to date. Who is set out goes on receiving the log, unless it was revoked.
 //! - No proposal is applied to a ledger without Genesis, which the first leader proposes.
 //! - Who lost acknowledged raft bytes doesn't start.
 //! - All that waits is bounded: places and bytes in the queue, bytes per message, requests per stream.
@@ -54,6 +58,7 @@ mod export;
 mod exports;
 mod forward;
 mod frame;
+mod gate;
 mod identity;
 mod import;
 mod link;
@@ -78,6 +83,7 @@ mod store_state;
 mod ticket;
 mod tokio_config;
 mod type_config;
+mod voter_follower;
 mod waiting;
 
 pub use applied::{Applied, LedgerEnd};

@@ -17,11 +17,13 @@ use tokio::task::JoinSet;
 use crate::applied::{Announcer, Applied, LedgerEnd};
 use crate::contact::Contact;
 use crate::frame::MESSAGE_BYTES;
+use crate::gate::Gate;
 use crate::identity::Identity;
 use crate::log_store::LogStore;
 use crate::machine::Machine;
 use crate::options::RaftOptions;
 use crate::peers::Peers;
+use crate::propose_error::ProposeError;
 use crate::proposer::Proposer;
 use crate::sequencer::{Back, Sequencer};
 use crate::server::RaftServer;
@@ -30,6 +32,7 @@ use crate::state_machine::{SharedJudge, SharedVerify, StateMachine};
 use crate::status::{RaftRole, RaftStatus};
 use crate::store_state::StoreState;
 use crate::tokio_config::{Raft, Runtime};
+use crate::voter_follower::VoterFollower;
 
 /// Name of the store's record that says whose raft log it holds.
 const OWNER: &str = "raft/owner";
@@ -47,6 +50,7 @@ pub struct RaftNode {
     machine: Arc<Machine>,
     announcer: Announcer,
     proposer: Proposer,
+    gate: Gate,
     contact: Arc<Contact>,
     stopping: watch::Sender<bool>,
     tasks: tokio::sync::Mutex<JoinSet<()>>,
@@ -78,6 +82,7 @@ impl RaftNode {
         let raft = Raft::new(node_id, Arc::new(config), peers.clone(), log, state_machine).await;
         let raft = raft.map_err(|fatal| StartError::Raft(fatal.to_string()))?;
         let (proposer, queue) = Proposer::new(options.queue);
+        let gate = Gate::default();
         let sequencer = Sequencer {
             node_id,
             raft: raft.clone(),
@@ -85,6 +90,7 @@ impl RaftNode {
             state: machine.state.clone(),
             verify,
             judge,
+            gate: gate.clone(),
             announcer: announcer.clone(),
             clock: Arc::clone(&options.clock),
             back: Back(proposer.downgrade()),
@@ -94,6 +100,13 @@ impl RaftNode {
         let mut tasks = JoinSet::new();
         tasks.spawn(sequencer.run());
         tasks.spawn(tidy(Arc::clone(&machine)));
+        let follower = VoterFollower {
+            raft: raft.clone(),
+            state: machine.state.clone(),
+            ledger: announcer.watch_end(),
+            round: options.election_min,
+        };
+        tasks.spawn(follower.run());
         let contact = Arc::new(Contact::new());
         let tasks = tokio::sync::Mutex::new(tasks);
         let node = Self {
@@ -103,6 +116,7 @@ impl RaftNode {
             machine,
             announcer,
             proposer,
+            gate,
             contact,
             stopping: watch::Sender::new(false),
             tasks,
@@ -129,6 +143,12 @@ impl RaftNode {
             Ok(()) | Err(RaftError::APIError(InitializeError::NotAllowed(_))) => Ok(()),
             Err(error) => Err(StartError::Raft(error.to_string())),
         }
+    }
+
+    /// From now on, while this node leads, it asks this before it orders an entry, wherever that came from: an answer is why not.
+    /// Only the first call counts.
+    pub fn keep_gate(&self, refuses: impl Fn(&EntryBody) -> Option<ProposeError> + Send + Sync + 'static) {
+        self.gate.keep(Box::new(refuses));
     }
 
     /// The way into the ledger.
@@ -196,6 +216,8 @@ impl RaftNode {
             applied_index: metrics.last_applied.map(|id| id.index),
             purged_index: metrics.purged.map(|id| id.index),
             voters: metrics.membership_config.voter_ids().collect(),
+            learners: metrics.membership_config.membership().learner_ids().collect(),
+            joint: metrics.membership_config.membership().get_joint_config().len() > 1,
             quorum_contact,
             ledger_size: end.size,
             last_stamp: end.last_stamp,

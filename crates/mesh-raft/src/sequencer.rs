@@ -15,6 +15,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 use crate::applied::Announcer;
 use crate::forward;
+use crate::gate::Gate;
 use crate::options::Clock;
 use crate::peers::Peers;
 use crate::proposal::Proposal;
@@ -44,6 +45,7 @@ pub(crate) struct Sequencer {
     pub(crate) state: StoreState,
     pub(crate) verify: SharedVerify,
     pub(crate) judge: SharedJudge,
+    pub(crate) gate: Gate,
     pub(crate) announcer: Announcer,
     pub(crate) clock: Clock,
     /// Where what did not happen comes back.
@@ -175,6 +177,10 @@ impl Sequencer {
             // The body goes into the proposal and comes back only if it has to.
             let body = std::mem::replace(&mut waiting.body, mesh_event::ledger::EntryBody::Envelope(Vec::new()));
             let entry = LedgerEntry { stamp_unix_ms: stamp, body };
+            if let Some(refused) = self.gate.refuses(&entry.body) {
+                waiting.answer(Err(refused));
+                continue;
+            }
             let admitted = admit_entry_with(&self.state, &entry, &&*self.verify, &*self.judge);
             let bytes = entry.encode();
             waiting.body = entry.body;

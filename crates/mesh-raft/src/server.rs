@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures::{FutureExt as _, Stream, StreamExt as _, future, stream};
 use mesh_event::LedgerEntry;
+use mesh_governance::read;
 use mesh_model::{Code, NodeId, limits};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::raft_service_server::RaftService;
@@ -72,13 +73,23 @@ impl RaftServer {
         checked.map_err(|mismatch| MeshError::new(Code::WrongMesh, mismatch.to_string()).into())
     }
 
-    /// Founders stay members for those who don't know of later ones yet.
+    /// Founders stay members for those who don't know of later ones yet, until the council takes them out.
     fn check_member(&self, mesh_id: &[u8], from: NodeId) -> Result<(), Status> {
         self.check_mesh(mesh_id)?;
         let metrics = self.raft.metrics();
         let known = metrics.borrow_watched().membership_config.membership().get_node(&from).is_some();
-        if known || self.founders.contains(&from) {
+        if known {
             return Ok(());
+        }
+        if self.founders.contains(&from) {
+            let revoked = read::node_revocation(&self.machine.state, from);
+            return match revoked.map_err(|error| Status::unavailable(error.to_string()))? {
+                None => Ok(()),
+                Some(revoked) => {
+                    let text = format!("node {from} was revoked at index {}", revoked.index);
+                    Err(MeshError::new(Code::NodeRevoked, text).into())
+                }
+            };
         }
         Err(MeshError::new(Code::UnknownNode, format!("node {from} is no voter or learner of this mesh")).into())
     }

@@ -36,8 +36,12 @@ pub struct RaftStatus {
     pub applied_index: Option<u64>,
     /// Index of the last raft entry that it removed.
     pub purged_index: Option<u64>,
-    /// Who votes.
+    /// Who votes; while that changes, those before and those after.
     pub voters: Vec<NodeId>,
+    /// Who receives entries and has no vote, ascending.
+    pub learners: Vec<NodeId>,
+    /// Whether the votes are changing: a majority of the old and one of the new voters have to agree.
+    pub joint: bool,
     /// How long ago a quorum answered (leader) or a leader was heard (others); `None`: never.
     pub quorum_contact: Option<Duration>,
     /// Leaves in the ledger.

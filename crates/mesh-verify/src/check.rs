@@ -3,12 +3,13 @@
 use std::io::BufRead;
 
 use mesh_event::genesis::SealedGenesis;
+use mesh_event::voters::VoterSet;
 use mesh_event::{LeafEntry, LedgerLeaf};
-use mesh_governance::{Applied, Damage, MemState, PolicyJudge, keys, read};
+use mesh_governance::{Applied, Damage, MemState, PolicyJudge, read};
 use mesh_model::{Code, LedgerIndex, MeshId, UnixMs};
 use mesh_tlog::Hash;
 
-use crate::checkpoints::{CheckedCheckpoint, Checkpoints, Voters};
+use crate::checkpoints::{CheckedCheckpoint, Checkpoints};
 use crate::export::{ExportReader, Header, Item};
 use crate::fault::{Fault, VerifyError};
 use crate::regroup::{Found, Rules};
@@ -127,7 +128,6 @@ struct Audit<'a> {
     state: MemState,
     judge: PolicyJudge,
     hashes: Vec<Hash>,
-    voters: Voters,
     accepted: u64,
     last_stamp: UnixMs,
     /// Leaves of events that may belong to the same batch as the next one.
@@ -136,9 +136,9 @@ struct Audit<'a> {
 
 impl<'a> Audit<'a> {
     fn new(header: Header, threads: usize, watch: &'a mut dyn Watch) -> Self {
-        let (state, judge, voters) = (MemState::new(), PolicyJudge::default(), Voters::default());
+        let (state, judge) = (MemState::new(), PolicyJudge::default());
         let (hashes, run) = (Vec::new(), Vec::new());
-        Self { header, threads, watch, state, judge, hashes, voters, accepted: 0, last_stamp: 0, run }
+        Self { header, threads, watch, state, judge, hashes, accepted: 0, last_stamp: 0, run }
     }
 
     fn decode(&mut self, hash: Hash, bytes: Vec<u8>) -> Result<Found, Fault> {
@@ -226,10 +226,6 @@ impl<'a> Audit<'a> {
             self.state.commit(applied);
             self.last_stamp = applied.leaf.stamp_unix_ms;
             self.accepted += u64::from(applied.leaf.outcome.code == Code::Accepted);
-            // Who votes stands in the record of the mesh.
-            if applied.changes.iter().any(|change| change.key == keys::mesh()) {
-                self.voters.note(&self.state, index + 1).map_err(damage)?;
-            }
             self.watch.progress(index + 1, self.header.size);
         }
         Ok(())
@@ -243,7 +239,10 @@ impl<'a> Audit<'a> {
             let (found, said) = (head.state_digest, self.header.state_digest);
             return Err(Fault::line(5, format!("the state has the digest {found}; the header says {said}")).into());
         }
-        let mut checkpoints = Checkpoints::new(&self.header.mesh_id, &self.hashes, &self.voters);
+        let genesis = SealedGenesis::parse(self.header.genesis.clone());
+        let first = genesis.ok().and_then(|genesis| VoterSet::of_genesis(&genesis.document).ok());
+        let first = first.ok_or_else(|| Fault::line(6, "the genesis has no voters"))?;
+        let mut checkpoints = Checkpoints::new(self.header.mesh_id, first, &self.hashes, &self.state);
         let checked = notes.iter().map(|(line, note)| checkpoints.check(*line, note)).collect::<Result<_, Fault>>()?;
         Ok(Verified {
             header: self.header,

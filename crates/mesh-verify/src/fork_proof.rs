@@ -21,7 +21,7 @@ use mesh_tlog::{Hash, check_consistency};
 
 use crate::export::base64;
 use crate::fault::Fault;
-use crate::lines_file::{Lines, Origin, push};
+use crate::lines_file::{Lines, Origin, counted, push};
 
 /// The first line.
 pub const FORK_FORMAT: &str = "datamesh-fork-proof 1";
@@ -113,10 +113,10 @@ impl ForkProof {
     /// # Errors
     /// [`Fault`] names the line that does not hold.
     pub fn verify(&self, pinned: Option<&MeshId>) -> Result<CheckedFork, Fault> {
-        let voters = self.origin.followed(pinned)?;
+        let trust = self.origin.trust(pinned)?;
         let first = self.origin.lines() + 1;
-        let smaller = voters.counted(&self.checkpoints[0], first)?;
-        let larger = voters.counted(&self.checkpoints[1], first + 1)?;
+        let smaller = counted(&trust, &self.checkpoints[0], first)?;
+        let larger = counted(&trust, &self.checkpoints[1], first + 1)?;
         let wrong = |why: String| Fault::line(first + 2, why);
         let root_at_smaller = match &self.bridge {
             None if smaller.size == larger.size => larger.root,

@@ -44,9 +44,9 @@
 //! - Every leaf is, byte for byte, what the rules give for the command in it after the leaves before it: signatures, thresholds,
 //!   roles, fences, standards, code, detail, verdict digest, state digest. Stamps never go back.
 //! - The tree of the leaves has the root, and the state the digest, that the header names.
-//! - Every checkpoint in the file has the root of its size and no signature but of voters in force at that size, and more than half
-//!   of these voters cosigned it. One that names voters names those in force; it may have signatures of the voters before, too.
-//!   (That it needs a majority of those as well is not asked: the ledger itself says who votes.)
+//! - Every checkpoint in the file has the root of its size and no signature but of voters, and more than half of those that the
+//!   ledger has in force at that size cosigned it. The first one over a change of voters names them, and was cosigned by a majority
+//!   of those before, too: whoever has the checkpoints without the ledger comes to the same voters.
 //!
 //! # What is not
 //!

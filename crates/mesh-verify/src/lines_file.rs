@@ -12,6 +12,9 @@ use crate::fault::{Fault, excerpt};
 /// The largest such file, in bytes: a founding document, a leaf, some notes and proofs of at most 64 hashes fit by far.
 pub(crate) const MAX_FILE_BYTES: usize = 4 << 20;
 
+/// No tree needs more in a proof.
+const MOST_HASHES: usize = 65;
+
 /// Writes a line.
 pub(crate) fn push(text: &mut String, word: &str, value: &str) {
     for part in [word, " ", value, "\n"] {
@@ -90,11 +93,14 @@ impl<'a> Lines<'a> {
         Ok(Hash::new(bytes))
     }
 
-    /// All next hashes behind `word`; no tree needs more than 64 of them.
+    /// All next hashes behind `word`.
     pub(crate) fn hashes(&mut self, word: &str) -> Result<Vec<Hash>, Fault> {
         let mut all = Vec::new();
         while self.rest.peek().is_some_and(|line| line.split(' ').next() == Some(word)) {
             all.push(self.hash(word)?);
+            if all.len() > MOST_HASHES {
+                return Err(self.wrong(format!("expected at most {MOST_HASHES} lines of '{word}'")));
+            }
         }
         Ok(all)
     }
@@ -138,7 +144,7 @@ impl Origin {
     }
 
     /// The voters, followed from the founding document.
-    pub(crate) fn followed(&self, pinned: Option<&MeshId>) -> Result<Followed, Fault> {
+    pub(crate) fn trust(&self, pinned: Option<&MeshId>) -> Result<Trust, Fault> {
         if let Some(pinned) = pinned.filter(|pinned| **pinned != self.mesh_id) {
             return Err(Fault::line(2, format!("it is of mesh {}; expected {pinned}", self.mesh_id)));
         }
@@ -149,11 +155,13 @@ impl Origin {
             return Err(Fault::line(3, why));
         }
         let first = VoterSet::of_genesis(&genesis.document).map_err(|error| Fault::line(3, error.to_string()))?;
-        let mut followed = Followed { steps: vec![(0, Trust::new(self.mesh_id, first))] };
-        for (number, note) in self.handovers.iter().enumerate() {
-            followed.step(note).map_err(|why| Fault::line(number as u64 + 4, why))?;
-        }
-        Ok(followed)
+        let parse = |(number, note): (usize, &Vec<u8>)| {
+            LedgerCheckpoint::parse(note, &self.mesh_id)
+                .map_err(|error| Fault::line(number as u64 + 4, error.to_string()))
+        };
+        let handovers = self.handovers.iter().enumerate().map(parse).collect::<Result<Vec<_>, Fault>>()?;
+        Trust::through(self.mesh_id, first, &handovers)
+            .map_err(|(number, error)| Fault::line(number as u64 + 4, error.to_string()))
     }
 
     /// How many lines come before what is the file's own.
@@ -162,41 +170,14 @@ impl Origin {
     }
 }
 
-/// Whose majority counts at which size.
-pub(crate) struct Followed {
-    /// From which size on, ascending.
-    steps: Vec<(u64, Trust)>,
-}
-
-impl Followed {
-    fn step(&mut self, note: &[u8]) -> Result<(), String> {
-        let (size, trust) = self.steps.last().expect("it begins with the founding document");
-        let handover = LedgerCheckpoint::parse(note, trust.mesh()).map_err(|error| error.to_string())?;
-        if handover.handover().is_none() {
-            return Err("it names no voters".to_owned());
-        }
-        if handover.size() <= *size {
-            return Err(format!("it covers {} leaves; expected more than {size}", handover.size()));
-        }
-        trust.judge(&handover).map_err(|error| error.to_string())?;
-        let mut next = trust.clone();
-        next.follow(&handover);
-        self.steps.push((handover.size(), next));
-        Ok(())
+/// A checkpoint that counts and has no signature but of voters: a file has nothing that nobody vouches for.
+pub(crate) fn counted(trust: &Trust, note: &[u8], line: u64) -> Result<Counted, Fault> {
+    let fault = |error: LedgerCheckpointError| Fault::line(line, error.to_string());
+    let found = LedgerCheckpoint::parse(note, trust.mesh()).map_err(fault)?;
+    let counted = trust.judge(&found).map_err(fault)?;
+    if let Some(place) = counted.others.first() {
+        let name = found.note().signatures()[*place].name();
+        return Err(Fault::line(line, format!("the signature by {name} is of no voter in force")));
     }
-
-    /// A checkpoint that counts and has no signature but of voters: a file has nothing that nobody vouches for.
-    pub(crate) fn counted(&self, note: &[u8], line: u64) -> Result<Counted, Fault> {
-        let fault = |error: LedgerCheckpointError| Fault::line(line, error.to_string());
-        let (_, first) = &self.steps[0];
-        let found = LedgerCheckpoint::parse(note, first.mesh()).map_err(fault)?;
-        let mut before = self.steps.iter().rev().filter(|(since, _)| *since < found.size());
-        let (_, trust) = before.next().unwrap_or(&self.steps[0]);
-        let counted = trust.judge(&found).map_err(fault)?;
-        if let Some(place) = counted.others.first() {
-            let name = found.note().signatures()[*place].name();
-            return Err(Fault::line(line, format!("the signature by {name} is of no voter in force")));
-        }
-        Ok(counted)
-    }
+    Ok(counted)
 }

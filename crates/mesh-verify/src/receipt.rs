@@ -24,7 +24,7 @@ use mesh_tlog::{Hash, check_inclusion, leaf_hash};
 
 use crate::export::base64;
 use crate::fault::Fault;
-use crate::lines_file::{Lines, Origin, push};
+use crate::lines_file::{Lines, Origin, counted, push};
 
 /// The first line.
 pub const RECEIPT_FORMAT: &str = "datamesh-receipt 1";
@@ -132,12 +132,12 @@ impl Receipt {
     /// # Errors
     /// [`Fault`] names the line that does not hold.
     pub fn verify(&self, pinned: Option<&MeshId>) -> Result<CheckedReceipt, Fault> {
-        let voters = self.origin.followed(pinned)?;
+        let trust = self.origin.trust(pinned)?;
         let leaf_line = self.origin.lines() + 1;
         let wrong = |why: String| Fault::line(leaf_line, why);
         let leaf = LedgerLeaf::decode(&self.leaf).map_err(|error| wrong(format!("it is no leaf: {error}")))?;
         let last_line = leaf_line + self.proof.len() as u64 + 1;
-        let checkpoint = voters.counted(&self.checkpoint, last_line)?;
+        let checkpoint = counted(&trust, &self.checkpoint, last_line)?;
         check_inclusion(&self.proof, checkpoint.size, checkpoint.root, leaf.index, leaf_hash(&self.leaf))
             .map_err(|error| wrong(format!("leaf {} is not in the checkpoint's tree: {error}", leaf.index)))?;
         let command = decided(&leaf, &self.origin.mesh_id);

@@ -67,6 +67,7 @@ pub(super) fn found(folder: &Path, sections: &str) -> Result<SealedGenesis> {
         created_unix_ms: 0,
         nonce: [7; 16],
         recovery_keys: Vec::new(),
+        min_review_ms: 0,
     };
     let seats = [keypair("seat-1"), keypair("seat-2")];
     let envelope = Envelope::sign(mesh_event::envelope::GENESIS, document.encode(), &[&seats[0], &seats[1]])

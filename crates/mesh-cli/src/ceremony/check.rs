@@ -27,7 +27,7 @@ impl fmt::Display for Flaw {
 }
 
 const ALTERED: &str = "its proof does not fit: the part, or the draft's head (name, threshold, time, nonce, recovery \
-                       keys), is not what its key signed";
+                       keys, review time), is not what its key signed";
 
 impl Draft {
     /// Everything that was forged or altered, in the order of the file. An unfinished draft has no flaw for that.

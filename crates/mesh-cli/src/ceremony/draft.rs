@@ -24,11 +24,20 @@ pub(crate) struct Draft {
     /// 128 random bits; written as hexadecimal digits like every id of that length.
     pub(crate) nonce: CommandId,
     pub(crate) recovery_keys: Vec<PublicKey>,
+    /// How long every proposal is open before it can take effect, in milliseconds.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub(crate) min_review_ms: u64,
     pub(crate) seats: Vec<SeatPart>,
     pub(crate) voters: Vec<VoterPart>,
     /// There from the first signature on; nobody joins after that.
     pub(crate) document: Option<FrozenDocument>,
     pub(crate) signatures: Vec<SignaturePart>,
+}
+
+/// Drafts without a review time are written as they were before there was one.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_none(min_review_ms: &u64) -> bool {
+    *min_review_ms == 0
 }
 
 /// A member's seat, with the proof that the member holds the key and agreed to the draft's head.
@@ -122,7 +131,7 @@ pub(super) fn check_text(what: &'static str, text: &str) -> Result<(), DraftErro
 }
 
 /// `host:port`.
-pub(super) fn check_address(what: &'static str, text: &str) -> Result<(), DraftError> {
+pub(crate) fn check_address(what: &'static str, text: &str) -> Result<(), DraftError> {
     check_text(what, text)?;
     let fits = text.rsplit_once(':').is_some_and(|(host, port)| {
         !host.is_empty() && !host.contains(char::is_whitespace) && port.parse::<u16>().is_ok_and(|port| port != 0)
@@ -153,11 +162,17 @@ impl Draft {
             created_unix_ms,
             nonce: CommandId(nonce),
             recovery_keys,
+            min_review_ms: 0,
             seats: Vec::new(),
             voters: Vec::new(),
             document: None,
             signatures: Vec::new(),
         })
+    }
+
+    /// The same with a review time for every proposal, before anybody joins.
+    pub(crate) fn reviewed_for(self, min_review_ms: u64) -> Self {
+        Self { min_review_ms, ..self }
     }
 
     /// Reads a draft file. That it has the right form says nothing about its truth: see [`Draft::flaws`].
@@ -238,6 +253,7 @@ impl Draft {
             ("the creation time", self.created_unix_ms == other.created_unix_ms),
             ("the nonce", self.nonce == other.nonce),
             ("the list of recovery keys", self.recovery_keys == other.recovery_keys),
+            ("the review time", self.min_review_ms == other.min_review_ms),
         ];
         if let Some((what, _)) = heads.iter().find(|(_, same)| !same) {
             return Err(DraftError::OtherDraft(what));
@@ -293,6 +309,7 @@ impl Draft {
             created_unix_ms: self.created_unix_ms,
             nonce: self.nonce.0,
             recovery_keys: self.recovery_keys.clone(),
+            min_review_ms: self.min_review_ms,
         }
     }
 

@@ -25,4 +25,4 @@ mod proof;
 mod sealing;
 mod show;
 
-pub(crate) use draft::{Draft, DraftError, VoterKeys};
+pub(crate) use draft::{Draft, DraftError, VoterKeys, check_address};

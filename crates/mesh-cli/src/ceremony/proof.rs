@@ -17,6 +17,9 @@ impl Draft {
         for key in &self.recovery_keys {
             writeln!(text, "recovery {key}").expect("writing to a string");
         }
+        if self.min_review_ms > 0 {
+            writeln!(text, "review {}", self.min_review_ms).expect("writing to a string");
+        }
         text
     }
 

@@ -24,6 +24,9 @@ impl Draft {
         for key in &self.recovery_keys {
             line("recovery key", &named(key));
         }
+        if self.min_review_ms > 0 {
+            line("review", &format!("every proposal is open for at least {}", crate::time::age(self.min_review_ms)));
+        }
         line("voters", &self.voters.len().to_string());
         for (node_id, voter) in (1..).zip(&self.voters) {
             line("  node", &format!("{node_id} {}: {}", voter.name, named(&voter.key)));

@@ -4,9 +4,11 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use clap::{Args, Subcommand};
+use mesh_client::CouncilView;
 use mesh_event::Seat;
 use mesh_event::proposal::{AmendCouncil, ProposalBody};
-use mesh_model::{Code, DomainName};
+use mesh_model::{Code, Digest, DomainName};
+use serde::Serialize;
 
 use crate::app::App;
 use crate::command_file::named;
@@ -14,6 +16,7 @@ use crate::failure::Failure;
 use crate::key_argument::{KeyArgument, Signers};
 use crate::output::printable;
 use crate::proposing::{ProposingArgs, propose};
+use crate::replaced::council_digest;
 
 /// The council: the members whose signatures decide what is global.
 #[derive(Debug, Args)]
@@ -112,9 +115,20 @@ async fn amend(app: &App, args: AmendArgs) -> Result<(), Failure> {
     propose(app, &client, body, all, &args.proposing).await
 }
 
+/// The council in force, and what names its terms where files are compared with it.
+#[derive(Debug, Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    view: CouncilView,
+    digest: Digest,
+}
+
 async fn show(app: &App) -> Result<(), Failure> {
     let view = app.client()?.council().await?;
-    app.output().one(&view, &view.version.to_string(), |style| {
+    let digest = council_digest(&view.council, view.min_review_ms, &view.recovery_keys);
+    let shown = Shown { view, digest };
+    app.output().one(&shown, &shown.view.version.to_string(), |style| {
+        let view = &shown.view;
         let council = &view.council;
         let title = style.bold(&format!("{} of {} seats decide", council.threshold, council.seats.len()));
         let mut text = format!("{title}, council version {}\n", view.version);
@@ -126,6 +140,7 @@ async fn show(app: &App) -> Result<(), Failure> {
             let until = entry.revoked_index.map_or_else(String::new, |index| format!(", revoked at {index}"));
             writeln!(text, "{:<16}{}{until}", entry.role, named(&entry.key)).expect("writing to a string");
         }
+        writeln!(text, "{:<16}{digest}", "digest").expect("writing to a string");
         text
     })
 }

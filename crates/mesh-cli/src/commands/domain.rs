@@ -9,6 +9,7 @@ use mesh_event::command::{AdmitDomains, DelegateNode, DomainAdmission, RoleGrant
 use mesh_event::proposal::{DomainStanding, ProposalBody};
 use mesh_event::{Body, FeedHead, FeedId, LedgerLeaf};
 use mesh_model::{Code, Digest, DomainName, NodeId, limits};
+use serde::Serialize;
 
 use crate::app::App;
 use crate::command_file::named;
@@ -20,6 +21,7 @@ use crate::governance::{self, Deciders, SigningArgs};
 use crate::key_argument::{KeyArgument, Signers, parse_grant};
 use crate::output::{Row, printable};
 use crate::proposing::{ProposingArgs, propose};
+use crate::replaced::Replaced;
 
 /// Domains: the units of ownership.
 #[derive(Debug, Args)]
@@ -185,10 +187,21 @@ async fn list(app: &App) -> Result<(), Failure> {
     app.output().list("domains", &rows, serde_json::json!({ "cut": listing.cut, "freshness": listing.freshness }))
 }
 
+/// A domain, and what names its root where files are compared with it.
+#[derive(Debug, Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    domain: DomainView,
+    root_digest: Digest,
+}
+
 async fn show(app: &App, name: &DomainName) -> Result<(), Failure> {
     let domain = app.client()?.domain(name, None).await?;
-    app.output().one(&domain, name.as_str(), |style| {
+    let (_, _, root_digest) = Replaced::root(&domain).source();
+    let shown = Shown { domain, root_digest };
+    app.output().one(&shown, name.as_str(), |style| {
         use std::fmt::Write as _;
+        let domain = &shown.domain;
         let mut text = format!("{}  {}\n", style.bold(domain.name.as_str()), printable(&domain.title));
         let mut line = |label: &str, value: &str| writeln!(text, "{label:<16}{value}").expect("writing to a string");
         if !domain.description.is_empty() {
@@ -201,11 +214,12 @@ async fn show(app: &App, name: &DomainName) -> Result<(), Failure> {
             line("parent", parent.as_str());
         }
         line("status", &domain.status);
-        line("home", &format!("{}, epoch {}, {} commands sealed", home(&domain), domain.epoch, domain.sealed_commands));
+        line("home", &format!("{}, epoch {}, {} commands sealed", home(domain), domain.epoch, domain.sealed_commands));
         line("root", &format!("{} of {} keys", domain.root_threshold, domain.root_keys.len()));
         for key in &domain.root_keys {
             line("", &named(key));
         }
+        line("root digest", &shown.root_digest.to_string());
         line("roster", &format!("version {}", domain.roster_version));
         for entry in &domain.roster {
             let until = entry.revoked_index.map_or_else(String::new, |index| format!(", revoked at {index}"));

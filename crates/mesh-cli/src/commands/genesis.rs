@@ -50,6 +50,9 @@ struct DraftArgs {
     /// A public key, kept off-line, that may restore a council below its threshold. Repeatable.
     #[arg(long = "recovery-key", value_name = "PUBLIC_KEY")]
     recovery_keys: Vec<PublicKey>,
+    /// How long every proposal of the council is open before it can take effect, in hours.
+    #[arg(long, value_name = "HOURS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=720))]
+    min_review_hours: u64,
     /// The draft to write; never overwritten.
     #[arg(long)]
     out: PathBuf,
@@ -122,7 +125,8 @@ struct SealArgs {
 pub(crate) async fn run(args: GenesisArgs, app: &App) -> Result<(), Failure> {
     match args.step {
         Step::Draft(args) => {
-            let draft = Draft::new(&args.mesh, args.threshold, args.recovery_keys, now_unix_ms(), random_salt())?;
+            let draft = Draft::new(&args.mesh, args.threshold, args.recovery_keys, now_unix_ms(), random_salt())?
+                .reviewed_for(args.min_review_hours * 60 * 60 * 1_000);
             files::create(&args.out, draft.to_text().as_bytes())?;
             app.note(format!(
                 "started the draft {}; every member joins with: mesh genesis join council",
@@ -163,7 +167,7 @@ pub(crate) async fn run(args: GenesisArgs, app: &App) -> Result<(), Failure> {
             app.note(format!("{seats} seats, {voters} voters, {signed} signatures"));
             Ok(())
         }
-        Step::Sign(args) => sign(&args, app),
+        Step::Sign(args) => sign(&args, app).await,
         Step::Seal(args) => {
             let sealed = read(&args.draft)?.seal()?;
             files::create(&args.out, sealed.envelope.bytes())?;
@@ -178,13 +182,13 @@ pub(crate) async fn run(args: GenesisArgs, app: &App) -> Result<(), Failure> {
     }
 }
 
-fn sign(args: &SignArgs, app: &App) -> Result<(), Failure> {
+async fn sign(args: &SignArgs, app: &App) -> Result<(), Failure> {
     let mut draft = trusted(&args.draft)?;
     draft.check_signable()?;
     let key = app.signer()?;
     // Shown even with -q: nobody signs unread.
     print_stderr(&draft.describe());
-    app.confirm(&format!("sign this founding document with {}?", fingerprint(&key)))?;
+    app.confirm(&format!("sign this founding document with {}?", fingerprint(&key))).await?;
     draft.sign(&key)?;
     files::replace(&args.draft, draft.to_text().as_bytes())?;
     let (signed, threshold) = (draft.signatures.len(), draft.threshold);

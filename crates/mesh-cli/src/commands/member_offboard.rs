@@ -55,7 +55,7 @@ pub(super) async fn offboard(app: &App, args: OffboardArgs) -> Result<(), Failur
         None => Deciders::Council(council_without(&key, &council)?),
     };
     let version = if args.domain.is_some() { domains[0].roster_version } else { council.version };
-    app.confirm(&format!("take {} out, for ever?", key.fingerprint()))?;
+    app.confirm(&format!("take {} out, for ever?", key.fingerprint())).await?;
     let mut signers = Signers::default();
     signers.add_files(&args.root_keys)?;
     let place = args.domain.as_ref().map_or_else(|| "everything".to_owned(), ToString::to_string);

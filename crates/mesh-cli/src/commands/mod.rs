@@ -35,6 +35,7 @@ pub(crate) mod node;
 pub(crate) mod plan;
 pub(crate) mod policy;
 pub(crate) mod proposal;
+mod proposal_open;
 pub(crate) mod retire;
 pub(crate) mod role;
 pub(crate) mod search;

@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use mesh_client::KnownNode;
+use mesh_event::Signer as _;
 use mesh_event::genesis::SealedGenesis;
-use mesh_event::{NodeRecord, Signer as _};
 use mesh_model::{Code, Name};
 use mesh_node::Config;
 use serde::Serialize;
@@ -13,7 +14,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::failure::Failure;
 use crate::output::{Row, printable};
-use crate::{files, node_keys};
+use crate::{files, node_file, node_keys};
 
 /// Nodes: the daemons that keep the mesh.
 #[derive(Debug, Args)]
@@ -26,8 +27,29 @@ pub(crate) struct NodeArgs {
 enum Action {
     /// Writes node.toml for a node of this machine: meshd --config node.toml
     Init(InitArgs),
-    /// Lists the nodes that the ledger knows
+    /// Writes the signed record of a node that is to be admitted, on its machine: mesh proposal open admit-node FILE
+    Record(RecordArgs),
+    /// Lists the nodes that the ledger knows: voters, observers, and those that were taken out
     List,
+}
+
+#[derive(Debug, Args)]
+struct RecordArgs {
+    /// What people call the node
+    #[arg(long)]
+    name: Name,
+    /// Where clients reach it
+    #[arg(long, value_name = "HOST:PORT")]
+    api: String,
+    /// Where other nodes reach it
+    #[arg(long, value_name = "HOST:PORT")]
+    peer: String,
+    /// The folder of node.pem, log.pem and cosigner.pem; those that are missing are made
+    #[arg(long, value_name = "DIR")]
+    keys: PathBuf,
+    /// The record to write; never overwritten
+    #[arg(long, value_name = "FILE", default_value = "node.json")]
+    out: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -59,44 +81,64 @@ struct InitArgs {
 }
 
 #[derive(Debug, Serialize)]
-struct NodeRow(NodeRecord);
+struct NodeRow(KnownNode);
 
 impl Row for NodeRow {
     fn columns(wide: bool) -> Vec<&'static str> {
-        let mut columns = vec!["id", "name", "api", "peers", "fingerprint"];
+        let mut columns = vec!["id", "name", "standing", "api", "peers", "fingerprint"];
         if wide {
-            columns.push("key");
+            columns.extend(["key", "admitted", "taken out", "why"]);
         }
         columns
     }
     fn cells(&self, wide: bool) -> Vec<String> {
-        let node = &self.0;
+        let node = &self.0.record;
         let mut cells = vec![
             node.node_id.to_string(),
             printable(&node.name),
+            printable(&self.0.standing),
             printable(&node.api_address),
             printable(&node.peer_address),
             node.key.fingerprint(),
         ];
         if wide {
-            cells.push(node.key.to_string());
+            let revoked = self.0.revoked_index.map_or_else(String::new, |index| index.to_string());
+            cells.extend([
+                node.key.to_string(),
+                self.0.admitted_index.to_string(),
+                revoked,
+                printable(&self.0.revoked_reason),
+            ]);
         }
         cells
     }
     fn name(&self) -> String {
-        self.0.node_id.to_string()
+        self.0.record.node_id.to_string()
     }
 }
 
 pub(crate) async fn run(args: NodeArgs, app: &App) -> Result<(), Failure> {
     match args.action {
         Action::Init(args) => init(&args, app),
+        Action::Record(args) => record(&args, app),
         Action::List => {
-            let listing = app.client()?.node_records().await?;
+            let listing = app.client()?.known_nodes().await?;
             let rows: Vec<NodeRow> = listing.items.into_iter().map(NodeRow).collect();
             app.output().list("nodes", &rows, serde_json::json!({ "freshness": listing.freshness }))
         }
     }
+}
+
+fn record(args: &RecordArgs, app: &App) -> Result<(), Failure> {
+    if args.out.exists() {
+        return Err(Failure::usage(format!("{} is there already and is not overwritten", args.out.display())));
+    }
+    let keys = node_keys::of_node(&args.keys)?;
+    let record = node_file::record(&args.name, &args.api, &args.peer, &keys)?;
+    files::create(&args.out, node_file::to_text(&record)?.as_bytes())?;
+    app.note(format!("wrote {} for node {}, key {}", args.out.display(), args.name, record.key.fingerprint()));
+    app.note(format!("hint: a council member runs `mesh proposal open admit-node {}`", args.out.display()));
+    Ok(())
 }
 
 fn init(args: &InitArgs, app: &App) -> Result<(), Failure> {

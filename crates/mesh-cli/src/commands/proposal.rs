@@ -3,19 +3,21 @@
 use clap::{Args, Subcommand};
 use mesh_client::Client;
 use mesh_client::proposals::{ProposalPage, ProposalView, Vote};
-use mesh_event::proposal::{Approve, Comment, Reject, Withdraw};
-use mesh_event::{Body, Signer as _};
+use mesh_event::proposal::{Approve, Comment, ProposalBody, Propose, Reject, Withdraw};
+use mesh_event::{Body, Command, SignedCommand, Signer as _};
 use mesh_model::LedgerIndex;
 use serde_json::json;
 
+use super::proposal_open::{self, OpenArgs};
 use crate::app::App;
-use crate::command_file::{describe_command, named};
+use crate::command_file::{Beside, changes_or_none, describe_command, named};
 use crate::failure::Failure;
 use crate::governance::{SigningArgs, report};
 use crate::key_argument::Signers;
 use crate::lines::Lines;
 use crate::output::{Row, print_stderr, printable};
 use crate::proposing::speak;
+use crate::replaced::Replaced;
 use crate::style::Style;
 use crate::time;
 
@@ -28,6 +30,8 @@ pub(crate) struct ProposalArgs {
 
 #[derive(Debug, Subcommand)]
 enum Action {
+    /// Opens a matter of the mesh itself: voters, nodes, protocol. Others are opened by their nouns: standard, waiver, council, domain, role
+    Open(Box<OpenArgs>),
     /// Lists what waits for your signature; without a council key, what is open
     List {
         /// Everything that was ever proposed
@@ -114,24 +118,36 @@ impl Row for ProposalView {
 pub(crate) async fn run(args: ProposalArgs, app: &App) -> Result<(), Failure> {
     let client = app.client()?;
     match args.action {
+        Action::Open(args) => proposal_open::run(*args, app, &client).await,
         Action::List { all, open } => list(app, &client, all, open).await,
         Action::Show { index } => show(app, &client, index).await,
         Action::Approve(answer) => approve(app, &client, answer).await,
         Action::Reject { answer, reason } => {
             let page = client.proposal(answer.index).await?;
+            let command = page.command(&client.mesh().await?.id)?;
+            let beside = seen(&client, &page, command, &answer.signing).await?;
             let ProposalView { index: proposal, digest, council_version, .. } = page.proposal;
             let body = Body::Reject(Reject { proposal, digest, council_version, reason });
-            answered(app, &client, body, &answer.signing, &format!("against proposal {proposal}")).await
+            answered(app, &client, body, &answer.signing, beside, &format!("against proposal {proposal}")).await
         }
         Action::Withdraw { answer, reason } => {
             let proposal = answer.index;
             let body = Body::Withdraw(Withdraw { proposal, reason });
-            answered(app, &client, body, &answer.signing, &format!("proposal {proposal} is withdrawn")).await
+            answered(
+                app,
+                &client,
+                body,
+                &answer.signing,
+                Beside::default(),
+                &format!("proposal {proposal} is withdrawn"),
+            )
+            .await
         }
         Action::Comment { answer, text } => {
             let proposal = answer.index;
             let body = Body::Comment(Comment { proposal, text });
-            answered(app, &client, body, &answer.signing, &format!("said about proposal {proposal}")).await
+            answered(app, &client, body, &answer.signing, Beside::default(), &format!("said about proposal {proposal}"))
+                .await
         }
     }
 }
@@ -162,13 +178,38 @@ async fn show(app: &App, client: &Client, index: LedgerIndex) -> Result<(), Fail
     let mesh = client.mesh().await?;
     let command = page.command(&mesh.id)?;
     let text = describe_command(command.command());
+    let changes = changes(client, &page, command.command()).await?;
     let document = json!({
-        "proposal": page.proposal, "remarks": page.remarks, "text": text, "freshness": page.freshness,
+        "proposal": page.proposal, "remarks": page.remarks, "text": text,
+        "changes": changes.as_ref().map(|(_, changes)| changes), "freshness": page.freshness,
     });
-    app.output().one(&document, &index.to_string(), |style| told(&page, &text, style))
+    app.output().one(&document, &index.to_string(), |style| told(&page, &text, changes.as_ref(), style))
 }
 
-fn told(page: &ProposalPage, text: &str, style: Style) -> String {
+/// What a proposal would replace as the node has it, and what differs.
+async fn changes(
+    client: &Client,
+    page: &ProposalPage,
+    command: &Command,
+) -> Result<Option<(Replaced, String)>, Failure> {
+    let Body::Propose(Propose { body, .. }) = &command.body else { return Ok(None) };
+    // Versions of standards stay; of the rest only what is in force now can be told.
+    if page.proposal.status != "open" && !matches!(body, ProposalBody::EnactStandard(_)) {
+        return Ok(None);
+    }
+    let before = Replaced::in_force(client, body, page.proposal.council_version).await?;
+    Ok(before.map(|before| {
+        let changes = changes_or_none(&before, body);
+        (before, changes)
+    }))
+}
+
+/// The heading of what differs.
+fn heading(before: &Replaced) -> String {
+    format!("what changes, with {} as this node has it:", before.source().0)
+}
+
+fn told(page: &ProposalPage, text: &str, changes: Option<&(Replaced, String)>, style: Style) -> String {
     let proposal = &page.proposal;
     let mut lines = Lines::default();
     lines.add(style.bold(&format!(
@@ -187,6 +228,17 @@ fn told(page: &ProposalPage, text: &str, style: Style) -> String {
     lines.add("");
     lines.add(text.trim_end());
     lines.add("");
+    if let Some((before, changes)) = changes {
+        lines.add(heading(before));
+        for line in changes.lines() {
+            lines.add(match line.chars().next() {
+                Some('+') => style.green(line),
+                Some('-') => style.red(line),
+                _ => line.to_owned(),
+            });
+        }
+        lines.add("");
+    }
     let by = |vote: &Vote| format!("{} at {}", named(&vote.key), vote.ledger_index);
     for vote in &proposal.approvals {
         lines.add(format!("for      {}", by(vote)));
@@ -211,11 +263,15 @@ async fn approve(app: &App, client: &Client, answer: AnswerArgs) -> Result<(), F
     if !page.proposal.summary.is_empty() {
         print_stderr(&format!("impact          {}\n", printable(&page.proposal.summary)));
     }
+    if let Some((before, changes)) = changes(client, &page, command.command()).await? {
+        print_stderr(&format!("\n{}\n{changes}\n", heading(&before)));
+    }
     print_stderr(&format!("digest          {}\n", page.proposal.digest));
-    app.confirm(&format!("sign for proposal {}?", answer.index))?;
+    app.confirm(&format!("sign for proposal {}?", answer.index)).await?;
+    let beside = seen(client, &page, command, &answer.signing).await?;
     let ProposalView { index: proposal, digest, council_version, .. } = page.proposal;
     let body = Body::Approve(Approve { proposal, digest, council_version });
-    answered(app, client, body, &answer.signing, &format!("for proposal {proposal}")).await?;
+    answered(app, client, body, &answer.signing, beside, &format!("for proposal {proposal}")).await?;
     if answer.signing.out.is_none() {
         let page = client.proposal(proposal).await?;
         app.note(format!("it {}", page.proposal.status_text));
@@ -226,9 +282,30 @@ async fn approve(app: &App, client: &Client, answer: AnswerArgs) -> Result<(), F
     Ok(())
 }
 
-async fn answered(app: &App, client: &Client, body: Body, signing: &SigningArgs, what: &str) -> Result<(), Failure> {
+/// What goes along with an answer that others are to sign: the proposal itself, and what it replaces.
+async fn seen(
+    client: &Client,
+    page: &ProposalPage,
+    proposal: SignedCommand,
+    signing: &SigningArgs,
+) -> Result<Beside, Failure> {
+    if signing.out.is_none() {
+        return Ok(Beside::default());
+    }
+    let replaces = changes(client, page, proposal.command()).await?.map(|(before, _)| before);
+    Ok(Beside { proposal: Some(proposal), replaces })
+}
+
+async fn answered(
+    app: &App,
+    client: &Client,
+    body: Body,
+    signing: &SigningArgs,
+    beside: Beside,
+    what: &str,
+) -> Result<(), Failure> {
     let council = client.council().await?.council;
-    let acknowledgement = speak(app, client, body, &council, Signers::default(), signing).await?;
+    let acknowledgement = speak(app, client, body, &council, Signers::default(), signing, beside).await?;
     report(app, what, acknowledgement.as_ref());
     Ok(())
 }

@@ -33,7 +33,7 @@ pub(crate) async fn run(args: RetireArgs, app: &App) -> Result<(), Failure> {
         Some(_) => format!("retire the version {}", args.id),
         None => format!("retire {} with all its versions; the name is never used again", args.id),
     };
-    app.confirm(&format!("this cannot be undone: {what}?"))?;
+    app.confirm(&format!("this cannot be undone: {what}?")).await?;
     let body = Body::RetireProduct(RetireProduct {
         product: args.id.product.clone(),
         version: args.id.version,

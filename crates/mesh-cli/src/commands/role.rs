@@ -133,7 +133,7 @@ async fn revoke(app: &App, holder: &str, reason: String, scope: Scope) -> Result
     let mut signers = Signers::default();
     signers.add_files(&scope.root_keys)?;
     let place = place(scope.domain.as_ref());
-    app.confirm(&format!("revoke every right of {} in {place}, for ever?", key.fingerprint()))?;
+    app.confirm(&format!("revoke every right of {} in {place}, for ever?", key.fingerprint())).await?;
     let body = Body::RevokeKey(RevokeKey { domain: scope.domain, key, reason, roster_version });
     let acknowledgement = governance::decide(app, &client, body, &deciders, signers, &scope.signing).await?;
     governance::report(app, &format!("{} is revoked in {place}", key.fingerprint()), acknowledgement.as_ref());

@@ -34,7 +34,7 @@ pub(crate) async fn run(args: SignArgs, app: &App) -> Result<(), Failure> {
     if file.signers().any(|signer| signer == key.public_key()) {
         return Err(CommandFileError::SignedAlready(fingerprint).into());
     }
-    app.confirm(&format!("sign this command with {fingerprint}?"))?;
+    app.confirm(&format!("sign this command with {fingerprint}?")).await?;
     let signed = file.with_signature(&key)?;
     files::replace(&args.file, signed.to_text().as_bytes())?;
     app.note(format!("{} has {} signatures now", args.file.display(), signed.signers().count()));

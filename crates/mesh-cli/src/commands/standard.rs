@@ -342,8 +342,9 @@ fn told(view: &StandardView, style: Style) -> String {
     let from = if standard.effective_from.is_empty() { "enactment" } else { &standard.effective_from };
     lines.add(format!("binds from {from}, with {} days of grace for products from before", standard.grace_days));
     if !standard.selector.is_empty() {
-        lines.add(format!("about products where {}", standard.selector));
+        lines.add(format!("about products where {}", printable(&standard.selector)));
     }
+    lines.add(format!("digest {}", view.digest));
     lines.add("");
     for line in standard.text.trim_end().lines() {
         lines.add(printable(line));
@@ -361,7 +362,7 @@ impl Row for ComplianceRow {
     fn columns(wide: bool) -> Vec<&'static str> {
         let mut columns = vec!["product", "standard", "state", "due", "owner", "findings"];
         if wide {
-            columns.extend(["enforcement", "why"]);
+            columns.extend(["enforcement", "since", "waived since", "why"]);
         }
         columns
     }
@@ -377,7 +378,9 @@ impl Row for ComplianceRow {
             if wide { short(&self.findings) } else { findings },
         ];
         if wide {
-            cells.extend([self.enforcement.clone(), printable(&self.why)]);
+            let at = |at: Option<u64>| at.map_or_else(String::new, time::show);
+            let (since, waived) = (at(self.since_unix_ms), at(self.waived_since_unix_ms));
+            cells.extend([self.enforcement.clone(), since, waived, printable(&self.why)]);
         }
         cells
     }

@@ -1,7 +1,9 @@
 //! `mesh status`: how the nodes are.
 
 use clap::Args;
+use mesh_client::node::RaftStatus;
 use mesh_client::{Client, ClientOptions, NodeStatus};
+use mesh_model::NodeId;
 use serde::Serialize;
 
 use crate::app::App;
@@ -25,7 +27,17 @@ impl Row for StatusRow {
     fn columns(wide: bool) -> Vec<&'static str> {
         let mut columns = vec!["node", "url", "role", "ledger", "checkpoint", "products", "outbox", "age", "alarms"];
         if wide {
-            columns.extend(["term", "leader", "searchable", "feeds", "disk", "sync p99", "version", "uptime"]);
+            columns.extend([
+                "term",
+                "leader",
+                "voters",
+                "searchable",
+                "feeds",
+                "disk",
+                "sync p99",
+                "version",
+                "uptime",
+            ]);
         }
         columns
     }
@@ -55,6 +67,7 @@ impl Row for StatusRow {
             cells.extend([
                 status.raft.term.to_string(),
                 leader,
+                voters(&status.raft),
                 status.ledger.indexed_size.to_string(),
                 feeds.join(", "),
                 format!("{} KiB", status.storage.bytes_on_disk / 1024),
@@ -68,6 +81,17 @@ impl Row for StatusRow {
     fn name(&self) -> String {
         self.url.clone()
     }
+}
+
+/// Who votes, and whom the ledger wants to while that is being followed.
+fn voters(raft: &RaftStatus) -> String {
+    let list = |ids: &[NodeId]| ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let (mut now, wanted) = (raft.voters.clone(), &raft.ledger_voters);
+    now.sort_unstable();
+    if wanted.is_empty() || (now == *wanted && !raft.joint) {
+        return list(&now);
+    }
+    format!("{}, becoming {}", list(&now), list(wanted))
 }
 
 pub(crate) async fn run(_args: StatusArgs, app: &App) -> Result<(), Failure> {

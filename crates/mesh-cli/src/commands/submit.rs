@@ -29,6 +29,7 @@ pub(crate) async fn run(args: SubmitArgs, app: &App) -> Result<(), Failure> {
             Failure::new(Code::WrongMesh, message).hint("choose the other mesh: --context, --node or --mesh-id")
         );
     }
+    app.reach_sending();
     let acknowledgement = client.submit(file.envelope()).await?.accepted()?;
     governance::report(app, &format!("{} took effect", file.command().body.kind()), Some(&acknowledgement));
     Ok(())

@@ -13,7 +13,7 @@ use crate::lines::Lines;
 use crate::output::{Row, printable};
 use crate::style::Style;
 
-/// The semantic layer: glossary terms and identifier schemes, and every field that carries one.
+/// The semantic layer: glossary terms, identifier schemes and time conventions, and every field that carries one.
 #[derive(Debug, Args)]
 pub(crate) struct TermArgs {
     #[command(subcommand)]
@@ -73,6 +73,9 @@ fn meaning(term: &TermView) -> String {
         Some(StandardDetail::Identifier { entity, pattern, checksum, .. }) => {
             let checksum = if checksum.is_empty() { "none" } else { checksum };
             format!("identifies a {}: {}, check digit {checksum}", printable(entity), printable(pattern))
+        }
+        Some(StandardDetail::Time { zone, granularity, calendar, time }) => {
+            format!("{time} time in {zone}, {calendar} calendar, in steps of {granularity}")
         }
         _ => String::new(),
     }

@@ -65,6 +65,27 @@ fn three_members_on_separate_machines_found_a_mesh() {
 }
 
 #[test]
+fn a_review_time_is_part_of_what_everybody_agrees_on() {
+    let cast = cast();
+    let draft = ["genesis", "draft", "--mesh", "acme", "--threshold", "1", "--out", DRAFT];
+    cast.ada.refused(2, &[&draft[..], &["--min-review-hours", "721"]].concat());
+    cast.ada.ok(&[&draft[..], &["--min-review-hours", "24"]].concat());
+    join(&cast.ada, "architecture");
+    let honest = cast.ada.read(DRAFT);
+    cast.ada.write(DRAFT, &honest.replace("86400000", "3600000"));
+    let altered = cast.ada.refused(8, &["genesis", "show", DRAFT]);
+    assert!(altered.contains("review time"), "{altered}");
+    cast.ada.write(DRAFT, &honest);
+    let voter = ["genesis", "join", "voter", "--name", "node-1", "--api", "127.0.0.1:7080", "--peer", "127.0.0.1:7946"];
+    cast.ada.ok(&[&voter[..], &["--keys", "keys", DRAFT]].concat());
+    assert!(cast.ada.ok(&["genesis", "show", DRAFT]).contains("open for at least 24 h"));
+    sign(&cast.ada);
+    cast.ada.ok(&["genesis", "seal", DRAFT, "--out", "genesis.bin"]);
+    let genesis = SealedGenesis::parse(std::fs::read(cast.ada.path("genesis.bin")).unwrap()).unwrap();
+    assert_eq!(genesis.document.min_review_ms, 86_400_000);
+}
+
+#[test]
 fn drafts_that_grew_apart_are_merged() {
     let cast = cast();
     cast.ada.ok(&["genesis", "draft", "--mesh", "acme", "--threshold", "2", "--out", DRAFT]);

@@ -5,3 +5,4 @@ mod ceremony;
 mod commands;
 mod keys;
 mod machine;
+mod signing;

@@ -48,6 +48,7 @@ impl Founded {
             created_unix_ms: 0,
             nonce: mesh_client::command::random_salt(),
             recovery_keys: Vec::new(),
+            min_review_ms: 0,
         };
         let envelope = Envelope::sign(mesh_event::envelope::GENESIS, document.encode(), &[&council]).unwrap();
         let id = mesh_event::genesis::SealedGenesis::parse(envelope.bytes().to_vec()).unwrap().mesh_id;

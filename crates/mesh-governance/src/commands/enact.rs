@@ -69,7 +69,7 @@ pub(super) fn carry_out<S: StateRead>(
         ProposalBody::Waive(body) => waive::apply(draft, matter, body, at),
         ProposalBody::RevokeWaiver(body) => revoke_waiver::apply(draft, body, at),
         ProposalBody::ReplaceDomainRoot(body) => replace_domain_root::apply(draft, matter, body, at),
-        ProposalBody::SetVoters(body) => set_voters::apply(draft, matter.mesh, body),
+        ProposalBody::SetVoters(body) => set_voters::apply(draft, matter.mesh, body, at),
         ProposalBody::AdmitNode(record) => admit_node::apply(draft, record, at),
         ProposalBody::RevokeNode(body) => revoke_node::apply(draft, body, at),
         ProposalBody::SetProtocol(body) => set_protocol::apply(draft, matter.mesh, *body),

@@ -10,7 +10,7 @@ use crate::authority::malformed;
 use crate::decision::{Decision, Stop};
 use crate::keys;
 use crate::overlay::Overlay;
-use crate::records::{KeyPurpose, KnownNode, Mesh, Record as _};
+use crate::records::{KeyPurpose, KnownNode, Mesh, Record as _, Terms};
 use crate::state::StateRead;
 
 /// Founds the mesh. That nothing came before is for the caller to have checked.
@@ -47,5 +47,9 @@ pub(crate) fn apply<S: StateRead>(draft: &mut Overlay<'_, S>, bytes: Vec<u8>, at
         founded_unix_ms: at.stamp,
     };
     draft.put(keys::mesh(), mesh.encode());
+    if document.min_review_ms > 0 {
+        let terms = Terms { min_review_ms: document.min_review_ms, amended_at: at.index, amended_unix_ms: at.stamp };
+        draft.put(keys::terms(), terms.encode());
+    }
     Ok(vec![Effect::Founded { mesh_id }])
 }

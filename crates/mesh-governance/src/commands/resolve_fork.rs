@@ -1,7 +1,10 @@
 //! ResolveFork: after two contradicting checkpoints with a majority, the council says which history is the mesh's.
 //!
-//! Nodes that hold the proof accept nothing else until this leaf. It is decided on in one of the two histories, and only nodes with
-//! that one apply it: whether it is theirs is for each of them to see, by the root of its own tree at the size that is named.
+//! Nodes that hold the proof accept nothing until this leaf but what takes the keys that signed twice out of force. Whatever else was
+//! signed of the other history, up to the size that is named, is refused with it.
+//!
+//! The leaf lies in one of the two histories, and only nodes with that one apply it: whether it is theirs is for each of them to see,
+//! by the root of its own tree at the size that is named.
 
 use mesh_event::proposal::ResolveFork;
 use mesh_model::{Code, limits};
@@ -21,20 +24,27 @@ pub(crate) fn apply<S: StateRead>(
     at: Moment,
 ) -> Decision<Vec<Effect>, S> {
     bounded::<S>("reason", &body.reason, limits::REASON_BYTES)?;
-    let (refused_size, refused_root) = (body.refused_size, body.refused_root);
-    if let Some(resolved) = read::resolved_fork(draft, refused_size, &refused_root)? {
-        let detail = format!("root {refused_root} at size {refused_size} was refused at index {}", resolved.index);
-        return reject(Code::AlreadySo, detail);
-    }
-    if refused_size == 0 || (refused_size, refused_root) == (body.size, body.root) {
-        return reject(Code::BadResolution, "it refuses no other history than the one that it keeps");
-    }
     if body.size == 0 || body.size > at.index {
         let detail = format!("it keeps the history of {} leaves; expected 1 to {}", body.size, at.index);
         return reject(Code::BadResolution, detail);
     }
+    let (refused_size, refused_root) = (body.refused_size, body.refused_root);
+    if let Some(resolved) = read::resolved_fork(draft)?
+        && body.size <= resolved.size
+    {
+        let detail = format!(
+            "it keeps the history of {} leaves; index {} settled it for {} already",
+            body.size, resolved.index, resolved.size
+        );
+        return reject(Code::BadResolution, detail);
+    }
+    if refused_size == 0 || refused_size > body.size || (refused_size, refused_root) == (body.size, body.root) {
+        let detail =
+            format!("it refuses a checkpoint of {refused_size} leaves; expected another one of 1 to {}", body.size);
+        return reject(Code::BadResolution, detail);
+    }
     let ResolveFork { proof, size, root, reason, .. } = body.clone();
     let resolved = ResolvedFork { size, root, proof, index: at.index, reason };
-    draft.put(keys::resolved_fork(refused_size, &refused_root), resolved.encode());
+    draft.put(keys::resolved_fork(), resolved.encode());
     Ok(vec![Effect::ForkResolved { size, root, refused_size, refused_root }])
 }

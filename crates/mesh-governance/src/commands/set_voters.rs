@@ -1,13 +1,15 @@
 //! SetVoters: the council chooses who orders. The change of Raft's membership follows the leaf.
 
 use mesh_event::proposal::SetVoters;
+use mesh_event::voters::VoterSet;
 use mesh_model::{Code, NodeId};
 
 use super::standing;
 use crate::applied::Effect;
+use crate::apply::Moment;
 use crate::decision::{Decision, broken, reject};
 use crate::overlay::Overlay;
-use crate::records::{KnownNode, Mesh, Record as _};
+use crate::records::{KnownNode, Mesh, Record as _, VotersInForce};
 use crate::state::{Damage, StateRead};
 use crate::{keys, read};
 
@@ -15,6 +17,7 @@ pub(crate) fn apply<S: StateRead>(
     draft: &mut Overlay<'_, S>,
     mesh: &Mesh,
     body: &SetVoters,
+    at: Moment,
 ) -> Decision<Vec<Effect>, S> {
     let (voters, before) = (&body.voters, &mesh.voters);
     if body.replaces != *before {
@@ -28,13 +31,23 @@ pub(crate) fn apply<S: StateRead>(
     if voters == before {
         return reject(Code::AlreadySo, format!("the voters are {}", list(voters)));
     }
+    if let Some((since, in_force)) = read::voters_at(draft, at.index)? {
+        // Until the first change those of Genesis are known without a record of their own.
+        draft.put(keys::voters_since(since), in_force.encode());
+    }
+    let mut records = Vec::new();
     for id in voters {
         let node = standing::node(draft, *id, || format!("there is no node {id} to vote"))?;
         if node.record.log_key.is_none() || node.record.cosigner_key.is_none() {
             return reject(Code::BadVoters, format!("node {id} lacks a log or a cosigner key"));
         }
+        records.push(node.record.clone());
         draft.put(keys::node(*id), KnownNode { voter: true, ..node }.encode());
     }
+    let Ok(in_force) = VoterSet::of_records(&records) else {
+        return reject(Code::BadVoters, format!("the keys of {} cannot be those of a mesh's voters", list(voters)));
+    };
+    draft.put(keys::voters_since(at.index + 1), VotersInForce::from(&in_force).encode());
     for id in before.iter().filter(|id| !voters.contains(id)) {
         let Some(node) = read::node(draft, *id)? else {
             return Err(broken(Damage::new(format!("voter {id}"), "is not known")));

@@ -3,7 +3,8 @@
 use mesh_model::{Digest, LedgerIndex, PublicKey, UnixMs};
 use serde::{Deserialize, Serialize};
 
-/// What the council set for itself beside its seats. Absent until the council is first amended: then nothing needs review.
+/// What the council set for itself beside its seats. Absent until the council is first amended, unless its founding document sets a
+/// review time: then nothing needs review.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Terms {
     /// How long a proposal is open before it can take effect, in milliseconds of ledger time.

@@ -47,7 +47,8 @@ pub struct RememberedCommand {
     pub expires_unix_ms: UnixMs,
 }
 
-/// A fork that the council resolved.
+/// A fork that the council resolved: at this size the history with this root stays, and whatever else was signed of it up to there
+/// is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResolvedFork {
     /// The size of a checkpoint of the history that stays.

@@ -15,7 +15,7 @@ pub use council::{Electorate, Lapse, Proposal, ProposalStatus, Remark, Terms, Vo
 pub use domain::{Delegation, Domain, DomainStatus, FeedCursor, PendingRoot};
 pub use grant::{Grant, Grants, KeyPurpose, RosterEntry};
 pub use ledger::{Head, Mesh, RememberedCommand, ResolvedFork};
-pub use node::{KnownNode, NodeRevocation};
+pub use node::{KnownNode, NodeRevocation, VotersInForce};
 pub use product::{Ending, LastSealed, Major, Notice, Product, SealedVersion, Status};
 pub use standard::{EnactedStandard, GrantedWaiver, StandardStatus};
 
@@ -72,6 +72,7 @@ records! {
     GrantedWaiver, "a waiver";
     PendingRoot, "a replacement of a root";
     NodeRevocation, "a node's revocation";
+    VotersInForce, "voters";
     Version, "a version number";
     PublicKey, "a key";
     Vec<u8>, "a text";

@@ -1,7 +1,8 @@
 //! Nodes.
 
 use mesh_event::NodeRecord;
-use mesh_model::{LedgerIndex, NodeId, UnixMs};
+use mesh_event::voters::{Voter, VoterSet};
+use mesh_model::{LedgerIndex, NodeId, PublicKey, UnixMs};
 use serde::{Deserialize, Serialize};
 
 /// A node that the ledger knows.
@@ -26,4 +27,26 @@ pub struct NodeRevocation {
     pub stamp_unix_ms: UnixMs,
     /// Why.
     pub reason: String,
+}
+
+/// The voters in force from some ledger size on, with the keys by which they vouch for it: records of nodes stay, but who voted when
+/// would be lost with the next change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VotersInForce {
+    /// By ascending id: node id, log key, cosigner key.
+    pub voters: Vec<(NodeId, PublicKey, PublicKey)>,
+}
+
+impl VotersInForce {
+    /// As checkpoints are judged by; `None` for nodes that can't be a mesh's voters.
+    pub fn to_set(&self) -> Option<VoterSet> {
+        let voter = |&(id, log_key, cosigner_key): &(NodeId, PublicKey, PublicKey)| Voter { id, log_key, cosigner_key };
+        VoterSet::new(self.voters.iter().map(voter).collect()).ok()
+    }
+}
+
+impl From<&VoterSet> for VotersInForce {
+    fn from(set: &VoterSet) -> Self {
+        Self { voters: set.iter().map(|voter| (voter.id, voter.log_key, voter.cosigner_key)).collect() }
+    }
 }

@@ -86,6 +86,7 @@ impl TestMesh {
             created_unix_ms: 0,
             nonce: [7; 16],
             recovery_keys: vec![keypair("recovery").public_key()],
+            min_review_ms: 0,
         }
     }
 

@@ -2,8 +2,8 @@
 
 use mesh_event::command::OffboardMember;
 use mesh_event::proposal::{AmendCouncil, DomainStanding};
-use mesh_event::{Body, Council, ProposalBody, Seat, Signer as _};
-use mesh_model::{Code, PublicKey, limits};
+use mesh_event::{Body, Council, Envelope, GenesisDocument, ProposalBody, Seat, Signer as _, envelope};
+use mesh_model::{Code, Digest, PublicKey, limits};
 
 use super::{accepted, refused};
 use crate::testing::{TestMesh, keypair};
@@ -50,6 +50,29 @@ fn a_new_council_needs_the_thresholds_of_both() {
     assert_eq!(mesh.council_version(), 1);
     accepted(&mesh.approve(at, &["council-1"]));
     assert_eq!(mesh.council_version(), 2);
+}
+
+#[test]
+fn a_founding_document_may_ask_for_review_from_the_beginning() {
+    const HOUR_MS: u64 = 60 * 60 * 1000;
+    let document = GenesisDocument { min_review_ms: HOUR_MS, ..TestMesh::document() };
+    let payload = document.encode();
+    let mut mesh = TestMesh::unfounded();
+    mesh.mesh_id = Digest::of(&payload).into();
+    let seats = [keypair("council-0"), keypair("council-1")];
+    let sealed = Envelope::sign(envelope::GENESIS, payload, &[&seats[0], &seats[1]]).unwrap();
+    accepted(&mesh.submit(&sealed));
+    assert_eq!(read::terms(&mesh.state).unwrap().min_review_ms, HOUR_MS);
+    // Two of three signed, and it still waits; after the hour it takes effect.
+    let at = mesh.decide(amend(&OLD[..2], 2), &[]).leaf.index;
+    assert_eq!(mesh.proposal(at).status, ProposalStatus::Open);
+    refused(&mesh.approve(at, &["council-0"]), Code::UnderReview, "");
+    mesh.now += HOUR_MS;
+    accepted(&mesh.approve(at, &["council-0"]));
+    assert_eq!((mesh.council_version(), read::terms(&mesh.state).unwrap().min_review_ms), (2, 0));
+    // More than the council may set is no founding document.
+    let endless = GenesisDocument { min_review_ms: limits::REVIEW_MS + 1, ..TestMesh::document() };
+    assert!(endless.check().iter().any(|flaw| flaw.contains("review time")), "{:?}", endless.check());
 }
 
 #[test]

@@ -155,13 +155,30 @@ fn a_fork_is_resolved_once_and_only_by_a_history_that_is_there() {
     refused(&resolve(0, 2, ""), Code::BadResolution, "expected 1 to");
     refused(&resolve(size + 9, 2, ""), Code::BadResolution, "expected 1 to");
     refused(&resolve(size, 0, ""), Code::BadResolution, "refuses");
+    refused(&resolve(2, 3, ""), Code::BadResolution, "expected another one of 1 to 2");
     refused(&resolve(size, 2, &"x".repeat(5000)), Code::TooLarge, "reason");
     let applied = resolve(size, 2, "the other one was signed with stolen keys");
     accepted(&applied);
     let resolved = Effect::ForkResolved { size, root, refused_size: 2, refused_root };
     assert!(applied.effects.contains(&resolved));
-    refused(&resolve(size, 2, ""), Code::AlreadySo, "was refused at index");
-    let resolved = read::resolved_fork(&mesh.state, 2, &refused_root).unwrap().unwrap();
+    refused(&resolve(size, 2, ""), Code::BadResolution, "settled it");
+    let resolved = read::resolved_fork(&mesh.state).unwrap().unwrap();
     assert_eq!((resolved.size, resolved.root, resolved.index), (size, root, applied.leaf.index));
-    assert_eq!(read::resolved_fork(&mesh.state, 3, &refused_root).unwrap(), None);
+}
+
+#[test]
+fn who_voted_at_which_size_stays_known() {
+    let mut mesh = TestMesh::with_domains(&["sales"]);
+    let ids = |mesh: &TestMesh, size| {
+        let found = read::voters_at(&mesh.state, size).unwrap();
+        found.map(|(since, voters)| (since, voters.to_set().unwrap().iter().map(|voter| voter.id).collect::<Vec<_>>()))
+    };
+    assert_eq!(ids(&mesh, 0), None);
+    assert_eq!(ids(&mesh, 9), Some((1, vec![1, 2, 3])));
+    let changed = set_voters(&mut mesh, &[1, 2, 3], &[2]).leaf.index;
+    let back = set_voters(&mut mesh, &[2], &[1, 2, 3]).leaf.index;
+    assert_eq!(ids(&mesh, changed), Some((1, vec![1, 2, 3])), "the leaf that changes them is still the old ones'");
+    assert_eq!(ids(&mesh, changed + 1), Some((changed + 1, vec![2])));
+    assert_eq!(ids(&mesh, back + 7), Some((back + 1, vec![1, 2, 3])));
+    assert!(read::was_voter(&mesh.state, 3).unwrap() && !read::was_voter(&mesh.state, 4).unwrap());
 }

@@ -104,6 +104,42 @@ fn a_product_from_before_is_warned_in_grace_and_refused_after_it() {
 }
 
 #[test]
+fn a_task_opens_with_the_first_violating_version_or_the_enactment_and_anew_after_it_was_closed() {
+    let mut mesh = TestMesh::with_domains(&[DOMAIN]).with_policy();
+    let since = |mesh: &TestMesh| {
+        let rows = compliance(&mesh.state, &PolicyJudge::default(), None, mesh.now).unwrap();
+        assert_eq!(rows.len(), 1);
+        rows[0].since
+    };
+    let changed = |patch: u32| {
+        let mut product = written(Version::new(1, 0, patch));
+        product.description = format!("change {patch}");
+        product
+    };
+    accepted(&mesh.publish(written(Version::FIRST)));
+    mesh.now += DAY_MS;
+    enact(&mut mesh);
+    let enacted = mesh.now;
+    assert_eq!(since(&mesh), Some(enacted), "the product was there before");
+    // A further version that violates it is the same task, and so is a later look.
+    mesh.now += DAY_MS;
+    accepted(&mesh.publish(changed(1)));
+    assert_eq!(since(&mesh), Some(enacted));
+    // Mended: no task. Spoilt again, still in grace: another task, of that day.
+    accepted(&mesh.publish(product("customer_profile_governed.hcl", Version::new(1, 1, 0))));
+    assert_eq!(since(&mesh), None);
+    mesh.now += DAY_MS;
+    let mut spoilt = written(Version::new(2, 0, 0));
+    accepted(&mesh.publish(spoilt.clone()));
+    let again = mesh.now;
+    mesh.now += DAY_MS;
+    spoilt.version = Version::new(2, 0, 1);
+    spoilt.description = "changed".into();
+    accepted(&mesh.publish(spoilt));
+    assert_eq!(since(&mesh), Some(again));
+}
+
+#[test]
 fn a_waiver_lets_one_product_off_until_its_day() {
     let mut mesh = TestMesh::with_domains(&[DOMAIN]).with_policy();
     enact(&mut mesh);
@@ -118,6 +154,7 @@ fn a_waiver_lets_one_product_off_until_its_day() {
     let rows = compliance(&mesh.state, &PolicyJudge::default(), None, mesh.now).unwrap();
     let waived = ComplianceState::Waived { until: waive.expires_unix_ms + 1, why: waive.reason };
     assert_eq!((rows.len(), &rows[0].state, rows[0].findings.len()), (1, &waived, 4));
+    assert!(rows[0].waived_since.is_some_and(|granted| Some(granted) < rows[0].since), "granted, then published");
     mesh.now += 30 * DAY_MS;
     let mut changed = written(Version::new(1, 0, 1));
     changed.description = "changed".into();

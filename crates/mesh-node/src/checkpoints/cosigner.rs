@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use mesh_event::Keypair;
 use mesh_event::checkpoint::{ledger_checkpoint, vouch};
-use mesh_event::voters::VoterSet;
+use mesh_governance::read;
 use mesh_model::{Code, NodeId};
 use mesh_proto::status::MeshError;
 use mesh_store::{Batch, HeadWrite, Store};
 use mesh_tlog::{Checkpoint, Hash, NoteSignature};
 use tokio::sync::Mutex;
 
-use super::keeper::voters_in_force;
 use crate::clock::now_unix_ms;
 use crate::node::{Core, storage_error};
 
@@ -20,6 +19,8 @@ use crate::node::{Core, storage_error};
 const RECORD: &str = "cosigner";
 /// How long leaves that are on their way are waited for.
 const SOON: Duration = Duration::from_millis(500);
+/// A head is cosigned as the newest known: one that was passed longer ago than this is not.
+const PASSED_MS: u64 = 5_000;
 
 /// Signs and cosigns checkpoints of the own applied ledger, larger ones after smaller ones only.
 pub struct Cosigner {
@@ -27,8 +28,8 @@ pub struct Cosigner {
     log: Keypair,
     cosigning: Keypair,
     store: Arc<Store>,
-    /// One at a time: what is persisted is what is signed.
-    turn: Mutex<()>,
+    /// One at a time: what is durable is what is signed. Holds the size that this process knows to be durable.
+    turn: Mutex<Option<u64>>,
 }
 
 fn refused(code: Code, text: impl Into<String>) -> MeshError {
@@ -38,62 +39,66 @@ fn refused(code: Code, text: impl Into<String>) -> MeshError {
 impl Cosigner {
     /// The hand of the voter with these keys.
     pub fn new(id: NodeId, log: Keypair, cosigning: Keypair, store: Arc<Store>) -> Self {
-        Self { id, log, cosigning, store, turn: Mutex::new(()) }
+        Self { id, log, cosigning, store, turn: Mutex::new(None) }
     }
 
-    /// Its two lines under a checkpoint, if the own ledger says the same.
+    /// Its two lines under a checkpoint, if the own ledger says the same. Voters in extension lines are those that the own ledger has
+    /// in force at that size; whether they need to be named is for the leader to know.
     ///
     /// # Errors
-    /// [`Code::Malformed`] for another text, [`Code::NotCaughtUp`] for a size that is not applied, [`Code::BadArgument`]
-    /// where the own ledger, or the voters in force, are others; nothing was signed.
+    /// [`Code::Malformed`] for another text, [`Code::NotCaughtUp`] for a size that is not applied, or was passed long ago,
+    /// [`Code::BadArgument`] where the own ledger has another root or other voters, [`Code::Forked`], [`Code::ReadOnly`]; nothing was
+    /// signed.
     pub async fn cosign(&self, core: &Core, text: &str) -> Result<[NoteSignature; 2], MeshError> {
         let checkpoint: Checkpoint = text.parse().map_err(|error| refused(Code::Malformed, format!("{error}")))?;
-        core.checkpoints.check_no_fork()?;
-        if let Some(why) = self.store.lost_authority().map_err(|error| storage_error(&error))? {
-            return Err(refused(Code::ReadOnly, format!("this node cosigns nothing: {why}")));
-        }
         let size = checkpoint.size();
         // The leader is a moment ahead: what it asks for is on its way.
         core.wait_applied(size.saturating_sub(1), SOON).await;
-        let applied = core.ledger_size();
-        if size == 0 || size > applied {
-            return Err(refused(
-                Code::NotCaughtUp,
-                format!("the checkpoint has {size} leaves; {applied} are applied here"),
-            ));
-        }
-        let root = root_at(core, size)?;
-        let handover = self.handover(core)?;
-        // Compared as a whole: origin, size, root and voters are what this node itself would write.
-        let own = ledger_checkpoint(&core.mesh_id, size, root, handover.as_ref())
-            .map_err(|error| refused(Code::Internal, error.to_string()))?;
-        if own != checkpoint {
-            let why = if checkpoint.root() == root { "names other voters" } else { "has another root" };
-            return Err(refused(
-                Code::BadArgument,
-                format!("the checkpoint of {size} leaves {why} than this node knows"),
-            ));
-        }
-        let turn = self.turn.lock().await;
-        self.promise(core, size, root).await?;
-        drop(turn);
+        let mut durable = self.turn.lock().await;
+        self.check(core, &checkpoint)?;
+        self.promise(core, size, checkpoint.root(), &mut durable).await?;
         let lines = vouch(&core.mesh_id, self.id, &checkpoint, now_unix_ms() / 1000, &self.log, &self.cosigning);
         lines.map_err(|error| refused(Code::Internal, error.to_string()))
     }
 
-    /// The voters in force, where they are others than those whose majority made the last checkpoint count.
-    fn handover(&self, core: &Core) -> Result<Option<VoterSet>, MeshError> {
-        let voters = voters_in_force(&core.state).map_err(|error| core.state_error(&error))?;
-        let voters = voters.ok_or_else(|| refused(Code::GenesisFirst, "no voters are in force"))?;
-        let trust = core.checkpoints.trust();
-        if voters.get(self.id).is_none() && trust.voters().get(self.id).is_none() {
+    /// Whether the own ledger says the same, and this node may say so.
+    fn check(&self, core: &Core, checkpoint: &Checkpoint) -> Result<(), MeshError> {
+        core.checkpoints.check_no_fork()?;
+        if let Some(why) = self.store.lost_authority().map_err(|error| storage_error(&error))? {
+            return Err(refused(Code::ReadOnly, format!("this node cosigns nothing: {why}")));
+        }
+        if !read::was_voter(&core.state, self.id).map_err(|error| core.state_error(&error))? {
             return Err(refused(Code::BadVoters, format!("node {} is no voter", self.id)));
         }
-        Ok((voters != *trust.voters()).then_some(voters))
+        let (size, applied) = (checkpoint.size(), core.ledger_size());
+        if size == 0 || size > applied {
+            let text = format!("the checkpoint has {size} leaves; {applied} are applied here");
+            return Err(refused(Code::NotCaughtUp, text));
+        }
+        if size < applied {
+            let next = read::leaf(&core.state, size).map_err(|error| core.state_error(&error))?;
+            let passed = next.map_or(0, |leaf| now_unix_ms().saturating_sub(leaf.stamp_unix_ms));
+            if passed > PASSED_MS {
+                let text = format!(
+                    "the checkpoint has {size} leaves; {applied} are applied here, and that size was passed {passed} ms ago"
+                );
+                return Err(refused(Code::NotCaughtUp, text));
+            }
+        }
+        let root = root_at(core, size)?;
+        let (_, voters) = core.checkpoints.voters_at(size)?;
+        // Compared as a whole: origin, size, root and voters are what this node itself would write.
+        let own = [None, Some(&voters)].map(|named| ledger_checkpoint(&core.mesh_id, size, root, named));
+        if !own.iter().flatten().any(|own| own == checkpoint) {
+            let why = if checkpoint.root() == root { "names other voters" } else { "has another root" };
+            let text = format!("the checkpoint of {size} leaves {why} than this node knows");
+            return Err(refused(Code::BadArgument, text));
+        }
+        Ok(())
     }
 
-    /// Persists what is about to be signed, before it is.
-    async fn promise(&self, core: &Core, size: u64, root: Hash) -> Result<(), MeshError> {
+    /// Makes durable what is about to be signed, before it is.
+    async fn promise(&self, core: &Core, size: u64, root: Hash, durable: &mut Option<u64>) -> Result<(), MeshError> {
         let guarded = self.store.guarded();
         let before = guarded.get(RECORD).map_err(|error| storage_error(&error))?;
         if let Some((before, promised)) = before.as_deref().and_then(decode) {
@@ -107,9 +112,10 @@ impl Cosigner {
                 );
                 return Err(refused(Code::Damaged, format!("this node cosigned another root at {before} leaves")));
             }
-            if before == size {
-                return Ok(());
-            }
+        }
+        // A request that was given up may have left a record that is not durable yet.
+        if *durable == Some(size) {
+            return Ok(());
         }
         let mut batch = Batch::new();
         let record = [&size.to_be_bytes()[..], root.as_bytes()].concat();
@@ -123,7 +129,10 @@ impl Cosigner {
             }),
         );
         match told.await {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(())) => {
+                *durable = Some(size);
+                Ok(())
+            }
             Ok(Err(error)) => Err(storage_error(&error)),
             Err(_) => Err(refused(Code::Unavailable, "the node stops")),
         }

@@ -1,19 +1,22 @@
 //! Judges checkpoints by the own ledger and the voters' signatures, and keeps what follows from it.
+//!
+//! Who votes at a size is what the own ledger says, never what a note says. The handovers are kept beside it for those who have no
+//! ledger: a checkpoint is kept as the newest only if it counts for them too, so that receipts of this node verify.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use mesh_event::checkpoint::{Counted, LedgerCheckpoint, LedgerCheckpointError, Trust};
+use mesh_event::checkpoint::{Counted, LedgerCheckpoint, LedgerCheckpointError};
 use mesh_event::genesis::SealedGenesis;
 use mesh_event::voters::VoterSet;
-use mesh_governance::{StateRead, read};
-use mesh_model::{Code, Digest, MeshId, NodeId};
+use mesh_governance::{ResolvedFork, read};
+use mesh_model::{Code, MeshId, NodeId};
 use mesh_proto::status::MeshError;
 use mesh_raft::{StateError, StoreState};
 use mesh_store::{Batch, MerkleLog, Store};
-use mesh_tlog::{ProveError, prove_consistency};
+use mesh_tlog::{Hash, ProveError, prove_consistency};
 use mesh_verify::{Bridge, ForkProof};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
@@ -30,22 +33,46 @@ pub enum Heard {
         /// Whether it is kept as the newest.
         is_newest: bool,
     },
-    /// It counts, and the own ledger is not that far yet.
+    /// The own ledger is not that far yet.
     Ahead,
-    /// Too few vouch for it to count. The own ledger agrees, or is not that far yet.
+    /// The own ledger agrees, and too few vouch for it to count.
     Unvouched {
         /// Why it does not count.
         why: String,
     },
-    /// The own ledger has another root there, and too few vouch for it to count: these voters signed what is not so.
+    /// The own ledger says something else there, and too few of those who vote now vouch for it to count: these voters signed what is
+    /// not so.
     FalseHead {
         /// Who, ascending; empty where nobody known signed.
         voters: Vec<NodeId>,
     },
     /// It counts and contradicts the own ledger.
-    Fork,
+    Fork {
+        /// Whether it stood before.
+        is_known: bool,
+    },
     /// The same, and the council has said that it is not the mesh's history.
     Refused,
+}
+
+/// What reads ask of checkpoints, without waiting for anybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Brief {
+    /// How many leaves the newest checkpoint covers.
+    pub size: u64,
+    /// When a majority had cosigned it, in seconds since 1970; `None` before the first.
+    pub time_unix_s: Option<u64>,
+    /// Whether a fork stands.
+    pub is_forked: bool,
+}
+
+impl Brief {
+    /// How old what this node shows may be: its clock minus the time that a majority had reached when they cosigned the newest
+    /// checkpoint. `None` before the first.
+    pub fn age(&self, now_unix_ms: u64) -> Option<Duration> {
+        let cosigned = self.time_unix_s?.saturating_mul(1000);
+        Some(Duration::from_millis(now_unix_ms.saturating_sub(cosigned)))
+    }
 }
 
 /// Keeps the newest checkpoint that counts, and every sign that something is wrong.
@@ -58,24 +85,20 @@ pub struct Keeper {
     state: StoreState,
     ledger: MerkleLog,
     kept: Mutex<Kept>,
-    /// How many leaves the newest checkpoint covers.
-    covered: watch::Sender<u64>,
-}
-
-/// The voters that a state has in force; `None` before Genesis, and where its nodes can't be a mesh's voters.
-///
-/// # Errors
-/// When the state can't be read.
-pub fn voters_in_force<S: StateRead>(state: &S) -> Result<Option<VoterSet>, S::Error> {
-    let mut records = Vec::new();
-    for id in read::mesh(state)?.map(|mesh| mesh.voters).unwrap_or_default() {
-        records.extend(read::node(state, id)?.map(|node| node.record));
-    }
-    Ok(VoterSet::of_records(&records).ok())
+    brief: watch::Sender<Brief>,
 }
 
 fn unreadable(error: &StateError) -> MeshError {
     MeshError::new(Code::Damaged, error.to_string())
+}
+
+fn refuse(error: &LedgerCheckpointError) -> MeshError {
+    let code = match error {
+        LedgerCheckpointError::Signature { .. } => Code::BadSignature,
+        LedgerCheckpointError::Origin { .. } => Code::WrongMesh,
+        _ => Code::Malformed,
+    };
+    MeshError::new(code, format!("the checkpoint: {error}"))
 }
 
 impl Keeper {
@@ -91,15 +114,31 @@ impl Keeper {
     ) -> Result<Self, MeshError> {
         let first = VoterSet::of_genesis(&genesis.document)
             .map_err(|error| MeshError::new(Code::Config, format!("the genesis has no voters: {error}")))?;
-        let kept = Kept::load(&store.meta(), genesis.mesh_id, &first).map_err(|error| storage_error(&error))?;
-        let covered = watch::Sender::new(kept.last.as_ref().map_or(0, |(last, _)| last.size()));
+        let kept = Kept::load(&store.meta(), genesis.mesh_id, first).map_err(|error| storage_error(&error))?;
+        let brief = watch::Sender::new(Brief::default());
         let ledger = store.ledger();
         let (mesh, genesis) = (genesis.mesh_id, genesis.envelope.bytes().to_vec());
-        Ok(Self { mesh, genesis, folder, store, state, ledger, kept: Mutex::new(kept), covered })
+        let keeper = Self { mesh, genesis, folder, store, state, ledger, kept: Mutex::new(kept), brief };
+        keeper.tell(&keeper.kept());
+        Ok(keeper)
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, kept: &Kept) {
+        let counted = kept.last.as_ref().map(|(_, counted)| counted);
+        self.brief.send_replace(Brief {
+            size: counted.map_or(0, |counted| counted.size),
+            time_unix_s: counted.map(|counted| counted.time_unix_s),
+            is_forked: kept.fork.is_some(),
+        });
+    }
+
+    /// What reads ask.
+    pub fn brief(&self) -> Brief {
+        *self.brief.borrow()
     }
 
     /// The newest checkpoint that counts and that the own ledger agrees with.
@@ -109,12 +148,17 @@ impl Keeper {
 
     /// Notes of all changes of voters so far, by size.
     pub fn handovers(&self) -> Vec<Vec<u8>> {
-        self.kept().handovers.clone()
+        self.kept().handovers.iter().map(LedgerCheckpoint::bytes).collect()
     }
 
-    /// Whose majority makes the next checkpoint count.
-    pub fn trust(&self) -> Trust {
-        self.kept().trust().clone()
+    /// Who votes as those without the ledger know.
+    pub fn followed_voters(&self) -> VoterSet {
+        self.kept().trust.newest().1.clone()
+    }
+
+    /// Voters whose word counts for nothing here.
+    pub fn disqualified(&self) -> BTreeSet<NodeId> {
+        self.kept().false_heads.keys().copied().collect()
     }
 
     /// The exact founding envelope.
@@ -122,23 +166,10 @@ impl Keeper {
         &self.genesis
     }
 
-    /// How many leaves the newest checkpoint covers, now and from now on.
-    pub fn covered(&self) -> watch::Receiver<u64> {
-        self.covered.subscribe()
-    }
-
     /// Waits until a checkpoint covers the leaf; returns whether one does.
     pub async fn wait_covered(&self, index: u64, within: Duration) -> bool {
-        let mut covered = self.covered.subscribe();
-        tokio::time::timeout(within, covered.wait_for(|size| *size > index)).await.is_ok_and(|found| found.is_ok())
-    }
-
-    /// How old what this node shows may be: its clock minus the time that a majority had reached when they cosigned the newest
-    /// checkpoint. `None` before the first.
-    pub fn age(&self, now_unix_ms: u64) -> Option<Duration> {
-        let kept = self.kept();
-        let (_, counted) = kept.last.as_ref()?;
-        Some(Duration::from_millis(now_unix_ms.saturating_sub(counted.time_unix_s.saturating_mul(1000))))
+        let mut brief = self.brief.subscribe();
+        tokio::time::timeout(within, brief.wait_for(|brief| brief.size > index)).await.is_ok_and(|found| found.is_ok())
     }
 
     /// The fork that stands.
@@ -151,23 +182,14 @@ impl Keeper {
     /// # Errors
     /// [`Code::Forked`].
     pub fn check_no_fork(&self) -> Result<(), MeshError> {
-        let kept = self.kept();
-        if let Some(fork) = &kept.fork {
-            let path = fork.path(&self.folder);
-            let text = format!(
-                "a majority of voters signed two histories ({}); only the council's decision about it is taken; nothing happened",
-                path.display()
-            );
-            return Err(MeshError::new(Code::Forked, text));
+        if !self.brief().is_forked {
+            return Ok(());
         }
-        if let Some(other) = &kept.contradiction {
-            let size = other.size();
-            let text = format!(
-                "this node's ledger differs from a checkpoint with a majority at {size} leaves, and the proof waits for a larger one; nothing happened"
-            );
-            return Err(MeshError::new(Code::Forked, text));
-        }
-        Ok(())
+        let path = self.fork().map_or_else(String::new, |fork| fork.path(&self.folder).display().to_string());
+        let text = format!(
+            "a majority of voters signed two histories ({path}); only what the council decides about it is taken; nothing happened"
+        );
+        Err(MeshError::new(Code::Forked, text))
     }
 
     /// What an operator has to know.
@@ -176,7 +198,14 @@ impl Keeper {
         if let Err(error) = self.check_no_fork() {
             alarms.push(error.message);
         }
-        for voter in self.kept().false_heads.keys() {
+        let kept = self.kept();
+        if let Some(other) = &kept.contradiction {
+            let size = other.size();
+            alarms.push(format!(
+                "a majority of voters signed another root of {size} leaves; the proof waits for a checkpoint"
+            ));
+        }
+        for voter in kept.false_heads.keys() {
             alarms.push(format!(
                 "voter {voter} signed a head that is not this ledger's: its word counts for nothing here; the council sets other voters"
             ));
@@ -184,230 +213,276 @@ impl Keeper {
         alarms
     }
 
-    /// Takes a note from wherever it comes, compares it with the own ledger, and keeps what follows.
+    /// The voters that the own ledger has in force at a size, with the size from which on.
     ///
     /// # Errors
-    /// [`Code::Malformed`] and [`Code::BadSignature`] for what is no note of this mesh's ledger or was altered,
-    /// [`Code::StorageFailed`].
-    pub fn hear(&self, note: &[u8]) -> Result<Heard, MeshError> {
-        let malformed = |error: LedgerCheckpointError| {
-            let code = match &error {
-                LedgerCheckpointError::Signature { .. } => Code::BadSignature,
-                LedgerCheckpointError::Origin { .. } => Code::WrongMesh,
-                _ => Code::Malformed,
-            };
-            MeshError::new(code, format!("the checkpoint: {error}"))
-        };
-        let found = LedgerCheckpoint::parse(note, &self.mesh).map_err(malformed)?;
-        let mut kept = self.kept();
-        let trust = kept.trust_at(found.size()).clone();
-        let judged = trust.judge(&found);
-        if let Err(error @ LedgerCheckpointError::Signature { .. }) = judged {
-            return Err(malformed(error));
-        }
-        let applied = self.ledger.size().map_err(|error| storage_error(&error))?;
-        if found.size() > applied {
-            return match judged {
-                Ok(_) => self.keep_ahead(&mut kept, found),
-                Err(error) => Ok(Heard::Unvouched { why: error.to_string() }),
-            };
-        }
-        let own = self.ledger.root_at(found.size()).map_err(|error| storage_error(&error))?;
-        match judged {
-            Ok(_) if own == found.root() => {
-                let disqualified: BTreeSet<NodeId> = kept.false_heads.keys().copied().collect();
-                match trust.judge_without(&found, &disqualified) {
-                    Ok(counted) => self.agree(&mut kept, found, counted),
-                    Err(error) => {
-                        Ok(Heard::Unvouched { why: format!("{error}, without voters that signed what is not so") })
-                    }
-                }
-            }
-            Ok(_) => self.contradicted(&mut kept, found),
-            Err(error) if own == found.root() => Ok(Heard::Unvouched { why: error.to_string() }),
-            Err(_) => self.false_head(&mut kept, &found, &trust),
-        }
+    /// [`Code::Damaged`] when that can't be read, [`Code::GenesisFirst`] where there are none.
+    pub fn voters_at(&self, size: u64) -> Result<(u64, VoterSet), MeshError> {
+        let found = read::voters_at(&self.state, size).map_err(|error| unreadable(&error))?;
+        let found = found.and_then(|(since, voters)| Some((since, voters.to_set()?)));
+        found.ok_or_else(|| MeshError::new(Code::GenesisFirst, format!("no voters are in force at {size} leaves")))
     }
 
-    fn keep_ahead(&self, kept: &mut Kept, found: LedgerCheckpoint) -> Result<Heard, MeshError> {
-        if let Some(other) = kept.ahead.clone().filter(|other| other.checkpoint().contradicts(found.checkpoint())) {
-            return self.forked(kept, [other, found.clone()], None, &found);
+    /// Takes notes from wherever they come, compares them with the own ledger, and keeps what follows. Waits for the disk.
+    ///
+    /// # Errors
+    /// [`Code::Malformed`], [`Code::WrongMesh`] and [`Code::BadSignature`] for what is no note of this mesh's ledger or was altered,
+    /// [`Code::StorageFailed`].
+    pub fn hear(&self, note: &[u8]) -> Result<Heard, MeshError> {
+        let found = LedgerCheckpoint::parse(note, &self.mesh).map_err(|error| refuse(&error))?;
+        let applied = self.ledger.size().map_err(|error| storage_error(&error))?;
+        if found.size() > applied {
+            return self.hear_ahead(found, applied);
         }
-        if kept.ahead.as_ref().is_none_or(|ahead| ahead.size() < found.size()) {
-            kept.ahead = Some(found);
+        let own = self.root_at(found.size())?;
+        let (since, voters) = self.voters_at(found.size())?;
+        let everybody = found.counted_by(&self.mesh, &voters, &BTreeSet::new());
+        if let Err(error @ LedgerCheckpointError::Signature { .. }) = &everybody {
+            return Err(refuse(error));
+        }
+        if own == found.root() && found.handover().is_none_or(|named| *named == voters) {
+            return self.hear_true(found, &voters);
+        }
+        let (newest, _) = self.voters_at(applied)?;
+        // Whoever voted before the last change can prove what they signed then, and can stop nothing any more.
+        if everybody.is_ok() && own != found.root() && since == newest {
+            return self.contradicted(&mut self.kept(), found);
+        }
+        self.false_head(&found, &voters)
+    }
+
+    fn root_at(&self, size: u64) -> Result<Hash, MeshError> {
+        self.ledger.root_at(size).map_err(|error| storage_error(&error))
+    }
+
+    /// Nothing follows from it yet, whoever signed it: what is beyond the own ledger can't be compared.
+    fn hear_ahead(&self, found: LedgerCheckpoint, applied: u64) -> Result<Heard, MeshError> {
+        let (_, voters) = self.voters_at(applied)?;
+        match found.counted_by(&self.mesh, &voters, &BTreeSet::new()) {
+            Ok(_) => {
+                let mut kept = self.kept();
+                if kept.ahead.as_ref().is_none_or(|ahead| ahead.size() > found.size()) {
+                    kept.ahead = Some(found);
+                }
+            }
+            Err(error @ LedgerCheckpointError::Signature { .. }) => return Err(refuse(&error)),
+            Err(_) => {}
         }
         Ok(Heard::Ahead)
     }
 
-    fn agree(&self, kept: &mut Kept, found: LedgerCheckpoint, counted: Counted) -> Result<Heard, MeshError> {
+    /// The own ledger says the same.
+    fn hear_true(&self, found: LedgerCheckpoint, voters: &VoterSet) -> Result<Heard, MeshError> {
+        let unvouched = |error: &LedgerCheckpointError| Ok(Heard::Unvouched { why: error.to_string() });
+        let (trust, disqualified) = {
+            let kept = self.kept();
+            (kept.trust.clone(), kept.false_heads.keys().copied().collect())
+        };
+        if let Err(error) = found.counted_by(&self.mesh, voters, &disqualified) {
+            return unvouched(&error);
+        }
+        let before = trust.voters_for(&found);
+        // What nobody known signed does not belong into what others are shown.
+        let found = found.only_by(&self.mesh, &[before, voters]).map_err(|error| refuse(&error.into()))?;
+        match trust.judge(&found) {
+            Ok(counted) => self.agree(found, counted),
+            // A second handover to the same voters: the first one is kept.
+            Err(LedgerCheckpointError::SameVoters(_)) => Ok(Heard::Agrees { is_newest: false }),
+            Err(error) => unvouched(&error),
+        }
+    }
+
+    fn agree(&self, found: LedgerCheckpoint, counted: Counted) -> Result<Heard, MeshError> {
+        let mut kept = self.kept();
+        let meta = self.store.meta();
+        if found.handover().is_some() && kept.trust.newest().0 < found.size() {
+            let mut trust = kept.trust.clone();
+            trust.follow(&found).map_err(|error| refuse(&error))?;
+            kept.trust = trust;
+            kept.handovers.push(found.clone());
+            let mut batch = Batch::new();
+            kept.put_handovers(&meta, &mut batch).map_err(|error| storage_error(&error))?;
+            self.write_durably(batch)?;
+            info!(size = found.size(), voters = %kept.trust.newest().1, "other voters vouch for the ledger from here on");
+        }
         let at = |counted: &Counted| (counted.size, counted.time_unix_s);
         if kept.last.as_ref().is_some_and(|(_, last)| at(last) >= at(&counted)) {
             return Ok(Heard::Agrees { is_newest: false });
         }
-        let meta = self.store.meta();
         let mut batch = Batch::new();
         Kept::put_last(&meta, &mut batch, &found).map_err(|error| storage_error(&error))?;
-        if found.handover().is_some() && kept.steps.last().is_none_or(|(size, _)| *size < found.size()) {
-            kept.follow(&found);
-            kept.put_handovers(&meta, &mut batch).map_err(|error| storage_error(&error))?;
-            info!(size = found.size(), voters = %kept.trust().voters(), "other voters vouch for the ledger from here on");
-        }
-        self.write(batch)?;
+        // What a crash loses of it is heard again.
+        self.store.committer().apply_relaxed_readable(batch).map_err(|error| storage_error(&error))?;
         let size = found.size();
         kept.last = Some((found, counted));
-        self.covered.send_if_modified(|covered| {
-            let grew = *covered < size;
-            *covered = size.max(*covered);
-            grew
-        });
+        self.tell(&kept);
         // Now a proof can be made of what contradicted the ledger beyond the checkpoint before.
         if let Some(other) = kept.contradiction.take_if(|other| other.size() <= size) {
-            self.contradicted(kept, other)?;
+            return self.contradicted(&mut kept, other);
         }
         Ok(Heard::Agrees { is_newest: true })
     }
 
     /// The own ledger has another root than a checkpoint that counts.
     fn contradicted(&self, kept: &mut Kept, found: LedgerCheckpoint) -> Result<Heard, MeshError> {
-        let refused = read::resolved_fork(&self.state, found.size(), &Digest(*found.root().as_bytes()));
-        if refused.map_err(|error| unreadable(&error))?.is_some() {
+        if self.resolved()?.is_some_and(|resolved| found.size() <= resolved.size) {
             return Ok(Heard::Refused);
         }
-        let last = kept.last.clone().filter(|(last, _)| last.size() >= found.size());
-        let Some((last, _)) = last else {
-            error!(size = found.size(), "this node's ledger differs from a checkpoint with a majority");
-            kept.contradiction = Some(found);
-            return Ok(Heard::Fork);
-        };
-        if last.size() == found.size() {
-            return self.forked(kept, [last, found.clone()], None, &found);
-        }
-        let (smaller, larger) = (found.size(), last.size());
-        let proof = prove_consistency(&self.ledger, smaller, larger).map_err(|error| match error {
-            ProveError::Read(error) => storage_error(&error),
-            error => MeshError::new(Code::Internal, error.to_string()),
-        })?;
-        let root = self.ledger.root_at(smaller).map_err(|error| storage_error(&error))?;
-        self.forked(kept, [found.clone(), last], Some(Bridge { root, proof }), &found)
-    }
-
-    fn forked(
-        &self,
-        kept: &mut Kept,
-        notes: [LedgerCheckpoint; 2],
-        bridge: Option<Bridge>,
-        refused: &LedgerCheckpoint,
-    ) -> Result<Heard, MeshError> {
         if kept.fork.is_some() {
-            return Ok(Heard::Fork);
+            return Ok(Heard::Fork { is_known: true });
         }
-        let notes = notes.map(|note| note.bytes());
-        let proof = ForkProof::new(self.mesh, self.genesis.clone(), kept.handovers.clone(), notes, bridge);
-        let (refused_size, refused_root) = (refused.size(), refused.root());
-        self.stand(kept, Fork { refused_size, refused_root, proof: proof.to_text() })?;
-        Ok(Heard::Fork)
+        let Some((last, _)) = kept.last.clone().filter(|(last, _)| last.size() >= found.size()) else {
+            error!(size = found.size(), "this node's ledger differs from a checkpoint with a majority");
+            let is_known = kept.contradiction.is_some();
+            kept.contradiction = Some(found);
+            return Ok(Heard::Fork { is_known });
+        };
+        let (smaller, larger) = (found.size(), last.size());
+        let bridge = if smaller == larger {
+            None
+        } else {
+            let proof = prove_consistency(&self.ledger, smaller, larger).map_err(|error| match error {
+                ProveError::Read(error) => storage_error(&error),
+                error => MeshError::new(Code::Internal, error.to_string()),
+            })?;
+            Some(Bridge { root: self.root_at(smaller)?, proof })
+        };
+        let checkpoints = [(smaller, found.root()), (larger, last.root())];
+        let handovers = kept.handovers.iter().map(LedgerCheckpoint::bytes).collect();
+        let notes = [found.bytes(), last.bytes()];
+        let proof = ForkProof::new(self.mesh, self.genesis.clone(), handovers, notes, bridge);
+        // It goes to others, who look: so does this node.
+        proof.verify(Some(&self.mesh)).map_err(|fault| {
+            MeshError::new(Code::Internal, format!("the proof of the fork does not verify: {fault}"))
+        })?;
+        self.stand(kept, Fork { checkpoints, proof: proof.to_text() })?;
+        Ok(Heard::Fork { is_known: false })
     }
 
     fn stand(&self, kept: &mut Kept, fork: Fork) -> Result<(), MeshError> {
         let mut batch = Batch::new();
         Kept::put_fork(&self.store.meta(), &mut batch, Some(&fork)).map_err(|error| storage_error(&error))?;
-        self.write(batch)?;
+        self.write_durably(batch)?;
         let path = fork.path(&self.folder);
         error!(proof = %path.display(), "a majority of voters signed two histories: nothing is accepted until the council decides");
         if let Err(error) = std::fs::write(&path, &fork.proof) {
             warn!(proof = %path.display(), %error, "the proof of the fork is in the store and could not be written to a file");
         }
         kept.fork = Some(fork);
+        self.tell(kept);
         Ok(())
     }
 
-    /// Takes the proof of a fork that somebody else found.
+    /// Takes the proof of a fork that somebody else found; returns whether it is news.
     ///
     /// # Errors
     /// [`Code::Malformed`] for what is no proof of this mesh.
-    pub fn hear_fork(&self, proof: &[u8]) -> Result<(), MeshError> {
-        let mut kept = self.kept();
-        if kept.fork.is_some() {
-            return Ok(());
+    pub fn hear_fork(&self, proof: &[u8]) -> Result<bool, MeshError> {
+        if self.brief().is_forked {
+            return Ok(false);
         }
         let malformed = |error: mesh_verify::Fault| MeshError::new(Code::Malformed, format!("the fork proof: {error}"));
         let parsed = ForkProof::parse(proof).map_err(malformed)?;
         let checked = parsed.verify(Some(&self.mesh)).map_err(malformed)?;
+        let checkpoints = checked.checkpoints.map(|counted| (counted.size, counted.root));
+        let fork = Fork { checkpoints, proof: parsed.to_text() };
+        if self.is_settled(&fork)? || !self.is_of_present_voters(&fork)? {
+            return Ok(false);
+        }
+        let mut kept = self.kept();
+        if kept.fork.is_none() {
+            self.stand(&mut kept, fork)?;
+        }
+        Ok(true)
+    }
+
+    /// Whether the checkpoint that contradicts the own ledger is one of those who vote now. What can't be compared yet may be.
+    fn is_of_present_voters(&self, fork: &Fork) -> Result<bool, MeshError> {
         let applied = self.ledger.size().map_err(|error| storage_error(&error))?;
-        let mut refused = None;
-        for counted in &checked.checkpoints {
-            if counted.size > applied {
-                continue;
-            }
-            let own = self.ledger.root_at(counted.size).map_err(|error| storage_error(&error))?;
-            if own != counted.root {
-                refused = Some((counted.size, counted.root));
+        let (newest, _) = self.voters_at(applied)?;
+        for (size, root) in fork.checkpoints {
+            if size <= applied && self.root_at(size)? != root {
+                return Ok(self.voters_at(size)?.0 == newest);
             }
         }
-        // Without one that contradicts the own ledger, it is the later one that can't be judged here yet.
-        let later = &checked.checkpoints[1];
-        let (refused_size, refused_root) = refused.unwrap_or((later.size, later.root));
-        let resolved = read::resolved_fork(&self.state, refused_size, &Digest(*refused_root.as_bytes()));
-        if resolved.map_err(|error| unreadable(&error))?.is_some() {
-            return Ok(());
-        }
-        self.stand(&mut kept, Fork { refused_size, refused_root, proof: parsed.to_text() })
+        Ok(true)
     }
 
-    fn false_head(&self, kept: &mut Kept, found: &LedgerCheckpoint, trust: &Trust) -> Result<Heard, MeshError> {
-        let vouchers = found.vouchers(&self.mesh, trust.voters());
-        let voters = vouchers.map_err(|error| MeshError::new(Code::BadSignature, error.to_string()))?.all();
-        let note = found.bytes();
-        let mut batch = Batch::new();
-        for voter in voters.iter().filter(|voter| !kept.false_heads.contains_key(voter)) {
-            error!(
-                voter,
-                size = found.size(),
-                "a voter signed a head that is not this ledger's; its word counts for nothing here"
-            );
-            Kept::put_false_head(&self.store.meta(), &mut batch, *voter, &note)
-                .map_err(|error| storage_error(&error))?;
+    fn resolved(&self) -> Result<Option<ResolvedFork>, MeshError> {
+        let resolved = read::resolved_fork(&self.state).map_err(|error| unreadable(&error))?;
+        let Some(resolved) = resolved else { return Ok(None) };
+        let applied = self.ledger.size().map_err(|error| storage_error(&error))?;
+        if resolved.size > applied || *self.root_at(resolved.size)?.as_bytes() != resolved.root.0 {
+            error!(index = resolved.index, "the council kept another history than this node's: fetch it from a peer");
+            return Ok(None);
         }
-        if !batch.is_empty() {
-            self.write(batch)?;
-        }
-        for voter in &voters {
-            kept.false_heads.entry(*voter).or_insert_with(|| note.clone());
-        }
-        Ok(Heard::FalseHead { voters: voters.into_iter().collect() })
+        Ok(Some(resolved))
     }
 
-    /// The ledger grew: what was ahead of it can be compared, and a fork may have been resolved.
+    /// Whether the council decided for the own history at or beyond everything that contradicts it.
+    fn is_settled(&self, fork: &Fork) -> Result<bool, MeshError> {
+        let Some(resolved) = self.resolved()? else { return Ok(false) };
+        for (size, root) in fork.checkpoints {
+            if size > resolved.size {
+                // Of what lies beyond, only the own history can be the other half.
+                let applied = self.ledger.size().map_err(|error| storage_error(&error))?;
+                if size > applied || self.root_at(size)? != root {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    fn false_head(&self, found: &LedgerCheckpoint, voters: &VoterSet) -> Result<Heard, MeshError> {
+        let vouchers = found.vouchers(&self.mesh, voters).map_err(|error| refuse(&error))?.all();
+        let mut kept = self.kept();
+        let before = kept.false_heads.len();
+        for voter in &vouchers {
+            kept.false_heads.entry(*voter).or_insert_with(|| {
+                error!(
+                    voter,
+                    size = found.size(),
+                    "a voter signed what is not this ledger's; its word counts for nothing here"
+                );
+                found.bytes()
+            });
+        }
+        if kept.false_heads.len() > before {
+            let mut batch = Batch::new();
+            kept.put_false_heads(&self.store.meta(), &mut batch).map_err(|error| storage_error(&error))?;
+            self.write_durably(batch)?;
+        }
+        Ok(Heard::FalseHead { voters: vouchers.into_iter().collect() })
+    }
+
+    /// The ledger grew: what was ahead of it can be compared, and a fork may have been resolved. Returns whether a new fork stands.
     ///
     /// # Errors
     /// [`Code::StorageFailed`], [`Code::Damaged`].
-    pub fn look_again(&self) -> Result<(), MeshError> {
+    pub fn look_again(&self) -> Result<bool, MeshError> {
         let applied = self.ledger.size().map_err(|error| storage_error(&error))?;
         let ahead = self.kept().ahead.take_if(|ahead| ahead.size() <= applied);
+        let mut is_new = false;
         if let Some(ahead) = ahead {
-            self.hear(&ahead.bytes())?;
+            is_new = self.hear(&ahead.bytes())? == Heard::Fork { is_known: false };
         }
-        let mut kept = self.kept();
-        let Some(fork) = kept.fork.clone() else { return Ok(()) };
-        let refused = Digest(*fork.refused_root.as_bytes());
-        let resolved =
-            read::resolved_fork(&self.state, fork.refused_size, &refused).map_err(|error| unreadable(&error))?;
-        let Some(resolved) = resolved else { return Ok(()) };
-        let own = self.ledger.root_at(resolved.size).map_err(|error| storage_error(&error))?;
-        if Digest(*own.as_bytes()) != resolved.root {
-            error!(index = resolved.index, "the council kept another history than this node's: fetch it from a peer");
-            return Ok(());
+        let Some(fork) = self.fork() else { return Ok(is_new) };
+        if !self.is_settled(&fork)? {
+            return Ok(is_new);
         }
-        info!(index = resolved.index, "the council resolved the fork; this node's history is the mesh's");
         let mut batch = Batch::new();
         Kept::put_fork(&self.store.meta(), &mut batch, None).map_err(|error| storage_error(&error))?;
-        self.write(batch)?;
+        self.write_durably(batch)?;
+        info!("the council resolved the fork; this node's history is the mesh's");
+        let mut kept = self.kept();
         kept.fork = None;
-        Ok(())
+        self.tell(&kept);
+        Ok(false)
     }
 
-    /// In the order of the calls; durable with the next group commit. What a crash loses of it is heard again.
-    fn write(&self, batch: Batch) -> Result<(), MeshError> {
-        self.store.committer().apply_relaxed_readable(batch).map_err(|error| storage_error(&error))
+    /// For what must not be forgotten by a crash after others were told.
+    fn write_durably(&self, batch: Batch) -> Result<(), MeshError> {
+        self.store.committer().commit_blocking(batch).map_err(|error| storage_error(&error))
     }
 }

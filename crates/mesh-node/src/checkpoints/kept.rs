@@ -12,24 +12,23 @@ use super::fork::Fork;
 const LAST: &str = "checkpoint/last";
 const HANDOVERS: &str = "checkpoint/handovers";
 const FORK: &str = "checkpoint/fork";
-/// Followed by the voter's id.
-const FALSE_HEAD: &str = "checkpoint/false-head/";
+const FALSE_HEADS: &str = "checkpoint/false-heads";
 
 /// What is known of checkpoints.
 pub(super) struct Kept {
-    /// Whose majority counts, from which size on; it begins with the founding document.
-    pub(super) steps: Vec<(u64, Trust)>,
+    /// The voters as somebody without the ledger follows them: what receipts of this node verify by.
+    pub(super) trust: Trust,
     /// Notes of all changes of voters, by size.
-    pub(super) handovers: Vec<Vec<u8>>,
+    pub(super) handovers: Vec<LedgerCheckpoint>,
     /// The newest checkpoint that counts and that the own ledger agrees with.
     pub(super) last: Option<(LedgerCheckpoint, Counted)>,
-    /// One that counts and is larger than the own ledger.
+    /// The smallest that is larger than the own ledger: to be compared when that is reached.
     pub(super) ahead: Option<LedgerCheckpoint>,
     /// Notes with which voters showed that they sign what is not so.
     pub(super) false_heads: BTreeMap<NodeId, Vec<u8>>,
     /// The fork that stands.
     pub(super) fork: Option<Fork>,
-    /// A checkpoint that counts and contradicts the own ledger beyond the last one: the proof of a fork needs a larger one.
+    /// A checkpoint that counts and contradicts the own ledger beyond the last one: the proof of a fork waits for a larger one.
     pub(super) contradiction: Option<LedgerCheckpoint>,
 }
 
@@ -38,55 +37,35 @@ impl Kept {
     ///
     /// # Errors
     /// When the store can't be read, or holds notes that do not follow from the founding document.
-    pub(super) fn load(meta: &Meta, mesh: MeshId, first: &VoterSet) -> Result<Self, StoreError> {
+    pub(super) fn load(meta: &Meta, mesh: MeshId, first: VoterSet) -> Result<Self, StoreError> {
         let damaged = |what: &str| StoreError::Corrupt { expected: what.to_owned() };
-        let mut kept = Self {
-            steps: vec![(0, Trust::new(mesh, first.clone()))],
-            handovers: Vec::new(),
-            last: None,
-            ahead: None,
-            false_heads: BTreeMap::new(),
-            fork: None,
-            contradiction: None,
+        let parts = |name: &str| {
+            let bytes = meta.value(name)?.unwrap_or_default();
+            split(&bytes).ok_or_else(|| damaged(name))
         };
-        for note in split(&meta.value(HANDOVERS)?.unwrap_or_default()).ok_or_else(|| damaged("handovers of voters"))? {
+        let mut trust = Trust::new(mesh, first);
+        let mut handovers = Vec::new();
+        for note in parts(HANDOVERS)? {
             let handover = LedgerCheckpoint::parse(&note, &mesh).map_err(|_| damaged("a handover of voters"))?;
-            kept.trust().judge(&handover).map_err(|_| damaged("a handover of voters"))?;
-            kept.follow(&handover);
+            trust.follow(&handover).map_err(|_| damaged("a handover of voters"))?;
+            handovers.push(handover);
         }
+        let mut last = None;
         if let Some(note) = meta.value(LAST)? {
             let found = LedgerCheckpoint::parse(&note, &mesh).map_err(|_| damaged("the last checkpoint"))?;
-            let counted = kept.trust_at(found.size()).judge(&found).map_err(|_| damaged("the last checkpoint"))?;
-            kept.last = Some((found, counted));
+            let counted = trust.judge(&found).map_err(|_| damaged("the last checkpoint"))?;
+            last = Some((found, counted));
         }
-        if let Some(text) = meta.value(FORK)? {
-            kept.fork = Some(Fork::decode(&text).ok_or_else(|| damaged("the proof of a fork"))?);
+        let fork = match meta.value(FORK)? {
+            None => None,
+            Some(bytes) => Some(Fork::decode(&bytes).ok_or_else(|| damaged("the proof of a fork"))?),
+        };
+        let mut false_heads = BTreeMap::new();
+        for part in parts(FALSE_HEADS)? {
+            let (voter, note) = part.split_first_chunk().ok_or_else(|| damaged("a false head"))?;
+            false_heads.insert(u64::from_be_bytes(*voter), note.to_vec());
         }
-        for voter in kept.trust().voters().clone().iter() {
-            if let Some(note) = meta.value(&false_head(voter.id))? {
-                kept.false_heads.insert(voter.id, note);
-            }
-        }
-        Ok(kept)
-    }
-
-    /// Whose majority counts now.
-    pub(super) fn trust(&self) -> &Trust {
-        &self.steps.last().expect("it begins with the founding document").1
-    }
-
-    /// Whose majority makes a checkpoint of this size count.
-    pub(super) fn trust_at(&self, size: u64) -> &Trust {
-        let step = self.steps.iter().rev().find(|(since, _)| *since < size);
-        &step.unwrap_or(&self.steps[0]).1
-    }
-
-    /// Goes on with the voters that a checkpoint, judged before, names.
-    pub(super) fn follow(&mut self, handover: &LedgerCheckpoint) {
-        let mut trust = self.trust().clone();
-        trust.follow(handover);
-        self.steps.push((handover.size(), trust));
-        self.handovers.push(handover.bytes());
+        Ok(Self { trust, handovers, last, ahead: None, false_heads, fork, contradiction: None })
     }
 
     pub(super) fn put_last(meta: &Meta, batch: &mut Batch, note: &LedgerCheckpoint) -> Result<(), StoreError> {
@@ -94,7 +73,8 @@ impl Kept {
     }
 
     pub(super) fn put_handovers(&self, meta: &Meta, batch: &mut Batch) -> Result<(), StoreError> {
-        meta.put_value(batch, HANDOVERS, &join(&self.handovers))
+        let notes: Vec<Vec<u8>> = self.handovers.iter().map(LedgerCheckpoint::bytes).collect();
+        meta.put_value(batch, HANDOVERS, &join(&notes))
     }
 
     pub(super) fn put_fork(meta: &Meta, batch: &mut Batch, fork: Option<&Fork>) -> Result<(), StoreError> {
@@ -105,13 +85,11 @@ impl Kept {
         Ok(())
     }
 
-    pub(super) fn put_false_head(meta: &Meta, batch: &mut Batch, voter: NodeId, note: &[u8]) -> Result<(), StoreError> {
-        meta.put_value(batch, &false_head(voter), note)
+    pub(super) fn put_false_heads(&self, meta: &Meta, batch: &mut Batch) -> Result<(), StoreError> {
+        let part = |(voter, note): (&NodeId, &Vec<u8>)| [&voter.to_be_bytes()[..], note.as_slice()].concat();
+        let parts: Vec<Vec<u8>> = self.false_heads.iter().map(part).collect();
+        meta.put_value(batch, FALSE_HEADS, &join(&parts))
     }
-}
-
-fn false_head(voter: NodeId) -> String {
-    format!("{FALSE_HEAD}{voter}")
 }
 
 /// Byte strings with their lengths before them, big-endian.

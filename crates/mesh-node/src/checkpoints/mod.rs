@@ -8,10 +8,12 @@
 //!                                              same, and it counts:    kept, served, receipts
 //!                                              other, and it counts:   a fork; proof, alarm, nothing is accepted
 //!                                              other, and too few:     whoever signed it is disqualified
+//!                                              larger than the own:    compared when the ledger is there
 //! ```
 //!
 //! The leader only asks. What a checkpoint is worth is for each node to see from its own ledger and the voters' signatures: a
-//! leader that asks for nonsense gets no signature, and one that never asks makes the node's age grow.
+//! leader that asks for nonsense gets no signature, and one that never asks makes the node's age grow. Who votes at a size is what the
+//! own ledger says; handovers are for those who have none.
 //!
 //! | part | does |
 //! |---|---|
@@ -29,4 +31,4 @@ pub mod round;
 
 pub use cosigner::Cosigner;
 pub use fork::Fork;
-pub use keeper::{Heard, Keeper, voters_in_force};
+pub use keeper::{Brief, Heard, Keeper};

@@ -1,6 +1,6 @@
 //! The other nodes' peer ports, for checkpoints.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,12 +20,25 @@ pub struct FederationPeers {
     mesh: MeshId,
     me: NodeId,
     channels: Mutex<BTreeMap<NodeId, (String, Channel)>>,
+    /// Who is being shown something: the next thing comes with the next round.
+    busy: Mutex<BTreeSet<NodeId>>,
+}
+
+/// What a node is shown.
+#[derive(Debug, Clone, Default)]
+pub struct Offer {
+    /// The newest checkpoint; empty for none.
+    pub note: Vec<u8>,
+    /// All changes of voters, by size.
+    pub handovers: Vec<Vec<u8>>,
+    /// The proof of a fork that stands here; empty for none.
+    pub fork_proof: Vec<u8>,
 }
 
 impl FederationPeers {
     /// Speaks for node `me`.
     pub fn new(mesh: MeshId, me: NodeId) -> Self {
-        Self { mesh, me, channels: Mutex::default() }
+        Self { mesh, me, channels: Mutex::default(), busy: Mutex::default() }
     }
 
     fn client(&self, id: NodeId, address: &str) -> Result<FederationServiceClient<Channel>, MeshError> {
@@ -52,18 +65,24 @@ impl FederationPeers {
         lines.iter().map(|line| line.parse().map_err(odd)).collect()
     }
 
-    /// Shows a node a checkpoint, or the proof of a fork; gives back the proof of a fork that stands there.
+    /// Shows a node what is known here; gives back the proof of a fork that stands there, if it is news. `None` while the same node is
+    /// still being shown something.
     ///
     /// # Errors
     /// What it says, or that it does not answer.
-    pub async fn offer(
-        &self,
-        id: NodeId,
-        address: &str,
-        note: Vec<u8>,
-        fork_proof: Vec<u8>,
-    ) -> Result<Vec<u8>, MeshError> {
-        let request = OfferCheckpointRequest { mesh_id: self.mesh.0.to_vec(), from_node_id: self.me, note, fork_proof };
-        Ok(self.client(id, address)?.offer_checkpoint(request).await?.into_inner().fork_proof)
+    pub async fn offer(&self, id: NodeId, address: &str, offer: Offer) -> Result<Option<Vec<u8>>, MeshError> {
+        let busy = || self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        if !busy().insert(id) {
+            return Ok(None);
+        }
+        let Offer { note, handovers, fork_proof } = offer;
+        let (mesh_id, from_node_id) = (self.mesh.0.to_vec(), self.me);
+        let request = OfferCheckpointRequest { mesh_id, from_node_id, note, handovers, fork_proof };
+        let answer = match self.client(id, address) {
+            Ok(mut client) => client.offer_checkpoint(request).await.map_err(MeshError::from),
+            Err(error) => Err(error),
+        };
+        busy().remove(&id);
+        Ok(Some(answer?.into_inner().fork_proof).filter(|proof| !proof.is_empty()))
     }
 }

@@ -1,5 +1,6 @@
 //! The leader asks the voters for a checkpoint, and shows everybody what came of it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,8 @@ use mesh_raft::RaftRole;
 use mesh_tlog::{Note, NoteSignature};
 use tracing::{debug, warn};
 
-use super::keeper::{Heard, voters_in_force};
+use super::keeper::Heard;
+use super::peers::Offer;
 use crate::node::{Core, storage_error};
 
 /// How long the others are waited for once a majority has cosigned: a note with more lines survives more lost keys.
@@ -27,22 +29,34 @@ pub async fn run(core: Arc<Core>) {
     let gap = Duration::from_millis(core.config.checkpoint.cosign_ms);
     let refresh = Duration::from_millis(core.config.checkpoint.refresh_ms);
     let mut end = core.follow();
-    let mut began: Option<Instant> = None;
+    // When the last round began that brought a checkpoint, and when a fork was last told of.
+    let (mut began, mut told): (Option<Instant>, Option<Instant>) = (None, None);
     loop {
         let size = end.borrow_and_update().size;
-        if let Err(error) = core.checkpoints.look_again() {
-            warn!(%error, "what is known of checkpoints was not looked at again");
+        let looking = Arc::clone(&core);
+        match tokio::task::spawn_blocking(move || looking.checkpoints.look_again()).await {
+            Ok(Ok(true)) => told = None,
+            Ok(Ok(false)) => {}
+            Ok(Err(error)) => warn!(%error, "what is known of checkpoints was not looked at again"),
+            Err(error) => warn!(%error, "what is known of checkpoints was not looked at again"),
         }
-        let leads = core.raft.status().role == RaftRole::Leader && core.checkpoints.fork().is_none();
         let mut pause = LOOK;
-        if leads && size > 0 {
-            let covered = core.checkpoints.last().map_or(0, |(last, _)| last.size());
-            let due = if covered < size { gap } else { refresh };
+        if core.checkpoints.brief().is_forked {
+            // Whoever was away when it was found hears of it all the same.
+            if told.is_none_or(|told| told.elapsed() >= refresh.min(Duration::from_secs(1))) {
+                told = Some(Instant::now());
+                offer(&core);
+            }
+        } else if core.raft.status().role == RaftRole::Leader && size > 0 {
+            let due = if core.checkpoints.brief().size < size { gap } else { refresh };
             let waited = began.map_or(due, |began| began.elapsed());
             if waited >= due {
-                began = Some(Instant::now());
+                let now = Instant::now();
                 match round(&core).await {
-                    Ok(()) => pause = if core.ledger_size() > size { gap } else { refresh },
+                    Ok(()) => {
+                        began = Some(now);
+                        pause = if core.ledger_size() > size { gap } else { refresh };
+                    }
                     Err(error) => debug!(%error, "no checkpoint came about"),
                 }
             } else {
@@ -62,44 +76,37 @@ pub async fn run(core: Arc<Core>) {
 async fn round(core: &Arc<Core>) -> Result<(), MeshError> {
     let size = core.ledger_size();
     let root = core.store.ledger().root_at(size).map_err(|error| storage_error(&error))?;
-    let trust = core.checkpoints.trust();
-    let voters = voters_in_force(&core.state).map_err(|error| core.state_error(&error))?;
-    let voters = voters.ok_or_else(|| MeshError::new(Code::GenesisFirst, "no voters are in force"))?;
-    let handover = (voters != *trust.voters()).then_some(voters);
-    let checkpoint = ledger_checkpoint(&core.mesh_id, size, root, handover.as_ref())
+    let (_, voters) = core.checkpoints.voters_at(size)?;
+    let before = core.checkpoints.followed_voters();
+    let is_handover = before != voters;
+    let checkpoint = ledger_checkpoint(&core.mesh_id, size, root, is_handover.then_some(&voters))
         .map_err(|error| MeshError::new(Code::Internal, error.to_string()))?;
-    let lines = collect(core, &checkpoint.to_string(), trust.voters(), handover.as_ref()).await?;
+    let mut sets = vec![&voters];
+    sets.extend(is_handover.then_some(&before));
+    let lines = collect(core, &checkpoint.to_string(), &sets).await?;
     let note = Note::new(checkpoint.to_string(), lines);
     let note = note.map_err(|error| MeshError::new(Code::Internal, error.to_string()))?.to_string().into_bytes();
-    match core.checkpoints.hear(&note)? {
-        Heard::Agrees { .. } => {}
+    match core.hear_checkpoint(note).await? {
+        Heard::Agrees { .. } => offer(core),
         other => return Err(MeshError::new(Code::Internal, format!("the own checkpoint was heard as {other:?}"))),
     }
-    offer(core, &note, &[]);
     Ok(())
 }
 
-/// Lines of a majority of the voters, and of those after them.
-async fn collect(
-    core: &Arc<Core>,
-    text: &str,
-    before: &VoterSet,
-    after: Option<&VoterSet>,
-) -> Result<Vec<NoteSignature>, MeshError> {
-    let sets: Vec<&VoterSet> = [Some(before), after].into_iter().flatten().collect();
-    let mut ids: Vec<NodeId> = sets.iter().flat_map(|set| set.iter().map(|voter| voter.id)).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    let mut answers: FuturesUnordered<_> = ids.into_iter().map(|id| ask(core, id, text)).collect();
-    let (mut lines, mut who) = (Vec::new(), Vec::new());
-    let enough = |who: &[NodeId]| {
+/// Lines of a majority of each of these sets of voters.
+async fn collect(core: &Arc<Core>, text: &str, sets: &[&VoterSet]) -> Result<Vec<NoteSignature>, MeshError> {
+    let ids: BTreeSet<NodeId> = sets.iter().flat_map(|set| set.iter().map(|voter| voter.id)).collect();
+    let disqualified = core.checkpoints.disqualified();
+    let mut answers: FuturesUnordered<_> = ids.into_iter().map(|id| ask(core, id, text, sets)).collect();
+    let (mut lines, mut who) = (Vec::new(), BTreeSet::new());
+    let enough = |who: &BTreeSet<NodeId>| {
         sets.iter().all(|set| set.iter().filter(|voter| who.contains(&voter.id)).count() >= set.majority())
     };
     while let Some((id, answer)) = answers.next().await {
         match answer {
             Ok(signed) => {
                 lines.extend(signed);
-                who.push(id);
+                who.extend((!disqualified.contains(&id)).then_some(id));
             }
             Err(error) => debug!(voter = id, %error, "a voter did not cosign"),
         }
@@ -121,7 +128,12 @@ async fn collect(
     Ok(lines)
 }
 
-async fn ask(core: &Arc<Core>, id: NodeId, text: &str) -> (NodeId, Result<Vec<NoteSignature>, MeshError>) {
+async fn ask(
+    core: &Arc<Core>,
+    id: NodeId,
+    text: &str,
+    sets: &[&VoterSet],
+) -> (NodeId, Result<Vec<NoteSignature>, MeshError>) {
     if id == core.node_id() {
         return (id, core.cosign(text).await.map(Vec::from));
     }
@@ -129,19 +141,29 @@ async fn ask(core: &Arc<Core>, id: NodeId, text: &str) -> (NodeId, Result<Vec<No
         Ok(address) => core.federation.cosign(id, &address, text.to_owned()).await,
         Err(error) => Err(error),
     };
-    // A line that names another voter, or is altered, would spoil the whole note: it is looked at before it goes in.
-    (id, answer.and_then(|lines| check(core, text, lines)))
+    (id, answer.and_then(|lines| check(core, id, text, lines, sets)))
 }
 
-/// Passes on lines that verify under this text.
-fn check(core: &Core, text: &str, lines: Vec<NoteSignature>) -> Result<Vec<NoteSignature>, MeshError> {
+/// Passes on the two lines of this voter. Whatever else it sent (another's line, a third one, an altered one) would spoil the note.
+fn check(
+    core: &Core,
+    id: NodeId,
+    text: &str,
+    lines: Vec<NoteSignature>,
+    sets: &[&VoterSet],
+) -> Result<Vec<NoteSignature>, MeshError> {
     let bad = |text: String| MeshError::new(Code::BadSignature, text);
+    if lines.len() != 2 {
+        return Err(bad(format!("expected two lines of voter {id}, found {}", lines.len())));
+    }
     let note = Note::new(text, lines.clone()).map_err(|error| bad(error.to_string()))?;
-    let parsed = LedgerCheckpoint::parse(note.to_string().as_bytes(), &core.mesh_id);
-    let parsed = parsed.map_err(|error| bad(error.to_string()))?;
-    let trust = core.checkpoints.trust();
-    for voters in [Some(trust.voters()), parsed.handover()].into_iter().flatten() {
-        parsed.vouchers(&core.mesh_id, voters).map_err(|error| bad(error.to_string()))?;
+    let note =
+        LedgerCheckpoint::parse(note.to_string().as_bytes(), &core.mesh_id).map_err(|error| bad(error.to_string()))?;
+    for voters in sets.iter().filter(|set| set.get(id).is_some()) {
+        let vouchers = note.vouchers(&core.mesh_id, voters).map_err(|error| bad(error.to_string()))?;
+        if vouchers.signed != [id] || !vouchers.cosigned.keys().eq([&id]) {
+            return Err(bad(format!("the lines are not both of voter {id}")));
+        }
     }
     Ok(lines)
 }
@@ -152,23 +174,32 @@ fn address(core: &Core, id: NodeId) -> Result<String, MeshError> {
     Ok(node.record.peer_address)
 }
 
-/// Shows all other nodes a checkpoint or the proof of a fork; takes proofs that they have. Nobody waits for it.
-pub fn offer(core: &Arc<Core>, note: &[u8], fork_proof: &[u8]) {
+/// Shows all other nodes the newest checkpoint, the changes of voters and a fork that stands; takes a fork that stands there. Nobody
+/// waits for it.
+pub fn offer(core: &Arc<Core>) {
     let nodes = match read::nodes(&core.state) {
         Ok(nodes) => nodes,
         Err(error) => return warn!(%error, "the nodes are not known"),
     };
+    let offer = Offer {
+        note: core.checkpoints.last().map_or_else(Vec::new, |(last, _)| last.bytes()),
+        handovers: core.checkpoints.handovers(),
+        fork_proof: core.checkpoints.fork().map_or_else(Vec::new, |fork| fork.proof.into_bytes()),
+    };
     for node in nodes.into_iter().filter(|node| node.record.node_id != core.node_id()) {
-        let (core_, note, fork_proof) = (Arc::clone(core), note.to_vec(), fork_proof.to_vec());
+        if !matches!(read::node_revocation(&core.state, node.record.node_id), Ok(None)) {
+            continue;
+        }
+        let (core_, offer) = (Arc::clone(core), offer.clone());
         core.tasks.spawn(async move {
             let (id, address) = (node.record.node_id, node.record.peer_address);
-            match core_.federation.offer(id, &address, note, fork_proof).await {
-                Ok(theirs) if !theirs.is_empty() => {
-                    if let Err(error) = core_.checkpoints.hear_fork(&theirs) {
+            match core_.federation.offer(id, &address, offer).await {
+                Ok(Some(theirs)) => {
+                    if let Err(error) = core_.hear_fork(theirs).await {
                         warn!(peer = id, %error, "a peer shows a fork that does not verify");
                     }
                 }
-                Ok(_) => {}
+                Ok(None) => {}
                 Err(error) => debug!(peer = id, %error, "a checkpoint was not taken"),
             }
         });

@@ -9,11 +9,12 @@ use mesh_proto::v1::federation_service_server::{FederationService, FederationSer
 use mesh_proto::v1::{CosignRequest, CosignResponse, OfferCheckpointRequest, OfferCheckpointResponse};
 use tonic::{Request, Response, Status};
 
-use crate::checkpoints::{Heard, round};
 use crate::node::Core;
 
 /// Largest message of a peer here, in bytes: the proof of a fork with its founding document.
 const MESSAGE_BYTES: usize = 8 << 20;
+/// Changes of voters that one offer may bring: more than a mesh has in its life, and each is checked.
+const MOST_HANDOVERS: usize = 1_000;
 
 pub(super) struct Service {
     core: Arc<Core>,
@@ -56,20 +57,21 @@ impl FederationService for Service {
     ) -> Result<Response<OfferCheckpointResponse>, Status> {
         let request = request.into_inner();
         self.check_sender(&request.mesh_id, request.from_node_id)?;
-        if !request.fork_proof.is_empty() {
-            self.core.checkpoints.hear_fork(&request.fork_proof)?;
+        let OfferCheckpointRequest { note, handovers, fork_proof, .. } = request;
+        // In this order: the note may need the voters that a handover names.
+        let known = self.core.checkpoints.handovers();
+        for note in handovers.into_iter().take(MOST_HANDOVERS).filter(|note| !known.contains(note)) {
+            self.core.hear_checkpoint(note).await?;
         }
-        if !request.note.is_empty() && self.core.checkpoints.hear(&request.note)? == Heard::Fork {
-            spread(&self.core);
+        if !note.is_empty() {
+            self.core.hear_checkpoint(note).await?;
         }
-        let fork_proof = self.core.checkpoints.fork().map_or_else(Vec::new, |fork| fork.proof.into_bytes());
+        let is_shown = !fork_proof.is_empty();
+        if is_shown {
+            self.core.hear_fork(fork_proof).await?;
+        }
+        let theirs = self.core.checkpoints.fork().filter(|_| !is_shown);
+        let fork_proof = theirs.map_or_else(Vec::new, |fork| fork.proof.into_bytes());
         Ok(Response::new(OfferCheckpointResponse { fork_proof }))
-    }
-}
-
-/// Tells everybody of the fork that stands here.
-pub(super) fn spread(core: &Arc<Core>) {
-    if let Some(fork) = core.checkpoints.fork() {
-        round::offer(core, &[], fork.proof.as_bytes());
     }
 }

@@ -13,8 +13,8 @@ use mesh_proto::v1::{
     GetCouncilResponse, GetDomainRequest, GetDomainResponse, GetMeshRequest, GetMeshResponse, GetProposalRequest,
     GetProposalResponse, ListDomainsRequest, ListDomainsResponse, ListNodesRequest, ListNodesResponse,
     ListProposalsRequest, ListProposalsResponse, ListStandardsRequest, ListStandardsResponse, ListTermsRequest,
-    ListTermsResponse, ListWaiversRequest, ListWaiversResponse, PreviewStandardRequest, PreviewStandardResponse,
-    RosterEntry, SubmitRequest, SubmitResponse, WaitLevel, WhoAmIRequest, WhoAmIResponse,
+    ListTermsResponse, ListWaiversRequest, ListWaiversResponse, NodeStanding, PreviewStandardRequest,
+    PreviewStandardResponse, RosterEntry, SubmitRequest, SubmitResponse, WaitLevel, WhoAmIRequest, WhoAmIResponse,
 };
 use tonic::{Request, Response, Status};
 
@@ -86,7 +86,6 @@ impl GovernanceService for Service {
         let signed = self.core.verified.command(envelope, &self.core.mesh_id);
         let signed = signed.map_err(|error| MeshError::new(error.code(), error.to_string()))?;
         let command = signed.command();
-        self.core.check_no_fork(&command.body)?;
         if command.body.feed_domain().is_some() {
             let text = format!("{} is a domain command; expected it at PublishService.Publish", command.body.kind());
             return Err(MeshError::new(Code::BadArgument, text).into());
@@ -99,6 +98,7 @@ impl GovernanceService for Service {
             let leaf = leaf.ok_or_else(|| MeshError::new(Code::Damaged, "a sealed leaf is not there"))?;
             (leaf.index, leaf.outcome.code, leaf.outcome.detail)
         } else {
+            self.core.check_no_fork(&command.body)?;
             let body = EntryBody::Envelope(signed.envelope().bytes().to_vec());
             let leaves = self.core.raft.proposer().propose(body, within).await;
             let leaves = leaves.map_err(|error| MeshError::new(error.code(), error.to_string()))?;
@@ -124,10 +124,11 @@ impl GovernanceService for Service {
 
     async fn get_mesh(&self, _request: Request<GetMeshRequest>) -> Result<Response<GetMeshResponse>, Status> {
         let document = &self.core.genesis.document;
+        let mesh = read::mesh(&self.core.state).map_err(|e| self.core.state_error(&e))?;
         Ok(Response::new(GetMeshResponse {
             mesh_id: self.core.mesh_id.0.to_vec(),
             name: document.mesh_name.clone(),
-            protocol_version: document.protocol_version,
+            protocol_version: mesh.map_or(document.protocol_version, |mesh| mesh.protocol_version),
             genesis: self.core.genesis.envelope.bytes().to_vec(),
             freshness: Some(super::freshness(&self.core)),
         }))
@@ -189,9 +190,26 @@ impl GovernanceService for Service {
 
     async fn list_nodes(&self, request: Request<ListNodesRequest>) -> Result<Response<ListNodesResponse>, Status> {
         super::check_token(&self.core, &request)?;
-        let nodes = read::nodes(&self.core.state).map_err(|e| self.core.state_error(&e))?;
+        let fail = |e| self.core.state_error(&e);
+        let nodes = read::nodes(&self.core.state).map_err(fail)?;
+        let mut standings = Vec::with_capacity(nodes.len());
+        for node in &nodes {
+            let revocation = read::node_revocation(&self.core.state, node.record.node_id).map_err(fail)?;
+            let standing = match (&revocation, node.voter) {
+                (Some(_), _) => "revoked",
+                (None, true) => "voter",
+                (None, false) => "observer",
+            };
+            standings.push(NodeStanding {
+                standing: standing.to_owned(),
+                admitted_index: node.admitted_at,
+                revoked_index: revocation.as_ref().map(|revocation| revocation.index),
+                revoked_reason: revocation.map_or_else(String::new, |revocation| revocation.reason),
+            });
+        }
         Ok(Response::new(ListNodesResponse {
             nodes: nodes.iter().map(|node| node.record.to_message()).collect(),
+            standings,
             freshness: Some(super::freshness(&self.core)),
         }))
     }

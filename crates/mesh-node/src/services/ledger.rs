@@ -141,14 +141,12 @@ impl LedgerService for Service {
         request: Request<CompareCheckpointRequest>,
     ) -> Result<Response<CompareCheckpointResponse>, Status> {
         super::check_token(&self.core, &request)?;
-        let heard = self.core.checkpoints.hear(&request.into_inner().note)?;
-        let is_fork = heard == Heard::Fork;
-        let (finding, detail) = found(heard);
+        let heard = self.core.hear_checkpoint(request.into_inner().note).await?;
         let mut fork_proof = Vec::new();
-        if is_fork {
-            super::federation::spread(&self.core);
+        if matches!(heard, Heard::Fork { .. }) {
             fork_proof = self.core.checkpoints.fork().map_or_else(Vec::new, |fork| fork.proof.into_bytes());
         }
+        let (finding, detail) = found(heard);
         Ok(Response::new(CompareCheckpointResponse { finding: finding.into(), detail, fork_proof }))
     }
 
@@ -172,10 +170,10 @@ fn found(heard: Heard) -> (Finding, String) {
         Heard::Agrees { .. } => {
             (Finding::Agrees, "this node's ledger has that root, and a majority vouches for it".into())
         }
-        Heard::Ahead => (
-            Finding::Ahead,
-            "a majority vouches for it; this node's ledger is not that far yet and will be compared".into(),
-        ),
+        Heard::Ahead => {
+            let text = "this node's ledger is not that far yet; if a majority vouches for it, it is compared then";
+            (Finding::Ahead, text.into())
+        }
         Heard::Unvouched { why } => {
             (Finding::Unvouched, format!("nothing contradicts it, and it does not count: {why}"))
         }
@@ -190,7 +188,7 @@ fn found(heard: Heard) -> (Finding, String) {
             );
             (Finding::FalseHead, text)
         }
-        Heard::Fork => {
+        Heard::Fork { .. } => {
             let text = "a majority vouches for it, and it contradicts this node's ledger: a fork. Nothing is accepted until the council decides";
             (Finding::Fork, text.into())
         }

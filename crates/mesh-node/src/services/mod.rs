@@ -174,10 +174,11 @@ const CURRENT: Duration = Duration::from_mins(1);
 /// How old a read may be.
 pub fn freshness(core: &Core) -> Freshness {
     let end = core.ledger_end();
-    let age = core.checkpoints.age(now_unix_ms());
+    let brief = core.checkpoints.brief();
+    let age = brief.age(now_unix_ms());
     Freshness {
-        checkpoint_size: core.checkpoints.last().map_or(0, |(last, _)| last.size()),
-        is_current: age.is_some_and(|age| age <= CURRENT) && core.checkpoints.check_no_fork().is_ok(),
+        checkpoint_size: brief.size,
+        is_current: age.is_some_and(|age| age <= CURRENT) && !brief.is_forked,
         ledger_size: end.size,
         last_stamp_unix_ms: end.last_stamp,
         indexed_size: core.indexed_size(),

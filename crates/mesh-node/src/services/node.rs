@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use mesh_event::genesis::PROTOCOL_VERSION;
 use mesh_governance::read;
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::node_service_server::NodeService;
@@ -39,6 +40,11 @@ pub fn status(core: &Core) -> Result<StatusResponse, MeshError> {
     let raft = core.raft.status();
     let end = core.ledger_end();
     let head = read::head(&core.state).map_err(|e| core.state_error(&e))?;
+    let mesh = read::mesh(&core.state).map_err(|e| core.state_error(&e))?;
+    let (protocol_version, ledger_voters) = match mesh {
+        Some(mesh) => (mesh.protocol_version, mesh.voters),
+        None => (core.genesis.document.protocol_version, Vec::new()),
+    };
     let mut feeds: Vec<FeedStatus> = (core.feeds.all().iter())
         .map(|writer| {
             let (waiting, oldest) = writer.backlog();
@@ -59,7 +65,8 @@ pub fn status(core: &Core) -> Result<StatusResponse, MeshError> {
         mesh_id: core.mesh_id.0.to_vec(),
         mesh_name: core.genesis.document.mesh_name.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        protocol_version: core.genesis.document.protocol_version,
+        protocol_version,
+        protocol_known: PROTOCOL_VERSION,
         raft: Some(RaftStatus {
             role: role(raft.role).to_owned(),
             term: raft.term,
@@ -67,6 +74,9 @@ pub fn status(core: &Core) -> Result<StatusResponse, MeshError> {
             last_log_index: raft.last_log_index.unwrap_or(0),
             applied_index: raft.applied_index.unwrap_or(0),
             voters: raft.voters,
+            learners: raft.learners,
+            joint: raft.joint,
+            ledger_voters,
         }),
         ledger: Some(LedgerStatus {
             size: head.size,

@@ -200,6 +200,8 @@ fn row(row: Compliance) -> ComplianceView {
         due_unix_ms: due,
         why,
         findings: row.findings.iter().map(finding).collect(),
+        since_unix_ms: row.since,
+        waived_since_unix_ms: row.waived_since,
     }
 }
 

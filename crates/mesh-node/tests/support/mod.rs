@@ -210,6 +210,7 @@ fn found(folder: &Path) -> SealedGenesis {
         created_unix_ms: 0,
         nonce: [7; 16],
         recovery_keys: Vec::new(),
+        min_review_ms: 0,
     };
     let payload = document.encode();
     let signers = [keypair("seat-1"), keypair("seat-2")];

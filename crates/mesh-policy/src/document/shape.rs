@@ -71,7 +71,7 @@ pub const PATHS: &[(&str, &str, &str)] = &[
     ("fields[].pii", "truth value", "Whether it, its classification or its glossary term says that it is about a person."),
     ("fields[].tagged_as_pii", "truth value", "Whether its tags contain `pii`."),
     ("fields[].tags[]", "text", "Its tags."),
-    ("fields[].term", "text", "The glossary term or identifier scheme it stands for."),
+    ("fields[].term", "text", "The glossary term or identifier scheme it stands for, or the time convention it follows."),
     ("fields[].type", "text", "Its logical type."),
     ("fields[].unique", "truth value", "Whether no two rows share it."),
     ("inputs[].description", "text", "What is taken and why."),

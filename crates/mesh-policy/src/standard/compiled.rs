@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use mesh_model::{Enforcement, Expectation, Name, Rule, Standard, StandardDetail, StandardKind};
+use mesh_model::{Enforcement, Expectation, Name, Rule, Standard, StandardDetail};
 
 use super::schema::Schema;
 use super::{Evaluation, StandardFlaw, Violation, check};
@@ -140,11 +140,6 @@ impl CompiledStandard {
             }
         }
         conflicts
-    }
-
-    /// Whether it is a glossary term or identifier scheme, which fields may stand for.
-    pub(crate) fn is_semantic(&self) -> bool {
-        matches!(self.standard.kind, StandardKind::GlossaryTerm | StandardKind::Identifier)
     }
 }
 

@@ -12,7 +12,7 @@ pub const EVALUATOR_VERSION: u32 = 1;
 /// A rule that a product does not meet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Violation {
-    /// Which rule; the standard's id where a field doesn't fit a glossary term or identifier scheme.
+    /// Which rule; the standard's id where a field doesn't fit a glossary term, identifier scheme or time convention.
     pub rule: Name,
     /// How bad that is.
     pub severity: RuleSeverity,

@@ -6,6 +6,7 @@ mod compiled;
 mod detail;
 mod evaluation;
 mod flaw;
+mod granularity;
 mod references;
 mod schema;
 

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use mesh_event::command::AdmitDomains;
 use mesh_event::genesis::SealedGenesis;
 use mesh_event::ledger::EntryBody;
-use mesh_event::{Body, Envelope, Keypair, envelope};
+use mesh_event::proposal::{RevokeNode, SetVoters};
+use mesh_event::{Body, Envelope, Keypair, ProposalBody, Propose, envelope};
 use mesh_governance::testing::{TestMesh, keypair};
 use mesh_governance::{NoPolicy, Strict, read};
 use mesh_model::{Digest, NodeId};
@@ -179,6 +180,24 @@ impl Cluster {
         let signers: [Keypair; 3] = [keypair("council-0"), keypair("council-1"), keypair(&format!("{name}/root"))];
         let body = Body::AdmitDomains(AdmitDomains { domains: vec![admission], council_version: 1 });
         EntryBody::Envelope(self.mesh.command(body, &signers).into_bytes())
+    }
+
+    /// What two seats decide at once.
+    fn decision(&mut self, body: ProposalBody) -> EntryBody {
+        let closes_unix_ms = 1_800_000_000_000 + 30 * 24 * 60 * 60 * 1000;
+        let propose = Propose { body, closes_unix_ms, summary: String::new(), council_version: 1 };
+        let signers = [keypair("council-0"), keypair("council-1")];
+        EntryBody::Envelope(self.mesh.command(Body::Propose(propose), &signers).into_bytes())
+    }
+
+    /// The council chooses who orders.
+    pub(crate) fn set_voters(&mut self, voters: &[NodeId], replaces: &[NodeId]) -> EntryBody {
+        self.decision(ProposalBody::SetVoters(SetVoters { voters: voters.to_vec(), replaces: replaces.to_vec() }))
+    }
+
+    /// The council takes a node out.
+    pub(crate) fn revoke_node(&mut self, node_id: NodeId) -> EntryBody {
+        self.decision(ProposalBody::RevokeNode(RevokeNode { node_id, reason: "sold".into() }))
     }
 
     /// Waits until all running nodes have the same ledger of this size, and returns its root and state digest.
