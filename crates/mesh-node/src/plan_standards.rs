@@ -1,6 +1,6 @@
 //! What the standards in force would say of a planned version: the same evaluator that decides in the ledger, asked beforehand.
 
-use mesh_governance::{Case, FirstSealed, PolicyJudge, StateRead, read, semantics};
+use mesh_governance::{Case, FirstSealed, PolicyJudge, StateRead, read};
 use mesh_model::{Code, Descriptor, UnixMs, VersionId};
 use mesh_policy::{Binding, Effect};
 use mesh_proto::status::MeshError;
@@ -23,7 +23,7 @@ pub fn judge_plan<S: StateRead>(
     if plan.action == Action::Unchanged {
         return Ok(());
     }
-    for undefined in semantics::undefined(descriptor, standards.iter().map(|one| &*one.standard)) {
+    for undefined in mesh_governance::semantics::undefined(descriptor, standards.iter().map(|one| &*one.standard)) {
         let (path, message) = (undefined.path.clone(), undefined.to_string());
         plan.warnings.push(Warning { code: Code::UndefinedTerm, path, message, due_unix_ms: None });
     }

@@ -13,8 +13,8 @@ use mesh_proto::v1::{
     GetCouncilResponse, GetDomainRequest, GetDomainResponse, GetMeshRequest, GetMeshResponse, GetProposalRequest,
     GetProposalResponse, ListDomainsRequest, ListDomainsResponse, ListNodesRequest, ListNodesResponse,
     ListProposalsRequest, ListProposalsResponse, ListStandardsRequest, ListStandardsResponse, ListTermsRequest,
-    ListTermsResponse, ListWaiversRequest, ListWaiversResponse, NodeStanding, PreviewStandardRequest,
-    PreviewStandardResponse, RosterEntry, SubmitRequest, SubmitResponse, WaitLevel, WhoAmIRequest, WhoAmIResponse,
+    ListTermsResponse, ListWaiversRequest, ListWaiversResponse, PreviewStandardRequest, PreviewStandardResponse,
+    RosterEntry, SubmitRequest, SubmitResponse, WaitLevel, WhoAmIRequest, WhoAmIResponse,
 };
 use tonic::{Request, Response, Status};
 
@@ -200,7 +200,7 @@ impl GovernanceService for Service {
                 (None, true) => "voter",
                 (None, false) => "observer",
             };
-            standings.push(NodeStanding {
+            standings.push(mesh_proto::v1::NodeStanding {
                 standing: standing.to_owned(),
                 admitted_index: node.admitted_at,
                 revoked_index: revocation.as_ref().map(|revocation| revocation.index),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mesh_event::ledger::EntryBody;
 use mesh_governance::read;
@@ -16,6 +16,7 @@ fn usual(_: &mut RaftOptions) {}
 
 /// Seals one entry, proposed again for as long as it is not known to have happened. Returns how many leaves it took.
 async fn seal(proposer: &Proposer, body: EntryBody) -> u64 {
+    let begun = Instant::now();
     loop {
         match proposer.propose(body.clone(), DEADLINE).await {
             Ok(sealed) if sealed[0].code() == Code::Accepted => return 1,
@@ -23,7 +24,9 @@ async fn seal(proposer: &Proposer, body: EntryBody) -> u64 {
             Ok(sealed) if sealed[0].code() == Code::Duplicate => return 2,
             Err(ProposeError::Refused { code: Code::Duplicate, .. }) => return 1,
             Ok(sealed) => panic!("{:?}: {}", sealed[0].code(), sealed[0].detail),
-            Err(ProposeError::OutcomeUnknown { .. } | ProposeError::Unavailable { .. }) => {}
+            Err(error @ (ProposeError::OutcomeUnknown { .. } | ProposeError::Unavailable { .. })) => {
+                assert!(begun.elapsed() < DEADLINE, "nothing is sealed any more: {error}");
+            }
             Err(error) => panic!("{error}"),
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
