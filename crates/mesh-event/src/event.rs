@@ -44,7 +44,7 @@ pub struct FeedEvent {
     pub previous_leaf: Hash,
     /// How many ledger leaves its writer had applied.
     pub ledger_size: u64,
-    /// The writer's clock; informative.
+    /// The writer's clock; informative: nothing in the ledger is decided by it.
     pub at_unix_ms: UnixMs,
     /// What happened.
     pub kind: EventKind,
@@ -71,6 +71,11 @@ pub enum EventKind {
         /// What the code is about.
         detail: String,
     },
+    /// The domain's own rules from here on. It stays in the feed.
+    Rules {
+        /// The author's exact envelope.
+        envelope: Vec<u8>,
+    },
 }
 
 /// A hash in front of the first event.
@@ -90,6 +95,7 @@ impl FeedEvent {
                 code: *code,
                 detail: detail.clone(),
             }),
+            EventKind::Rules { envelope } => M::Rules(proto::RulesSet { envelope: envelope.clone() }),
         };
         proto::FeedEvent {
             mesh_id: self.mesh_id.0.to_vec(),
@@ -120,6 +126,11 @@ impl FeedEvent {
             M::Verdict(v) => {
                 EventKind::Verdict { outbox: v.outbox, ledger_index: v.ledger_index, code: v.code, detail: v.detail }
             }
+            M::Rules(_) if bytes.len() > limits::EVENT_BYTES => {
+                let (limit, found) = (limits::EVENT_BYTES, bytes.len());
+                return Err(Malformed::new("event", format!("expected at most {limit} bytes of rules; found {found}")));
+            }
+            M::Rules(r) => EventKind::Rules { envelope: r.envelope },
         };
         Ok(Self {
             mesh_id: digest("mesh_id", &m.mesh_id)?.into(),
@@ -130,6 +141,19 @@ impl FeedEvent {
             at_unix_ms: m.at_unix_ms,
             kind,
         })
+    }
+
+    /// Decodes the bytes of an event that was proposed to the ledger. Kinds that stay in feeds came after protocol 1 was
+    /// first spoken: there they are unknown for ever, so that every build decides the same on a batch that carries one.
+    ///
+    /// # Errors
+    /// As [`FeedEvent::decode`], and for what stays in feeds.
+    pub fn decode_proposed(bytes: &[u8]) -> Result<Self, Malformed> {
+        let event = Self::decode(bytes)?;
+        match event.kind {
+            EventKind::Command { .. } | EventKind::Verdict { .. } => Ok(event),
+            EventKind::Rules { .. } => Err(Malformed::new("kind", "is one that stays in the feed")),
+        }
     }
 }
 
@@ -266,7 +290,7 @@ impl FeedHead {
         let mut seq = self.size;
         let mut decoded = Vec::with_capacity(events.len());
         for (at, bytes) in events.iter().enumerate().rev() {
-            let event = FeedEvent::decode(bytes).map_err(|error| HeadError::Malformed(error.to_string()))?;
+            let event = FeedEvent::decode_proposed(bytes).map_err(|error| HeadError::Malformed(error.to_string()))?;
             seq = seq.checked_sub(1).ok_or(HeadError::Chain(at))?;
             if leaf_hash(bytes) != expected || event.seq != seq || event.feed != self.feed || event.mesh_id != *mesh {
                 return Err(HeadError::Chain(at));

@@ -16,6 +16,7 @@
 //! | [`genesis`] | the founding document, council, nodes |
 //! | [`event`] | feed events and signed feed heads |
 //! | [`ledger`] | entries that Raft orders, leaves that the ledger keeps |
+//! | [`rules`] | a domain's own rules, which stay in its feed |
 //! | [`attachment`] | private attachments with their salt |
 //! | [`codec`] | the one place where bincode is configured |
 //! | [`proto`] | generated messages; converted here, used nowhere else but on the wire |
@@ -32,10 +33,11 @@ pub mod genesis;
 pub mod ledger;
 pub mod proposal;
 mod proposal_wire;
+pub mod rules;
 pub mod signing;
 mod standard;
 
-/// Generated messages of `proto/datamesh/v1/{descriptor,command,ledger}.proto`.
+/// Generated messages of `proto/datamesh/v1/{descriptor,command,ledger,rules}.proto`.
 #[allow(missing_docs, clippy::all, clippy::pedantic, unreachable_pub)]
 pub mod proto {
     include!(concat!(env!("OUT_DIR"), "/datamesh.v1.rs"));
@@ -49,5 +51,6 @@ pub use event::{EventKind, FeedEvent, FeedHead, FeedId, HeadError};
 pub use genesis::{Council, GenesisDocument, NodeRecord, Seat};
 pub use ledger::{FeedBatch, LeafEntry, LedgerEntry, LedgerLeaf, Outcome};
 pub use proposal::{ProposalBody, Propose};
+pub use rules::{DomainRules, SignedRules};
 pub use signing::{Keypair, KeypairError, Signer};
 pub use standard::{decode_standard, encode_standard, standard_digest};

@@ -159,6 +159,9 @@ codes! {
     113 NotFound "not_found" NotFound "there is no such thing on this node" "check the id";
     114 BadArgument "bad_argument" Rejected "a request field is not what it should be" "the text names the field";
     115 Internal "internal" Internal "a defect in the node" "the trace has the details; please report it";
+    120 BadRules "bad_rules" Rejected "the domain's own rules do not hold what rules must, or fail their own test cases" "every flaw is listed; `mesh standard test FILE` shows most of them without a node";
+    121 StaleRules "stale_rules" Conflict "the domain's own rules changed in between; nothing happened" "`mesh domain rules show DOMAIN` shows those in force; then set them again";
+    122 OwnRuleViolated "own_rule_violated" Rejected "the version violates a rule that its own domain set" "every violated rule is listed; mend the product, or have the domain's steward change the rules: `mesh domain rules`";
 
     200 Usage "usage" Usage "the command line does not fit" "see --help";
     201 KeyFile "key_file" Usage "the key file cannot be used" "the text says why: permissions 0600, PKCS#8 v1 PEM, one Ed25519 key";

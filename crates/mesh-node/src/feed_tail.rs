@@ -1,6 +1,7 @@
 //! The end of a feed that is being written: what was appended last, and which commands wait for the ledger.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::Instant;
 
 use mesh_event::event::NO_LEAF;
@@ -13,9 +14,12 @@ use tokio::sync::watch;
 
 use crate::feed_writer::{Durable, Position, Receipt, Resolution};
 use crate::feeds::product_of;
+use crate::own_rules::InFeed;
 
 /// The feed's named value with the last outbox number that was given out, and the last one up to which the feed has every verdict.
 pub(crate) const OUTBOX: &str = "outbox";
+/// The feed's named value with the number of the event that sets the domain's own rules in force; absent for none.
+pub(crate) const RULES: &str = "rules";
 
 /// A command that is durable here and waits for the ledger.
 pub(crate) struct Waiting {
@@ -41,6 +45,8 @@ pub(crate) struct Tail {
     pub(crate) commands: HashMap<CommandId, u64>,
     /// Products among `waiting`, with how often: what the ledger will say about the next command depends on these.
     pub(crate) products: BTreeMap<ProductId, usize>,
+    /// The domain's own rules in force.
+    pub(crate) rules: Option<Arc<InFeed>>,
 }
 
 /// The last outbox number that was given out, and the last one up to which the feed has every verdict; 0 for none.
@@ -64,7 +70,13 @@ impl Tail {
             waiting: VecDeque::new(),
             commands: HashMap::new(),
             products: BTreeMap::new(),
+            rules: None,
         }
+    }
+
+    /// The number of the domain's own rules in force; 0 for none.
+    pub(crate) fn rules_number(&self) -> u64 {
+        self.rules.as_ref().map_or(0, |rules| rules.number())
     }
 
     /// The last outbox number up to which everything is resolved: verdicts are appended before that.

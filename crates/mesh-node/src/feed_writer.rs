@@ -6,15 +6,16 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use mesh_event::{Envelope, EventKind, FeedEvent, FeedHead, FeedId, Signer};
-use mesh_model::{Code, LedgerIndex, MeshId, ProductId, limits};
+use mesh_event::{Envelope, EventKind, FeedEvent, FeedHead, FeedId, SignedRules, Signer};
+use mesh_model::{Code, LedgerIndex, MeshId, ProductId, UnixMs, limits};
 use mesh_proto::status::MeshError;
 use mesh_store::{Batch, Feed, Store};
 use tokio::sync::{Notify, oneshot, watch};
 
 use crate::clock::now_unix_ms;
-use crate::feed_tail::{OUTBOX, Tail, Waiting, outbox_value};
+use crate::feed_tail::{OUTBOX, RULES, Tail, Waiting, outbox_value};
 use crate::feeds::{COMMANDS, encode_position};
+use crate::own_rules::InFeed;
 use crate::publish::Admitted;
 
 /// What the ledger said about a command; everybody who waits for it sees the same.
@@ -109,6 +110,15 @@ pub struct Receipt {
     pub resolution: watch::Receiver<Option<Resolution>>,
 }
 
+/// What setting a domain's own rules gives.
+#[derive(Debug)]
+pub struct RulesReceipt {
+    /// The rules in force from here on.
+    pub rules: Arc<InFeed>,
+    /// When their event is durable here.
+    pub durable: Durable,
+}
+
 fn storage(error: &mesh_store::StoreError) -> MeshError {
     MeshError::new(Code::StorageFailed, error.to_string())
 }
@@ -188,7 +198,7 @@ impl FeedWriter {
             .filter(|waiting| waiting.product.as_ref() == Some(product))
             .filter_map(|waiting| match FeedEvent::decode(&waiting.bytes).ok()?.kind {
                 EventKind::Command { envelope, .. } => Envelope::parse(envelope).ok(),
-                EventKind::Verdict { .. } => None,
+                EventKind::Verdict { .. } | EventKind::Rules { .. } => None,
             })
             .collect()
     }
@@ -208,7 +218,8 @@ impl FeedWriter {
     /// [`Receipt::durable`] says so. A command id that waits already gives the first attempt's receipt.
     ///
     /// # Errors
-    /// [`Code::OutboxFull`] when too much waits for the ledger: nothing happened.
+    /// [`Code::OutboxFull`] when too much waits for the ledger, [`Code::Unavailable`] when the domain's own rules changed since the
+    /// command was admitted: nothing happened.
     pub fn append(&self, admitted: &Admitted, ledger_size: u64) -> Result<Receipt, MeshError> {
         let command = admitted.signed.command();
         let mut tail = self.tail();
@@ -220,19 +231,16 @@ impl FeedWriter {
             let text = format!("{limit} commands of {domain} wait for the ledger already; nothing happened");
             return Err(MeshError::new(Code::OutboxFull, text));
         }
-        tail.last_ledger_size = tail.last_ledger_size.max(ledger_size);
+        // So that no version comes after rules in its feed that it was not judged by.
+        if let Some(judged_by) = admitted.judged_by.filter(|number| *number != tail.rules_number()) {
+            let (domain, now) = (&self.id.domain, tail.rules_number());
+            let text = format!("set {now} of {domain}'s own rules came after set {judged_by} had let it pass; nothing happened");
+            return Err(MeshError::new(Code::Unavailable, text));
+        }
         let outbox = tail.last_outbox + 1;
-        let seq = tail.appender.size();
-        let event = FeedEvent {
-            mesh_id: self.mesh,
-            feed: self.id.clone(),
-            seq,
-            previous_leaf: tail.last_leaf,
-            ledger_size: tail.last_ledger_size,
-            at_unix_ms: now_unix_ms(),
-            kind: EventKind::Command { outbox, envelope: admitted.signed.envelope().bytes().to_vec() },
-        };
-        let bytes = event.encode();
+        let kind = EventKind::Command { outbox, envelope: admitted.signed.envelope().bytes().to_vec() };
+        let event = self.next_event(&mut tail, ledger_size, kind);
+        let (seq, bytes) = (event.seq, event.encode());
         let position = Position { feed: self.id.clone(), seq, outbox };
         let mut batch = Batch::new();
         tail.write(&mut batch, &bytes);
@@ -264,29 +272,98 @@ impl FeedWriter {
     /// [`Code::StorageFailed`].
     pub fn append_verdict(&self, outbox: u64, decided: &Decided, ledger_size: u64) -> Result<(), MeshError> {
         let mut tail = self.tail();
-        tail.last_ledger_size = tail.last_ledger_size.max(ledger_size);
-        let seq = tail.appender.size();
-        let event = FeedEvent {
-            mesh_id: self.mesh,
-            feed: self.id.clone(),
-            seq,
-            previous_leaf: tail.last_leaf,
-            ledger_size: tail.last_ledger_size,
-            at_unix_ms: now_unix_ms(),
-            kind: EventKind::Verdict {
-                outbox,
-                ledger_index: decided.ledger_index,
-                code: decided.code.number(),
-                detail: decided.detail.clone(),
-            },
+        let kind = EventKind::Verdict {
+            outbox,
+            ledger_index: decided.ledger_index,
+            code: decided.code.number(),
+            detail: decided.detail.clone(),
         };
-        let bytes = event.encode();
+        let event = self.next_event(&mut tail, ledger_size, kind);
+        let (seq, bytes) = (event.seq, event.encode());
         let mut batch = Batch::new();
         tail.write(&mut batch, &bytes);
         // Verdicts are appended in the order of their commands: all before this one are settled.
         self.put_outbox(&mut batch, tail.last_outbox, outbox)?;
         drop(self.commit(batch, seq));
         Ok(())
+    }
+
+    /// The event that comes next, by a writer that has applied so much of the ledger.
+    fn next_event(&self, tail: &mut Tail, ledger_size: u64, kind: EventKind) -> FeedEvent {
+        tail.last_ledger_size = tail.last_ledger_size.max(ledger_size);
+        FeedEvent {
+            mesh_id: self.mesh,
+            feed: self.id.clone(),
+            seq: tail.appender.size(),
+            previous_leaf: tail.last_leaf,
+            ledger_size: tail.last_ledger_size,
+            at_unix_ms: now_unix_ms(),
+            kind,
+        }
+    }
+
+    /// Appends the domain's own rules, which were admitted. They are in force for every command that is appended after them. What
+    /// is in force already, by its signed bytes, gives the first append's receipt.
+    ///
+    /// # Errors
+    /// [`Code::StaleRules`] when they take the place of other rules than those in force, [`Code::TooLarge`] for an event over
+    /// [`limits::EVENT_BYTES`]: nothing happened.
+    pub fn append_rules(
+        &self,
+        signed: SignedRules,
+        ledger_size: u64,
+        stamp_of: impl FnOnce(u64) -> Result<UnixMs, MeshError>,
+    ) -> Result<RulesReceipt, MeshError> {
+        let mut tail = self.tail();
+        if let Some(rules) = tail.rules.as_ref().filter(|rules| rules.signed.digest() == signed.digest()) {
+            let (rules, seq) = (Arc::clone(rules), rules.event.seq);
+            return Ok(RulesReceipt { rules, durable: self.durable_beyond(seq) });
+        }
+        let (number, in_force) = (signed.rules().number, tail.rules_number());
+        if number.checked_sub(1) != Some(in_force) {
+            let domain = &self.id.domain;
+            let expected = in_force + 1;
+            let text = format!("these are set {number} of {domain}'s own rules; expected set {expected}: nothing happened");
+            return Err(MeshError::new(Code::StaleRules, text));
+        }
+        let kind = EventKind::Rules { envelope: signed.envelope().bytes().to_vec() };
+        let bytes = self.next_event(&mut tail, ledger_size, kind).encode();
+        if bytes.len() > limits::EVENT_BYTES {
+            let (found, most) = (bytes.len(), limits::EVENT_BYTES);
+            let text = format!("these rules make an event of {found} bytes; at most {most} are taken: nothing happened");
+            return Err(MeshError::new(Code::TooLarge, text));
+        }
+        let rules = Arc::new(InFeed::read(bytes, &self.mesh, stamp_of)?);
+        let seq = rules.event.seq;
+        let mut batch = Batch::new();
+        tail.write(&mut batch, &rules.bytes);
+        self.feed.put_value(&mut batch, RULES, &seq.to_be_bytes()).map_err(|e| storage(&e))?;
+        let durable = self.commit(batch, seq);
+        tail.rules = Some(Arc::clone(&rules));
+        Ok(RulesReceipt { rules, durable: Durable::Commit(durable) })
+    }
+
+    /// The exact event that set the rules in force, as it lies on the disk.
+    ///
+    /// # Errors
+    /// [`Code::Damaged`] when it cannot be read.
+    pub fn stored_rules(&self) -> Result<Option<Vec<u8>>, MeshError> {
+        let damaged = |text: String| MeshError::new(Code::Damaged, text);
+        let Some(stored) = self.feed.value(RULES).map_err(|e| damaged(e.to_string()))? else { return Ok(None) };
+        let seq = stored.as_slice().try_into().map(u64::from_be_bytes);
+        let seq = seq.map_err(|_| damaged("the place of the domain's own rules in its feed is damaged".to_owned()))?;
+        let leaf = self.feed.log().leaf(seq).map_err(|e| damaged(e.to_string()))?;
+        leaf.map(Some).ok_or_else(|| damaged(format!("event {seq} of the feed, with the domain's own rules, is not there")))
+    }
+
+    /// Takes up rules that were found in the feed when it was opened.
+    pub fn take_up_rules(&self, rules: InFeed) {
+        self.tail().rules = Some(Arc::new(rules));
+    }
+
+    /// The domain's own rules in force; `None` when none were set in this epoch.
+    pub fn rules(&self) -> Option<Arc<InFeed>> {
+        self.tail().rules.clone()
     }
 
     /// Outbox numbers that the ledger decided before this writer was opened and whose verdicts may be missing in the feed. After a

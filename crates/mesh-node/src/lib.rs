@@ -34,6 +34,7 @@ pub mod keys;
 pub mod metrics;
 pub mod node;
 pub mod outbox;
+pub mod own_rules;
 pub mod plan;
 pub mod plan_standards;
 pub mod projector;

@@ -17,19 +17,43 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::clock::now_unix_ms;
 use crate::node::Core;
-use crate::plan::{self, Action, Wishes};
-use crate::plan_standards::judge_plan;
+use crate::own_rules::RulesDesk;
+use crate::plan::{self, Action, Plan, Warning, Wishes};
+use crate::plan_standards::{judge_plan, judge_plan_by_own};
 use crate::publish::{Publisher, Route};
 
 pub(super) struct Service {
     core: Arc<Core>,
     publisher: Publisher,
+    rules: RulesDesk,
 }
 
 impl Service {
     pub(super) fn new(core: Arc<Core>) -> Self {
-        let publisher = super::publisher(&core);
-        Self { core, publisher }
+        let (publisher, rules) = (super::publisher(&core), RulesDesk::new(Arc::clone(&core)));
+        Self { core, publisher, rules }
+    }
+
+    /// Adds what the domain's own rules say, or that they could not be asked: then the home node has the last word.
+    async fn judge_by_own(
+        &self,
+        descriptor: &mesh_model::Descriptor,
+        plan: &mut Plan,
+        now: mesh_model::UnixMs,
+    ) -> Result<(), MeshError> {
+        if plan.action == Action::Unchanged {
+            return Ok(());
+        }
+        let rules = match self.rules.get_soon(&descriptor.domain).await {
+            Ok(found) => found.rules,
+            Err(error) => {
+                let message = format!("{}'s own rules could not be asked: {}", descriptor.domain, error.message);
+                plan.warnings.push(Warning { code: error.code, path: String::new(), message, due_unix_ms: None });
+                return Ok(());
+            }
+        };
+        let Some(rules) = rules else { return Ok(()) };
+        judge_plan_by_own(&self.core.state, &self.core.judge, &rules.own, descriptor, plan, now)
     }
 }
 
@@ -57,6 +81,7 @@ impl PublishService for Service {
         let mut plan = plan::plan(&self.core.state, &descriptor, &wishes)?;
         let now = now_unix_ms().max(self.core.ledger_end().last_stamp);
         judge_plan(&self.core.state, &self.core.judge, &descriptor, &mut plan, now)?;
+        self.judge_by_own(&descriptor, &mut plan, now).await?;
         let home = match self.publisher.route(&descriptor.domain)? {
             Route::Here => self.core.node_id(),
             Route::Home(node) => node,
