@@ -182,7 +182,10 @@ mod tests {
     #[test]
     fn rules_of_another_mesh_of_another_author_or_signed_as_something_else_are_refused() {
         let code = |envelope: Envelope| SignedRules::verify(envelope, &MESH).unwrap_err().code();
-        assert_eq!(code(DomainRules { mesh_id: MeshId([8; 32]), ..rules() }.sign(&[&keypair(1)]).unwrap()), Code::WrongMesh);
+        assert_eq!(
+            code(DomainRules { mesh_id: MeshId([8; 32]), ..rules() }.sign(&[&keypair(1)]).unwrap()),
+            Code::WrongMesh
+        );
         let foreign = Envelope::sign(envelope::RULES, rules().encode(), &[&keypair(2)]).unwrap();
         assert_eq!(code(foreign), Code::BadSignature);
         let command = Envelope::sign(envelope::COMMAND, rules().encode(), &[&keypair(1)]).unwrap();

@@ -107,7 +107,8 @@ fn fit<S: StateRead>(state: &S, signed: &SignedRules, at_ledger_size: u64, judge
     };
     if rules.epoch != delegation.epoch {
         let (named, in_force) = (rules.epoch, delegation.epoch);
-        let detail = format!("the rules are for epoch {named} of the feed of domain {name}; epoch {in_force} is in force");
+        let detail =
+            format!("the rules are for epoch {named} of the feed of domain {name}; epoch {in_force} is in force");
         return reject(Code::OldEpoch, detail);
     }
     if domain.root_keys.iter().any(|key| signed.signers().contains(key)) {
@@ -143,7 +144,10 @@ fn flaws<S: StateRead>(state: &S, signed: &SignedRules, judge: &dyn Judge) -> Re
             flaw("its id stands there twice".to_owned());
         }
         if matches!(standard.kind, StandardKind::GlossaryTerm | StandardKind::Identifier) {
-            flaw("words and identifiers are shared, so the council enacts them; expected a policy, schema or convention".to_owned());
+            flaw(
+                "words and identifiers are shared, so the council enacts them; expected a policy, schema or convention"
+                    .to_owned(),
+            );
         }
         if !read::standards(state, Some(&standard.id))?.is_empty() {
             flaw("a standard of the mesh has this id; expected one of its own".to_owned());
@@ -177,8 +181,7 @@ pub fn own_violations<S: StateRead>(
         Some(below) => read::descriptor_of(state, &VersionId { product: descriptor.id(), version: below.version })?,
     };
     let first_sealed = first_sealed(state, descriptor)?;
-    let case =
-        Case { standards: &own.rules, descriptor, previous: previous.as_ref(), first_sealed, now, waivers: &[] };
+    let case = Case { standards: &own.rules, descriptor, previous: previous.as_ref(), first_sealed, now, waivers: &[] };
     let mut found = Vec::new();
     for (one, standing) in own.rules.iter().zip(judge.standings(&case)) {
         let violation = |effect, due_unix_ms, finding| OwnViolation {
@@ -209,7 +212,9 @@ fn first_sealed<S: StateRead>(state: &S, descriptor: &Descriptor) -> Result<Opti
 
 fn due(standing: &Standing) -> Option<UnixMs> {
     match standing.binding {
-        Binding::NotYet { from: due } | Binding::InGrace { until: due } | Binding::Waived { until: due, .. } => Some(due),
+        Binding::NotYet { from: due } | Binding::InGrace { until: due } | Binding::Waived { until: due, .. } => {
+            Some(due)
+        }
         Binding::Binds => None,
     }
 }

@@ -224,7 +224,9 @@ impl Action {
         let or_roles = if roles.is_empty() { String::new() } else { format!(", or by {} there", roles.join(", ")) };
         match self.authority() {
             Authority::Council => format!("{self} is decided by the council's threshold"),
-            Authority::Root => format!("{self} is decided by the root keys of the domain, to their threshold{or_roles}"),
+            Authority::Root => {
+                format!("{self} is decided by the root keys of the domain, to their threshold{or_roles}")
+            }
             Authority::Roles => format!("{self} needs one of the roles {} in the domain", roles.join(", ")),
         }
     }

@@ -234,7 +234,9 @@ impl FeedWriter {
         // So that no version comes after rules in its feed that it was not judged by.
         if let Some(judged_by) = admitted.judged_by.filter(|number| *number != tail.rules_number()) {
             let (domain, now) = (&self.id.domain, tail.rules_number());
-            let text = format!("set {now} of {domain}'s own rules came after set {judged_by} had let it pass; nothing happened");
+            let text = format!(
+                "set {now} of {domain}'s own rules came after set {judged_by} had let it pass; nothing happened"
+            );
             return Err(MeshError::new(Code::Unavailable, text));
         }
         let outbox = tail.last_outbox + 1;
@@ -323,14 +325,16 @@ impl FeedWriter {
         if number.checked_sub(1) != Some(in_force) {
             let domain = &self.id.domain;
             let expected = in_force + 1;
-            let text = format!("these are set {number} of {domain}'s own rules; expected set {expected}: nothing happened");
+            let text =
+                format!("these are set {number} of {domain}'s own rules; expected set {expected}: nothing happened");
             return Err(MeshError::new(Code::StaleRules, text));
         }
         let kind = EventKind::Rules { envelope: signed.envelope().bytes().to_vec() };
         let bytes = self.next_event(&mut tail, ledger_size, kind).encode();
         if bytes.len() > limits::EVENT_BYTES {
             let (found, most) = (bytes.len(), limits::EVENT_BYTES);
-            let text = format!("these rules make an event of {found} bytes; at most {most} are taken: nothing happened");
+            let text =
+                format!("these rules make an event of {found} bytes; at most {most} are taken: nothing happened");
             return Err(MeshError::new(Code::TooLarge, text));
         }
         let rules = Arc::new(InFeed::read(bytes, &self.mesh, stamp_of)?);
@@ -353,7 +357,8 @@ impl FeedWriter {
         let seq = stored.as_slice().try_into().map(u64::from_be_bytes);
         let seq = seq.map_err(|_| damaged("the place of the domain's own rules in its feed is damaged".to_owned()))?;
         let leaf = self.feed.log().leaf(seq).map_err(|e| damaged(e.to_string()))?;
-        leaf.map(Some).ok_or_else(|| damaged(format!("event {seq} of the feed, with the domain's own rules, is not there")))
+        leaf.map(Some)
+            .ok_or_else(|| damaged(format!("event {seq} of the feed, with the domain's own rules, is not there")))
     }
 
     /// Takes up rules that were found in the feed when it was opened.

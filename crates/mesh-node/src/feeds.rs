@@ -5,8 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mesh_event::{Body, FeedId, SignedCommand};
 use mesh_governance::{
-    Overlay, OwnViolation, Rejection, admit_domain_command_with, own_violations, read,
-    suppose_domain_command_with,
+    Overlay, OwnViolation, Rejection, admit_domain_command_with, own_violations, read, suppose_domain_command_with,
 };
 use mesh_model::{Code, CommandId, DomainName, ProductId};
 use mesh_proto::status::MeshError;
@@ -14,8 +13,8 @@ use mesh_store::Store;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use crate::feed_tail::outbox_value;
 use crate::clock::now_unix_ms;
+use crate::feed_tail::outbox_value;
 use crate::feed_writer::{Durable, FeedWriter, Position, Resolution};
 use crate::node::Core;
 use crate::outbox::Outbox;
@@ -53,14 +52,11 @@ impl Feeds {
         let (outbox, seq) = cursor.map_or((0, None), |cursor| (cursor.last_outbox, cursor.last_seq));
         let limit = core.config.limits.outbox_commands;
         let writer = FeedWriter::open(id, core.mesh_id, Arc::clone(&core.store), limit, outbox, seq);
-        let writer = writer.inspect_err(|error| {
+        let writer = writer.and_then(|writer| take_up_rules(core, writer)).inspect_err(|error| {
             let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
             refused.insert(domain.clone(), error.message.clone());
         })?;
         settle(core, &writer)?;
-        if let Some(bytes) = writer.stored_rules()? {
-            writer.take_up_rules(InFeed::read(bytes, &core.mesh_id, |size| stamp_of(core, size))?);
-        }
         open.insert(domain.clone(), Arc::clone(&writer));
         core.tasks.spawn(Outbox::new(Arc::clone(core), Arc::clone(&writer)).run());
         Ok(writer)
@@ -193,6 +189,15 @@ pub(crate) fn refusal(code: Code, detail: String, place: &str) -> MeshError {
         (_, _) => format!("it violates rules {what}{place}"),
     };
     MeshError { code, message, fields }
+}
+
+/// Gives a writer that was just opened the domain's own rules in force. A feed whose rules cannot be read is not written: nothing
+/// would hold there.
+fn take_up_rules(core: &Core, writer: Arc<FeedWriter>) -> Result<Arc<FeedWriter>, MeshError> {
+    if let Some(bytes) = writer.stored_rules()? {
+        writer.take_up_rules(InFeed::read(bytes, &core.mesh_id, |size| stamp_of(core, size))?);
+    }
+    Ok(writer)
 }
 
 /// What the standards in force and the domain's own rules refuse, all of it at once.

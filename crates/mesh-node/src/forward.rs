@@ -13,8 +13,8 @@ use mesh_proto::v1::catalog_service_client::CatalogServiceClient;
 use mesh_proto::v1::governance_service_client::GovernanceServiceClient;
 use mesh_proto::v1::publish_service_client::PublishServiceClient;
 use mesh_proto::v1::{
-    Acknowledgement, AttachmentBody, GetAttachmentRequest, GetDomainRulesRequest, GetDomainRulesResponse, PublishRequest,
-    SetDomainRulesRequest, SetDomainRulesResponse,
+    Acknowledgement, AttachmentBody, GetAttachmentRequest, GetDomainRulesRequest, GetDomainRulesResponse,
+    PublishRequest, SetDomainRulesRequest, SetDomainRulesResponse,
 };
 use tonic::transport::{Channel, Endpoint};
 

@@ -1,6 +1,7 @@
 //! `mesh domain`: who the domains are, letting new ones in, and choosing who writes their feeds.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use futures::StreamExt as _;
@@ -13,6 +14,7 @@ use mesh_model::{Code, Digest, DomainName, NodeId, limits};
 use crate::app::App;
 use crate::command_file::named;
 use crate::commands::domain_root::{self, ReplaceRootArgs, RotateRootArgs, VetoRootArgs};
+use crate::commands::domain_rules::{self, RulesArgs};
 use crate::domain_file::{DomainEntry, DomainFile};
 use crate::failure::Failure;
 use crate::files;
@@ -20,6 +22,9 @@ use crate::governance::{self, Deciders, SigningArgs};
 use crate::key_argument::{KeyArgument, Signers, parse_grant};
 use crate::output::{Row, printable};
 use crate::proposing::{ProposingArgs, propose};
+
+/// How long a home is asked for the domain's own rules before its feed moves on: it may be gone for good.
+const ASKING: Duration = Duration::from_secs(3);
 
 /// Domains: the units of ownership.
 #[derive(Debug, Args)]
@@ -54,6 +59,8 @@ enum Action {
     ReplaceRoot(ReplaceRootArgs),
     /// Stops the replacement of a domain's root that the council decided; the old root keys decide, within its 72 hours.
     VetoRoot(VetoRootArgs),
+    /// A domain's own rules: stricter than the standards of the mesh, never looser.
+    Rules(RulesArgs),
 }
 
 #[derive(Debug, Args)]
@@ -134,6 +141,7 @@ pub(crate) async fn run(args: DomainArgs, app: &App) -> Result<(), Failure> {
         Action::RotateRoot(args) => domain_root::rotate(app, args).await,
         Action::ReplaceRoot(args) => domain_root::replace(app, args).await,
         Action::VetoRoot(args) => domain_root::veto(app, args).await,
+        Action::Rules(args) => domain_rules::run(args, app).await,
     }
 }
 
@@ -303,6 +311,7 @@ async fn delegate(app: &App, args: DelegateArgs) -> Result<(), Failure> {
     let mut signers = Signers::default();
     signers.add_files(&args.root_keys)?;
     let (base_size, base_root) = sealed_head(&client, &domain).await?;
+    let rules = tokio::time::timeout(ASKING, client.domain_rules(&args.name)).await;
     let epoch = domain.epoch + 1;
     let body =
         Body::DelegateNode(DelegateNode { domain: args.name.clone(), node_id: args.to, epoch, base_size, base_root });
@@ -313,6 +322,17 @@ async fn delegate(app: &App, args: DelegateArgs) -> Result<(), Failure> {
         &format!("node {} writes {} as epoch {epoch}", args.to, args.name),
         acknowledgement.as_ref(),
     );
+    let loses_rules = match rules {
+        Ok(Ok(rules)) => !rules.rules.is_empty(),
+        // A domain without a home has none.
+        Ok(Err(_)) | Err(_) => domain.home_node_id.is_some(),
+    };
+    if acknowledgement.is_some() && loses_rules {
+        let name = &args.name;
+        app.warn(format!(
+            "rules that {name} had of its own do not move with its feed: `mesh domain rules set {name} FILE...` sets them again"
+        ));
+    }
     Ok(())
 }
 

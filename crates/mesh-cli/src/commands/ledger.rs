@@ -111,7 +111,9 @@ fn read(index: LedgerIndex, bytes: &[u8]) -> Result<Entry, Failure> {
         LeafEntry::Envelope(bytes) => bytes,
         LeafEntry::FeedEvent(bytes) => match FeedEvent::decode(&bytes).map_err(|error| malformed(&error))?.kind {
             EventKind::Command { envelope, .. } => envelope,
-            EventKind::Verdict { .. } | EventKind::Rules { .. } => return Err(malformed(&"the event holds no command")),
+            EventKind::Verdict { .. } | EventKind::Rules { .. } => {
+                return Err(malformed(&"the event holds no command"));
+            }
         },
     };
     let envelope = Envelope::parse(envelope).map_err(|error| malformed(&error))?;

@@ -210,7 +210,8 @@ fn own_rules_can_only_be_stricter() {
     accepted(&mesh.publish(descriptor("sales/orders", "1.0.0", &["id"])));
     let version = descriptor("sales/orders", "1.0.1", &["id"]);
     let judge = PolicyJudge::default();
-    let own_of = |mesh: &TestMesh, set| own_violations(&mesh.state, &judge, &own(mesh, set), &version, mesh.now).unwrap();
+    let own_of =
+        |mesh: &TestMesh, set| own_violations(&mesh.state, &judge, &own(mesh, set), &version, mesh.now).unwrap();
 
     // What all standards let pass, the domain may refuse.
     let found = own_of(&mesh, vec![retention("kept", Enforcement::Block)]);
@@ -263,7 +264,8 @@ fn enforcement_grace_dates_and_selectors_are_those_of_standards() {
     let effect = |mesh: &TestMesh, id: &str, change: &dyn Fn(&mut Standard), now| {
         let mut standard = retention("kept", Enforcement::Block);
         change(&mut standard);
-        let found = own_violations(&mesh.state, &judge, &own(mesh, vec![standard]), &descriptor(id, "1.0.1", &["id"]), now);
+        let found =
+            own_violations(&mesh.state, &judge, &own(mesh, vec![standard]), &descriptor(id, "1.0.1", &["id"]), now);
         found.unwrap().first().map(|found| (found.effect, found.due_unix_ms))
     };
     let orders = "sales/orders";

@@ -10,11 +10,12 @@ use mesh_proto::status::MeshError;
 use mesh_proto::v1::governance_service_server::GovernanceService;
 use mesh_proto::v1::{
     Acknowledgement, DomainRole, DomainView, GetComplianceRequest, GetComplianceResponse, GetCouncilRequest,
-    GetCouncilResponse, GetDomainRequest, GetDomainResponse, GetDomainRulesRequest, GetDomainRulesResponse, GetMeshRequest, GetMeshResponse, GetProposalRequest,
-    GetProposalResponse, ListDomainsRequest, ListDomainsResponse, ListNodesRequest, ListNodesResponse,
-    ListProposalsRequest, ListProposalsResponse, ListStandardsRequest, ListStandardsResponse, ListTermsRequest,
-    ListTermsResponse, ListWaiversRequest, ListWaiversResponse, PreviewStandardRequest, PreviewStandardResponse,
-    RosterEntry, SetDomainRulesRequest, SetDomainRulesResponse, SubmitRequest, SubmitResponse, WaitLevel, WhoAmIRequest, WhoAmIResponse,
+    GetCouncilResponse, GetDomainRequest, GetDomainResponse, GetDomainRulesRequest, GetDomainRulesResponse,
+    GetMeshRequest, GetMeshResponse, GetProposalRequest, GetProposalResponse, ListDomainsRequest, ListDomainsResponse,
+    ListNodesRequest, ListNodesResponse, ListProposalsRequest, ListProposalsResponse, ListStandardsRequest,
+    ListStandardsResponse, ListTermsRequest, ListTermsResponse, ListWaiversRequest, ListWaiversResponse,
+    PreviewStandardRequest, PreviewStandardResponse, RosterEntry, SetDomainRulesRequest, SetDomainRulesResponse,
+    SubmitRequest, SubmitResponse, WaitLevel, WhoAmIRequest, WhoAmIResponse,
 };
 use tonic::{Request, Response, Status};
 
