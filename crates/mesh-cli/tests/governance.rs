@@ -203,6 +203,16 @@ fn own_rules_and_standards_refuse_together_and_outlive_a_kill() {
     assert!(
         mesh.ok("mesh can set-rules customer_experience --key .mesh/keys/customer_experience-root.pem").contains("yes")
     );
+
+    // Set again as they are: nothing happens. Another home has none, and whoever moves the feed is told.
+    let again = mesh.run(&format!("{set} config/rules {root}"));
+    assert!(shell::describe(&again).contains("has these rules already (set 1)"), "{}", shell::describe(&again));
+    let home = mesh.json("mesh domain show customer_experience")["home_node_id"].as_u64().unwrap();
+    let moved = mesh.run(&format!("mesh domain delegate customer_experience --to {} {root}", home % 3 + 1));
+    assert_eq!(moved.status.code(), Some(0), "{}", shell::describe(&moved));
+    assert!(shell::describe(&moved).contains("do not move with its feed"), "{}", shell::describe(&moved));
+    let shown = mesh.json("mesh domain rules show customer_experience");
+    assert_eq!((&shown["number"], &shown["set"], &shown["epoch"]), (&Value::from(0), &Value::Null, &Value::from(2)));
 }
 
 #[test]

@@ -312,7 +312,7 @@ impl FeedWriter {
     /// [`limits::EVENT_BYTES`]: nothing happened.
     pub fn append_rules(
         &self,
-        signed: SignedRules,
+        signed: &SignedRules,
         ledger_size: u64,
         stamp_of: impl FnOnce(u64) -> Result<UnixMs, MeshError>,
     ) -> Result<RulesReceipt, MeshError> {

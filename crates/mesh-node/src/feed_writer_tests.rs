@@ -93,11 +93,11 @@ fn rules_that_were_acknowledged_are_there_after_a_crash_and_never_proposed() {
     let feed = writer(&first, 0, None);
     assert!(feed.stored_rules().unwrap().is_none());
     feed.append(&admitted(1), 1).unwrap();
-    feed.append_rules(no_rules(1), 4, |_| Ok(0)).unwrap();
-    let second = feed.append_rules(no_rules(2), 5, |size| Ok(size * 1000)).unwrap();
+    feed.append_rules(&no_rules(1), 4, |_| Ok(0)).unwrap();
+    let second = feed.append_rules(&no_rules(2), 5, |size| Ok(size * 1000)).unwrap();
     feed.append(&admitted(2), 5).unwrap();
-    assert_eq!(feed.append_rules(no_rules(2), 9, |_| Ok(0)).unwrap().rules.event.seq, 2, "the first answer again");
-    let stale = feed.append_rules(no_rules(2 + 2), 9, |_| Ok(0)).unwrap_err();
+    assert_eq!(feed.append_rules(&no_rules(2), 9, |_| Ok(0)).unwrap().rules.event.seq, 2, "the first answer again");
+    let stale = feed.append_rules(&no_rules(2 + 2), 9, |_| Ok(0)).unwrap_err();
     assert_eq!(stale.code, Code::StaleRules);
     drop((feed, first));
     disk.crash(Crash::LoseUnsynced);
@@ -129,7 +129,7 @@ fn a_version_that_other_rules_let_pass_is_not_appended() {
         admitted.judged_by = Some(number);
         admitted
     };
-    feed.append_rules(no_rules(1), 1, |_| Ok(0)).unwrap();
+    feed.append_rules(&no_rules(1), 1, |_| Ok(0)).unwrap();
     let error = feed.append(&judged(0), 1).unwrap_err();
     assert_eq!(error.code, Code::Unavailable);
     assert!(error.message.contains("nothing happened"), "{error}");
@@ -144,7 +144,7 @@ fn a_place_of_rules_that_holds_something_else_is_damage() {
     feed.append(&admitted(1), 1).unwrap();
     let bytes = feed.feed.log().leaf(0).unwrap().unwrap();
     assert_eq!(InFeed::read(bytes, &MeshId([7; 32]), |_| Ok(0)).unwrap_err().code, Code::Damaged);
-    feed.append_rules(no_rules(1), 1, |_| Ok(0)).unwrap();
+    feed.append_rules(&no_rules(1), 1, |_| Ok(0)).unwrap();
     let bytes = feed.stored_rules().unwrap().unwrap();
     assert_eq!(InFeed::read(bytes.clone(), &MeshId([8; 32]), |_| Ok(0)).unwrap_err().code, Code::Damaged);
     let mut forged = bytes;

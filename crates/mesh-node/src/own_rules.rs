@@ -129,7 +129,7 @@ impl RulesDesk {
         let admitted = admit_rules(&core.state, &signed, size, &*core.judge).map_err(|e| core.state_error(&e))?;
         admitted.map_err(|rejection| feeds::refusal(rejection.code, rejection.detail, ""))?;
         let writer = core.feeds.writer(core, &signed.rules().domain)?;
-        let appended = writer.append_rules(signed, size, |size| stamp_of(core, size))?;
+        let appended = writer.append_rules(&signed, size, |size| stamp_of(core, size))?;
         appended.durable.wait().await?;
         let FeedId { domain, epoch } = writer.id().clone();
         let (seq, number) = (appended.rules.event.seq, appended.rules.number());
