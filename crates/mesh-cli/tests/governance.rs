@@ -191,8 +191,8 @@ fn own_rules_and_standards_refuse_together_and_outlive_a_kill() {
         assert!(said.contains(part), "{line}: {part}\n{said}");
     };
     let set = "mesh domain rules set customer_experience";
-    refused(&format!("{set} config/rules"), 7, "set-rules");
-    refused(&format!("{set} config/rules --root-key .mesh/keys/sales-root.pem"), 7, "MESH-");
+    refused(&format!("{set} config/rules/quality-rules.yaml"), 7, "set-rules");
+    refused(&format!("{set} config/rules/quality-rules.yaml --root-key .mesh/keys/sales-root.pem"), 7, "MESH-");
     refused(&format!("{set} config/standards/pii-handling.yaml {root}"), 3, "a standard of the mesh has this id");
     refused(&format!("{set} config/standards/customer-id.yaml {root}"), 3, "the council enacts them");
     let rule = page::read("config/rules/quality-rules.yaml");

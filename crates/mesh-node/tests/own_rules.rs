@@ -187,6 +187,31 @@ async fn bad_rules_are_refused_and_change_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_domain_that_is_cut_off_sets_its_rules_and_keeps_them() {
+    let mut mesh = Mesh::start().await;
+    mesh.admit_domains().await;
+    mesh.stop_node(1).await;
+    mesh.stop_node(3).await;
+    // No quorum: what concerns the domain alone goes on, and counts for what waits behind it.
+    let client = mesh.client(2);
+    let before = mesh.publish_command(descriptor(2, "before"), None);
+    client.publish(&before, WaitLevel::Local).await.unwrap();
+    client.set_domain_rules(&signed(&mesh, 1, 1, vec![retention(Enforcement::Block)])).await.unwrap();
+    let after = mesh.publish_command(descriptor(2, "after"), None);
+    assert_eq!(client.publish(&after, WaitLevel::Local).await.unwrap_err().code, Code::OwnRuleViolated);
+    let after = mesh.publish_command(kept(2, "after"), None);
+    client.publish(&after, WaitLevel::Local).await.unwrap();
+    // A retry of what was taken before the rules is what it was.
+    client.publish(&before, WaitLevel::Local).await.unwrap();
+    mesh.start_node(1).await;
+    mesh.start_node(3).await;
+    for outgoing in [before, after] {
+        assert!(client.publish(&outgoing, WaitLevel::Sealed).await.unwrap().accepted().unwrap().ledger_index.is_some());
+    }
+    mesh.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_home_nothing_is_set_and_plans_say_that_they_could_not_ask() {
     let mut mesh = Mesh::start().await;
     mesh.admit_domains().await;
