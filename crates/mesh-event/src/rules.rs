@@ -210,5 +210,26 @@ mod tests {
         assert_eq!(FeedEvent::decode_proposed(&small.encode()).unwrap_err().field, "kind");
         let large = event(vec![0; limits::EVENT_BYTES]).encode();
         assert_eq!(FeedEvent::decode(&large).unwrap_err().field, "event");
+        assert_eq!(FeedEvent::decode_proposed(&large).unwrap_err().field, "kind");
+    }
+
+    #[test]
+    fn the_ledger_reads_an_event_as_a_build_that_does_not_know_rules() {
+        let event = FeedEvent {
+            mesh_id: MESH,
+            feed: FeedId { domain: "orders".parse().unwrap(), epoch: 2 },
+            seq: 0,
+            previous_leaf: NO_LEAF,
+            ledger_size: 4,
+            at_unix_ms: 1,
+            kind: EventKind::Command { outbox: 1, envelope: vec![7; 9] },
+        };
+        // Rules behind the command, sound or not, and even as a number: a field that is skipped.
+        let rules = [&[0x62, 2, 0x0a, 0][..], &[0x62, 1, 0xff], &[0x60, 1]];
+        for more in rules {
+            let bytes = [event.encode(), more.to_vec()].concat();
+            assert_eq!(FeedEvent::decode_proposed(&bytes).unwrap(), event, "{more:?}");
+            assert_ne!(FeedEvent::decode(&bytes).ok(), Some(event.clone()), "{more:?}");
+        }
     }
 }

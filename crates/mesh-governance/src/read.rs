@@ -288,7 +288,7 @@ pub fn leaf<S: StateRead>(state: &S, index: LedgerIndex) -> Result<Option<Ledger
 pub fn envelope_of(leaf: &LedgerLeaf) -> Option<Envelope> {
     let bytes = match &leaf.entry {
         LeafEntry::Envelope(bytes) => bytes.clone(),
-        LeafEntry::FeedEvent(bytes) => match FeedEvent::decode(bytes).ok()?.kind {
+        LeafEntry::FeedEvent(bytes) => match FeedEvent::decode_proposed(bytes).ok()?.kind {
             EventKind::Command { envelope, .. } => envelope,
             EventKind::Verdict { .. } | EventKind::Rules { .. } => return None,
         },

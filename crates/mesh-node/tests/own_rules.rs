@@ -4,7 +4,8 @@
 
 mod support;
 
-use mesh_client::{Client, PlanAction, PlanRequest, WaitLevel};
+use futures::StreamExt as _;
+use mesh_client::{Client, PlanAction, PlanRequest, StreamOptions, WaitLevel};
 use mesh_event::command::{DelegateNode, DeprecateVersion};
 use mesh_event::{Body, DomainRules, Envelope, Signer as _};
 use mesh_model::{Code, Descriptor, Enforcement, Name, Rule, RuleSeverity, Standard, StandardKind, Version};
@@ -86,6 +87,12 @@ async fn rules_set_through_any_node_hold_at_home_for_whoever_publishes_and_after
         }
     }
     mesh.publish(2, descriptor(1, "returns")).await;
+    // In a stream each of many is told the same, in one sentence.
+    let many = ["a", "b"].map(|name| mesh.publish_command(descriptor(2, name), None));
+    let answers = mesh.client(3).publish_stream(futures::stream::iter(many), StreamOptions::default()).unwrap();
+    let errors: Vec<_> = answers.map(|delivered| delivered.result.unwrap_err()).collect().await;
+    assert!(errors.iter().all(|error| error.code == Code::OwnRuleViolated && error.message.contains("retention-said")));
+    assert_eq!(errors.len(), 2);
     // What keeps them passes, and the rules' event between two commands does not keep the second from the ledger.
     mesh.publish(3, kept(2, "returns")).await;
     // Plans say the same wherever they are asked.

@@ -57,6 +57,12 @@ impl Service {
     }
 }
 
+/// An error of a stream has no fields: what they say goes into its sentence.
+fn in_one(error: &MeshError) -> String {
+    let fields = error.fields.iter().map(|(field, text)| format!("{field}: {text}")).collect::<Vec<_>>().join("; ");
+    if fields.is_empty() { error.message.clone() } else { format!("{}: {fields}", error.message) }
+}
+
 fn wait_of(request: &PublishRequest) -> Result<WaitLevel, MeshError> {
     match WaitLevel::try_from(request.wait) {
         Ok(WaitLevel::Unspecified) => Ok(WaitLevel::Sealed),
@@ -164,7 +170,7 @@ impl PublishService for Service {
                     Ok(acknowledgement) => publish_stream_response::Result::Acknowledgement(acknowledgement),
                     Err(error) => publish_stream_response::Result::Error(StreamError {
                         code: error.code.number(),
-                        message: error.message,
+                        message: in_one(&error),
                     }),
                 };
                 Ok(PublishStreamResponse { number: number as u64, result: Some(result) })
