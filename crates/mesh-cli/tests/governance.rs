@@ -204,15 +204,35 @@ fn own_rules_and_standards_refuse_together_and_outlive_a_kill() {
         mesh.ok("mesh can set-rules customer_experience --key .mesh/keys/customer_experience-root.pem").contains("yes")
     );
 
-    // Set again as they are: nothing happens. Another home has none, and whoever moves the feed is told.
+    // Set again as they are: nothing happens. They go along to another home.
     let again = mesh.run(&format!("{set} config/rules {root}"));
     assert!(shell::describe(&again).contains("has these rules already (set 1)"), "{}", shell::describe(&again));
     let home = mesh.json("mesh domain show customer_experience")["home_node_id"].as_u64().unwrap();
-    let moved = mesh.run(&format!("mesh domain delegate customer_experience --to {} {root}", home % 3 + 1));
-    assert_eq!(moved.status.code(), Some(0), "{}", shell::describe(&moved));
-    assert!(shell::describe(&moved).contains("do not move with its feed"), "{}", shell::describe(&moved));
+    let move_to =
+        |node: u64| shell::describe(&mesh.run(&format!("mesh domain delegate customer_experience --to {node} {root}")));
+    let said = move_to(home % 3 + 1);
+    assert!(said.contains("its own rules went along (set 1, event 0 of its feed)"), "{said}");
     let shown = mesh.json("mesh domain rules show customer_experience");
-    assert_eq!((&shown["number"], &shown["set"], &shown["epoch"]), (&Value::from(0), &Value::Null, &Value::from(2)));
+    assert_eq!(
+        (&shown["number"], &shown["epoch"], shown["rules"].as_array().unwrap().len()),
+        (&1.into(), &2.into(), 3)
+    );
+    std::fs::write(
+        mesh.folder().join("other.hcl"),
+        with_api.replace("customer_360\"", "other\"").replace("frequency   = \"daily\"", ""),
+    )
+    .unwrap();
+    refused("mesh plan other.hcl", 3, "update-frequencies@1.0.0");
+    // Not those of a steward who left: the root would sign unread what somebody else is answerable for.
+    mesh.ok("mesh key new --out steward.pem");
+    let role = format!("--domain customer_experience {root}");
+    mesh.ok(&format!("mesh role grant steward.pem data-governance-steward {role}"));
+    mesh.ok(&format!("{set} config/rules/quality-rules.yaml --key steward.pem"));
+    mesh.ok(&format!("mesh role revoke steward.pem {role} --yes"));
+    let said = move_to(home);
+    assert!(said.contains("did not go along") && said.contains("may not any more"), "{said}");
+    let shown = mesh.json("mesh domain rules show customer_experience");
+    assert_eq!((&shown["number"], &shown["set"], &shown["epoch"]), (&0.into(), &Value::Null, &3.into()));
 }
 
 #[test]

@@ -22,6 +22,8 @@ pub struct DomainRulesView {
     pub number: u64,
     /// All of them; empty for none.
     pub rules: Vec<Standard>,
+    /// For each of them since when it holds; from then on run the days of grace of products from before.
+    pub since_unix_ms: Vec<UnixMs>,
     /// The event that set them; `None` when none did.
     pub set: Option<RulesEvent>,
     /// The domain's home, which was asked.
@@ -102,6 +104,7 @@ impl Client {
             epoch: answer.epoch,
             number: 0,
             rules: Vec::new(),
+            since_unix_ms: answer.since_unix_ms,
             set: None,
             home_node_id: answer.home_node_id,
             freshness: Freshness::of(answer.freshness),
@@ -117,6 +120,10 @@ impl Client {
         let rules = signed.rules();
         if rules.domain != *domain || event.feed.domain != *domain {
             return Err(odd("event", format!("it sets the rules of {}; expected those of {domain}", rules.domain)));
+        }
+        if view.since_unix_ms.len() != rules.rules.len() {
+            let (times, rules) = (view.since_unix_ms.len(), rules.rules.len());
+            return Err(odd("since_unix_ms", format!("{times} times for {rules} rules")));
         }
         view.number = rules.number;
         view.rules.clone_from(&rules.rules);

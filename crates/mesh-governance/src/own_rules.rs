@@ -36,16 +36,33 @@ pub struct OwnRules {
 }
 
 impl OwnRules {
-    /// The rules of a signed set. `ledger_size` is what its event names; `set_unix_ms` is when, on the scale of ledger stamps: what
-    /// was sealed until then has its grace.
-    pub fn of(signed: &SignedRules, ledger_size: LedgerIndex, set_unix_ms: UnixMs) -> Self {
-        let one = |standard: &mesh_model::Standard| InForce {
+    /// The rules of a signed set. `ledger_size` is what its event names; `since` is for each rule when it was set, on the scale of ledger
+    /// stamps: what was sealed until then has its grace. `None` when there are more or fewer of them than rules.
+    pub fn of(signed: &SignedRules, ledger_size: LedgerIndex, since: &[UnixMs]) -> Option<Self> {
+        let set = signed.rules();
+        let one = |(standard, since): (&mesh_model::Standard, &UnixMs)| InForce {
             digest: standard_digest(standard),
             standard: Arc::new(standard.clone()),
             enacted_at: ledger_size,
-            enacted_unix_ms: set_unix_ms,
+            enacted_unix_ms: *since,
         };
-        Self { domain: signed.rules().domain.clone(), rules: signed.rules().rules.iter().map(one).collect() }
+        let rules = set.rules.iter().zip(since).map(one).collect();
+        (set.rules.len() == since.len()).then(|| Self { domain: set.domain.clone(), rules })
+    }
+
+    /// For each rule of a set that takes the place of `before` at `now`, since when it holds. What is taken over as it was keeps its
+    /// time: another rule beside it is no new grace.
+    pub fn since_when(signed: &SignedRules, before: Option<&Self>, now: UnixMs) -> Vec<UnixMs> {
+        let kept = |digest| {
+            let rules = before.iter().flat_map(|before| &before.rules);
+            rules.into_iter().find(|rule| rule.digest == digest).map_or(now, |rule| rule.enacted_unix_ms)
+        };
+        signed.rules().rules.iter().map(|standard| kept(standard_digest(standard))).collect()
+    }
+
+    /// For each rule, since when it holds.
+    pub fn since(&self) -> Vec<UnixMs> {
+        self.rules.iter().map(|rule| rule.enacted_unix_ms).collect()
     }
 }
 

@@ -12,14 +12,12 @@ use mesh_store::{Appender, Batch, Feed, StoreError};
 use mesh_tlog::{Hash, leaf_hash};
 use tokio::sync::watch;
 
+use crate::feed_rules::FeedRules;
 use crate::feed_writer::{Durable, Position, Receipt, Resolution};
 use crate::feeds::product_of;
-use crate::own_rules::InFeed;
 
 /// The feed's named value with the last outbox number that was given out, and the last one up to which the feed has every verdict.
 pub(crate) const OUTBOX: &str = "outbox";
-/// The feed's named value with the number of the event that sets the domain's own rules in force; absent for none.
-pub(crate) const RULES: &str = "rules";
 
 /// A command that is durable here and waits for the ledger.
 pub(crate) struct Waiting {
@@ -46,7 +44,7 @@ pub(crate) struct Tail {
     /// Products among `waiting`, with how often: what the ledger will say about the next command depends on these.
     pub(crate) products: BTreeMap<ProductId, usize>,
     /// The domain's own rules in force.
-    pub(crate) rules: Option<Arc<InFeed>>,
+    pub(crate) rules: Option<Arc<FeedRules>>,
 }
 
 /// The last outbox number that was given out, and the last one up to which the feed has every verdict; 0 for none.

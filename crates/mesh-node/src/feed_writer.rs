@@ -7,15 +7,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use mesh_event::{Envelope, EventKind, FeedEvent, FeedHead, FeedId, SignedRules, Signer};
+use mesh_governance::OwnRules;
 use mesh_model::{Code, LedgerIndex, MeshId, ProductId, UnixMs, limits};
 use mesh_proto::status::MeshError;
 use mesh_store::{Batch, Feed, Store};
 use tokio::sync::{Notify, oneshot, watch};
 
 use crate::clock::now_unix_ms;
-use crate::feed_tail::{OUTBOX, RULES, Tail, Waiting, outbox_value};
+use crate::feed_rules::{FeedRules, RULES};
+use crate::feed_tail::{OUTBOX, Tail, Waiting, outbox_value};
 use crate::feeds::{COMMANDS, encode_position};
-use crate::own_rules::InFeed;
 use crate::publish::Admitted;
 
 /// What the ledger said about a command; everybody who waits for it sees the same.
@@ -114,7 +115,7 @@ pub struct Receipt {
 #[derive(Debug)]
 pub struct RulesReceipt {
     /// The rules in force from here on.
-    pub rules: Arc<InFeed>,
+    pub rules: Arc<FeedRules>,
     /// When their event is durable here.
     pub durable: Durable,
 }
@@ -157,6 +158,8 @@ impl FeedWriter {
         };
         let (given_out, settled) = outbox_value(&feed).map_err(|e| damaged(&e))?;
         let mut tail = Tail::new(appender, last_leaf.as_deref(), given_out.max(sealed_outbox));
+        // Rules that cannot be read keep the feed from being written: nothing would hold in it.
+        tail.rules = FeedRules::stored(&feed, &mesh)?.map(Arc::new);
         let mut from = sealed_seq.map_or(0, |seq| seq + 1);
         while from < size {
             let page = feed.log().leaves(from..size, 512).map_err(|e| damaged(&e))?;
@@ -330,44 +333,29 @@ impl FeedWriter {
             return Err(MeshError::new(Code::StaleRules, text));
         }
         let kind = EventKind::Rules { envelope: signed.envelope().bytes().to_vec() };
-        let bytes = self.next_event(&mut tail, ledger_size, kind).encode();
+        let event = self.next_event(&mut tail, ledger_size, kind);
+        let bytes = event.encode();
         if bytes.len() > limits::EVENT_BYTES {
             let (found, most) = (bytes.len(), limits::EVENT_BYTES);
             let text =
                 format!("these rules make an event of {found} bytes; at most {most} are taken: nothing happened");
             return Err(MeshError::new(Code::TooLarge, text));
         }
-        let rules = Arc::new(InFeed::read(bytes, &self.mesh, stamp_of)?);
+        // A ledger without traffic has an old last stamp, which must not eat the grace of what was there.
+        let now = stamp_of(event.ledger_size)?.max(event.at_unix_ms);
+        let since = OwnRules::since_when(signed, tail.rules.as_ref().map(|rules| &rules.own), now);
+        let rules = Arc::new(FeedRules::read(bytes, &self.mesh, &since)?);
         let seq = rules.event.seq;
         let mut batch = Batch::new();
         tail.write(&mut batch, &rules.bytes);
-        self.feed.put_value(&mut batch, RULES, &seq.to_be_bytes()).map_err(|e| storage(&e))?;
+        self.feed.put_value(&mut batch, RULES, &rules.place()).map_err(|e| storage(&e))?;
         let durable = self.commit(batch, seq);
         tail.rules = Some(Arc::clone(&rules));
         Ok(RulesReceipt { rules, durable: Durable::Commit(durable) })
     }
 
-    /// The exact event that set the rules in force, as it lies on the disk.
-    ///
-    /// # Errors
-    /// [`Code::Damaged`] when it cannot be read.
-    pub fn stored_rules(&self) -> Result<Option<Vec<u8>>, MeshError> {
-        let damaged = |text: String| MeshError::new(Code::Damaged, text);
-        let Some(stored) = self.feed.value(RULES).map_err(|e| damaged(e.to_string()))? else { return Ok(None) };
-        let seq = stored.as_slice().try_into().map(u64::from_be_bytes);
-        let seq = seq.map_err(|_| damaged("the place of the domain's own rules in its feed is damaged".to_owned()))?;
-        let leaf = self.feed.log().leaf(seq).map_err(|e| damaged(e.to_string()))?;
-        leaf.map(Some)
-            .ok_or_else(|| damaged(format!("event {seq} of the feed, with the domain's own rules, is not there")))
-    }
-
-    /// Takes up rules that were found in the feed when it was opened.
-    pub fn take_up_rules(&self, rules: InFeed) {
-        self.tail().rules = Some(Arc::new(rules));
-    }
-
     /// The domain's own rules in force; `None` when none were set in this epoch.
-    pub fn rules(&self) -> Option<Arc<InFeed>> {
+    pub fn rules(&self) -> Option<Arc<FeedRules>> {
         self.tail().rules.clone()
     }
 

@@ -18,7 +18,6 @@ use crate::feed_tail::outbox_value;
 use crate::feed_writer::{Durable, FeedWriter, Position, Resolution};
 use crate::node::Core;
 use crate::outbox::Outbox;
-use crate::own_rules::{InFeed, stamp_of};
 
 /// Where in `mesh_store`'s index space the home node keeps command ids: id -> (epoch, seq, outbox, domain).
 pub const COMMANDS: u8 = 1;
@@ -52,7 +51,7 @@ impl Feeds {
         let (outbox, seq) = cursor.map_or((0, None), |cursor| (cursor.last_outbox, cursor.last_seq));
         let limit = core.config.limits.outbox_commands;
         let writer = FeedWriter::open(id, core.mesh_id, Arc::clone(&core.store), limit, outbox, seq);
-        let writer = writer.and_then(|writer| take_up_rules(core, writer)).inspect_err(|error| {
+        let writer = writer.inspect_err(|error| {
             let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
             refused.insert(domain.clone(), error.message.clone());
         })?;
@@ -189,15 +188,6 @@ pub(crate) fn refusal(code: Code, detail: String, place: &str) -> MeshError {
         (_, _) => format!("it violates rules {what}{place}"),
     };
     MeshError { code, message, fields }
-}
-
-/// Gives a writer that was just opened the domain's own rules in force. A feed whose rules cannot be read is not written: nothing
-/// would hold there.
-fn take_up_rules(core: &Core, writer: Arc<FeedWriter>) -> Result<Arc<FeedWriter>, MeshError> {
-    if let Some(bytes) = writer.stored_rules()? {
-        writer.take_up_rules(InFeed::read(bytes, &core.mesh_id, |size| stamp_of(core, size))?);
-    }
-    Ok(writer)
 }
 
 /// What the standards in force and the domain's own rules refuse, all of it at once.

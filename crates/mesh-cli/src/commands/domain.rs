@@ -322,17 +322,27 @@ async fn delegate(app: &App, args: DelegateArgs) -> Result<(), Failure> {
         &format!("node {} writes {} as epoch {epoch}", args.to, args.name),
         acknowledgement.as_ref(),
     );
-    let loses_rules = match rules {
-        Ok(Ok(rules)) => !rules.rules.is_empty(),
-        // A domain without a home has none.
-        Ok(Err(_)) | Err(_) => domain.home_node_id.is_some(),
-    };
-    if acknowledgement.is_some() && loses_rules {
-        let name = &args.name;
-        app.warn(format!(
-            "rules that {name} had of its own do not move with its feed: `mesh domain rules set {name} FILE...` sets them again"
-        ));
+    if acknowledgement.is_none() {
+        return Ok(());
     }
+    let lost = match rules {
+        Ok(Ok(rules)) if rules.rules.is_empty() => return Ok(()),
+        Ok(Ok(rules)) => match domain_rules::carry_over(app, &client, &rules, epoch, args.root_keys).await {
+            Ok(set) => {
+                app.note(format!("its own rules went along (set {}, event {} of its feed)", set.number, set.seq));
+                return Ok(());
+            }
+            Err(failure) => failure.message,
+        },
+        // A domain without a home had none.
+        _ if domain.home_node_id.is_none() => return Ok(()),
+        Ok(Err(error)) => error.message,
+        Err(_) => "its home did not answer in time".to_owned(),
+    };
+    let name = &args.name;
+    app.warn(format!(
+        "rules that {name} had of its own did not go along: {lost}; `mesh domain rules set {name} FILE...` sets them again"
+    ));
     Ok(())
 }
 

@@ -1,12 +1,13 @@
 //! `mesh domain rules`: a domain's own rules, beside the standards of the mesh.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use mesh_client::Client;
 use mesh_client::rules::{DomainRulesView, RulesSet};
 use mesh_event::DomainRules;
-use mesh_model::{Code, DomainName, Standard};
+use mesh_model::{Code, DomainName, Standard, UnixMs};
 
 use crate::app::App;
 use crate::command_file::named;
@@ -20,6 +21,9 @@ use crate::time;
 
 /// How many products that don't keep a rule yet are named.
 const NAMED: usize = 5;
+/// How often a new home is asked that has not heard yet that it is one, and with which pause.
+const CATCHING_UP: usize = 50;
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// A domain's own rules: stricter than the standards of the mesh, never looser.
 #[derive(Debug, Args)]
@@ -154,6 +158,43 @@ async fn send(
     Ok(client.set_domain_rules(&envelope).await?)
 }
 
+/// Sets the rules that a domain had at its home before at the one that its root chose, signed with the root keys at hand: feeds
+/// don't bring them along yet.
+///
+/// # Errors
+/// When whoever set them may not any more, so that nobody would sign them unread; what the mesh refuses.
+pub(crate) async fn carry_over(
+    app: &App,
+    client: &Client,
+    before: &DomainRulesView,
+    epoch: u64,
+    root_keys: Vec<PathBuf>,
+) -> Result<RulesSet, Failure> {
+    let name = before.domain.as_str();
+    let author = before.set.as_ref().map(|set| set.author);
+    let author = author.ok_or_else(|| Failure::internal("rules that nobody set"))?;
+    if client.can(author, mesh_model::Action::SetRules, name).await?.allowed != Some(true) {
+        return Err(Failure::new(Code::WrongRole, format!("{}, who set them, may not any more", named(&author))));
+    }
+    let fresh = DomainRulesView { epoch, number: 0, ..before.clone() };
+    let reason = format!("as in epoch {}", before.epoch);
+    let mut tries = 0;
+    loop {
+        let signing = RulesSigningArgs { root_keys: root_keys.clone(), reason: reason.clone() };
+        let failure = match send(app, client, &fresh, before.rules.clone(), signing).await {
+            Ok(set) => return Ok(set),
+            Err(failure) => failure,
+        };
+        // The new home, or the node in between, may not have heard of it yet.
+        let early = matches!(failure.code, Some(Code::OldEpoch | Code::NotDelegated));
+        if !early || tries == CATCHING_UP {
+            return Err(failure);
+        }
+        tries += 1;
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
 /// Says which of the domain's products don't keep a rule yet, before it is set.
 async fn tell_impact(app: &App, client: &Client, domain: &DomainName, rule: &Standard) -> Result<(), Failure> {
     let preview = client.preview(rule).await?;
@@ -196,22 +237,26 @@ fn told(view: &DomainRulesView, style: Style) -> String {
             lines.add(format!("because: {}", printable(&set.reason)));
         }
     }
-    for standard in &view.rules {
+    for (standard, since) in view.rules.iter().zip(&view.since_unix_ms) {
         lines.add("");
-        tell(&mut lines, standard, style);
+        tell(&mut lines, standard, *since, style);
     }
     lines.into_text()
 }
 
-fn tell(lines: &mut Lines, standard: &Standard, style: Style) {
+fn tell(lines: &mut Lines, standard: &Standard, since: UnixMs, style: Style) {
     let title = format!("{}@{}: {}", standard.id, standard.version, printable(&standard.title));
     lines.add(style.bold(&title));
-    let from = if standard.effective_from.is_empty() { "its setting" } else { &standard.effective_from };
+    let since = time::show(since);
+    let from = if standard.effective_from.is_empty() { "then" } else { &standard.effective_from };
     let grace = match standard.grace_days {
         0 => "no grace".to_owned(),
         days => format!("{days} days of grace"),
     };
-    lines.add(format!("{}; binds from {from}, with {grace} for products from before", word(&standard.enforcement)));
+    lines.add(format!(
+        "{} since {since}; binds from {from} on, with {grace} for products from before",
+        word(&standard.enforcement)
+    ));
     if !standard.selector.is_empty() {
         lines.add(format!("about products where {}", printable(&standard.selector)));
     }

@@ -253,7 +253,8 @@ impl GovernanceService for Service {
         _: Request<GetDomainRulesRequest>,
     ) -> Result<Response<GetDomainRulesResponse>, Status> {
         let event = self.script.rules.clone();
-        Ok(Response::new(GetDomainRulesResponse { event, epoch: 1, home_node_id: 1, freshness: None }))
+        let since_unix_ms = Vec::new();
+        Ok(Response::new(GetDomainRulesResponse { event, epoch: 1, home_node_id: 1, freshness: None, since_unix_ms }))
     }
     async fn list_nodes(&self, _: Request<ListNodesRequest>) -> Result<Response<ListNodesResponse>, Status> {
         Err(Status::unimplemented("not in the script"))

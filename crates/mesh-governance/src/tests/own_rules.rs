@@ -79,7 +79,8 @@ fn admitted(mesh: &TestMesh, author: &str, set: Vec<Standard>) -> Result<(), (Co
 
 fn own(mesh: &TestMesh, set: Vec<Standard>) -> OwnRules {
     let signed = signed(mesh, &rules(mesh, "sales/steward", set), &["sales/steward"]);
-    OwnRules::of(&signed, read::head(&mesh.state).unwrap().size, mesh.now)
+    let since = OwnRules::since_when(&signed, None, mesh.now);
+    OwnRules::of(&signed, read::head(&mesh.state).unwrap().size, &since).unwrap()
 }
 
 #[test]
@@ -281,4 +282,20 @@ fn enforcement_grace_dates_and_selectors_are_those_of_standards() {
     assert_eq!(dated.0, Effect::Advise);
     assert!(dated.1.is_some());
     assert_eq!(effect(&mesh, orders, &|s| s.selector = "name == 'fresh'".into(), set_at), None);
+}
+
+#[test]
+fn a_rule_that_is_taken_over_keeps_its_time_and_one_that_changed_has_a_new_one() {
+    let mesh = mesh();
+    let of = |set: Vec<Standard>| signed(&mesh, &rules(&mesh, "sales/steward", set), &["sales/steward"]);
+    let (kept, other) = (retention("kept", Enforcement::Block), retention("other", Enforcement::Warn));
+    let first = of(vec![kept.clone()]);
+    let first = OwnRules::of(&first, 3, &OwnRules::since_when(&first, None, 1_000)).unwrap();
+    assert_eq!(first.since(), [1_000]);
+    let second = of(vec![other.clone(), kept.clone()]);
+    assert_eq!(OwnRules::since_when(&second, Some(&first), 2_000), [2_000, 1_000]);
+    let mut changed = kept;
+    changed.grace_days = 30;
+    assert_eq!(OwnRules::since_when(&of(vec![changed]), Some(&first), 3_000), [3_000]);
+    assert_eq!(OwnRules::of(&second, 4, &[2_000]), None, "a time for each");
 }

@@ -21,7 +21,7 @@ use tonic::{Request, Response, Status};
 
 use super::{standards, view};
 use crate::node::Core;
-use crate::own_rules::RulesDesk;
+use crate::rules_desk::RulesDesk;
 
 const PAGE: usize = 200;
 const LARGEST_PAGE: usize = 1_000;
@@ -206,8 +206,10 @@ impl GovernanceService for Service {
         let within = super::deadline(&self.core, &request);
         let name = DomainName::parse(&request.get_ref().domain).map_err(|error| bad("domain", error))?;
         let found = self.rules.get(&name, within).await?;
+        let rules = found.rules.as_ref();
         Ok(Response::new(GetDomainRulesResponse {
-            event: found.rules.map_or_else(Vec::new, |rules| rules.bytes.clone()),
+            event: rules.map_or_else(Vec::new, |rules| rules.bytes.clone()),
+            since_unix_ms: rules.map_or_else(Vec::new, |rules| rules.own.since()),
             epoch: found.epoch,
             home_node_id: found.home,
             freshness: Some(super::freshness(&self.core)),

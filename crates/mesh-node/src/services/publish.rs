@@ -17,10 +17,10 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::clock::now_unix_ms;
 use crate::node::Core;
-use crate::own_rules::RulesDesk;
 use crate::plan::{self, Action, Plan, Warning, Wishes};
 use crate::plan_standards::{judge_plan, judge_plan_by_own};
 use crate::publish::{Publisher, Route};
+use crate::rules_desk::RulesDesk;
 
 pub(super) struct Service {
     core: Arc<Core>,

@@ -8,12 +8,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use mesh_event::command::CommandError;
-use mesh_event::{Envelope, EventKind, FeedEvent, FeedId, SignedRules};
-use mesh_governance::{OwnRules, admit_rules, read};
-use mesh_model::{Code, DomainName, MeshId, NodeId, UnixMs};
+use mesh_event::{Envelope, FeedId, SignedRules};
+use mesh_governance::{admit_rules, read};
+use mesh_model::{Code, DomainName, NodeId, UnixMs};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::SetDomainRulesResponse;
 
+use crate::feed_rules::FeedRules;
 use crate::feeds;
 use crate::node::Core;
 use crate::publish::{Publisher, Route};
@@ -23,53 +24,6 @@ const ASKING: Duration = Duration::from_secs(2);
 /// For how long a home that did not answer is not asked again by plans: a folder of a thousand products waits once, not a
 /// thousand times.
 const PATIENCE: Duration = Duration::from_secs(2);
-
-/// The rules in force in a feed, and the event that set them.
-#[derive(Debug)]
-pub struct InFeed {
-    /// The event.
-    pub event: FeedEvent,
-    /// Its exact bytes.
-    pub bytes: Vec<u8>,
-    /// What its author signed.
-    pub signed: SignedRules,
-    /// The rules, ready to be asked.
-    pub own: OwnRules,
-}
-
-impl InFeed {
-    /// Reads an event that sets rules; its author's signature is checked again. `stamp_of` gives the stamp of the last of so many ledger
-    /// leaves.
-    ///
-    /// # Errors
-    /// [`Code::Damaged`] when it is no such event, or what `stamp_of` says.
-    pub fn read(
-        bytes: Vec<u8>,
-        mesh: &MeshId,
-        stamp_of: impl FnOnce(u64) -> Result<UnixMs, MeshError>,
-    ) -> Result<Self, MeshError> {
-        let damaged = |text: String| MeshError::new(Code::Damaged, format!("an event with rules: {text}"));
-        let event = FeedEvent::decode(&bytes).map_err(|error| damaged(error.to_string()))?;
-        let EventKind::Rules { envelope } = &event.kind else {
-            return Err(damaged(format!("event {} of the feed sets none", event.seq)));
-        };
-        let envelope = Envelope::parse(envelope.clone()).map_err(|error| damaged(error.to_string()))?;
-        let signed = SignedRules::verify(envelope, mesh).map_err(|error| damaged(error.to_string()))?;
-        let set = signed.rules();
-        if (&set.domain, set.epoch) != (&event.feed.domain, event.feed.epoch) {
-            return Err(damaged(format!("they were signed for {}/{}", set.domain, set.epoch)));
-        }
-        // A ledger without traffic has an old last stamp, which must not eat the grace of what was there.
-        let set_unix_ms = stamp_of(event.ledger_size)?.max(event.at_unix_ms);
-        let own = OwnRules::of(&signed, event.ledger_size, set_unix_ms);
-        Ok(Self { event, bytes, signed, own })
-    }
-
-    /// The set's number in its epoch.
-    pub fn number(&self) -> u64 {
-        self.signed.rules().number
-    }
-}
 
 /// The stamp of the last of so many ledger leaves, as this node has them; 0 for one that it does not have.
 ///
@@ -89,7 +43,7 @@ pub struct Found {
     /// The feed's epoch.
     pub epoch: u64,
     /// The rules; `None` when none were set in this epoch.
-    pub rules: Option<Arc<InFeed>>,
+    pub rules: Option<Arc<FeedRules>>,
 }
 
 /// Takes and shows domains' own rules.
@@ -186,7 +140,7 @@ impl RulesDesk {
         let rules = if answer.event.is_empty() {
             None
         } else {
-            let rules = InFeed::read(answer.event, &self.core.mesh_id, |size| stamp_of(&self.core, size))?;
+            let rules = FeedRules::read(answer.event, &self.core.mesh_id, &answer.since_unix_ms)?;
             if rules.event.feed.domain != *domain {
                 let text = format!("node {home} answered with the rules of another domain than {domain}");
                 return Err(MeshError::new(Code::Damaged, text));
