@@ -13,7 +13,7 @@ const FILES: [&str; 8] = [
     "federation_service",
 ];
 /// Messages that `mesh-event` generates: one Rust type for one message in the whole workspace.
-const SIGNED: [&str; 3] = ["descriptor", "command", "ledger"];
+const SIGNED: [&str; 4] = ["descriptor", "command", "ledger", "rules"];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let root = std::path::Path::new("../../proto");

@@ -50,7 +50,7 @@ pub(crate) enum Command {
     Import(commands::import::ImportArgs),
     /// Write a product as ODPS, ODCS or HCL, or its original file
     Export(commands::export::ExportArgs),
-    /// Manage domains: list, show, admit, delegate, suspend, root keys
+    /// Manage domains: list, show, admit, delegate, suspend, root keys, own rules
     Domain(commands::domain::DomainArgs),
     /// Manage roles: grant, revoke, list
     Role(commands::role::RoleArgs),

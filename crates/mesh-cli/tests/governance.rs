@@ -156,6 +156,25 @@ fn a_council_of_three_governs_as_the_page_says() {
     assert!(shown.contains("with pii-handling@1.0.0 as this node has it"), "{shown}");
     assert!(changed(&shown, '-', "90 days") && changed(&shown, '+', "30 days"), "{shown}");
     assert!(mesh.json("mesh proposal show $(mesh proposal list --all -o name | head -n 1)")["changes"].is_string());
+    // The domain's own rules: named, enforced with rule, field and remedy, and gone when they are cleared.
+    let (_, said) = walk.to("mesh domain rules set");
+    assert!(said.contains("access-patterns@1.0.0, quality-rules@1.0.0, update-frequencies@1.0.0 (set 1"), "{said}");
+    assert!(said.contains("update-frequencies@1.0.0 is not kept by"), "{said}");
+    let (shown, _) = walk.to("mesh domain rules show");
+    for part in ["3 sets of rules", "what we agreed on in spring", "port.frequency != null", "30 days of grace"] {
+        assert!(shown.contains(part), "{part} in {shown}");
+    }
+    for command in ["mesh plan hasty.hcl", "mesh apply hasty.hcl"] {
+        let (_, refused) = walk.to(command);
+        for part in ["customer_experience's own update-frequencies@1.0.0", "outputs[", "such as \"daily\"", "MESH-0122"]
+        {
+            assert!(refused.contains(part), "{part} in {refused}");
+        }
+    }
+    walk.to("mesh apply examples/customer_360.hcl");
+    let (_, said) = walk.to("mesh domain rules clear");
+    assert!(said.contains("no rules of its own any more (set 2"), "{said}");
+    mesh.ok("mesh plan hasty.hcl");
 
     // A removed member decides nothing, and a lost key costs nothing.
     walk.to("mesh council amend");
@@ -194,6 +213,87 @@ fn a_council_of_three_governs_as_the_page_says() {
     let refused = mesh.run("mesh ledger verify acme.meshexport");
     assert_eq!(refused.status.code(), Some(8), "{}", shell::describe(&refused));
     assert!(shell::describe(&refused).contains("line"), "{}", shell::describe(&refused));
+}
+
+#[test]
+fn own_rules_and_standards_refuse_together_and_outlive_a_kill() {
+    let mut mesh = LocalMesh::with_sample();
+    let both = "--council-key .mesh/keys/council-1.pem --council-key .mesh/keys/council-2.pem";
+    let root = "--root-key .mesh/keys/customer_experience-root.pem";
+    mesh.ok(&format!("mesh standard propose config/standards/pii-handling.yaml {both}"));
+    mesh.ok(&format!("mesh domain rules set customer_experience config/rules {root}"));
+    mesh.kill_and_start_again();
+
+    // All of the standard's and the domain's at once, from the plan of `apply` and from the node that is sent it unplanned.
+    let refused = mesh.run("mesh apply examples/customer_profile.hcl");
+    let said = shell::describe(&refused);
+    assert_eq!(refused.status.code(), Some(3), "{said}");
+    assert_eq!(violated(&said), 4, "{said}");
+    assert!(said.contains("customer_experience's own update-frequencies@1.0.0 batch-says-how-often"), "{said}");
+    let shown = mesh.json("mesh domain rules show customer_experience");
+    assert_eq!((&shown["number"], shown["rules"].as_array().unwrap().len()), (&Value::from(1), 3));
+    assert_eq!(shown["set"]["signers"].as_array().unwrap().len(), 1);
+    // What only warns passes and is said; other domains are not asked.
+    let with_api = std::fs::read_to_string(mesh.folder().join("examples/customer_360.hcl")).unwrap();
+    std::fs::write(mesh.folder().join("unlimited.hcl"), with_api.replace("rate_limit  = 1000", "")).unwrap();
+    let warned = mesh.run("mesh apply unlimited.hcl");
+    assert_eq!(warned.status.code(), Some(0), "{}", shell::describe(&warned));
+    assert!(
+        shell::describe(&warned).contains("access-patterns@1.0.0 api-has-rate-limit"),
+        "{}",
+        shell::describe(&warned)
+    );
+
+    // Who may not, what is not fit, and a set that somebody else prepared earlier.
+    let refused = |line: &str, exit: i32, part: &str| {
+        let output = mesh.run(line);
+        let said = shell::describe(&output);
+        assert_eq!(output.status.code(), Some(exit), "{line}\n{said}");
+        assert!(said.contains(part), "{line}: {part}\n{said}");
+    };
+    let set = "mesh domain rules set customer_experience";
+    refused(&format!("{set} config/rules/quality-rules.yaml"), 7, "set-rules");
+    refused(&format!("{set} config/rules/quality-rules.yaml --root-key .mesh/keys/sales-root.pem"), 7, "MESH-");
+    refused(&format!("{set} config/standards/pii-handling.yaml {root}"), 3, "a standard of the mesh has this id");
+    refused(&format!("{set} config/standards/customer-id.yaml {root}"), 3, "the council enacts them");
+    let rule = page::read("config/rules/quality-rules.yaml");
+    std::fs::write(mesh.folder().join("failing.yaml"), rule.replace("expect: fail", "expect: pass")).unwrap();
+    refused(&format!("{set} failing.yaml {root}"), 3, "test cases");
+    refused("mesh domain rules show nobody", 4, "nobody");
+    assert_eq!(mesh.json("mesh domain rules show customer_experience")["number"], 1);
+    assert!(
+        mesh.ok("mesh can set-rules customer_experience --key .mesh/keys/customer_experience-root.pem").contains("yes")
+    );
+
+    // Set again as they are: nothing happens. They go along to another home.
+    let again = mesh.run(&format!("{set} config/rules {root}"));
+    assert!(shell::describe(&again).contains("has these rules already (set 1)"), "{}", shell::describe(&again));
+    let home = mesh.json("mesh domain show customer_experience")["home_node_id"].as_u64().unwrap();
+    let move_to =
+        |node: u64| shell::describe(&mesh.run(&format!("mesh domain delegate customer_experience --to {node} {root}")));
+    let said = move_to(home % 3 + 1);
+    assert!(said.contains("its own rules went along (set 1, event 0 of its feed)"), "{said}");
+    let shown = mesh.json("mesh domain rules show customer_experience");
+    assert_eq!(
+        (&shown["number"], &shown["epoch"], shown["rules"].as_array().unwrap().len()),
+        (&1.into(), &2.into(), 3)
+    );
+    std::fs::write(
+        mesh.folder().join("other.hcl"),
+        with_api.replace("customer_360\"", "other\"").replace("frequency   = \"daily\"", ""),
+    )
+    .unwrap();
+    refused("mesh plan other.hcl", 3, "update-frequencies@1.0.0");
+    // Not those of a steward who left: the root would sign unread what somebody else is answerable for.
+    mesh.ok("mesh key new --out steward.pem");
+    let role = format!("--domain customer_experience {root}");
+    mesh.ok(&format!("mesh role grant steward.pem data-governance-steward {role}"));
+    mesh.ok(&format!("{set} config/rules/quality-rules.yaml --key steward.pem"));
+    mesh.ok(&format!("mesh role revoke steward.pem {role} --yes"));
+    let said = move_to(home);
+    assert!(said.contains("did not go along") && said.contains("may not any more"), "{said}");
+    let shown = mesh.json("mesh domain rules show customer_experience");
+    assert_eq!((&shown["number"], &shown["set"], &shown["epoch"]), (&0.into(), &Value::Null, &3.into()));
 }
 
 #[test]

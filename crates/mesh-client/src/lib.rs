@@ -23,6 +23,7 @@
 //! | [`catalog`], [`watch`] | reading products |
 //! | [`checkpoint`] | checkpoints, receipts and proofs, verified before they are handed out |
 //! | [`governance`], [`ledger`], [`node`] | domains, council, keys; the ledger; one node's state |
+//! | [`standards`], [`rules`] | what holds for the whole mesh; what a domain asks of itself |
 //!
 //! # Invariants
 //! - Nothing is sent to a node before its genesis verified against the mesh id that the options pin; without a pin the
@@ -47,6 +48,7 @@ pub mod product;
 pub mod proposals;
 pub mod publish;
 pub mod retry;
+pub mod rules;
 pub mod standards;
 pub mod stream;
 pub mod watch;
@@ -64,5 +66,6 @@ pub use options::ClientOptions;
 pub use plan::{Plan, PlanAction, PlanProblem, PlanRequest};
 pub use product::{Facet, ProductSummary, ProductView, SearchHit, VersionSummary};
 pub use publish::{Attached, Outgoing};
+pub use rules::DomainRulesView;
 pub use stream::{AckStream, Delivered, StreamOptions};
 pub use watch::WatchItem;

@@ -14,6 +14,8 @@ pub const GENESIS: &str = "application/vnd.datamesh.genesis.v1";
 pub const COMMAND: &str = "application/vnd.datamesh.command.v1";
 /// Payload type of a request to read private bytes.
 pub const READ: &str = "application/vnd.datamesh.read.v1";
+/// Payload type of a domain's own rules.
+pub const RULES: &str = "application/vnd.datamesh.rules.v1";
 
 /// Why bytes are no envelope, or its signatures don't hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

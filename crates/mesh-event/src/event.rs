@@ -44,7 +44,7 @@ pub struct FeedEvent {
     pub previous_leaf: Hash,
     /// How many ledger leaves its writer had applied.
     pub ledger_size: u64,
-    /// The writer's clock; informative.
+    /// The writer's clock; informative: nothing in the ledger is decided by it.
     pub at_unix_ms: UnixMs,
     /// What happened.
     pub kind: EventKind,
@@ -71,6 +71,11 @@ pub enum EventKind {
         /// What the code is about.
         detail: String,
     },
+    /// The domain's own rules from here on. It stays in the feed.
+    Rules {
+        /// The author's exact envelope.
+        envelope: Vec<u8>,
+    },
 }
 
 /// A hash in front of the first event.
@@ -90,6 +95,7 @@ impl FeedEvent {
                 code: *code,
                 detail: detail.clone(),
             }),
+            EventKind::Rules { envelope } => M::Rules(proto::RulesSet { envelope: envelope.clone() }),
         };
         proto::FeedEvent {
             mesh_id: self.mesh_id.0.to_vec(),
@@ -104,33 +110,81 @@ impl FeedEvent {
         .encode_to_vec()
     }
 
-    /// Decodes event bytes, limits first.
+    /// Decodes the bytes of an event of a feed, limits first.
     ///
     /// # Errors
     /// [`Malformed`] names the field.
     pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         use proto::feed_event::Kind as M;
-        let limit = limits::ENVELOPE_BYTES + 512;
-        if bytes.len() > limit {
-            return Err(Malformed::new("event", format!("expected at most {limit} bytes; found {}", bytes.len())));
-        }
+        within(bytes, limits::ENVELOPE_BYTES + 512)?;
         let m = proto::FeedEvent::decode(bytes).map_err(|error| Malformed::new("event", error))?;
-        let kind = match m.kind.ok_or_else(|| Malformed::new("kind", "is missing or unknown to this build"))? {
-            M::Command(c) => EventKind::Command { outbox: c.outbox, envelope: c.envelope },
-            M::Verdict(v) => {
-                EventKind::Verdict { outbox: v.outbox, ledger_index: v.ledger_index, code: v.code, detail: v.detail }
+        let kind = match m.kind.ok_or_else(no_kind)? {
+            M::Command(command) => command_kind(command),
+            M::Verdict(verdict) => verdict_kind(verdict),
+            M::Rules(rules) => {
+                within(bytes, limits::EVENT_BYTES)?;
+                EventKind::Rules { envelope: rules.envelope }
             }
         };
+        let feed = (m.domain.as_str(), m.epoch);
+        Self::of_parts(&m.mesh_id, feed, m.seq, &m.previous_leaf, (m.ledger_size, m.at_unix_ms), kind)
+    }
+
+    /// Decodes the bytes of an event that was proposed to the ledger, limits first. Kinds that stay in feeds are unknown fields
+    /// there, for ever: every build decides the same on the same bytes, whatever it knows of feeds. Whatever reads a leaf reads it
+    /// so.
+    ///
+    /// # Errors
+    /// [`Malformed`] names the field.
+    pub fn decode_proposed(bytes: &[u8]) -> Result<Self, Malformed> {
+        use proto::proposed_event::Kind as M;
+        within(bytes, limits::ENVELOPE_BYTES + 512)?;
+        let m = proto::ProposedEvent::decode(bytes).map_err(|error| Malformed::new("event", error))?;
+        let kind = match m.kind.ok_or_else(no_kind)? {
+            M::Command(command) => command_kind(command),
+            M::Verdict(verdict) => verdict_kind(verdict),
+        };
+        let feed = (m.domain.as_str(), m.epoch);
+        Self::of_parts(&m.mesh_id, feed, m.seq, &m.previous_leaf, (m.ledger_size, m.at_unix_ms), kind)
+    }
+
+    fn of_parts(
+        mesh_id: &[u8],
+        (domain, epoch): (&str, u64),
+        seq: u64,
+        previous_leaf: &[u8],
+        (ledger_size, at_unix_ms): (u64, UnixMs),
+        kind: EventKind,
+    ) -> Result<Self, Malformed> {
         Ok(Self {
-            mesh_id: digest("mesh_id", &m.mesh_id)?.into(),
-            feed: FeedId { domain: text("domain", &m.domain)?, epoch: m.epoch },
-            seq: m.seq,
-            previous_leaf: Hash::new(digest("previous_leaf", &m.previous_leaf)?.0),
-            ledger_size: m.ledger_size,
-            at_unix_ms: m.at_unix_ms,
+            mesh_id: digest("mesh_id", mesh_id)?.into(),
+            feed: FeedId { domain: text("domain", domain)?, epoch },
+            seq,
+            previous_leaf: Hash::new(digest("previous_leaf", previous_leaf)?.0),
+            ledger_size,
+            at_unix_ms,
             kind,
         })
     }
+}
+
+fn within(bytes: &[u8], limit: usize) -> Result<(), Malformed> {
+    if bytes.len() <= limit {
+        return Ok(());
+    }
+    Err(Malformed::new("event", format!("expected at most {limit} bytes; found {}", bytes.len())))
+}
+
+fn no_kind() -> Malformed {
+    Malformed::new("kind", "is missing or unknown to this build")
+}
+
+fn command_kind(c: proto::DomainCommand) -> EventKind {
+    EventKind::Command { outbox: c.outbox, envelope: c.envelope }
+}
+
+fn verdict_kind(v: proto::Verdict) -> EventKind {
+    EventKind::Verdict { outbox: v.outbox, ledger_index: v.ledger_index, code: v.code, detail: v.detail }
 }
 
 /// The signed head of a feed.
@@ -266,7 +320,7 @@ impl FeedHead {
         let mut seq = self.size;
         let mut decoded = Vec::with_capacity(events.len());
         for (at, bytes) in events.iter().enumerate().rev() {
-            let event = FeedEvent::decode(bytes).map_err(|error| HeadError::Malformed(error.to_string()))?;
+            let event = FeedEvent::decode_proposed(bytes).map_err(|error| HeadError::Malformed(error.to_string()))?;
             seq = seq.checked_sub(1).ok_or(HeadError::Chain(at))?;
             if leaf_hash(bytes) != expected || event.seq != seq || event.feed != self.feed || event.mesh_id != *mesh {
                 return Err(HeadError::Chain(at));

@@ -17,6 +17,7 @@
 //! | [`event`] | feed events and signed feed heads |
 //! | [`ledger`] | entries that Raft orders, leaves that the ledger keeps |
 //! | [`voters`], [`checkpoint`] | who vouches for the ledger, and the checkpoints that they sign and cosign |
+//! | [`rules`] | a domain's own rules, which stay in its feed |
 //! | [`attachment`] | private attachments with their salt |
 //! | [`codec`] | the one place where bincode is configured |
 //! | [`proto`] | generated messages; converted here, used nowhere else but on the wire |
@@ -34,11 +35,12 @@ pub mod genesis;
 pub mod ledger;
 pub mod proposal;
 mod proposal_wire;
+pub mod rules;
 pub mod signing;
 mod standard;
 pub mod voters;
 
-/// Generated messages of `proto/datamesh/v1/{descriptor,command,ledger}.proto`.
+/// Generated messages of `proto/datamesh/v1/{descriptor,command,ledger,rules}.proto`.
 #[allow(missing_docs, clippy::all, clippy::pedantic, unreachable_pub)]
 pub mod proto {
     include!(concat!(env!("OUT_DIR"), "/datamesh.v1.rs"));
@@ -53,6 +55,7 @@ pub use event::{EventKind, FeedEvent, FeedHead, FeedId, HeadError};
 pub use genesis::{Council, GenesisDocument, NodeRecord, Seat};
 pub use ledger::{FeedBatch, LeafEntry, LedgerEntry, LedgerLeaf, Outcome};
 pub use proposal::{ProposalBody, Propose};
+pub use rules::{DomainRules, SignedRules};
 pub use signing::{Keypair, KeypairError, Signer};
 pub use standard::{decode_standard, encode_standard, standard_digest};
 pub use voters::{Voter, VoterSet};

@@ -14,7 +14,7 @@ use crate::state::{Damage, StateRead};
 use crate::verify::Verify;
 use crate::{direct, feed, keys, read};
 
-/// Largest feed event: an envelope and what is around it. `mesh_event::FeedEvent::decode` draws the same line.
+/// Largest feed event: an envelope and what is around it. `mesh_event::FeedEvent::decode_proposed` draws the same line.
 pub(crate) const EVENT_BYTES: usize = limits::ENVELOPE_BYTES + 512;
 
 /// Where and when a command is decided.

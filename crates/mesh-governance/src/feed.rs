@@ -75,7 +75,7 @@ pub(crate) fn open<S: StateRead, V: Verify>(
     let Some(first) = batch.events.first() else {
         return reject(Code::Malformed, "a batch has no event");
     };
-    let feed = FeedEvent::decode(first).map_err(|error| Stop::Rejected(malformed::field(&error)))?.feed;
+    let feed = FeedEvent::decode_proposed(first).map_err(|error| Stop::Rejected(malformed::field(&error)))?.feed;
     let domain = crate::authority::active_domain(state, &feed.domain)?;
     let Some(delegation) = domain.delegation else {
         return reject(Code::NotDelegated, format!("no node writes the feed of domain {} yet", feed.domain));

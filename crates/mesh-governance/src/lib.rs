@@ -39,6 +39,7 @@
 //! | [`semantics`] | projections for people: what words mean, and which fields carry them |
 //! | [`compliance`] | projections for people: who keeps the standards, and who would keep one that is proposed |
 //! | `actor`, `authority`, `life` | who may: roles; thresholds and purposes of keys; expiry and remembered ids |
+//! | [`own_rules`] | a domain's own rules: asked by its home node, never by `apply` |
 //! | [`admit`](mod@admit) | dry runs before anything is appended or proposed |
 //! | [`verify`] | signature checks, which a node may answer from memory |
 //! | [`roles`] | `docs/roles.md` |
@@ -60,6 +61,7 @@ pub mod keys;
 mod life;
 pub mod mem;
 pub mod overlay;
+pub mod own_rules;
 pub mod policy;
 mod proposals;
 pub mod read;
@@ -88,6 +90,7 @@ pub use feed::HEAD_NOTE_BYTES;
 pub use judge::{Case, FirstSealed, InForce, Judge, NoPolicy, Verdict, Violation};
 pub use mem::MemState;
 pub use overlay::Overlay;
+pub use own_rules::{OwnRules, OwnViolation, admit_rules, own_violations};
 pub use policy::PolicyJudge;
 pub use records::{
     Delegation, Domain, DomainStatus, Electorate, EnactedStandard, Ending, FeedCursor, Grant, GrantedWaiver, Head,

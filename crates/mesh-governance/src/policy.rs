@@ -16,8 +16,8 @@ use sha2::{Digest as _, Sha256};
 use crate::judge::{Case, FirstSealed, InForce, Judge, Verdict, Violation};
 use crate::records::GrantedWaiver;
 
-/// Compiled standards that are kept: more than are ever in force.
-const STANDARDS: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
+/// Compiled standards that are kept: more than are ever in force, with the own rules of a node's domains.
+const STANDARDS: NonZeroUsize = NonZeroUsize::new(1024).expect("not zero");
 /// Evaluations that are kept.
 const EVALUATIONS: NonZeroUsize = NonZeroUsize::new(16_384).expect("not zero");
 

@@ -247,8 +247,8 @@ pub fn roster<S: StateRead>(state: &S, domain: Option<&DomainName>) -> Result<Ve
     Ok(found)
 }
 
-/// Whether a key may do this in a domain, as somebody who had applied `at_ledger_size` leaves saw it. For what roots and
-/// the council decide: whether its signature counts towards the threshold.
+/// Whether a key may do this in a domain, as somebody who had applied `at_ledger_size` leaves saw it: by a role, or because
+/// its signature counts towards the threshold of the root or council that decides.
 ///
 /// # Errors
 /// See the module.
@@ -259,15 +259,17 @@ pub fn may<S: StateRead>(
     domain: &DomainName,
     at_ledger_size: u64,
 ) -> Result<bool, S::Error> {
-    match action.authority() {
-        Authority::Council => Ok(mesh(state)?.is_some_and(|mesh| mesh.council.seats.iter().any(|s| s.key == *key))),
-        Authority::Root => {
-            let now = head(state)?.last_stamp;
-            Ok(root_in_force(state, domain, now)?.is_some_and(|(keys, _)| keys.contains(key)))
-        }
-        Authority::Roles => Ok(grants_in(state, key, Some(domain))?.allow(action, at_ledger_size)
-            || grants_in(state, key, None)?.allow(action, at_ledger_size)),
-    }
+    let by_role = grants_in(state, key, Some(domain))?.allow(action, at_ledger_size)
+        || grants_in(state, key, None)?.allow(action, at_ledger_size);
+    Ok(by_role
+        || match action.authority() {
+            Authority::Council => mesh(state)?.is_some_and(|mesh| mesh.council.seats.iter().any(|s| s.key == *key)),
+            Authority::Root => {
+                let now = head(state)?.last_stamp;
+                root_in_force(state, domain, now)?.is_some_and(|(keys, _)| keys.contains(key))
+            }
+            Authority::Roles => false,
+        })
 }
 
 /// A leaf, decoded; `None` when the ledger has no such leaf yet.
@@ -286,9 +288,9 @@ pub fn leaf<S: StateRead>(state: &S, index: LedgerIndex) -> Result<Option<Ledger
 pub fn envelope_of(leaf: &LedgerLeaf) -> Option<Envelope> {
     let bytes = match &leaf.entry {
         LeafEntry::Envelope(bytes) => bytes.clone(),
-        LeafEntry::FeedEvent(bytes) => match FeedEvent::decode(bytes).ok()?.kind {
+        LeafEntry::FeedEvent(bytes) => match FeedEvent::decode_proposed(bytes).ok()?.kind {
             EventKind::Command { envelope, .. } => envelope,
-            EventKind::Verdict { .. } => return None,
+            EventKind::Verdict { .. } | EventKind::Rules { .. } => return None,
         },
     };
     Envelope::parse(bytes).ok()

@@ -32,6 +32,8 @@ pub enum Action {
     RetireProduct,
     /// Read the domain's private attachments.
     ReadPrivate,
+    /// Set the domain's own rules.
+    SetRules,
     /// Grant a role in the domain.
     GrantRole,
     /// Revoke a key of the domain.
@@ -128,6 +130,7 @@ impl Role {
             Action::ReadPrivate => {
                 matches!(self, Self::DataProductOwner | Self::DomainDataEngineer | Self::DataGovernanceSteward)
             }
+            Action::SetRules => matches!(self, Self::DataGovernanceSteward),
             Action::GrantRole
             | Action::RevokeKey
             | Action::DelegateNode
@@ -147,11 +150,12 @@ impl Role {
 
 impl Action {
     /// All actions, in the order of the table.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::PublishVersion,
         Self::DeprecateVersion,
         Self::RetireProduct,
         Self::ReadPrivate,
+        Self::SetRules,
         Self::GrantRole,
         Self::RevokeKey,
         Self::DelegateNode,
@@ -174,6 +178,7 @@ impl Action {
             Self::DeprecateVersion => "deprecate",
             Self::RetireProduct => "retire",
             Self::ReadPrivate => "read-private",
+            Self::SetRules => "set-rules",
             Self::GrantRole => "grant-role",
             Self::RevokeKey => "revoke-key",
             Self::DelegateNode => "delegate-node",
@@ -194,9 +199,12 @@ impl Action {
     pub const fn authority(self) -> Authority {
         match self {
             Self::PublishVersion | Self::DeprecateVersion | Self::RetireProduct | Self::ReadPrivate => Authority::Roles,
-            Self::GrantRole | Self::RevokeKey | Self::DelegateNode | Self::RotateKeys | Self::VetoReplacement => {
-                Authority::Root
-            }
+            Self::SetRules
+            | Self::GrantRole
+            | Self::RevokeKey
+            | Self::DelegateNode
+            | Self::RotateKeys
+            | Self::VetoReplacement => Authority::Root,
             Self::AdmitDomain
             | Self::SuspendDomain
             | Self::ReplaceRoot
@@ -212,14 +220,14 @@ impl Action {
 impl Action {
     /// Who may do it, one sentence for people.
     pub fn who_may(self) -> String {
+        let roles: Vec<&str> = Role::ALL.into_iter().filter(|role| role.allows(self)).map(Role::as_str).collect();
+        let or_roles = if roles.is_empty() { String::new() } else { format!(", or by {} there", roles.join(", ")) };
         match self.authority() {
             Authority::Council => format!("{self} is decided by the council's threshold"),
-            Authority::Root => format!("{self} is decided by the root keys of the domain, to their threshold"),
-            Authority::Roles => {
-                let roles: Vec<&str> =
-                    Role::ALL.into_iter().filter(|role| role.allows(self)).map(Role::as_str).collect();
-                format!("{self} needs one of the roles {} in the domain", roles.join(", "))
+            Authority::Root => {
+                format!("{self} is decided by the root keys of the domain, to their threshold{or_roles}")
             }
+            Authority::Roles => format!("{self} needs one of the roles {} in the domain", roles.join(", ")),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The end of a feed that is being written: what was appended last, and which commands wait for the ledger.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::Instant;
 
 use mesh_event::event::NO_LEAF;
@@ -11,6 +12,7 @@ use mesh_store::{Appender, Batch, Feed, StoreError};
 use mesh_tlog::{Hash, leaf_hash};
 use tokio::sync::watch;
 
+use crate::feed_rules::FeedRules;
 use crate::feed_writer::{Durable, Position, Receipt, Resolution};
 use crate::feeds::product_of;
 
@@ -41,6 +43,8 @@ pub(crate) struct Tail {
     pub(crate) commands: HashMap<CommandId, u64>,
     /// Products among `waiting`, with how often: what the ledger will say about the next command depends on these.
     pub(crate) products: BTreeMap<ProductId, usize>,
+    /// The domain's own rules in force.
+    pub(crate) rules: Option<Arc<FeedRules>>,
 }
 
 /// The last outbox number that was given out, and the last one up to which the feed has every verdict; 0 for none.
@@ -64,7 +68,13 @@ impl Tail {
             waiting: VecDeque::new(),
             commands: HashMap::new(),
             products: BTreeMap::new(),
+            rules: None,
         }
+    }
+
+    /// The number of the domain's own rules in force; 0 for none.
+    pub(crate) fn rules_number(&self) -> u64 {
+        self.rules.as_ref().map_or(0, |rules| rules.number())
     }
 
     /// The last outbox number up to which everything is resolved: verdicts are appended before that.

@@ -6,13 +6,15 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use mesh_event::{Envelope, EventKind, FeedEvent, FeedHead, FeedId, Signer};
-use mesh_model::{Code, LedgerIndex, MeshId, ProductId, limits};
+use mesh_event::{Envelope, EventKind, FeedEvent, FeedHead, FeedId, SignedRules, Signer};
+use mesh_governance::OwnRules;
+use mesh_model::{Code, LedgerIndex, MeshId, ProductId, UnixMs, limits};
 use mesh_proto::status::MeshError;
 use mesh_store::{Batch, Feed, Store};
 use tokio::sync::{Notify, oneshot, watch};
 
 use crate::clock::now_unix_ms;
+use crate::feed_rules::{FeedRules, RULES};
 use crate::feed_tail::{OUTBOX, Tail, Waiting, outbox_value};
 use crate::feeds::{COMMANDS, encode_position};
 use crate::publish::Admitted;
@@ -109,6 +111,15 @@ pub struct Receipt {
     pub resolution: watch::Receiver<Option<Resolution>>,
 }
 
+/// What setting a domain's own rules gives.
+#[derive(Debug)]
+pub struct RulesReceipt {
+    /// The rules in force from here on.
+    pub rules: Arc<FeedRules>,
+    /// When their event is durable here.
+    pub durable: Durable,
+}
+
 fn storage(error: &mesh_store::StoreError) -> MeshError {
     MeshError::new(Code::StorageFailed, error.to_string())
 }
@@ -147,6 +158,8 @@ impl FeedWriter {
         };
         let (given_out, settled) = outbox_value(&feed).map_err(|e| damaged(&e))?;
         let mut tail = Tail::new(appender, last_leaf.as_deref(), given_out.max(sealed_outbox));
+        // Rules that cannot be read keep the feed from being written: nothing would hold in it.
+        tail.rules = FeedRules::stored(&feed, &mesh)?.map(Arc::new);
         let mut from = sealed_seq.map_or(0, |seq| seq + 1);
         while from < size {
             let page = feed.log().leaves(from..size, 512).map_err(|e| damaged(&e))?;
@@ -188,7 +201,7 @@ impl FeedWriter {
             .filter(|waiting| waiting.product.as_ref() == Some(product))
             .filter_map(|waiting| match FeedEvent::decode(&waiting.bytes).ok()?.kind {
                 EventKind::Command { envelope, .. } => Envelope::parse(envelope).ok(),
-                EventKind::Verdict { .. } => None,
+                EventKind::Verdict { .. } | EventKind::Rules { .. } => None,
             })
             .collect()
     }
@@ -208,7 +221,8 @@ impl FeedWriter {
     /// [`Receipt::durable`] says so. A command id that waits already gives the first attempt's receipt.
     ///
     /// # Errors
-    /// [`Code::OutboxFull`] when too much waits for the ledger: nothing happened.
+    /// [`Code::OutboxFull`] when too much waits for the ledger, [`Code::Unavailable`] when the domain's own rules changed since the
+    /// command was admitted: nothing happened.
     pub fn append(&self, admitted: &Admitted, ledger_size: u64) -> Result<Receipt, MeshError> {
         let command = admitted.signed.command();
         let mut tail = self.tail();
@@ -220,19 +234,18 @@ impl FeedWriter {
             let text = format!("{limit} commands of {domain} wait for the ledger already; nothing happened");
             return Err(MeshError::new(Code::OutboxFull, text));
         }
-        tail.last_ledger_size = tail.last_ledger_size.max(ledger_size);
+        // So that no version comes after rules in its feed that it was not judged by.
+        if let Some(judged_by) = admitted.judged_by.filter(|number| *number != tail.rules_number()) {
+            let (domain, now) = (&self.id.domain, tail.rules_number());
+            let text = format!(
+                "set {now} of {domain}'s own rules came after set {judged_by} had let it pass; nothing happened"
+            );
+            return Err(MeshError::new(Code::Unavailable, text));
+        }
         let outbox = tail.last_outbox + 1;
-        let seq = tail.appender.size();
-        let event = FeedEvent {
-            mesh_id: self.mesh,
-            feed: self.id.clone(),
-            seq,
-            previous_leaf: tail.last_leaf,
-            ledger_size: tail.last_ledger_size,
-            at_unix_ms: now_unix_ms(),
-            kind: EventKind::Command { outbox, envelope: admitted.signed.envelope().bytes().to_vec() },
-        };
-        let bytes = event.encode();
+        let kind = EventKind::Command { outbox, envelope: admitted.signed.envelope().bytes().to_vec() };
+        let event = self.next_event(&mut tail, ledger_size, kind);
+        let (seq, bytes) = (event.seq, event.encode());
         let position = Position { feed: self.id.clone(), seq, outbox };
         let mut batch = Batch::new();
         tail.write(&mut batch, &bytes);
@@ -264,29 +277,86 @@ impl FeedWriter {
     /// [`Code::StorageFailed`].
     pub fn append_verdict(&self, outbox: u64, decided: &Decided, ledger_size: u64) -> Result<(), MeshError> {
         let mut tail = self.tail();
-        tail.last_ledger_size = tail.last_ledger_size.max(ledger_size);
-        let seq = tail.appender.size();
-        let event = FeedEvent {
-            mesh_id: self.mesh,
-            feed: self.id.clone(),
-            seq,
-            previous_leaf: tail.last_leaf,
-            ledger_size: tail.last_ledger_size,
-            at_unix_ms: now_unix_ms(),
-            kind: EventKind::Verdict {
-                outbox,
-                ledger_index: decided.ledger_index,
-                code: decided.code.number(),
-                detail: decided.detail.clone(),
-            },
+        let kind = EventKind::Verdict {
+            outbox,
+            ledger_index: decided.ledger_index,
+            code: decided.code.number(),
+            detail: decided.detail.clone(),
         };
-        let bytes = event.encode();
+        let event = self.next_event(&mut tail, ledger_size, kind);
+        let (seq, bytes) = (event.seq, event.encode());
         let mut batch = Batch::new();
         tail.write(&mut batch, &bytes);
         // Verdicts are appended in the order of their commands: all before this one are settled.
         self.put_outbox(&mut batch, tail.last_outbox, outbox)?;
         drop(self.commit(batch, seq));
         Ok(())
+    }
+
+    /// The event that comes next, by a writer that has applied so much of the ledger.
+    fn next_event(&self, tail: &mut Tail, ledger_size: u64, kind: EventKind) -> FeedEvent {
+        tail.last_ledger_size = tail.last_ledger_size.max(ledger_size);
+        FeedEvent {
+            mesh_id: self.mesh,
+            feed: self.id.clone(),
+            seq: tail.appender.size(),
+            previous_leaf: tail.last_leaf,
+            ledger_size: tail.last_ledger_size,
+            at_unix_ms: now_unix_ms(),
+            kind,
+        }
+    }
+
+    /// Appends the domain's own rules, which were admitted. They are in force for every command that is appended after them. What
+    /// is in force already, by its signed bytes, gives the first append's receipt.
+    ///
+    /// # Errors
+    /// [`Code::StaleRules`] when they take the place of other rules than those in force, [`Code::TooLarge`] for an event over
+    /// [`limits::EVENT_BYTES`]: nothing happened.
+    pub fn append_rules(
+        &self,
+        signed: &SignedRules,
+        ledger_size: u64,
+        stamp_of: impl FnOnce(u64) -> Result<UnixMs, MeshError>,
+    ) -> Result<RulesReceipt, MeshError> {
+        let mut tail = self.tail();
+        if let Some(rules) = tail.rules.as_ref().filter(|rules| rules.signed.digest() == signed.digest()) {
+            let (rules, seq) = (Arc::clone(rules), rules.event.seq);
+            return Ok(RulesReceipt { rules, durable: self.durable_beyond(seq) });
+        }
+        let (number, in_force) = (signed.rules().number, tail.rules_number());
+        if number.checked_sub(1) != Some(in_force) {
+            let domain = &self.id.domain;
+            let expected = in_force + 1;
+            let text =
+                format!("these are set {number} of {domain}'s own rules; expected set {expected}: nothing happened");
+            return Err(MeshError::new(Code::StaleRules, text));
+        }
+        let kind = EventKind::Rules { envelope: signed.envelope().bytes().to_vec() };
+        let event = self.next_event(&mut tail, ledger_size, kind);
+        let bytes = event.encode();
+        if bytes.len() > limits::EVENT_BYTES {
+            let (found, most) = (bytes.len(), limits::EVENT_BYTES);
+            let text =
+                format!("these rules make an event of {found} bytes; at most {most} are taken: nothing happened");
+            return Err(MeshError::new(Code::TooLarge, text));
+        }
+        // A ledger without traffic has an old last stamp, which must not eat the grace of what was there.
+        let now = stamp_of(event.ledger_size)?.max(event.at_unix_ms);
+        let since = OwnRules::since_when(signed, tail.rules.as_ref().map(|rules| &rules.own), now);
+        let rules = Arc::new(FeedRules::read(bytes, &self.mesh, &since)?);
+        let seq = rules.event.seq;
+        let mut batch = Batch::new();
+        tail.write(&mut batch, &rules.bytes);
+        self.feed.put_value(&mut batch, RULES, &rules.place()).map_err(|e| storage(&e))?;
+        let durable = self.commit(batch, seq);
+        tail.rules = Some(Arc::clone(&rules));
+        Ok(RulesReceipt { rules, durable: Durable::Commit(durable) })
+    }
+
+    /// The domain's own rules in force; `None` when none were set in this epoch.
+    pub fn rules(&self) -> Option<Arc<FeedRules>> {
+        self.tail().rules.clone()
     }
 
     /// Outbox numbers that the ledger decided before this writer was opened and whose verdicts may be missing in the feed. After a

@@ -70,3 +70,102 @@ fn a_writer_that_crashed_before_a_verdict_knows_what_may_lack_one() {
     let receipt = writer(&again, 3, Some(2)).append(&admitted(5), 8).unwrap();
     assert_eq!((receipt.position.outbox, receipt.position.seq), (5, 6));
 }
+
+/// A set of the domain's own rules, with nothing in it.
+fn no_rules(number: u64) -> mesh_event::SignedRules {
+    own_rules(number, &[])
+}
+
+/// A set of the domain's own rules, with these in it.
+fn own_rules(number: u64, ids: &[&str]) -> mesh_event::SignedRules {
+    let author = Keypair::from_seed(&Zeroizing::new(Digest::of(b"author").0));
+    let rules = mesh_event::DomainRules {
+        mesh_id: MeshId([7; 32]),
+        domain: DomainName::parse(DOMAIN).unwrap(),
+        epoch: 1,
+        number,
+        author: author.public_key(),
+        rules: ids.iter().map(|id| mesh_governance::testing::standard(id, "1.0.0", "x")).collect(),
+        reason: String::new(),
+    };
+    mesh_event::SignedRules::verify(rules.sign(&[&author]).unwrap(), &MeshId([7; 32])).unwrap()
+}
+
+#[test]
+fn rules_that_were_acknowledged_are_there_after_a_crash_and_never_proposed() {
+    let disk = MemDisk::new(1);
+    let first = store(&disk);
+    let feed = writer(&first, 0, None);
+    assert!(feed.rules().is_none());
+    feed.append(&admitted(1), 1).unwrap();
+    // A rule that the next set takes over keeps its time; the ledger's is ahead of this machine's clock here.
+    let far = |size: u64| Ok(u64::MAX / 2 + size);
+    feed.append_rules(&own_rules(1, &["kept"]), 4, far).unwrap();
+    let set = || own_rules(2, &["added", "kept"]);
+    let second = feed.append_rules(&set(), 5, far).unwrap();
+    feed.append(&admitted(2), 5).unwrap();
+    assert_eq!(feed.append_rules(&set(), 9, far).unwrap().rules.event.seq, 2, "the first answer again");
+    let stale = feed.append_rules(&no_rules(2 + 2), 9, |_| Ok(0)).unwrap_err();
+    assert_eq!(stale.code, Code::StaleRules);
+    drop((feed, first));
+    disk.crash(Crash::LoseUnsynced);
+
+    let again = store(&disk);
+    let feed = writer(&again, 0, None);
+    let found = feed.rules().unwrap();
+    assert_eq!(found.own.since(), [u64::MAX / 2 + 5, u64::MAX / 2 + 4]);
+    assert_eq!((found.number(), &found.event), (2, &second.rules.event));
+    assert_eq!(found.event.ledger_size, 5);
+    assert_eq!(feed.size(), 4);
+    // The commands around them are proposed, each in a run of its own; they are not.
+    assert_eq!(feed.waiting(), [1, 2]);
+    let node = Keypair::from_seed(&Zeroizing::new([3; 32]));
+    let (ready, _) = feed.ready(&node).unwrap();
+    assert_eq!((ready.events.len(), ready.first_outbox), (1, 1));
+    feed.resolve(1, Ok(refused(5)));
+    let (ready, _) = feed.ready(&node).unwrap();
+    assert_eq!((ready.events.len(), ready.first_outbox, ready.head.size), (1, 2, 4));
+    assert!(ready.events.iter().all(|bytes| FeedEvent::decode_proposed(bytes).is_ok()));
+}
+
+#[test]
+fn a_version_that_other_rules_let_pass_is_not_appended() {
+    let store = store(&MemDisk::new(1));
+    let feed = writer(&store, 0, None);
+    let judged = |number| {
+        let mut admitted = admitted(1);
+        admitted.judged_by = Some(number);
+        admitted
+    };
+    feed.append_rules(&no_rules(1), 1, |_| Ok(0)).unwrap();
+    let error = feed.append(&judged(0), 1).unwrap_err();
+    assert_eq!(error.code, Code::Unavailable);
+    assert!(error.message.contains("nothing happened"), "{error}");
+    assert_eq!(feed.size(), 1);
+    feed.append(&judged(1), 1).unwrap();
+}
+
+#[test]
+fn a_place_of_rules_that_holds_something_else_is_damage_and_the_feed_is_not_written() {
+    let store = store(&MemDisk::new(1));
+    let feed = writer(&store, 0, None);
+    feed.append(&admitted(1), 1).unwrap();
+    let rules = feed.append_rules(&no_rules(1), 1, |_| Ok(0)).unwrap().rules;
+    let mesh = MeshId([7; 32]);
+    let code = |bytes: Vec<u8>, mesh, since: &[u64]| FeedRules::read(bytes, mesh, since).unwrap_err().code;
+    assert_eq!(code(feed.feed.log().leaf(0).unwrap().unwrap(), &mesh, &[]), Code::Damaged, "a command");
+    assert_eq!(code(rules.bytes.clone(), &MeshId([8; 32]), &[]), Code::Damaged, "of another mesh");
+    assert_eq!(code(rules.bytes.clone(), &mesh, &[1]), Code::Damaged, "a time without a rule");
+    let mut forged = rules.bytes.clone();
+    let last = forged.len() - 1;
+    forged[last] ^= 1;
+    assert_eq!(code(forged, &mesh, &[]), Code::Damaged, "a signature that does not hold");
+
+    for place in [&[0; 8][..], &[0; 7], &[9; 8], &[]] {
+        let mut batch = Batch::new();
+        feed.feed.put_value(&mut batch, RULES, place).unwrap();
+        store.committer().commit_blocking(batch).unwrap();
+        let opened = FeedWriter::open(feed.id().clone(), mesh, Arc::clone(&store), 10, 0, None);
+        assert_eq!(opened.err().map(|error| error.code), Some(Code::Damaged), "{place:?}");
+    }
+}

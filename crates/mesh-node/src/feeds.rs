@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use mesh_event::{FeedId, SignedCommand};
-use mesh_governance::{Overlay, admit_domain_command_with, read, suppose_domain_command_with};
+use mesh_event::{Body, FeedId, SignedCommand};
+use mesh_governance::{
+    Overlay, OwnViolation, Rejection, admit_domain_command_with, own_violations, read, suppose_domain_command_with,
+};
 use mesh_model::{Code, CommandId, DomainName, ProductId};
 use mesh_proto::status::MeshError;
 use mesh_store::Store;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
+use crate::clock::now_unix_ms;
 use crate::feed_tail::outbox_value;
 use crate::feed_writer::{Durable, FeedWriter, Position, Resolution};
 use crate::node::Core;
@@ -93,17 +96,18 @@ impl Feeds {
     }
 
     /// The dry run of step 2, on the applied state with what waits here for the same product supposed on top: so a domain that
-    /// is cut off is still told at once what the ledger would say later.
+    /// is cut off is still told at once what the ledger would say later. Then the domain's own rules; what they and the standards
+    /// refuse is told at once. Returns the number of the rules that it was judged by, where they are asked at all.
     ///
     /// # Errors
-    /// The code that the ledger would give.
+    /// The code that the ledger would give, or [`Code::OwnRuleViolated`].
     pub fn admit(
         &self,
         core: &Arc<Core>,
         signed: &SignedCommand,
         domain: &DomainName,
         product: Option<&ProductId>,
-    ) -> Result<(), MeshError> {
+    ) -> Result<Option<u64>, MeshError> {
         let size = core.ledger_size();
         let fail = |e| core.state_error(&e);
         let mut supposed = Overlay::new(&core.state);
@@ -119,7 +123,22 @@ impl Feeds {
             }
         }
         let verdict = admit_domain_command_with(&supposed, signed, size, &*core.judge).map_err(fail)?;
-        verdict.map_err(|rejection| refusal(rejection.code, rejection.detail, ""))
+        let Body::PublishVersion(body) = &signed.command().body else {
+            return verdict.map(|()| None).map_err(|rejection| refusal(rejection.code, rejection.detail, ""));
+        };
+        match verdict {
+            Err(rejection) if rejection.code != Code::StandardViolated => {
+                return Err(refusal(rejection.code, rejection.detail, ""));
+            }
+            _ => {}
+        }
+        let Some(rules) = self.writer(core, domain)?.rules() else {
+            return verdict.map(|()| Some(0)).map_err(|rejection| refusal(rejection.code, rejection.detail, ""));
+        };
+        let now = now_unix_ms().max(core.ledger_end().last_stamp);
+        let found = own_violations(&supposed, &core.judge, &rules.own, &body.descriptor, now).map_err(fail)?;
+        refuse_own(domain, verdict, &found)?;
+        Ok(Some(rules.number()))
     }
 
     /// What the ledger will say about a command that waits here.
@@ -148,20 +167,42 @@ impl Feeds {
     }
 }
 
-/// What the ledger refuses, as an error: violated rules one by one, everything else in a sentence.
+/// A refusal as an error: violated rules and flaws one by one, everything else in a sentence.
 pub(crate) fn refusal(code: Code, detail: String, place: &str) -> MeshError {
-    if code != Code::StandardViolated {
-        return MeshError::new(code, detail + place);
-    }
+    let what = match code {
+        Code::StandardViolated => "of the standards in force",
+        Code::OwnRuleViolated => "of its domain",
+        Code::BadRules => "",
+        _ => return MeshError::new(code, detail + place),
+    };
     let fields: Vec<_> = (detail.lines())
         .map(|line| {
             let (rule, text) = line.split_once(": ").unwrap_or(("", line));
             (rule.to_owned(), text.to_owned())
         })
         .collect();
-    let rules = if fields.len() == 1 { "a rule" } else { "rules" };
-    let message = format!("it violates {rules} of the standards in force{place}");
+    let message = match (code, fields.len()) {
+        (Code::BadRules, 1) => "the rules have a flaw; nothing happened".to_owned(),
+        (Code::BadRules, more) => format!("the rules have {more} flaws; nothing happened"),
+        (_, 1) => format!("it violates a rule {what}{place}"),
+        (_, _) => format!("it violates rules {what}{place}"),
+    };
     MeshError { code, message, fields }
+}
+
+/// What the standards in force and the domain's own rules refuse, all of it at once.
+fn refuse_own(domain: &DomainName, verdict: Result<(), Rejection>, found: &[OwnViolation]) -> Result<(), MeshError> {
+    let blocking: Vec<String> = found.iter().filter(|one| one.blocks()).map(ToString::to_string).collect();
+    if blocking.is_empty() {
+        return verdict.map_err(|rejection| refusal(rejection.code, rejection.detail, ""));
+    }
+    // Cut as a detail of the ledger is: an answer has to fit a header.
+    let own = refusal(Code::OwnRuleViolated, Rejection::new(Code::OwnRuleViolated, blocking.join("\n")).detail, "");
+    let Err(rejection) = verdict else { return Err(own) };
+    let mut both = refusal(rejection.code, rejection.detail, "");
+    both.message = format!("{}, and of {domain}'s own", both.message);
+    both.fields.extend(own.fields);
+    Err(both)
 }
 
 /// Appends the verdicts that a crash kept out of a feed.

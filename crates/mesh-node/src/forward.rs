@@ -7,11 +7,15 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use mesh_model::{Code, Digest, NodeId};
+use mesh_model::{Code, Digest, DomainName, NodeId};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::catalog_service_client::CatalogServiceClient;
+use mesh_proto::v1::governance_service_client::GovernanceServiceClient;
 use mesh_proto::v1::publish_service_client::PublishServiceClient;
-use mesh_proto::v1::{Acknowledgement, AttachmentBody, GetAttachmentRequest, PublishRequest};
+use mesh_proto::v1::{
+    Acknowledgement, AttachmentBody, GetAttachmentRequest, GetDomainRulesRequest, GetDomainRulesResponse,
+    PublishRequest, SetDomainRulesRequest, SetDomainRulesResponse,
+};
 use tonic::transport::{Channel, Endpoint};
 
 /// Largest message of a forwarded publish, in bytes: envelope and attachments.
@@ -111,6 +115,49 @@ impl Forward {
         MeshError::new(Code::OutcomeUnknown, text)
     }
 
+    /// Hands a domain's own rules to its home and passes its answer on.
+    ///
+    /// # Errors
+    /// [`Code::HomeUnreachable`] (nothing happened), [`Code::OutcomeUnknown`], or what the home node says.
+    pub async fn set_rules(
+        &self,
+        home: NodeId,
+        envelope: Vec<u8>,
+        within: Duration,
+    ) -> Result<SetDomainRulesResponse, MeshError> {
+        let mut client = GovernanceServiceClient::new(self.peer(home)?.channel);
+        let mut request = tonic::Request::new(SetDomainRulesRequest { envelope });
+        request.set_timeout(within + Duration::from_millis(500));
+        let response = client.set_domain_rules(request).await.map_err(|status| self.failed(home, status))?;
+        self.mark(home, true);
+        Ok(response.into_inner())
+    }
+
+    /// Asks a domain's home for its own rules.
+    ///
+    /// # Errors
+    /// [`Code::HomeUnreachable`], [`Code::OutcomeUnknown`], or what the home node says.
+    pub async fn rules(
+        &self,
+        home: NodeId,
+        domain: &DomainName,
+        within: Duration,
+    ) -> Result<GetDomainRulesResponse, MeshError> {
+        let mut client = GovernanceServiceClient::new(self.peer(home)?.channel);
+        let mut request = tonic::Request::new(GetDomainRulesRequest { domain: domain.to_string() });
+        request.set_timeout(within);
+        self.show_token(&mut request);
+        let response = client.get_domain_rules(request).await.map_err(|status| self.failed(home, status))?;
+        self.mark(home, true);
+        Ok(response.into_inner())
+    }
+
+    fn show_token<T>(&self, request: &mut tonic::Request<T>) {
+        if let Some(token) = self.token.as_ref().and_then(|token| format!("Bearer {token}").parse().ok()) {
+            request.metadata_mut().insert("authorization", token);
+        }
+    }
+
     /// Fetches an attachment.
     ///
     /// # Errors
@@ -125,9 +172,7 @@ impl Forward {
         let mut client = CatalogServiceClient::new(peer.channel).max_decoding_message_size(MESSAGE_BYTES);
         let mut request = tonic::Request::new(GetAttachmentRequest { digest: digest.0.to_vec(), read_request });
         request.set_timeout(FETCH);
-        if let Some(token) = self.token.as_ref().and_then(|token| format!("Bearer {token}").parse().ok()) {
-            request.metadata_mut().insert("authorization", token);
-        }
+        self.show_token(&mut request);
         let response = client.get_attachment(request).await.map_err(|status| self.failed(node, status))?;
         response
             .into_inner()

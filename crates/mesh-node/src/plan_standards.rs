@@ -1,6 +1,7 @@
-//! What the standards in force would say of a planned version: the same evaluator that decides in the ledger, asked beforehand.
+//! What the standards in force would say of a planned version, and then its domain's own rules: the same evaluator that decides in
+//! the ledger and at the home node, asked beforehand.
 
-use mesh_governance::{Case, FirstSealed, PolicyJudge, StateRead, read};
+use mesh_governance::{Case, FirstSealed, OwnRules, PolicyJudge, StateRead, own_violations, read};
 use mesh_model::{Code, Descriptor, UnixMs, VersionId};
 use mesh_policy::{Binding, Effect};
 use mesh_proto::status::MeshError;
@@ -72,6 +73,32 @@ pub fn judge_plan<S: StateRead>(
     }
     if !plan.problems.is_empty() {
         plan.action = Action::Refused;
+    }
+    Ok(())
+}
+
+/// Adds to a plan what the domain's own rules refuse, and what they only warn of.
+///
+/// # Errors
+/// [`Code::Damaged`] when the ledger cannot be read.
+pub fn judge_plan_by_own<S: StateRead>(
+    state: &S,
+    judge: &PolicyJudge,
+    own: &OwnRules,
+    descriptor: &Descriptor,
+    plan: &mut Plan,
+    now: UnixMs,
+) -> Result<(), MeshError> {
+    let fail = |error: S::Error| MeshError::new(Code::Damaged, error.to_string());
+    let planned = Descriptor { version: plan.version, ..descriptor.clone() };
+    for found in own_violations(state, judge, own, &planned, now).map_err(fail)? {
+        let (code, path, message) = (Code::OwnRuleViolated, found.finding.path.clone(), found.to_string());
+        if found.blocks() {
+            plan.problems.push((code, path, message));
+            plan.action = Action::Refused;
+        } else {
+            plan.warnings.push(Warning { code, path, message, due_unix_ms: found.due_unix_ms });
+        }
     }
     Ok(())
 }

@@ -43,6 +43,8 @@ pub struct Admitted {
     pub signed: SignedCommand,
     /// The product that it is about.
     pub product: Option<ProductId>,
+    /// The number of the domain's own rules that let it pass, 0 where there are none; `None` where they are not asked.
+    pub judged_by: Option<u64>,
     domain: DomainName,
 }
 
@@ -51,7 +53,7 @@ impl Admitted {
     /// For tests of what comes after admission.
     pub(crate) fn for_test(signed: SignedCommand, domain: DomainName) -> Self {
         let product = product_of(&signed.command().body);
-        Self { signed, product, domain }
+        Self { signed, product, judged_by: None, domain }
     }
 }
 
@@ -165,11 +167,11 @@ impl Publisher {
         }
     }
 
-    /// Step 2: whether the ledger would take it, as far as this node knows: roles, model, versions, standards. The same
-    /// functions decide again in step 5.
+    /// Step 2: whether the ledger would take it, as far as this node knows: roles, model, versions, standards; the same
+    /// functions decide again in step 5. Then the domain's own rules, which this node alone enforces.
     ///
     /// # Errors
-    /// The code that the ledger would give, [`Code::NotPublishedHere`] for a missing attachment, [`Code::ReadOnly`] or
+    /// The code that the ledger would give, [`Code::OwnRuleViolated`], [`Code::NotPublishedHere`] for a missing attachment, [`Code::ReadOnly`] or
     /// [`Code::StorageFailed`] while the node must not write: nothing happened.
     pub async fn admit(&self, request: SignedRequest) -> Result<Admitted, MeshError> {
         self.core.check_writable()?;
@@ -183,15 +185,15 @@ impl Publisher {
             attachments::take(&self.core, &body.descriptor, attachments).await?;
         }
         let product = product_of(&signed.command().body);
-        self.core.feeds.admit(&self.core, &signed, &domain, product.as_ref())?;
-        Ok(Admitted { signed, product, domain })
+        let judged_by = self.core.feeds.admit(&self.core, &signed, &domain, product.as_ref())?;
+        Ok(Admitted { signed, product, judged_by, domain })
     }
 
     /// Step 3: the event goes into the domain's feed, with others in one group commit. Durable on this node when this returns;
     /// after a crash, the restarted node finds the unproposed tail and goes on with step 4.
     ///
     /// # Errors
-    /// [`Code::OutboxFull`] (nothing happened), [`Code::StorageFailed`].
+    /// [`Code::OutboxFull`], [`Code::Unavailable`] (nothing happened), [`Code::StorageFailed`].
     pub async fn append(&self, admitted: Admitted) -> Result<Appended, MeshError> {
         let writer = self.core.feeds.writer(&self.core, &admitted.domain)?;
         let receipt = writer.append(&admitted, self.core.ledger_size())?;

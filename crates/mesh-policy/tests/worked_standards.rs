@@ -1,9 +1,9 @@
-//! Every standard under `config/standards`.
+//! Every standard under `config/standards`, and every rule of a domain's own under `config/rules`.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod common;
 
-use common::{compiled, standards};
+use common::{compiled, own_rules, standards};
 use mesh_model::{Expectation, StandardKind};
 use mesh_policy::{Document, check_references};
 
@@ -36,7 +36,8 @@ fn there_is_one_of_each_kind_that_products_need() {
 
 #[test]
 fn every_test_case_comes_out_as_it_says() {
-    for standard in compiled() {
+    assert_eq!(own_rules().len(), 3, "the guide's: quality rules, access patterns, update frequencies");
+    for standard in compiled().into_iter().chain(own_rules()) {
         let failures: Vec<_> = standard.run_tests().iter().map(ToString::to_string).collect();
         assert_eq!(failures, [""; 0], "{}", standard.standard().id);
         let tests = &standard.standard().tests;
@@ -48,7 +49,7 @@ fn every_test_case_comes_out_as_it_says() {
 
 #[test]
 fn every_rule_is_broken_by_a_test_case() {
-    for standard in compiled() {
+    for standard in compiled().into_iter().chain(own_rules()) {
         let failing = standard.standard().tests.iter().filter(|test| test.expect == Expectation::Fail);
         let evaluations: Vec<_> =
             failing.map(|test| standard.evaluate(&Document::of_json(&test.product).unwrap())).collect();

@@ -43,7 +43,7 @@ impl Checked {
             match &leaf.entry {
                 LeafEntry::Envelope(bytes) => checked.keep_command(bytes),
                 LeafEntry::FeedEvent(bytes) => {
-                    let Ok(event) = FeedEvent::decode(bytes) else { continue };
+                    let Ok(event) = FeedEvent::decode_proposed(bytes) else { continue };
                     if let EventKind::Command { envelope, .. } = &event.kind {
                         checked.keep_command(envelope);
                     }

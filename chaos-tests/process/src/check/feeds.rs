@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result};
 use chaos_process::testbed::{NODES, NodeNumber, Testbed};
 use mesh_event::event::NO_LEAF;
-use mesh_event::{EventKind, FeedEvent, FeedId};
+use mesh_event::{DomainRules, Envelope, EventKind, FeedEvent, FeedId};
 use mesh_model::{Code, DomainName};
 use mesh_store::{MerkleLog, Store, StoreOptions};
 use mesh_tlog::{Frontier, Hash, leaf_hash};
@@ -70,6 +70,7 @@ fn read(log: &MerkleLog, id: &FeedId, node: NodeNumber, findings: &mut Findings)
     let mut frontier = Frontier::new();
     let mut feed = Feed { node, events: Vec::new(), commands: 0, verdicts: BTreeMap::new() };
     let mut previous = NO_LEAF;
+    let mut rules = 0;
     while frontier.size() < size {
         let page = log.leaves(frontier.size()..size, PAGE)?;
         if page.is_empty() {
@@ -93,6 +94,13 @@ fn read(log: &MerkleLog, id: &FeedId, node: NodeNumber, findings: &mut Findings)
                 }
                 EventKind::Verdict { outbox, code, .. } => {
                     feed.verdicts.insert(outbox, code);
+                }
+                EventKind::Rules { envelope } => {
+                    rules += 1;
+                    let set = Envelope::parse(envelope).ok().and_then(|e| DomainRules::decode(e.payload()).ok());
+                    findings.expect(set.is_some_and(|set| set.number == rules), || {
+                        format!("{name}: event {seq} is no set {rules} of the domain's own rules")
+                    });
                 }
             }
             frontier.append(hash);

@@ -148,7 +148,7 @@ async fn read(
 /// What a leaf says about a domain command; `None` for the others.
 fn domain_command(leaf: &LedgerLeaf) -> Option<Sealed> {
     let LeafEntry::FeedEvent(bytes) = &leaf.entry else { return None };
-    let event = FeedEvent::decode(bytes).ok()?;
+    let event = FeedEvent::decode_proposed(bytes).ok()?;
     let EventKind::Command { outbox, envelope } = event.kind else { return None };
     let envelope = Envelope::parse(envelope).ok()?;
     let command = Command::decode(envelope.payload()).ok()?;

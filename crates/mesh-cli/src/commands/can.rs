@@ -11,7 +11,7 @@ use crate::output::printable;
 /// Says whether your key may do something to a domain or product, and why; exit 7 when not.
 #[derive(Debug, Args)]
 pub(crate) struct CanArgs {
-    /// publish, deprecate, retire, read-private, grant-role, revoke-key, delegate-node or admit-domain
+    /// publish, deprecate, retire, read-private, set-rules, grant-role, revoke-key, delegate-node or admit-domain
     action: Action,
     /// A domain or a product
     #[arg(add = crate::completer::ids())]

@@ -1,6 +1,7 @@
 //! `mesh domain`: who the domains are, letting new ones in, and choosing who writes their feeds.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use futures::StreamExt as _;
@@ -14,6 +15,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::command_file::named;
 use crate::commands::domain_root::{self, ReplaceRootArgs, RotateRootArgs, VetoRootArgs};
+use crate::commands::domain_rules::{self, RulesArgs};
 use crate::domain_file::{DomainEntry, DomainFile};
 use crate::failure::Failure;
 use crate::files;
@@ -22,6 +24,9 @@ use crate::key_argument::{KeyArgument, Signers, parse_grant};
 use crate::output::{Row, printable};
 use crate::proposing::{ProposingArgs, propose};
 use crate::replaced::Replaced;
+
+/// How long a home is asked for the domain's own rules before its feed moves on: it may be gone for good.
+const ASKING: Duration = Duration::from_secs(3);
 
 /// Domains: the units of ownership.
 #[derive(Debug, Args)]
@@ -56,6 +61,8 @@ enum Action {
     ReplaceRoot(ReplaceRootArgs),
     /// Stops the replacement of a domain's root that the council decided; the old root keys decide, within its 72 hours.
     VetoRoot(VetoRootArgs),
+    /// A domain's own rules: stricter than the standards of the mesh, never looser.
+    Rules(RulesArgs),
 }
 
 #[derive(Debug, Args)]
@@ -136,6 +143,7 @@ pub(crate) async fn run(args: DomainArgs, app: &App) -> Result<(), Failure> {
         Action::RotateRoot(args) => domain_root::rotate(app, args).await,
         Action::ReplaceRoot(args) => domain_root::replace(app, args).await,
         Action::VetoRoot(args) => domain_root::veto(app, args).await,
+        Action::Rules(args) => domain_rules::run(args, app).await,
     }
 }
 
@@ -317,6 +325,7 @@ async fn delegate(app: &App, args: DelegateArgs) -> Result<(), Failure> {
     let mut signers = Signers::default();
     signers.add_files(&args.root_keys)?;
     let (base_size, base_root) = sealed_head(&client, &domain).await?;
+    let rules = tokio::time::timeout(ASKING, client.domain_rules(&args.name)).await;
     let epoch = domain.epoch + 1;
     let body =
         Body::DelegateNode(DelegateNode { domain: args.name.clone(), node_id: args.to, epoch, base_size, base_root });
@@ -327,6 +336,27 @@ async fn delegate(app: &App, args: DelegateArgs) -> Result<(), Failure> {
         &format!("node {} writes {} as epoch {epoch}", args.to, args.name),
         acknowledgement.as_ref(),
     );
+    if acknowledgement.is_none() {
+        return Ok(());
+    }
+    let lost = match rules {
+        Ok(Ok(rules)) if rules.rules.is_empty() => return Ok(()),
+        Ok(Ok(rules)) => match domain_rules::carry_over(app, &client, &rules, epoch, args.root_keys).await {
+            Ok(set) => {
+                app.note(format!("its own rules went along (set {}, event {} of its feed)", set.number, set.seq));
+                return Ok(());
+            }
+            Err(failure) => failure.message,
+        },
+        // A domain without a home had none.
+        _ if domain.home_node_id.is_none() => return Ok(()),
+        Ok(Err(error)) => error.message,
+        Err(_) => "its home did not answer in time".to_owned(),
+    };
+    let name = &args.name;
+    app.warn(format!(
+        "rules that {name} had of its own did not go along: {lost}; `mesh domain rules set {name} FILE...` sets them again"
+    ));
     Ok(())
 }
 

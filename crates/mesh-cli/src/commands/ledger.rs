@@ -124,10 +124,14 @@ fn read(index: LedgerIndex, bytes: &[u8]) -> Result<Entry, Failure> {
     let leaf = LedgerLeaf::decode(bytes).map_err(|error| malformed(&error))?;
     let envelope = match leaf.entry {
         LeafEntry::Envelope(bytes) => bytes,
-        LeafEntry::FeedEvent(bytes) => match FeedEvent::decode(&bytes).map_err(|error| malformed(&error))?.kind {
-            EventKind::Command { envelope, .. } => envelope,
-            EventKind::Verdict { .. } => return Err(malformed(&"a verdict is no leaf")),
-        },
+        LeafEntry::FeedEvent(bytes) => {
+            match FeedEvent::decode_proposed(&bytes).map_err(|error| malformed(&error))?.kind {
+                EventKind::Command { envelope, .. } => envelope,
+                EventKind::Verdict { .. } | EventKind::Rules { .. } => {
+                    return Err(malformed(&"the event holds no command"));
+                }
+            }
+        }
     };
     let envelope = Envelope::parse(envelope).map_err(|error| malformed(&error))?;
     let (kind, subject, author) = if envelope.payload_type() == envelope::GENESIS {

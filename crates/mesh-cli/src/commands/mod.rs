@@ -14,6 +14,7 @@ pub(crate) mod deprecate;
 pub(crate) mod diff;
 pub(crate) mod domain;
 pub(crate) mod domain_root;
+pub(crate) mod domain_rules;
 pub(crate) mod down;
 pub(crate) mod explain;
 pub(crate) mod export;

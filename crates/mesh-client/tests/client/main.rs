@@ -8,7 +8,8 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use mesh_client::{Client, ClientOptions, CommandBuilder, Outgoing, StreamOptions, WaitLevel};
 use mesh_event::command::RetireProduct;
-use mesh_event::{Body, Keypair};
+use mesh_event::event::NO_LEAF;
+use mesh_event::{Body, DomainRules, EventKind, FeedEvent, FeedId, Keypair, Signer as _};
 use mesh_model::{Code, MeshId, ProductId};
 use server::{Founded, Script, Server};
 
@@ -160,6 +161,48 @@ async fn silence_ends_a_stream_as_unknown_and_what_was_not_sent_as_nothing_happe
     let answers = client.publish_stream(futures::stream::iter(commands), options).unwrap();
     let codes: Vec<Code> = answers.map(|one| one.result.unwrap_err().code).collect().await;
     assert_eq!(codes, [vec![Code::OutcomeUnknown; 3], vec![Code::Unreachable; 2]].concat());
+}
+
+#[tokio::test]
+async fn rules_of_a_domain_are_believed_only_as_they_were_signed() {
+    let founded = Founded::new("acme");
+    let key = mesh_client::command::random_keypair();
+    let signed = |mesh_id: MeshId, domain: &str| {
+        let rules = DomainRules {
+            mesh_id,
+            domain: domain.parse().unwrap(),
+            epoch: 1,
+            number: 4,
+            author: key.public_key(),
+            rules: Vec::new(),
+            reason: "none are needed".into(),
+        };
+        rules.sign(&[&key]).unwrap().into_bytes()
+    };
+    let event = |kind: EventKind| {
+        let feed = FeedId { domain: "sales".parse().unwrap(), epoch: 1 };
+        FeedEvent { mesh_id: founded.id, feed, seq: 6, previous_leaf: NO_LEAF, ledger_size: 3, at_unix_ms: 5, kind }
+            .encode()
+    };
+    let rules = |envelope: Vec<u8>| event(EventKind::Rules { envelope });
+    let shown = async |rules: Vec<u8>| {
+        let server = Server::start(founded.clone(), Script { rules, ..Script::default() }).await;
+        let client = Client::connect(options(&[&server.url])).unwrap();
+        client.domain_rules(&"sales".parse().unwrap()).await
+    };
+    let view = shown(rules(signed(founded.id, "sales"))).await.unwrap();
+    assert_eq!((view.number, view.set.unwrap().seq), (4, 6));
+    assert_eq!(shown(Vec::new()).await.unwrap().set, None);
+    let code = async |bytes: Vec<u8>| shown(bytes).await.unwrap_err().code;
+    let mut forged = signed(founded.id, "sales");
+    let last = forged.len() - 1;
+    forged[last] ^= 1;
+    assert_eq!(code(rules(forged)).await, Code::BadSignature);
+    assert_eq!(code(rules(signed(MeshId([9; 32]), "sales"))).await, Code::WrongMesh);
+    assert_eq!(code(rules(signed(founded.id, "orders"))).await, Code::Internal);
+    let other = EventKind::Command { outbox: 1, envelope: signed(founded.id, "sales") };
+    assert_eq!(code(event(other)).await, Code::Internal);
+    assert_eq!(code(b"no event".to_vec()).await, Code::Internal);
 }
 
 #[tokio::test]

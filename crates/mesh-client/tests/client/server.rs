@@ -69,6 +69,8 @@ pub(crate) struct Script {
     pub(crate) break_after: Option<u64>,
     /// Acknowledgements wait until so many commands are there, or no more can come.
     pub(crate) hold: usize,
+    /// The event that a home shows for every domain's own rules.
+    pub(crate) rules: Vec<u8>,
 }
 
 #[derive(Default)]
@@ -240,6 +242,20 @@ impl GovernanceService for Service {
     }
     async fn list_domains(&self, _: Request<ListDomainsRequest>) -> Result<Response<ListDomainsResponse>, Status> {
         Err(Status::unimplemented("not in the script"))
+    }
+    async fn set_domain_rules(
+        &self,
+        _: Request<SetDomainRulesRequest>,
+    ) -> Result<Response<SetDomainRulesResponse>, Status> {
+        Err(Status::unimplemented("not in the script"))
+    }
+    async fn get_domain_rules(
+        &self,
+        _: Request<GetDomainRulesRequest>,
+    ) -> Result<Response<GetDomainRulesResponse>, Status> {
+        let event = self.script.rules.clone();
+        let since_unix_ms = Vec::new();
+        Ok(Response::new(GetDomainRulesResponse { event, epoch: 1, home_node_id: 1, freshness: None, since_unix_ms }))
     }
     async fn list_nodes(&self, _: Request<ListNodesRequest>) -> Result<Response<ListNodesResponse>, Status> {
         Err(Status::unimplemented("not in the script"))

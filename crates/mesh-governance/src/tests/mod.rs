@@ -13,6 +13,7 @@ mod lifecycle;
 mod matters;
 mod nodes;
 mod overlays;
+mod own_rules;
 mod policy;
 mod proposals;
 mod publishing;

@@ -36,7 +36,7 @@ impl Witness {
         let command = Command::decode(signed.payload()).unwrap();
         let signers = signed.verify(envelope::COMMAND).unwrap();
         if let LeafEntry::FeedEvent(bytes) = &applied.leaf.entry {
-            let event = FeedEvent::decode(bytes).unwrap();
+            let event = FeedEvent::decode_proposed(bytes).unwrap();
             assert!(matches!(event.kind, EventKind::Command { .. }));
             self.acts(&command, &event, index);
         }

@@ -10,27 +10,31 @@ use mesh_proto::status::MeshError;
 use mesh_proto::v1::governance_service_server::GovernanceService;
 use mesh_proto::v1::{
     Acknowledgement, DomainRole, DomainView, GetComplianceRequest, GetComplianceResponse, GetCouncilRequest,
-    GetCouncilResponse, GetDomainRequest, GetDomainResponse, GetMeshRequest, GetMeshResponse, GetProposalRequest,
-    GetProposalResponse, ListDomainsRequest, ListDomainsResponse, ListNodesRequest, ListNodesResponse,
-    ListProposalsRequest, ListProposalsResponse, ListStandardsRequest, ListStandardsResponse, ListTermsRequest,
-    ListTermsResponse, ListWaiversRequest, ListWaiversResponse, PreviewStandardRequest, PreviewStandardResponse,
-    RosterEntry, SubmitRequest, SubmitResponse, WaitLevel, WhoAmIRequest, WhoAmIResponse,
+    GetCouncilResponse, GetDomainRequest, GetDomainResponse, GetDomainRulesRequest, GetDomainRulesResponse,
+    GetMeshRequest, GetMeshResponse, GetProposalRequest, GetProposalResponse, ListDomainsRequest, ListDomainsResponse,
+    ListNodesRequest, ListNodesResponse, ListProposalsRequest, ListProposalsResponse, ListStandardsRequest,
+    ListStandardsResponse, ListTermsRequest, ListTermsResponse, ListWaiversRequest, ListWaiversResponse,
+    PreviewStandardRequest, PreviewStandardResponse, RosterEntry, SetDomainRulesRequest, SetDomainRulesResponse,
+    SubmitRequest, SubmitResponse, WaitLevel, WhoAmIRequest, WhoAmIResponse,
 };
 use tonic::{Request, Response, Status};
 
 use super::{standards, view};
 use crate::node::Core;
+use crate::rules_desk::RulesDesk;
 
 const PAGE: usize = 200;
 const LARGEST_PAGE: usize = 1_000;
 
 pub(super) struct Service {
     core: Arc<Core>,
+    rules: RulesDesk,
 }
 
 impl Service {
     pub(super) fn new(core: Arc<Core>) -> Self {
-        Self { core }
+        let rules = RulesDesk::new(Arc::clone(&core));
+        Self { core, rules }
     }
 
     fn domain(&self, domain: &Domain) -> Result<DomainView, MeshError> {
@@ -186,6 +190,32 @@ impl GovernanceService for Service {
         let domains = domains.iter().map(|domain| self.domain(domain)).collect::<Result<_, _>>()?;
         let freshness = Some(super::freshness(&self.core));
         Ok(Response::new(ListDomainsResponse { domains, next_page_token: next, freshness }))
+    }
+
+    async fn set_domain_rules(
+        &self,
+        request: Request<SetDomainRulesRequest>,
+    ) -> Result<Response<SetDomainRulesResponse>, Status> {
+        let within = super::deadline(&self.core, &request);
+        Ok(Response::new(self.rules.set(request.into_inner().envelope, within).await?))
+    }
+
+    async fn get_domain_rules(
+        &self,
+        request: Request<GetDomainRulesRequest>,
+    ) -> Result<Response<GetDomainRulesResponse>, Status> {
+        super::check_token(&self.core, &request)?;
+        let within = super::deadline(&self.core, &request);
+        let name = DomainName::parse(&request.get_ref().domain).map_err(|error| bad("domain", error))?;
+        let found = self.rules.get(&name, within).await?;
+        let rules = found.rules.as_ref();
+        Ok(Response::new(GetDomainRulesResponse {
+            event: rules.map_or_else(Vec::new, |rules| rules.bytes.clone()),
+            since_unix_ms: rules.map_or_else(Vec::new, |rules| rules.own.since()),
+            epoch: found.epoch,
+            home_node_id: found.home,
+            freshness: Some(super::freshness(&self.core)),
+        }))
     }
 
     async fn list_nodes(&self, request: Request<ListNodesRequest>) -> Result<Response<ListNodesResponse>, Status> {

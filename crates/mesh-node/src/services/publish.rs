@@ -17,20 +17,50 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::clock::now_unix_ms;
 use crate::node::Core;
-use crate::plan::{self, Action, Wishes};
-use crate::plan_standards::judge_plan;
+use crate::plan::{self, Action, Plan, Warning, Wishes};
+use crate::plan_standards::{judge_plan, judge_plan_by_own};
 use crate::publish::{Publisher, Route};
+use crate::rules_desk::RulesDesk;
 
 pub(super) struct Service {
     core: Arc<Core>,
     publisher: Publisher,
+    rules: RulesDesk,
 }
 
 impl Service {
     pub(super) fn new(core: Arc<Core>) -> Self {
-        let publisher = super::publisher(&core);
-        Self { core, publisher }
+        let (publisher, rules) = (super::publisher(&core), RulesDesk::new(Arc::clone(&core)));
+        Self { core, publisher, rules }
     }
+
+    /// Adds what the domain's own rules say, or that they could not be asked: then the home node has the last word.
+    async fn judge_by_own(
+        &self,
+        descriptor: &mesh_model::Descriptor,
+        plan: &mut Plan,
+        now: mesh_model::UnixMs,
+    ) -> Result<(), MeshError> {
+        if plan.action == Action::Unchanged {
+            return Ok(());
+        }
+        let rules = match self.rules.get_soon(&descriptor.domain).await {
+            Ok(found) => found.rules,
+            Err(error) => {
+                let message = format!("{}'s own rules could not be asked: {}", descriptor.domain, error.message);
+                plan.warnings.push(Warning { code: error.code, path: String::new(), message, due_unix_ms: None });
+                return Ok(());
+            }
+        };
+        let Some(rules) = rules else { return Ok(()) };
+        judge_plan_by_own(&self.core.state, &self.core.judge, &rules.own, descriptor, plan, now)
+    }
+}
+
+/// An error of a stream has no fields: what they say goes into its sentence.
+fn in_one(error: &MeshError) -> String {
+    let fields = error.fields.iter().map(|(field, text)| format!("{field}: {text}")).collect::<Vec<_>>().join("; ");
+    if fields.is_empty() { error.message.clone() } else { format!("{}: {fields}", error.message) }
 }
 
 fn wait_of(request: &PublishRequest) -> Result<WaitLevel, MeshError> {
@@ -57,6 +87,7 @@ impl PublishService for Service {
         let mut plan = plan::plan(&self.core.state, &descriptor, &wishes)?;
         let now = now_unix_ms().max(self.core.ledger_end().last_stamp);
         judge_plan(&self.core.state, &self.core.judge, &descriptor, &mut plan, now)?;
+        self.judge_by_own(&descriptor, &mut plan, now).await?;
         let home = match self.publisher.route(&descriptor.domain)? {
             Route::Here => self.core.node_id(),
             Route::Home(node) => node,
@@ -139,7 +170,7 @@ impl PublishService for Service {
                     Ok(acknowledgement) => publish_stream_response::Result::Acknowledgement(acknowledgement),
                     Err(error) => publish_stream_response::Result::Error(StreamError {
                         code: error.code.number(),
-                        message: error.message,
+                        message: in_one(&error),
                     }),
                 };
                 Ok(PublishStreamResponse { number: number as u64, result: Some(result) })

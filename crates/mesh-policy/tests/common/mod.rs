@@ -34,8 +34,11 @@ pub fn guides_product() -> Descriptor {
 
 /// Every worked standard with its file's name.
 pub fn standards() -> Vec<(String, Standard)> {
-    let mut files: Vec<_> =
-        std::fs::read_dir(repository().join("config/standards")).unwrap().collect::<Result<_, _>>().unwrap();
+    of_folder("config/standards")
+}
+
+fn of_folder(folder: &str) -> Vec<(String, Standard)> {
+    let mut files: Vec<_> = std::fs::read_dir(repository().join(folder)).unwrap().collect::<Result<_, _>>().unwrap();
     files.sort_by_key(std::fs::DirEntry::file_name);
     let read = |file: std::fs::DirEntry| {
         let name = file.file_name().into_string().unwrap();
@@ -47,10 +50,19 @@ pub fn standards() -> Vec<(String, Standard)> {
 }
 
 pub fn compiled() -> Vec<CompiledStandard> {
+    compiled_of(standards())
+}
+
+/// The worked rules that a domain may set for itself.
+pub fn own_rules() -> Vec<CompiledStandard> {
+    compiled_of(of_folder("config/rules"))
+}
+
+fn compiled_of(standards: Vec<(String, Standard)>) -> Vec<CompiledStandard> {
     let compile = |(name, standard): (String, Standard)| {
         CompiledStandard::compile(&standard).unwrap_or_else(|flaws| panic!("{name}: {flaws:?}"))
     };
-    standards().into_iter().map(compile).collect()
+    standards.into_iter().map(compile).collect()
 }
 
 /// What one expression says of a document: nothing, or path and found.

@@ -46,7 +46,7 @@ impl Row {
         let (leaf, outcome) = (&applied.leaf, &applied.leaf.outcome);
         let (bytes, way) = match &leaf.entry {
             LeafEntry::Envelope(bytes) => (bytes.clone(), "direct".to_owned()),
-            LeafEntry::FeedEvent(bytes) => match FeedEvent::decode(bytes) {
+            LeafEntry::FeedEvent(bytes) => match FeedEvent::decode_proposed(bytes) {
                 Ok(FeedEvent { feed, seq, kind: EventKind::Command { envelope, .. }, .. }) => {
                     (envelope, format!("feed {}/{} event {seq}", feed.domain, feed.epoch))
                 }
