@@ -67,7 +67,10 @@ pub(crate) fn hidden(error: &MeshError) -> bool {
 pub(crate) fn note_age(app: &App, freshness: &Freshness) {
     let node = freshness.node_id;
     let message = match freshness.age_ms {
-        Some(ms) if ms <= CURRENT_MS => return,
+        _ if freshness.is_current => return,
+        Some(ms) if ms <= CURRENT_MS => {
+            format!("voters signed two histories, says node {node}; this is the last good one")
+        }
         Some(ms) => {
             format!("a majority of voters last cosigned what node {node} shows {} ago; this may be old", age(ms))
         }

@@ -79,6 +79,7 @@ impl RulesDesk {
         }
         let core = &self.core;
         core.check_writable()?;
+        core.checkpoints.check_no_fork()?;
         let size = core.ledger_size();
         let admitted = admit_rules(&core.state, &signed, size, &*core.judge).map_err(|e| core.state_error(&e))?;
         admitted.map_err(|rejection| feeds::refusal(rejection.code, rejection.detail, ""))?;

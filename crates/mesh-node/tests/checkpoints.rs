@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use mesh_client::{Finding, WaitLevel};
 use mesh_event::checkpoint::{ledger_checkpoint, vouch};
-use mesh_event::proposal::{Comment, ProposalBody, Propose, ResolveFork};
-use mesh_event::{Body, Signer};
+use mesh_event::proposal::{Comment, ProposalBody, Propose, ResolveFork, SetVoters};
+use mesh_event::{Body, Signer, Voter, VoterSet};
 use mesh_model::{Code, Digest};
-use mesh_tlog::{Hash, Note, leaf_hash};
+use mesh_tlog::{Checkpoint, Hash, Note, leaf_hash};
 use mesh_verify::{Decided, ForkProof, Receipt};
 use support::{Mesh, descriptor, keypair};
 
@@ -34,14 +34,26 @@ async fn covered(mesh: &Mesh, node: u64, index: u64) {
     assert!(keeper.wait_covered(index, PATIENCE).await, "node {node} has no checkpoint over leaf {index}");
 }
 
+fn voters(ids: &[u64]) -> VoterSet {
+    let voter = |id: &u64| Voter {
+        id: *id,
+        log_key: keypair(&format!("log-{id}")).public_key(),
+        cosigner_key: keypair(&format!("cosigner-{id}")).public_key(),
+    };
+    VoterSet::new(ids.iter().map(voter).collect()).unwrap()
+}
+
 /// A note as these voters would sign it.
 fn note(mesh: &Mesh, size: u64, root: Hash, by: &[u64]) -> Vec<u8> {
+    signed(mesh, &ledger_checkpoint(&mesh.genesis.mesh_id, size, root, None).unwrap(), by)
+}
+
+fn signed(mesh: &Mesh, checkpoint: &Checkpoint, by: &[u64]) -> Vec<u8> {
     let mesh_id = mesh.genesis.mesh_id;
-    let checkpoint = ledger_checkpoint(&mesh_id, size, root, None).unwrap();
     let lines = by.iter().flat_map(|id| {
         let [log, cosigner] = ["log", "cosigner"].map(|kind| keypair(&format!("{kind}-{id}")));
         let time = mesh_node::clock::now_unix_ms() / 1000;
-        vouch(&mesh_id, *id, &checkpoint, time, &log, &cosigner).unwrap()
+        vouch(&mesh_id, *id, checkpoint, time, &log, &cosigner).unwrap()
     });
     Note::new(checkpoint.to_string(), lines.collect()).unwrap().to_string().into_bytes()
 }
@@ -100,8 +112,8 @@ async fn an_unchanged_ledger_is_cosigned_again_and_a_cut_off_one_grows_old() {
     mesh.stop_node(1).await;
     mesh.stop_node(2).await;
     let (_, last) = time(&mesh).await;
-    let keeper = &mesh.node(3).core().checkpoints;
-    let age = |later_ms: u64| keeper.age(last * 1000 + later_ms).unwrap();
+    let brief = mesh.node(3).core().checkpoints.brief();
+    let age = |later_ms: u64| brief.age(last * 1000 + later_ms).unwrap();
     assert_eq!((age(0), age(61_000)), (Duration::ZERO, Duration::from_secs(61)));
     mesh.stop().await;
 }
@@ -139,13 +151,7 @@ async fn a_voter_signs_only_what_its_own_ledger_says() {
     refused(text(size, leaf_hash(b"other")), Code::BadArgument, "another root").await;
     refused(text(size + 5, root), Code::NotCaughtUp, "are applied here").await;
     refused("nonsense".into(), Code::Malformed, "newline").await;
-    let others = mesh_event::VoterSet::new(vec![mesh_event::Voter {
-        id: 1,
-        log_key: keypair("log-1").public_key(),
-        cosigner_key: keypair("cosigner-1").public_key(),
-    }])
-    .unwrap();
-    let handover = ledger_checkpoint(&mesh_id, size, root, Some(&others)).unwrap();
+    let handover = ledger_checkpoint(&mesh_id, size, root, Some(&voters(&[1]))).unwrap();
     refused(handover.to_string(), Code::BadArgument, "names other voters").await;
     mesh.stop().await;
 }
@@ -180,24 +186,42 @@ async fn one_stolen_voter_key_that_signs_a_false_head_stops_nothing() {
     mesh.stop().await;
 }
 
-/// Signs a resolution with two seats and submits it.
-async fn resolve(mesh: &Mesh, through: u64, proof: &str, keep: (u64, Hash), refuse: (u64, Hash)) -> Result<(), Code> {
-    let digest = |hash: Hash| Digest(*hash.as_bytes());
-    let body = ProposalBody::ResolveFork(ResolveFork {
-        proof: Digest::of(proof.as_bytes()),
-        size: keep.0,
-        root: digest(keep.1),
-        refused_size: refuse.0,
-        refused_root: digest(refuse.1),
-        reason: "the other history was signed with stolen keys".into(),
-    });
+/// Signs a council matter with two seats and submits it; gives the leaf that enacted it.
+async fn decide(mesh: &Mesh, through: u64, body: ProposalBody) -> Result<u64, Code> {
     let closes_unix_ms = mesh_node::clock::now_unix_ms() + 60 * 60 * 1000;
     let body = Propose { body, closes_unix_ms, summary: String::new(), council_version: 1 };
     let keys = ["seat-1", "seat-2"].map(keypair);
     let signers: Vec<&dyn Signer> = keys.iter().map(|key| key as &dyn Signer).collect();
     let envelope = mesh.builder().sign(Body::Propose(body), &signers).unwrap();
     let submitted = mesh.client(through).submit(&envelope).await.and_then(mesh_client::Acknowledgement::accepted);
-    submitted.map(drop).map_err(|error| error.code)
+    submitted.map(|done| done.ledger_index.unwrap()).map_err(|error| error.code)
+}
+
+fn resolution(proof: &str, keep: (u64, Hash), refuse: (u64, Hash)) -> ProposalBody {
+    let digest = |hash: Hash| Digest(*hash.as_bytes());
+    ProposalBody::ResolveFork(ResolveFork {
+        proof: Digest::of(proof.as_bytes()),
+        size: keep.0,
+        root: digest(keep.1),
+        refused_size: refuse.0,
+        refused_root: digest(refuse.1),
+        reason: "the other history was signed with stolen keys".into(),
+    })
+}
+
+/// The newest checkpoint of a node.
+fn newest(mesh: &Mesh, node: u64) -> (u64, Hash) {
+    let (last, _) = mesh.node(node).core().checkpoints.last().unwrap();
+    (last.size(), last.root())
+}
+
+/// Waits until a fork stands at a node, or none does.
+async fn forked(mesh: &Mesh, node: u64, stands: bool) {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while mesh.client(node).fork().await.unwrap().is_some() != stands {
+        assert!(tokio::time::Instant::now() < deadline, "node {node}: a fork is expected to stand: {stands}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -218,11 +242,7 @@ async fn two_histories_with_a_majority_stop_governance_until_the_council_decides
     // Everybody hears of it, and nobody takes anything but the council's decision.
     for node in 1..=3 {
         let client = mesh.client(node);
-        let deadline = tokio::time::Instant::now() + PATIENCE;
-        while client.fork().await.unwrap().is_none() {
-            assert!(tokio::time::Instant::now() < deadline, "node {node} did not hear of the fork");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        forked(&mesh, node, true).await;
         let status = client.status().await.unwrap();
         assert!(status.alarms.iter().any(|alarm| alarm.contains("two histories")), "{:?}", status.alarms);
         assert!(!status.freshness.is_current);
@@ -240,25 +260,122 @@ async fn two_histories_with_a_majority_stop_governance_until_the_council_decides
     mesh.start_node(3).await;
     assert!(mesh.client(3).fork().await.unwrap().is_some());
 
-    let core = mesh.node(2).core();
-    let (last, _) = core.checkpoints.last().unwrap();
-    let own = (last.size(), last.root());
-    assert_eq!(resolve(&mesh, 2, &proof, (own.0 + 100, own.1), other).await, Err(Code::BadResolution));
-    resolve(&mesh, 2, &proof, own, other).await.unwrap();
+    let own = newest(&mesh, 2);
+    assert_eq!(decide(&mesh, 2, resolution(&proof, (own.0 + 100, own.1), other)).await, Err(Code::BadResolution));
+    decide(&mesh, 2, resolution(&proof, own, other)).await.unwrap();
     for node in 1..=3 {
-        let client = mesh.client(node);
-        let deadline = tokio::time::Instant::now() + PATIENCE;
-        while client.fork().await.unwrap().is_some() {
-            assert!(tokio::time::Instant::now() < deadline, "node {node} does not follow the council");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        forked(&mesh, node, false).await;
         let index = mesh.publish(node, descriptor(node, "after")).await;
         covered(&mesh, node, index).await;
     }
-    // The refused checkpoint is known for what it is.
-    let compared = mesh.client(1).compare_checkpoint(&note(&mesh, other.0, other.1, &[1, 3])).await.unwrap();
-    assert_eq!(compared.finding, Finding::FalseHead);
-    assert!(compared.detail.contains("council decided"), "{}", compared.detail);
+    // The refused history is known for what it is, whichever part of it is shown.
+    for size in [other.0, 3] {
+        let compared = mesh.client(1).compare_checkpoint(&note(&mesh, size, other.1, &[1, 3])).await.unwrap();
+        assert_eq!(compared.finding, Finding::FalseHead);
+        assert!(compared.detail.contains("council decided"), "{}", compared.detail);
+    }
     assert!(mesh.client(1).fork().await.unwrap().is_none());
+    mesh.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_was_away_hears_of_a_fork_and_of_its_end() {
+    let mut mesh = start().await;
+    let index = mesh.publish(1, descriptor(1, "orders")).await;
+    for node in 1..=3 {
+        covered(&mesh, node, index).await;
+    }
+    mesh.stop_node(3).await;
+    let other = (2, leaf_hash(b"another history"));
+    let compared = mesh.client(2).compare_checkpoint(&note(&mesh, other.0, other.1, &[1, 3])).await.unwrap();
+    forked(&mesh, 1, true).await;
+    mesh.start_node(3).await;
+    forked(&mesh, 3, true).await;
+    mesh.stop_node(3).await;
+    decide(&mesh, 1, resolution(&compared.fork_proof.unwrap(), newest(&mesh, 1), other)).await.unwrap();
+    forked(&mesh, 1, false).await;
+    mesh.start_node(3).await;
+    forked(&mesh, 3, false).await;
+    let index = mesh.publish(3, descriptor(3, "after")).await;
+    covered(&mesh, 3, index).await;
+    mesh.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_beyond_the_ledger_is_compared_when_the_ledger_is_there() {
+    let mesh = start().await;
+    let index = mesh.publish(1, descriptor(1, "orders")).await;
+    covered(&mesh, 1, index).await;
+    let client = mesh.client(1);
+    // Far beyond: nothing follows from it, even from two that contradict each other.
+    for root in [b"one", b"two"] {
+        let far = note(&mesh, 1_000_000, leaf_hash(root), &[1, 2]);
+        assert_eq!(client.compare_checkpoint(&far).await.unwrap().finding, Finding::Ahead);
+    }
+    // The next leaf: a fork as soon as it is there, with a proof that needs the checkpoint after it.
+    let next = (index + 2, leaf_hash(b"another history"));
+    let compared = client.compare_checkpoint(&note(&mesh, next.0, next.1, &[2, 3])).await.unwrap();
+    assert_eq!(compared.finding, Finding::Ahead);
+    mesh.publish(1, descriptor(1, "invoices")).await;
+    for node in 1..=3 {
+        forked(&mesh, node, true).await;
+    }
+    let proof = client.fork().await.unwrap().unwrap();
+    ForkProof::parse(proof.as_bytes()).unwrap().verify(Some(&mesh.genesis.mesh_id)).unwrap();
+    decide(&mesh, 1, resolution(&proof, newest(&mesh, 1), next)).await.unwrap();
+    for node in 1..=3 {
+        forked(&mesh, node, false).await;
+    }
+    mesh.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn voters_are_those_of_the_ledger_whatever_a_note_names() {
+    let mesh = start().await;
+    covered(&mesh, 1, 1).await;
+    let root = mesh.node(1).core().store.ledger().root_at(2).unwrap();
+    let handover = ledger_checkpoint(&mesh.genesis.mesh_id, 2, root, Some(&voters(&[7]))).unwrap();
+    let stolen = signed(&mesh, &handover, &[1, 2, 7]);
+    let compared = mesh.client(1).compare_checkpoint(&stolen).await.unwrap();
+    assert_eq!(compared.finding, Finding::FalseHead, "{}", compared.detail);
+    assert_eq!(mesh.node(1).core().checkpoints.followed_voters(), voters(&[1, 2, 3]));
+    mesh.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_voters_take_over_and_receipts_follow_them_from_the_founding_document() {
+    let mesh = start().await;
+    let before = mesh.publish(1, descriptor(1, "orders")).await;
+    covered(&mesh, 1, before).await;
+    let set = |voters: &[u64], replaces: &[u64]| {
+        ProposalBody::SetVoters(SetVoters { voters: voters.to_vec(), replaces: replaces.to_vec() })
+    };
+    let old = note(&mesh, 2, leaf_hash(b"another history"), &[2, 3]);
+    for (voters_now, replaces, name) in [(&[1][..], &[1, 2, 3][..], "one"), (&[1, 2, 3], &[1], "three")] {
+        let changed = decide(&mesh, 1, set(voters_now, replaces)).await.unwrap();
+        for node in 1..=3 {
+            covered(&mesh, node, changed).await;
+            let client = mesh.client(node);
+            let checkpoint = client.checkpoint().await.unwrap().unwrap();
+            assert_eq!(checkpoint.voters, voters(voters_now), "node {node}");
+            for index in [before, changed] {
+                let (_, checked) = client.receipt(index).await.unwrap();
+                assert_eq!(checked.checkpoint.voters, voters_now.len());
+            }
+        }
+        let index = mesh.publish(1, descriptor(1, name)).await;
+        covered(&mesh, 3, index).await;
+        // An unchanged ledger is cosigned by the new ones, and the node stays current.
+        let first = mesh.node(3).core().checkpoints.brief();
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while mesh.node(3).core().checkpoints.brief().time_unix_s <= first.time_unix_s {
+            assert!(tokio::time::Instant::now() < deadline, "the same head was not cosigned again");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        // Whoever voted once can stop nothing any more: what they sign of then is evidence.
+        let compared = mesh.client(2).compare_checkpoint(&old).await.unwrap();
+        assert_eq!(compared.finding, Finding::FalseHead, "{}", compared.detail);
+        assert!(mesh.client(2).fork().await.unwrap().is_none());
+    }
     mesh.stop().await;
 }

@@ -154,7 +154,7 @@ fn decided(leaf: &LedgerLeaf, mesh: &MeshId) -> Decided {
     let unreadable = |why: &dyn std::fmt::Display| Decided::Unreadable { why: why.to_string() };
     let bytes = match &leaf.entry {
         LeafEntry::Envelope(bytes) => bytes.clone(),
-        LeafEntry::FeedEvent(bytes) => match FeedEvent::decode(bytes).map(|event| event.kind) {
+        LeafEntry::FeedEvent(bytes) => match FeedEvent::decode_proposed(bytes).map(|event| event.kind) {
             Ok(EventKind::Command { envelope, .. }) => envelope,
             Ok(_) => return unreadable(&"the event carries no command"),
             Err(error) => return unreadable(&error),

@@ -73,6 +73,8 @@ enum ReportForm {
 pub(crate) async fn export(args: ExportArgs, app: &App) -> Result<(), Failure> {
     let client = app.client()?;
     let mesh = client.mesh().await?;
+    // Before the head: so the export goes at least as far as the checkpoint.
+    let notes = notes(&client).await?;
     let head = client.ledger_head(None).await?;
     let partial = args.file.with_extension("partial");
     if args.file.exists() {
@@ -106,7 +108,7 @@ pub(crate) async fn export(args: ExportArgs, app: &App) -> Result<(), Failure> {
     }
     progress.finish();
     let mut writer = writer.ok_or_else(|| Failure::new(Code::GenesisFirst, "the ledger has no leaf yet"))?;
-    for note in notes(&client, head.size).await? {
+    for note in notes {
         writer.checkpoint(&note).map_err(odd)?;
     }
     let file = writer.finish().map_err(odd)?;
@@ -117,14 +119,14 @@ pub(crate) async fn export(args: ExportArgs, app: &App) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The changes of voters and the newest checkpoint, as far as the export goes.
-async fn notes(client: &mesh_client::Client, size: u64) -> Result<Vec<Vec<u8>>, Failure> {
+/// The changes of voters and the newest checkpoint.
+async fn notes(client: &mesh_client::Client) -> Result<Vec<Vec<u8>>, Failure> {
     let Some(found) = client.checkpoint().await? else { return Ok(Vec::new()) };
     let mut notes = found.handovers;
     if notes.last().is_none_or(|last| last.size() < found.note.size()) {
         notes.push(found.note);
     }
-    Ok(notes.into_iter().filter(|note| note.size() <= size).map(|note| note.bytes()).collect())
+    Ok(notes.iter().map(mesh_event::LedgerCheckpoint::bytes).collect())
 }
 
 /// The founding envelope in leaf 0.

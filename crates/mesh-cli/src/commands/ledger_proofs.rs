@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use mesh_client::{Client, Finding, VerifiedCheckpoint};
+use mesh_client::{Client, Finding, MeshError, VerifiedCheckpoint};
 use mesh_event::proposal::{ProposalBody, ResolveFork};
 use mesh_model::{Class, Code, Digest, LedgerIndex};
 use mesh_tlog::VerifierKey;
@@ -57,11 +57,12 @@ pub(crate) async fn checkpoint(app: &App) -> Result<(), Failure> {
     let client = app.client()?;
     let found = client.checkpoint().await?;
     let found = found.ok_or_else(|| Failure::new(Code::NoReceipt, "no checkpoint has a majority of voters yet"))?;
-    let before = demand(app, &client, &found).await?;
+    let before = demand(&client, &found).await?;
     let counted = &found.counted;
     let document = json!({
         "size": counted.size, "root": counted.root.to_string(), "cosigned_by": counted.cosigned_by,
-        "voters": counted.voters, "cosigned_unix_s": counted.time_unix_s, "seen_before": before,
+        "voters": counted.voters, "cosigned_unix_s": counted.time_unix_s, "seen_before": before.size(),
+        "goes_on": before.goes_on(),
         "note": found.note.note().to_string(), "freshness": found.freshness,
     });
     let text = found.note.note().to_string();
@@ -75,35 +76,76 @@ pub(crate) async fn checkpoint(app: &App) -> Result<(), Failure> {
         time::show(counted.time_unix_s.saturating_mul(1000))
     ));
     match before {
-        Some(size) => app.note(format!("the ledger goes on from the {size} leaves seen before")),
-        None => app.note("it is the first one seen here; from now on every one has to go on from it"),
+        Before::First => app.note("it is the first one seen here; from now on every one has to go on from it"),
+        Before::GoesOn(size) => app.note(format!("the ledger goes on from the {size} leaves seen before")),
+        Before::Behind(size) => app.warn(format!(
+            "a newer checkpoint, of {size} leaves, was seen before; whether this one leads there is for a node to show that has it"
+        )),
     }
     crate::reading::note_age(app, &found.freshness);
     Ok(())
 }
 
-/// Demands consistency with the newest checkpoint that was seen here, and remembers this one. Gives the size that was seen before.
+/// What was seen before on this machine.
+#[derive(Debug, Clone, Copy)]
+enum Before {
+    /// Nothing.
+    First,
+    /// A checkpoint of this size, and the node showed that its ledger goes on from there.
+    GoesOn(u64),
+    /// A larger and later one: the node lags, and nothing can be said.
+    Behind(u64),
+}
+
+impl Before {
+    fn size(self) -> Option<u64> {
+        match self {
+            Self::First => None,
+            Self::GoesOn(size) | Self::Behind(size) => Some(size),
+        }
+    }
+
+    fn goes_on(self) -> Option<bool> {
+        matches!(self, Self::GoesOn(_)).then_some(true)
+    }
+}
+
+/// Demands consistency with the newest checkpoint that was seen here, and remembers this one.
 ///
 /// # Errors
 /// [`Code::BadProof`] with both checkpoints kept in files.
-async fn demand(app: &App, client: &Client, found: &VerifiedCheckpoint) -> Result<Option<u64>, Failure> {
+async fn demand(client: &Client, found: &VerifiedCheckpoint) -> Result<Before, Failure> {
     let mesh = client.mesh().await?;
     let remembered = Remembered::of(&mesh.id);
     let Some(before) = remembered.read()? else {
         remembered.write(&found.note)?;
-        return Ok(None);
+        return Ok(Before::First);
     };
     let at = |note: &mesh_event::LedgerCheckpoint| (note.size(), note.root());
-    if before.size() > found.note.size() {
-        // A node may lag; that it is on the same history is demanded all the same, once it can show it.
-        app.warn(format!("a checkpoint of {} leaves was seen before: this node lags", before.size()));
-        return Ok(Some(before.size()));
-    }
-    match client.demand_consistency(at(&before), at(&found.note)).await {
-        Ok(()) => {
-            remembered.write(&found.note)?;
-            Ok(Some(before.size()))
+    let is_smaller = found.note.size() < before.size();
+    let consistent = if is_smaller {
+        // Voters cosign a smaller head never after a larger one. A node that lags shows one from before, and may have the rest.
+        let earlier = before.vouchers(&mesh.id, &found.voters).ok().and_then(|all| all.time_unix_s(&found.voters));
+        if earlier.is_some_and(|earlier| earlier < found.counted.time_unix_s) {
+            let (size, seen) = (found.note.size(), before.size());
+            Err(MeshError::new(
+                Code::BadProof,
+                format!("a majority cosigned {size} leaves after it had cosigned {seen}"),
+            ))
+        } else {
+            client.demand_consistency(at(&found.note), at(&before)).await
         }
+    } else {
+        client.demand_consistency(at(&before), at(&found.note)).await
+    };
+    match consistent {
+        Ok(()) => {
+            if !is_smaller {
+                remembered.write(&found.note)?;
+            }
+            Ok(Before::GoesOn(before.size()))
+        }
+        Err(error) if is_smaller && error.code == Code::NotCaughtUp => Ok(Before::Behind(before.size())),
         Err(error) if error.code == Code::BadProof => {
             let kept = remembered.keep_contradiction(&found.note)?;
             Err(Failure::from(error).hint(format!(
@@ -128,7 +170,7 @@ pub(crate) async fn receipt(args: ReceiptArgs, app: &App) -> Result<(), Failure>
     };
     let (file, checked) = client.receipt(index).await?;
     if let Some(newest) = client.checkpoint().await? {
-        demand(app, &client, &newest).await?;
+        demand(&client, &newest).await?;
     }
     match &args.out {
         Some(path) => {
@@ -261,8 +303,13 @@ pub(crate) async fn compare(args: &CompareArgs, app: &App) -> Result<(), Failure
                 .hint("keep the file: it proves what its signers said"))
         }
         Finding::Fork => {
+            let Some(proof) = &compared.fork_proof else {
+                let message =
+                    "a majority of voters signed two histories; the proof waits for the node's next checkpoint";
+                return Err(Failure::new(Code::BadProof, message).hint("run the same command again in a moment"));
+            };
             let path = args.file.with_extension("fork-proof");
-            if let Some(proof) = &compared.fork_proof {
+            if !std::fs::read(&path).is_ok_and(|there| there == proof.as_bytes()) {
                 files::create(&path, proof.as_bytes())?;
             }
             Err(Failure::new(Code::BadProof, format!("a majority of voters signed two histories: {}", path.display()))
@@ -286,24 +333,25 @@ pub(crate) async fn resolve_fork(args: ResolveForkArgs, app: &App) -> Result<(),
     let checked = proof
         .and_then(|proof| proof.verify(Some(&mesh.id)))
         .map_err(|fault| Failure::new(Code::BadProof, format!("{} does not hold: {fault}", args.proof.display())))?;
-    let mut kept = None;
-    let mut refused = None;
+    // What stays is all that this node's voters vouch for: whatever else was signed of the other history is refused with it.
+    let kept = client.checkpoint().await?.map(|newest| (newest.counted.size, Digest(*newest.counted.root.as_bytes())));
+    let (mut is_ours, mut refused) = (false, None);
     for counted in &checked.checkpoints {
-        let head = client.ledger_head(Some(counted.size)).await?;
-        let (size, root) = (counted.size, Digest(*counted.root.as_bytes()));
-        if head.root == root {
-            kept = Some((size, root));
-        } else {
-            refused = Some((size, root));
+        let root = Digest(*counted.root.as_bytes());
+        match client.ledger_head(Some(counted.size)).await {
+            Ok(head) if head.root == root => is_ours = true,
+            Ok(_) => refused = Some((counted.size, root)),
+            Err(error) if error.code == Code::NotCaughtUp => {}
+            Err(error) => return Err(error.into()),
         }
     }
-    let (Some((size, root)), Some((refused_size, refused_root))) = (kept, refused) else {
+    let (Some((size, root)), Some((refused_size, refused_root)), true) = (kept, refused, is_ours) else {
         let message = "the node's ledger is neither of the two histories of the proof, or both";
         return Err(Failure::new(Code::Duplicate, message).hint("ask a node that has the history which is to stay"));
     };
     app.note(format!("stays: root {root} of {size} leaves, which this node has"));
     app.note(format!("refused: root {refused_root} of {refused_size} leaves"));
-    app.confirm("refuse the other history for good?")?;
+    app.confirm("refuse the other history for good?").await?;
     let body = ResolveFork { proof: Digest::of(&bytes), size, root, refused_size, refused_root, reason: args.reason };
     propose(app, &client, ProposalBody::ResolveFork(body), Signers::default(), &args.proposing).await
 }

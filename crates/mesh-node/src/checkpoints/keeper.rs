@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 use super::fork::Fork;
-use super::kept::Kept;
+use super::kept::{FalseHead, Kept};
 use crate::node::storage_error;
 
 /// What came of a checkpoint that was heard.
@@ -156,9 +156,9 @@ impl Keeper {
         self.kept().trust.newest().1.clone()
     }
 
-    /// Voters whose word counts for nothing here.
-    pub fn disqualified(&self) -> BTreeSet<NodeId> {
-        self.kept().false_heads.keys().copied().collect()
+    /// Of the voters that are in force since this size, those whose word counts for nothing here.
+    pub fn disqualified(&self, since: u64) -> BTreeSet<NodeId> {
+        self.kept().disqualified(since)
     }
 
     /// The exact founding envelope.
@@ -205,7 +205,8 @@ impl Keeper {
                 "a majority of voters signed another root of {size} leaves; the proof waits for a checkpoint"
             ));
         }
-        for voter in kept.false_heads.keys() {
+        let newest = self.ledger.size().ok().and_then(|applied| self.voters_at(applied).ok());
+        for voter in newest.map_or_else(BTreeSet::new, |(since, _)| kept.disqualified(since)) {
             alarms.push(format!(
                 "voter {voter} signed a head that is not this ledger's: its word counts for nothing here; the council sets other voters"
             ));
@@ -241,14 +242,14 @@ impl Keeper {
             return Err(refuse(error));
         }
         if own == found.root() && found.handover().is_none_or(|named| *named == voters) {
-            return self.hear_true(found, &voters);
+            return self.hear_true(found, since, &voters);
         }
         let (newest, _) = self.voters_at(applied)?;
         // Whoever voted before the last change can prove what they signed then, and can stop nothing any more.
         if everybody.is_ok() && own != found.root() && since == newest {
             return self.contradicted(&mut self.kept(), found);
         }
-        self.false_head(&found, &voters)
+        self.false_head(&found, &voters, newest)
     }
 
     fn root_at(&self, size: u64) -> Result<Hash, MeshError> {
@@ -272,11 +273,11 @@ impl Keeper {
     }
 
     /// The own ledger says the same.
-    fn hear_true(&self, found: LedgerCheckpoint, voters: &VoterSet) -> Result<Heard, MeshError> {
+    fn hear_true(&self, found: LedgerCheckpoint, since: u64, voters: &VoterSet) -> Result<Heard, MeshError> {
         let unvouched = |error: &LedgerCheckpointError| Ok(Heard::Unvouched { why: error.to_string() });
         let (trust, disqualified) = {
             let kept = self.kept();
-            (kept.trust.clone(), kept.false_heads.keys().copied().collect())
+            (kept.trust.clone(), kept.disqualified(since))
         };
         if let Err(error) = found.counted_by(&self.mesh, voters, &disqualified) {
             return unvouched(&error);
@@ -434,21 +435,17 @@ impl Keeper {
         Ok(true)
     }
 
-    fn false_head(&self, found: &LedgerCheckpoint, voters: &VoterSet) -> Result<Heard, MeshError> {
+    fn false_head(&self, found: &LedgerCheckpoint, voters: &VoterSet, since: u64) -> Result<Heard, MeshError> {
         let vouchers = found.vouchers(&self.mesh, voters).map_err(|error| refuse(&error))?.all();
         let mut kept = self.kept();
-        let before = kept.false_heads.len();
-        for voter in &vouchers {
-            kept.false_heads.entry(*voter).or_insert_with(|| {
-                error!(
-                    voter,
-                    size = found.size(),
-                    "a voter signed what is not this ledger's; its word counts for nothing here"
-                );
-                found.bytes()
-            });
+        let known = kept.disqualified(since);
+        let mut is_news = false;
+        for voter in vouchers.difference(&known) {
+            error!(voter, size = found.size(), "a voter signed what is not so; its word counts for nothing here");
+            kept.false_heads.insert(*voter, FalseHead { since, note: found.bytes() });
+            is_news = true;
         }
-        if kept.false_heads.len() > before {
+        if is_news {
             let mut batch = Batch::new();
             kept.put_false_heads(&self.store.meta(), &mut batch).map_err(|error| storage_error(&error))?;
             self.write_durably(batch)?;

@@ -1,6 +1,6 @@
 //! What the keeper keeps on disk: small named values of the store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mesh_event::checkpoint::{Counted, LedgerCheckpoint, Trust};
 use mesh_event::voters::VoterSet;
@@ -14,6 +14,15 @@ const HANDOVERS: &str = "checkpoint/handovers";
 const FORK: &str = "checkpoint/fork";
 const FALSE_HEADS: &str = "checkpoint/false-heads";
 
+/// A voter's signature under what is not so.
+pub(super) struct FalseHead {
+    /// The size from which on the voters were in force when it was heard. Its word counts for nothing until the council sets voters
+    /// again: who is among them then is the council's to know.
+    pub(super) since: u64,
+    /// The note.
+    pub(super) note: Vec<u8>,
+}
+
 /// What is known of checkpoints.
 pub(super) struct Kept {
     /// The voters as somebody without the ledger follows them: what receipts of this node verify by.
@@ -25,7 +34,7 @@ pub(super) struct Kept {
     /// The smallest that is larger than the own ledger: to be compared when that is reached.
     pub(super) ahead: Option<LedgerCheckpoint>,
     /// Notes with which voters showed that they sign what is not so.
-    pub(super) false_heads: BTreeMap<NodeId, Vec<u8>>,
+    pub(super) false_heads: BTreeMap<NodeId, FalseHead>,
     /// The fork that stands.
     pub(super) fork: Option<Fork>,
     /// A checkpoint that counts and contradicts the own ledger beyond the last one: the proof of a fork waits for a larger one.
@@ -62,10 +71,18 @@ impl Kept {
         };
         let mut false_heads = BTreeMap::new();
         for part in parts(FALSE_HEADS)? {
-            let (voter, note) = part.split_first_chunk().ok_or_else(|| damaged("a false head"))?;
-            false_heads.insert(u64::from_be_bytes(*voter), note.to_vec());
+            let damaged = || damaged("a false head");
+            let (voter, rest) = part.split_first_chunk().ok_or_else(damaged)?;
+            let (since, note) = rest.split_first_chunk().ok_or_else(damaged)?;
+            let found = FalseHead { since: u64::from_be_bytes(*since), note: note.to_vec() };
+            false_heads.insert(u64::from_be_bytes(*voter), found);
         }
         Ok(Self { trust, handovers, last, ahead: None, false_heads, fork, contradiction: None })
+    }
+
+    /// Voters whose word counts for nothing while those are in force who are since this size.
+    pub(super) fn disqualified(&self, since: u64) -> BTreeSet<NodeId> {
+        self.false_heads.iter().filter(|(_, found)| found.since == since).map(|(voter, _)| *voter).collect()
     }
 
     pub(super) fn put_last(meta: &Meta, batch: &mut Batch, note: &LedgerCheckpoint) -> Result<(), StoreError> {
@@ -86,7 +103,9 @@ impl Kept {
     }
 
     pub(super) fn put_false_heads(&self, meta: &Meta, batch: &mut Batch) -> Result<(), StoreError> {
-        let part = |(voter, note): (&NodeId, &Vec<u8>)| [&voter.to_be_bytes()[..], note.as_slice()].concat();
+        let part = |(voter, found): (&NodeId, &FalseHead)| {
+            [&voter.to_be_bytes()[..], &found.since.to_be_bytes(), found.note.as_slice()].concat()
+        };
         let parts: Vec<Vec<u8>> = self.false_heads.iter().map(part).collect();
         meta.put_value(batch, FALSE_HEADS, &join(&parts))
     }

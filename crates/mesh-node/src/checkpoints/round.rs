@@ -76,14 +76,14 @@ pub async fn run(core: Arc<Core>) {
 async fn round(core: &Arc<Core>) -> Result<(), MeshError> {
     let size = core.ledger_size();
     let root = core.store.ledger().root_at(size).map_err(|error| storage_error(&error))?;
-    let (_, voters) = core.checkpoints.voters_at(size)?;
+    let (since, voters) = core.checkpoints.voters_at(size)?;
     let before = core.checkpoints.followed_voters();
     let is_handover = before != voters;
     let checkpoint = ledger_checkpoint(&core.mesh_id, size, root, is_handover.then_some(&voters))
         .map_err(|error| MeshError::new(Code::Internal, error.to_string()))?;
     let mut sets = vec![&voters];
     sets.extend(is_handover.then_some(&before));
-    let lines = collect(core, &checkpoint.to_string(), &sets).await?;
+    let lines = collect(core, &checkpoint.to_string(), &sets, since).await?;
     let note = Note::new(checkpoint.to_string(), lines);
     let note = note.map_err(|error| MeshError::new(Code::Internal, error.to_string()))?.to_string().into_bytes();
     match core.hear_checkpoint(note).await? {
@@ -94,9 +94,14 @@ async fn round(core: &Arc<Core>) -> Result<(), MeshError> {
 }
 
 /// Lines of a majority of each of these sets of voters.
-async fn collect(core: &Arc<Core>, text: &str, sets: &[&VoterSet]) -> Result<Vec<NoteSignature>, MeshError> {
+async fn collect(
+    core: &Arc<Core>,
+    text: &str,
+    sets: &[&VoterSet],
+    since: u64,
+) -> Result<Vec<NoteSignature>, MeshError> {
     let ids: BTreeSet<NodeId> = sets.iter().flat_map(|set| set.iter().map(|voter| voter.id)).collect();
-    let disqualified = core.checkpoints.disqualified();
+    let disqualified = core.checkpoints.disqualified(since);
     let mut answers: FuturesUnordered<_> = ids.into_iter().map(|id| ask(core, id, text, sets)).collect();
     let (mut lines, mut who) = (Vec::new(), BTreeSet::new());
     let enough = |who: &BTreeSet<NodeId>| {
