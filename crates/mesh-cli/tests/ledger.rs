@@ -56,14 +56,13 @@ fn the_page_is_run_as_written_and_other_peoples_tools_agree() {
         for line in block.text.lines().filter(|line| *line != "mesh up --sample") {
             // The ports that this mesh got, and the repository where the page starts in it.
             let line = line.replace("http://127.0.0.1:7080", &urls[0]).replace("http://127.0.0.1:7081", &urls[1]);
-            let output = match block.attribute("needs") {
-                None => mesh.run(&line),
-                Some(_) => {
-                    foreign += 1;
-                    let path = std::env::join_paths(path()).unwrap();
-                    let cache = page::repository().join("target/go-cache").to_string_lossy().into_owned();
-                    shell::run(mesh.folder(), &path, &[("GOCACHE", &cache)], &line)
-                }
+            let output = if block.attribute("needs").is_none() {
+                mesh.run(&line)
+            } else {
+                foreign += 1;
+                let path = std::env::join_paths(path()).unwrap();
+                let cache = page::repository().join("target/go-cache").to_string_lossy().into_owned();
+                shell::run(mesh.folder(), &path, &[("GOCACHE", &cache)], &line)
             };
             assert!(output.status.success(), "{PAGE}:{}: {line}\n{}", block.line, shell::describe(&output));
             if block.attribute("needs").is_some() {

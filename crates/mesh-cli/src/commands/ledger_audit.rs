@@ -245,20 +245,16 @@ fn verify_fork(args: &VerifyArgs, app: &App) -> Result<(), Failure> {
     let document = json!({ "holds": true, "mesh_id": checked.mesh_id, "pinned": mesh_id.is_some(),
         "checkpoints": checkpoints, "root_of_the_larger_at_the_smaller": checked.root_at_smaller.to_string() });
     app.output().one(&document, &checked.mesh_id.to_string(), |style| {
-        let mut text = style.red("the proof holds: a majority of voters signed two histories");
-        text.push_str(&format!("\nmesh {} ({})\n", checked.mesh_id, pinned(mesh_id.is_some())));
+        let mut lines = vec![style.red("the proof holds: a majority of voters signed two histories")];
+        lines.push(format!("mesh {} ({})", checked.mesh_id, pinned(mesh_id.is_some())));
         for counted in &checked.checkpoints {
             let ids: Vec<String> = counted.cosigned_by.iter().map(ToString::to_string).collect();
-            text.push_str(&format!(
-                "{} leaves have root {}, say voters {}\n",
-                counted.size,
-                counted.root,
-                ids.join(", ")
-            ));
+            let (size, root, ids) = (counted.size, counted.root, ids.join(", "));
+            lines.push(format!("{size} leaves have root {root}, say voters {ids}"));
         }
         let (smaller, root) = (checked.checkpoints[0].size, checked.root_at_smaller);
-        text.push_str(&format!("the larger history has root {root} at {smaller} leaves\n"));
-        text
+        lines.push(format!("the larger history has root {root} at {smaller} leaves\n"));
+        lines.join("\n")
     })
 }
 

@@ -242,7 +242,7 @@ impl Keeper {
             return Err(refuse(error));
         }
         if own == found.root() && found.handover().is_none_or(|named| *named == voters) {
-            return self.hear_true(found, since, &voters);
+            return self.hear_true(&found, since, &voters);
         }
         let (newest, _) = self.voters_at(applied)?;
         // Whoever voted before the last change can prove what they signed then, and can stop nothing any more.
@@ -273,7 +273,7 @@ impl Keeper {
     }
 
     /// The own ledger says the same.
-    fn hear_true(&self, found: LedgerCheckpoint, since: u64, voters: &VoterSet) -> Result<Heard, MeshError> {
+    fn hear_true(&self, found: &LedgerCheckpoint, since: u64, voters: &VoterSet) -> Result<Heard, MeshError> {
         let unvouched = |error: &LedgerCheckpointError| Ok(Heard::Unvouched { why: error.to_string() });
         let (trust, disqualified) = {
             let kept = self.kept();
@@ -282,7 +282,7 @@ impl Keeper {
         if let Err(error) = found.counted_by(&self.mesh, voters, &disqualified) {
             return unvouched(&error);
         }
-        let before = trust.voters_for(&found);
+        let before = trust.voters_for(found);
         // What nobody known signed does not belong into what others are shown.
         let found = found.only_by(&self.mesh, &[before, voters]).map_err(|error| refuse(&error.into()))?;
         match trust.judge(&found) {
