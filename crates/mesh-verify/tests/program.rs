@@ -44,7 +44,7 @@ fn says_that_an_export_holds_or_where_it_does_not() {
     assert_eq!(run(&["check", path, "--mesh-id", id]).code, 0);
     let other = run(&["check", path, "--mesh-id", &"0".repeat(64)]);
     assert_eq!((other.code, other.out.as_str()), (8, ""));
-    assert!(other.err.starts_with("mesh-verify: the export does not hold: line 2: "), "{}", other.err);
+    assert!(other.err.starts_with("mesh-verify: the file does not hold: line 2: "), "{}", other.err);
 
     let mut changed = export;
     let at = changed.len() / 2;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use mesh_event::Keypair;
 use mesh_event::checkpoint::{ledger_checkpoint, vouch};
 use mesh_governance::read;
-use mesh_model::{Code, NodeId};
+use mesh_model::{Code, NodeId, limits};
 use mesh_proto::status::MeshError;
 use mesh_store::{Batch, HeadWrite, Store};
 use mesh_tlog::{Checkpoint, Hash, NoteSignature};
@@ -19,8 +19,8 @@ use crate::node::{Core, storage_error};
 const RECORD: &str = "cosigner";
 /// How long leaves that are on their way are waited for.
 const SOON: Duration = Duration::from_millis(500);
-/// A head is cosigned as the newest known: one that was passed longer ago than this is not.
-const PASSED_MS: u64 = 5_000;
+/// A head is cosigned as the newest known: one that was passed longer ago than clocks may differ is not.
+const PASSED_MS: u64 = limits::STAMP_AHEAD_MS;
 
 /// Signs and cosigns checkpoints of the own applied ledger, larger ones after smaller ones only.
 pub struct Cosigner {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
-use mesh_event::checkpoint::{LedgerCheckpoint, ledger_checkpoint};
+use mesh_event::checkpoint::ledger_checkpoint;
 use mesh_event::voters::VoterSet;
 use mesh_governance::read;
 use mesh_model::{Code, NodeId};
@@ -15,6 +15,7 @@ use mesh_raft::RaftRole;
 use mesh_tlog::{Note, NoteSignature};
 use tracing::{debug, warn};
 
+use super::answer::two_lines_of;
 use super::keeper::Heard;
 use super::peers::Offer;
 use crate::node::{Core, storage_error};
@@ -146,31 +147,7 @@ async fn ask(
         Ok(address) => core.federation.cosign(id, &address, text.to_owned()).await,
         Err(error) => Err(error),
     };
-    (id, answer.and_then(|lines| check(core, id, text, lines, sets)))
-}
-
-/// Passes on the two lines of this voter. Whatever else it sent (another's line, a third one, an altered one) would spoil the note.
-fn check(
-    core: &Core,
-    id: NodeId,
-    text: &str,
-    lines: Vec<NoteSignature>,
-    sets: &[&VoterSet],
-) -> Result<Vec<NoteSignature>, MeshError> {
-    let bad = |text: String| MeshError::new(Code::BadSignature, text);
-    if lines.len() != 2 {
-        return Err(bad(format!("expected two lines of voter {id}, found {}", lines.len())));
-    }
-    let note = Note::new(text, lines.clone()).map_err(|error| bad(error.to_string()))?;
-    let note =
-        LedgerCheckpoint::parse(note.to_string().as_bytes(), &core.mesh_id).map_err(|error| bad(error.to_string()))?;
-    for voters in sets.iter().filter(|set| set.get(id).is_some()) {
-        let vouchers = note.vouchers(&core.mesh_id, voters).map_err(|error| bad(error.to_string()))?;
-        if vouchers.signed != [id] || !vouchers.cosigned.keys().eq([&id]) {
-            return Err(bad(format!("the lines are not both of voter {id}")));
-        }
-    }
-    Ok(lines)
+    (id, answer.and_then(|lines| two_lines_of(&core.mesh_id, id, text, lines, sets)))
 }
 
 fn address(core: &Core, id: NodeId) -> Result<String, MeshError> {
