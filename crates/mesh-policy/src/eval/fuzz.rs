@@ -127,3 +127,45 @@ fn the_generated_expressions_are_mostly_some() {
     let compiled = generated.filter(|tree| compile(&tree.current()).is_ok()).count();
     assert!(compiled > 200, "{compiled} of 300");
 }
+
+/// Sources that go down as many levels as they may, and one more: the first is an answer or a fault, the second is refused.
+fn deep() -> Vec<(String, String)> {
+    let both = |make: &dyn Fn(usize) -> String, most: usize| (make(most), make(most + 1));
+    let within = crate::rule::LEVELS - 1;
+    vec![
+        both(&|n| format!("{}true", "!".repeat(n)), 16),
+        both(&|n| format!("{}1", "-".repeat(n)), 16),
+        both(&|n| format!("{}true{}", "!(".repeat(n), ")".repeat(n)), 16),
+        both(&|n| format!("{}true", "true ? true : ".repeat(n)), 16),
+        both(&|n| format!("1{}", " + 1".repeat(n)), within),
+        both(&|n| format!("owner{}", ".team".repeat(n)), within),
+        both(&|n| format!("owner{}", "[0]".repeat(n)), within),
+        both(&|n| format!("name{}", ".lowerAscii()".repeat(n)), within),
+        both(&|n| format!("{}[]{}", "[".repeat(n), "]".repeat(n)), 15),
+        both(&|n| format!("{}true{}", "tags.all(x, ".repeat(n), ")".repeat(n)), 16),
+    ]
+}
+
+#[test]
+fn the_deepest_rule_needs_half_a_threads_stack_and_a_deeper_one_is_refused() {
+    // Threads of a node have 2 MiB; this build is not optimised.
+    let on_a_small_stack = |source: String| {
+        let judged = std::thread::Builder::new().stack_size(1024 * 1024).spawn(move || {
+            let compiled = compile(&source).map(drop).map_err(|error| error.to_string());
+            (compiled, judge(&source).is_ok())
+        });
+        judged.expect("a thread").join().expect("no panic")
+    };
+    for (deepest, deeper) in deep() {
+        let said: String = deeper.chars().take(40).collect();
+        let (compiled, judged) = on_a_small_stack(deepest);
+        assert!(compiled.is_ok() && judged, "{said}: {compiled:?}");
+        let refused = on_a_small_stack(deeper).0;
+        assert!(refused.as_ref().is_err_and(|why| why.contains("at most")), "{said}: {refused:?}");
+    }
+    // Long is not deep.
+    for long in ["true && ", "false || "] {
+        let source = format!("{}true", long.repeat(120));
+        assert_eq!(on_a_small_stack(source), (Ok(()), true));
+    }
+}

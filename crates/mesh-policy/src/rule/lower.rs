@@ -21,18 +21,34 @@ const FUNCTIONS: &str = "one of all, exists, exists_one, filter, map, size, star
 /// [`RuleError`] for the first thing that is wrong.
 pub(crate) fn compile(source: &str) -> Result<Node, RuleError> {
     let syntax = super::syntax::parse(source)?;
-    Lower { syntax: &syntax, scope: Vec::new() }.node(&syntax.tree)
+    Lower { syntax: &syntax, scope: Vec::new(), level: 0 }.node(&syntax.tree)
 }
+
+/// How many operators, calls and selections may stand one within the other: whoever walks the tree needs a known amount of stack.
+pub(crate) const LEVELS: usize = 64;
 
 struct Lower<'a> {
     syntax: &'a Syntax<'a>,
     /// Names of elements, the innermost last.
     scope: Vec<&'a str>,
+    level: usize,
 }
 
 impl<'a> Lower<'a> {
-    /// Recursion is as deep as the tree, which has no more levels than the expression has words.
+    /// Recursion is at most [`LEVELS`] deep.
     fn node(&mut self, tree: &'a IdedExpr) -> Result<Node, RuleError> {
+        if self.level == LEVELS {
+            let word = self.first_word(tree).unwrap_or(0);
+            let expected = format!("at most {LEVELS} operators and calls, one within the other");
+            return Err(self.syntax.error(word, expected, "one more"));
+        }
+        self.level += 1;
+        let node = self.at_this_level(tree);
+        self.level -= 1;
+        node
+    }
+
+    fn at_this_level(&mut self, tree: &'a IdedExpr) -> Result<Node, RuleError> {
         match &tree.expr {
             Expr::Ident(name) => self.name(name),
             Expr::Select(select) if !select.test => {

@@ -20,3 +20,5 @@ pub use error::RuleError;
 pub(crate) use lower::compile;
 pub(crate) use node::Node;
 pub use token::{DEPTH, EXPRESSION_BYTES, TOKENS};
+#[cfg(test)]
+pub(crate) use lower::LEVELS;

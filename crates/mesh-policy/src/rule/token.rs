@@ -86,7 +86,8 @@ pub(super) fn tokens(source: &str) -> Result<Vec<Token>, RuleError> {
         return Err(RuleError::at(source, EXPRESSION_BYTES, format!("at most {EXPRESSION_BYTES} bytes"), found));
     }
     let mut found: Vec<Token> = Vec::new();
-    let (mut at, mut depth) = (0, 0_usize);
+    // Open brackets, signs in front of one value, conditions: what makes a parser go down a level.
+    let (mut at, mut depth, mut in_front, mut conditions) = (0, 0_usize, 0_usize, 0_usize);
     loop {
         at = skip_blank(source, at);
         if at == source.len() {
@@ -96,10 +97,20 @@ pub(super) fn tokens(source: &str) -> Result<Vec<Token>, RuleError> {
         match kind {
             TokenKind::Sign("(" | "[") => depth += 1,
             TokenKind::Sign(")" | "]") => depth = depth.saturating_sub(1),
+            TokenKind::Sign("?") => conditions += 1,
             _ => {}
         }
+        let is_in_front = matches!(kind, TokenKind::Sign("!" | "-")) && found.last().is_none_or(begins_a_value);
+        in_front = if is_in_front { in_front + 1 } else { 0 };
         if depth > DEPTH {
             return Err(RuleError::at(source, at, format!("at most {DEPTH} open brackets"), "one more"));
+        }
+        if depth + in_front > DEPTH {
+            let expected = format!("at most {DEPTH} open brackets and signs in front of a value");
+            return Err(RuleError::at(source, at, expected, "one more"));
+        }
+        if conditions > DEPTH {
+            return Err(RuleError::at(source, at, format!("at most {DEPTH} times '?'"), "one more"));
         }
         if found.len() == TOKENS {
             return Err(RuleError::at(source, at, format!("at most {TOKENS} words"), "more"));
@@ -111,6 +122,11 @@ pub(super) fn tokens(source: &str) -> Result<Vec<Token>, RuleError> {
         return Err(RuleError::at(source, 0, "a condition", "nothing"));
     }
     Ok(found)
+}
+
+/// Whether a value has to come after this word: a sign there is in front of it, not between two.
+fn begins_a_value(before: &Token) -> bool {
+    matches!(before.kind, TokenKind::Sign(sign) if !matches!(sign, ")" | "]"))
 }
 
 /// The first byte that is neither blank nor in a comment.
