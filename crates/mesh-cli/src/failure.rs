@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use mesh_client::MeshError;
-use mesh_model::Code;
+use mesh_model::{Class, Code};
 use serde_json::json;
 
 use crate::output::printable;
@@ -56,6 +56,9 @@ impl Failure {
         let message = format!("cannot {action} {}: {}", path.display(), lower(&error.to_string()));
         let code = match error.kind() {
             std::io::ErrorKind::NotFound => Code::NotFound,
+            std::io::ErrorKind::IsADirectory => Code::Usage,
+            // Bytes where a text was expected: another kind of file was named.
+            std::io::ErrorKind::InvalidData => Code::InvalidFile,
             _ => Code::Internal,
         };
         Self { hint: None, ..Self::new(code, message) }
@@ -122,7 +125,12 @@ impl Failure {
             return format!("{error}\n");
         }
         // Nodes and files have a say in these texts; the terminal must not obey them.
-        let mut text = format!("{} {}", style.red("error:"), printable(&self.message));
+        let word = match self.code.map(Code::class) {
+            // There was nothing to do, and that is no error.
+            Some(Class::Done) => style.green("done:"),
+            _ => style.red("error:"),
+        };
+        let mut text = format!("{word} {}", printable(&self.message));
         if let Some(code) = self.code {
             let _infallible = write!(text, " {}", style.dim(&format!("[{code}]")));
         }

@@ -6,7 +6,7 @@ use clap::Args;
 use mesh_client::{Acknowledgement, Client, CommandBuilder};
 use mesh_event::proposal::{ProposalBody, Propose};
 use mesh_event::{Body, Council, Signer as _};
-use mesh_model::{Code, UnixMs, limits};
+use mesh_model::{Code, LedgerIndex, UnixMs, limits};
 
 use crate::app::App;
 use crate::command_file::{Beside, CommandFile, added_keys, named};
@@ -14,6 +14,7 @@ use crate::failure::Failure;
 use crate::files;
 use crate::governance::SigningArgs;
 use crate::key_argument::Signers;
+use crate::output::printable;
 use crate::replaced::Replaced;
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
@@ -43,7 +44,6 @@ pub(crate) async fn propose(
     args: &ProposingArgs,
 ) -> Result<(), Failure> {
     let council = client.council().await?;
-    let (kind, subject) = (body.kind(), body.subject());
     // Only a file needs it: what is submitted is judged by what is in force then.
     let replaces = match &args.signing.out {
         Some(_) => Replaced::in_force(client, &body, council.version).await?,
@@ -58,17 +58,38 @@ pub(crate) async fn propose(
         council_version: council.version,
     });
     let acknowledgement = speak(app, client, body, &council.council, signers, &args.signing, beside).await?;
-    if let Some(acknowledgement) = &acknowledgement
-        && let Some(index) = acknowledgement.ledger_index
-    {
-        let page = client.proposal(index).await?;
-        app.note(format!("proposal {index}, {kind} of {subject}, {}", page.proposal.status_text));
-        for what in &page.proposal.missing {
-            app.note(format!("missing: {what}"));
+    if let Some(index) = acknowledgement.and_then(|acknowledgement| acknowledgement.ledger_index) {
+        tell_standing(app, client, index, None).await?;
+    }
+    Ok(())
+}
+
+/// Says where a proposal stands after it was opened. `signatures`: of the seats on the envelope that was sent, where that is known.
+///
+/// # Errors
+/// The transport's.
+pub(crate) async fn tell_standing(
+    app: &App,
+    client: &Client,
+    index: LedgerIndex,
+    signatures: Option<usize>,
+) -> Result<(), Failure> {
+    let proposal = client.proposal(index).await?.proposal;
+    app.note(format!(
+        "proposal {index}, {} of {}, {}",
+        proposal.kind,
+        printable(&proposal.subject),
+        proposal.status_text
+    ));
+    for what in &proposal.missing {
+        app.note(format!("missing: {what}"));
+    }
+    if proposal.status == "open" {
+        // The ledger takes a command once, as it was submitted first.
+        if signatures.is_some_and(|signatures| signatures > proposal.approvals.len()) {
+            app.warn("the same command was submitted before with fewer signatures; those that came later do not count");
         }
-        if page.proposal.status == "open" {
-            app.note(format!("hint: each member runs `mesh proposal approve {index}`"));
-        }
+        app.note(format!("hint: each member runs `mesh proposal approve {index}`"));
     }
     Ok(())
 }

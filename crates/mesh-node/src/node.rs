@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use mesh_catalog::SearchIndex;
 use mesh_event::genesis::SealedGenesis;
 use mesh_event::ledger::EntryBody;
-use mesh_event::{Body, Command, Envelope, Keypair, NodeRecord};
+use mesh_event::{Body, Command, Envelope, Keypair, NodeRecord, ProposalBody};
 use mesh_governance::{PolicyJudge, read};
 use mesh_model::{Code, MeshId, NodeId, ProductId};
 use mesh_proto::status::MeshError;
@@ -41,7 +41,7 @@ use crate::{http, services};
 const DRAIN: Duration = Duration::from_secs(10);
 const MIB: u64 = 1 << 20;
 /// The kinds of proposals that are taken while a fork stands.
-const IN_A_FORK: [&str; 3] = ["ResolveFork", "SetVoters", "RevokeNode"];
+const IN_A_FORK: [&str; 2] = ["ResolveFork", "SetVoters"];
 
 /// Why a node does not start. Nothing was changed, except where the text says so.
 #[derive(Debug, thiserror::Error)]
@@ -274,6 +274,16 @@ impl Core {
         Ok(heard)
     }
 
+    /// Takes the changes of voters that another node knows.
+    ///
+    /// # Errors
+    /// As [`Keeper::hear_handovers`].
+    pub async fn hear_handovers(self: &Arc<Self>, notes: Vec<Vec<u8>>) -> Result<(), MeshError> {
+        let core = Arc::clone(self);
+        let heard = tokio::task::spawn_blocking(move || core.checkpoints.hear_handovers(&notes)).await;
+        heard.map_err(|error| MeshError::new(Code::Internal, error.to_string()))?
+    }
+
     /// Takes the proof of a fork from wherever it comes, and tells everybody when it is news.
     ///
     /// # Errors
@@ -319,6 +329,26 @@ impl Core {
             Some(proposal) if IN_A_FORK.contains(&proposal.kind.as_str()) => Ok(()),
             _ => Err(forked),
         }
+    }
+
+    /// Whether nothing depends any more on the node that a proposal would take out: the first checkpoint over a change of voters needs
+    /// those before, and who is revoked signs nothing.
+    ///
+    /// # Errors
+    /// [`Code::NodeVotes`]: nothing happened.
+    pub fn check_handed_over(&self, body: &Body) -> Result<(), MeshError> {
+        let Body::Propose(propose) = body else { return Ok(()) };
+        let ProposalBody::RevokeNode(revoke) = &propose.body else { return Ok(()) };
+        let (_, in_force) = self.checkpoints.voters_at(self.ledger_size())?;
+        let followed = self.checkpoints.followed_voters();
+        if followed == in_force || followed.get(revoke.node_id).is_none() {
+            return Ok(());
+        }
+        let text = format!(
+            "node {} was a voter, and the checkpoint with which the voters before hand over is still to come; nothing happened",
+            revoke.node_id
+        );
+        Err(MeshError::new(Code::NodeVotes, text))
     }
 
     /// Free space for the data folder in MiB, asked at most once a second.

@@ -215,6 +215,13 @@ fn newest(mesh: &Mesh, node: u64) -> (u64, Hash) {
     (last.size(), last.root())
 }
 
+/// A proof of two notes of one size, with no changes of voters.
+fn proof_of(mesh: &Mesh, notes: [Vec<u8>; 2]) -> ForkProof {
+    let proof = ForkProof::new(mesh.genesis.mesh_id, mesh.genesis.envelope.bytes().to_vec(), Vec::new(), notes, None);
+    proof.verify(None).unwrap();
+    proof
+}
+
 /// Waits until a fork stands at a node, or none does.
 async fn forked(mesh: &Mesh, node: u64, stands: bool) {
     let deadline = tokio::time::Instant::now() + PATIENCE;
@@ -232,7 +239,8 @@ async fn two_histories_with_a_majority_stop_governance_until_the_council_decides
         covered(&mesh, node, index).await;
     }
     let other = (2, leaf_hash(b"another history"));
-    let compared = mesh.client(2).compare_checkpoint(&note(&mesh, other.0, other.1, &[1, 3])).await.unwrap();
+    // A line of nobody does not spoil the proof.
+    let compared = mesh.client(2).compare_checkpoint(&note(&mesh, other.0, other.1, &[1, 3, 9])).await.unwrap();
     assert_eq!(compared.finding, Finding::Fork);
     let proof = compared.fork_proof.unwrap();
     let checked = ForkProof::parse(proof.as_bytes()).unwrap().verify(Some(&mesh.genesis.mesh_id)).unwrap();
@@ -375,6 +383,17 @@ async fn other_voters_take_over_and_receipts_follow_them_from_the_founding_docum
         // Whoever voted once can stop nothing any more: what they sign of then is evidence.
         let compared = mesh.client(2).compare_checkpoint(&old).await.unwrap();
         assert_eq!(compared.finding, Finding::FalseHead, "{}", compared.detail);
+        assert!(mesh.client(2).fork().await.unwrap().is_none());
+        // Nor does a proof that leaves the changes of voters out, or one of what is beyond the ledger.
+        let core = mesh.node(2).core();
+        let present = core.ledger_size();
+        let root = core.store.ledger().root_at(present).unwrap();
+        if voters_now.len() == 1 {
+            let forged = [root, leaf_hash(b"another history")].map(|root| note(&mesh, present, root, &[2, 3]));
+            core.hear_fork(proof_of(&mesh, forged).to_text().into_bytes()).await.unwrap();
+        }
+        let far = [b"one", b"two"].map(|root| note(&mesh, 1_000_000, leaf_hash(root), &[1, 2]));
+        core.hear_fork(proof_of(&mesh, far).to_text().into_bytes()).await.unwrap();
         assert!(mesh.client(2).fork().await.unwrap().is_none());
     }
     mesh.stop().await;

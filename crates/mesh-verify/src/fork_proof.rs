@@ -84,6 +84,11 @@ impl ForkProof {
         text
     }
 
+    /// The exact notes of both, the smaller first.
+    pub fn notes(&self) -> &[Vec<u8>; 2] {
+        &self.checkpoints
+    }
+
     /// What names it: SHA-256 of the file.
     pub fn digest(&self) -> Digest {
         Digest::of(self.to_text().as_bytes())

@@ -71,7 +71,7 @@ struct StandingArgs {
     #[arg(add = crate::completer::domains())]
     name: DomainName,
     /// Why; it stays in the ledger.
-    #[arg(long)]
+    #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
     reason: String,
     #[command(flatten)]
     proposing: ProposingArgs,

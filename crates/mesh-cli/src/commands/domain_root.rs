@@ -46,7 +46,7 @@ pub(super) struct ReplaceRootArgs {
     #[arg(long, default_value_t = 1)]
     root_threshold: u32,
     /// Why; it stays in the ledger.
-    #[arg(long)]
+    #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
     reason: String,
     #[command(flatten)]
     proposing: ProposingArgs,
@@ -64,7 +64,7 @@ pub(super) struct VetoRootArgs {
     #[arg(long, value_name = "INDEX")]
     proposal: Option<LedgerIndex>,
     /// Why; it stays in the ledger.
-    #[arg(long)]
+    #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
     reason: String,
     #[command(flatten)]
     signing: SigningArgs,

@@ -72,6 +72,21 @@ struct RulesSigningArgs {
     reason: String,
 }
 
+impl RulesSigningArgs {
+    /// The keys that sign.
+    ///
+    /// # Errors
+    /// A file that can't be used, or no key at all.
+    fn signers(&self, app: &App) -> Result<Signers, Failure> {
+        let mut signers = Signers::default();
+        signers.add_files(&self.root_keys)?;
+        if signers.is_empty() {
+            signers.add(app.signer()?);
+        }
+        Ok(signers)
+    }
+}
+
 pub(crate) async fn run(args: RulesArgs, app: &App) -> Result<(), Failure> {
     match args.action {
         Action::Set { name, files, signing } => set(app, &name, &files, signing).await,
@@ -99,6 +114,8 @@ fn read(files: &[PathBuf]) -> Result<Vec<Standard>, Failure> {
 
 async fn set(app: &App, name: &DomainName, files: &[PathBuf], signing: RulesSigningArgs) -> Result<(), Failure> {
     let rules = read(files)?;
+    // Before anything is asked: a key that can't be used is told even when there is nothing to change.
+    let signers = signing.signers(app)?;
     let client = app.client()?;
     for standard in &rules {
         tell_impact(app, &client, name, standard).await?;
@@ -109,7 +126,7 @@ async fn set(app: &App, name: &DomainName, files: &[PathBuf], signing: RulesSign
         app.note(format!("{name} has these rules already (set {}); nothing was changed", before.number));
         return Ok(());
     }
-    let set = send(app, &client, &before, rules, signing).await?;
+    let set = send(&client, &before, rules, signers, signing.reason).await?;
     app.note(format!(
         "{name} has rules of its own: {} (set {}, event {} of its feed)",
         ids.join(", "),
@@ -120,30 +137,26 @@ async fn set(app: &App, name: &DomainName, files: &[PathBuf], signing: RulesSign
 }
 
 async fn clear(app: &App, name: &DomainName, signing: RulesSigningArgs) -> Result<(), Failure> {
+    let signers = signing.signers(app)?;
     let client = app.client()?;
     let before = client.domain_rules(name).await?;
     if before.rules.is_empty() {
         app.note(format!("{name} has no rules of its own; nothing was changed"));
         return Ok(());
     }
-    let set = send(app, &client, &before, Vec::new(), signing).await?;
+    let set = send(&client, &before, Vec::new(), signers, signing.reason).await?;
     app.note(format!("{name} has no rules of its own any more (set {}, event {} of its feed)", set.number, set.seq));
     Ok(())
 }
 
 /// Signs the rules that come after those in force, and sends them to the domain's home.
 async fn send(
-    app: &App,
     client: &Client,
     before: &DomainRulesView,
     rules: Vec<Standard>,
-    signing: RulesSigningArgs,
+    signers: Signers,
+    reason: String,
 ) -> Result<RulesSet, Failure> {
-    let mut signers = Signers::default();
-    signers.add_files(&signing.root_keys)?;
-    if signers.is_empty() {
-        signers.add(app.signer()?);
-    }
     let author = signers.author().expect("one was added");
     let rules = DomainRules {
         mesh_id: client.mesh().await?.id,
@@ -152,7 +165,7 @@ async fn send(
         number: before.number + 1,
         author,
         rules,
-        reason: signing.reason,
+        reason,
     };
     let envelope = rules.sign(&signers.as_dyn()).map_err(|error| Failure::new(error.code(), error.to_string()))?;
     Ok(client.set_domain_rules(&envelope).await?)
@@ -180,8 +193,8 @@ pub(crate) async fn carry_over(
     let reason = format!("as in epoch {}", before.epoch);
     let mut tries = 0;
     loop {
-        let signing = RulesSigningArgs { root_keys: root_keys.clone(), reason: reason.clone() };
-        let failure = match send(app, client, &fresh, before.rules.clone(), signing).await {
+        let signers = RulesSigningArgs { root_keys: root_keys.clone(), reason: reason.clone() }.signers(app)?;
+        let failure = match send(client, &fresh, before.rules.clone(), signers, reason.clone()).await {
             Ok(set) => return Ok(set),
             Err(failure) => failure,
         };

@@ -11,7 +11,7 @@ use mesh_event::ledger::LeafEntry;
 use mesh_governance::{Applied, Damage, MemState};
 use mesh_model::{Code, LedgerIndex, MeshId};
 use mesh_tlog::Hash;
-use mesh_verify::export::{ExportWriter, Header, WriteError};
+use mesh_verify::export::{ExportWriter, FORMAT, Header, WriteError};
 use mesh_verify::fork_proof::FORK_FORMAT;
 use mesh_verify::receipt::RECEIPT_FORMAT;
 use mesh_verify::{Fault, ForkProof, Format, Options, Receipt, Replay, Report, Verified, VerifyError, Watch, check};
@@ -54,9 +54,9 @@ pub(crate) struct ReplayArgs {
 pub(crate) struct ReportArgs {
     /// The export
     file: PathBuf,
-    /// How it is written
-    #[arg(long = "as", value_enum, value_name = "FORMAT", default_value = "markdown")]
-    form: ReportForm,
+    /// How it is written; markdown when absent, json with -o json
+    #[arg(long = "as", value_enum, value_name = "FORMAT")]
+    form: Option<ReportForm>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -185,27 +185,38 @@ pub(crate) fn verify(args: &VerifyArgs, app: &App) -> Result<(), Failure> {
     match first_line(&args.file)?.as_str() {
         RECEIPT_FORMAT => return verify_receipt(args, app),
         FORK_FORMAT => return verify_fork(args, app),
-        _ => {}
+        FORMAT => {}
+        other => {
+            let (file, found) = (args.file.display(), other.escape_debug());
+            let message = format!("{file} is neither an export, a receipt nor a fork proof: it begins with '{found}'");
+            return Err(Failure::new(Code::BadExport, message)
+                .hint("`mesh ledger export FILE` and `mesh ledger receipt INDEX --out FILE` write such files; a file that was sent as text may have other line ends"));
+        }
     }
     let (verified, is_pinned) = audit(app, &args.file, &mut ())?;
     let header = &verified.header;
     let document = json!({
         "holds": true, "mesh_id": header.mesh_id, "pinned": is_pinned, "leaves": header.size,
         "accepted": verified.accepted, "root": header.root.to_string(), "state_digest": header.state_digest,
-        "checkpoints": verified.checkpoints.len(), "last_stamp_unix_ms": verified.last_stamp_unix_ms,
+        "checkpoints": verified.checkpoints.len(), "cosigned": verified.checkpoints.last().map_or(0, |last| last.size),
+        "last_stamp_unix_ms": verified.last_stamp_unix_ms,
     });
     app.output().one(&document, &header.mesh_id.to_string(), |style| {
         let pinned = pinned(is_pinned);
         let refused = header.size - verified.accepted;
+        let covered = match verified.checkpoints.last() {
+            Some(last) if last.size == header.size => "a majority of voters cosigned all of it".to_owned(),
+            Some(last) => format!("a majority of voters cosigned the first {} leaves", last.size),
+            None => "no checkpoint: that nothing was left out at the end is not shown".to_owned(),
+        };
         format!(
-            "{}\nmesh {} ({pinned})\n{} leaves: {} accepted, {refused} refused\nroot {}\nstate {}\n{} checkpoints\n",
+            "{}\nmesh {} ({pinned})\n{} leaves: {} accepted, {refused} refused\nroot {}\nstate {}\n{covered}\n",
             style.green("the export holds"),
             header.mesh_id,
             header.size,
             verified.accepted,
             header.root,
             header.state_digest,
-            verified.checkpoints.len()
         )
     })
 }
@@ -266,6 +277,7 @@ fn small(path: &Path, app: &App) -> Result<(Vec<u8>, Option<MeshId>), Failure> {
 
 fn does_not_hold(path: &Path, fault: &Fault) -> Failure {
     Failure::new(Code::BadProof, format!("{} does not hold: {fault}", path.display()))
+        .hint("get it again: `mesh ledger receipt INDEX --out FILE`, or `mesh ledger compare` for a fork")
 }
 
 fn pinned(is_pinned: bool) -> &'static str {
@@ -297,9 +309,10 @@ pub(crate) fn report(args: &ReportArgs, app: &App) -> Result<(), Failure> {
     let mut report = Report::new();
     let (verified, _) = audit(app, &args.file, &mut report)?;
     let format = match args.form {
-        ReportForm::Markdown => Format::Markdown,
-        ReportForm::Csv => Format::Csv,
-        ReportForm::Json => Format::Json,
+        Some(ReportForm::Csv) => Format::Csv,
+        Some(ReportForm::Json) => Format::Json,
+        None if app.output().is_machine() => Format::Json,
+        Some(ReportForm::Markdown) | None => Format::Markdown,
     };
     app.output().text(&report.write(&verified, format))
 }

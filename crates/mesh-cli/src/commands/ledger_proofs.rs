@@ -43,7 +43,7 @@ pub(crate) struct ResolveForkArgs {
     /// The proof of the fork
     proof: PathBuf,
     /// Why the node's history stays and the other one is refused; it stays in the ledger
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     reason: String,
     #[command(flatten)]
     proposing: ProposingArgs,
@@ -124,9 +124,13 @@ async fn demand(client: &Client, found: &VerifiedCheckpoint) -> Result<Before, F
     let at = |note: &mesh_event::LedgerCheckpoint| (note.size(), note.root());
     let is_smaller = found.note.size() < before.size();
     let consistent = if is_smaller {
-        // Voters cosign a smaller head never after a larger one. A node that lags shows one from before, and may have the rest.
-        let earlier = before.vouchers(&mesh.id, &found.voters).ok().and_then(|all| all.time_unix_s(&found.voters));
-        if earlier.is_some_and(|earlier| earlier < found.counted.time_unix_s) {
+        // No voter cosigns a smaller head after a larger one, by its own clock. A node that lags shows one from before.
+        let by =
+            |note: &mesh_event::LedgerCheckpoint| note.vouchers(&mesh.id, &found.voters).unwrap_or_default().cosigned;
+        let (larger, smaller) = (by(&before), by(&found.note));
+        let later =
+            smaller.iter().filter(|(voter, time)| larger.get(voter).is_some_and(|larger| larger < time)).count();
+        if later >= found.voters.majority() {
             let (size, seen) = (found.note.size(), before.size());
             Err(MeshError::new(
                 Code::BadProof,
@@ -166,6 +170,10 @@ pub(crate) async fn receipt(args: ReceiptArgs, app: &App) -> Result<(), Failure>
     let client = app.client()?;
     let index = match args.what.parse::<LedgerIndex>() {
         Ok(index) => index,
+        Err(_) if !args.what.contains('/') => {
+            let message = format!("'{}' is neither a ledger index nor DOMAIN/NAME[@VERSION]", printable(&args.what));
+            return Err(Failure::usage(message));
+        }
         Err(_) => client.product(&args.what, mesh_client::Read::default()).await?.ledger_index,
     };
     let (file, checked) = client.receipt(index).await?;
@@ -285,7 +293,14 @@ pub(crate) async fn keys(app: &App) -> Result<(), Failure> {
 pub(crate) async fn compare(args: &CompareArgs, app: &App) -> Result<(), Failure> {
     let note = std::fs::read(&args.file).map_err(|error| Failure::io("read", &args.file, &error))?;
     let client = app.client()?;
-    let compared = client.compare_checkpoint(&note).await?;
+    let compared = client.compare_checkpoint(&note).await.map_err(|error| {
+        let (code, message) = (error.code, format!("{}: {}", args.file.display(), error.message));
+        match code {
+            Code::Malformed => Failure::new(code, message).hint("`mesh ledger checkpoint > FILE` writes a checkpoint"),
+            Code::BadSignature => Failure::new(code, message).hint("it was altered after it had been signed"),
+            _ => Failure::new(code, message),
+        }
+    })?;
     let document = json!({ "finding": compared.finding.as_str(), "detail": compared.detail,
         "fork_proof": compared.fork_proof });
     app.output().one(&document, compared.finding.as_str(), |style| {

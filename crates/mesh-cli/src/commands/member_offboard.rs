@@ -30,7 +30,7 @@ pub(super) struct OffboardArgs {
     #[arg(long = "root-key", value_name = "FILE", requires = "domain")]
     root_keys: Vec<PathBuf>,
     /// Why; it stays in the ledger. Never a person's name
-    #[arg(long)]
+    #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
     reason: String,
     #[command(flatten)]
     signing: SigningArgs,

@@ -53,7 +53,7 @@ enum Action {
         #[command(flatten)]
         answer: AnswerArgs,
         /// Why; it stays in the ledger
-        #[arg(long)]
+        #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
         reason: String,
     },
     /// Takes your own proposal back
@@ -61,7 +61,7 @@ enum Action {
         #[command(flatten)]
         answer: AnswerArgs,
         /// Why; it stays in the ledger
-        #[arg(long)]
+        #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
         reason: String,
     },
     /// Says something about a proposal; it stays in the ledger

@@ -49,7 +49,7 @@ enum Matter {
         #[arg(value_name = "NODE")]
         node_id: NodeId,
         /// Why; it stays in the ledger
-        #[arg(long)]
+        #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
         reason: String,
         #[command(flatten)]
         proposing: ProposingArgs,

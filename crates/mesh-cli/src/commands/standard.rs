@@ -56,7 +56,7 @@ enum Action {
         /// Which
         id: Name,
         /// Why
-        #[arg(long)]
+        #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
         reason: String,
         #[command(flatten)]
         proposing: ProposingArgs,

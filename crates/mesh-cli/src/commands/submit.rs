@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use mesh_event::Body;
 use mesh_model::Code;
 
 use crate::app::App;
 use crate::command_file::CommandFile;
 use crate::failure::Failure;
+use crate::proposing::tell_standing;
 use crate::{files, governance};
 
 /// Submits a .meshcmd file that has its signatures, and waits until it is sealed.
@@ -31,6 +33,12 @@ pub(crate) async fn run(args: SubmitArgs, app: &App) -> Result<(), Failure> {
     }
     app.reach_sending();
     let acknowledgement = client.submit(file.envelope()).await?.accepted()?;
-    governance::report(app, &format!("{} took effect", file.command().body.kind()), Some(&acknowledgement));
+    let body = &file.command().body;
+    if let (Body::Propose(_), Some(index)) = (body, acknowledgement.ledger_index) {
+        let council = client.council().await?.council;
+        let seats = file.signers().filter(|key| council.seats.iter().any(|seat| seat.key == *key)).count();
+        return tell_standing(app, &client, index, Some(seats)).await;
+    }
+    governance::report(app, &format!("{} took effect", body.kind()), Some(&acknowledgement));
     Ok(())
 }

@@ -39,7 +39,7 @@ enum Action {
         #[arg(long)]
         domain: Option<DomainName>,
         /// Why
-        #[arg(long)]
+        #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
         reason: String,
         /// For how long, in days from now
         #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=366))]
@@ -52,7 +52,7 @@ enum Action {
         /// The ledger index that granted it
         index: LedgerIndex,
         /// Why
-        #[arg(long)]
+        #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
         reason: String,
         #[command(flatten)]
         proposing: ProposingArgs,

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use mesh_event::checkpoint::{Counted, LedgerCheckpoint, LedgerCheckpointError};
+use mesh_event::checkpoint::{Counted, LedgerCheckpoint, LedgerCheckpointError, Trust};
 use mesh_event::genesis::SealedGenesis;
 use mesh_event::voters::VoterSet;
 use mesh_governance::{ResolvedFork, read};
@@ -64,6 +64,8 @@ pub struct Brief {
     pub time_unix_s: Option<u64>,
     /// Whether a fork stands.
     pub is_forked: bool,
+    /// Whether a majority signed what contradicts the own ledger: a fork that stands, or one whose proof waits for a checkpoint.
+    pub is_contradicted: bool,
 }
 
 impl Brief {
@@ -79,6 +81,8 @@ impl Brief {
 pub struct Keeper {
     mesh: MeshId,
     genesis: Vec<u8>,
+    /// The voters of the founding document.
+    first: VoterSet,
     /// Where proofs of forks are written.
     folder: PathBuf,
     store: Arc<Store>,
@@ -114,11 +118,12 @@ impl Keeper {
     ) -> Result<Self, MeshError> {
         let first = VoterSet::of_genesis(&genesis.document)
             .map_err(|error| MeshError::new(Code::Config, format!("the genesis has no voters: {error}")))?;
-        let kept = Kept::load(&store.meta(), genesis.mesh_id, first).map_err(|error| storage_error(&error))?;
+        let kept = Kept::load(&store.meta(), genesis.mesh_id, first.clone()).map_err(|error| storage_error(&error))?;
         let brief = watch::Sender::new(Brief::default());
         let ledger = store.ledger();
         let (mesh, genesis) = (genesis.mesh_id, genesis.envelope.bytes().to_vec());
-        let keeper = Self { mesh, genesis, folder, store, state, ledger, kept: Mutex::new(kept), brief };
+        let kept = Mutex::new(kept);
+        let keeper = Self { mesh, genesis, first, folder, store, state, ledger, kept, brief };
         keeper.tell(&keeper.kept());
         Ok(keeper)
     }
@@ -133,6 +138,7 @@ impl Keeper {
             size: counted.map_or(0, |counted| counted.size),
             time_unix_s: counted.map(|counted| counted.time_unix_s),
             is_forked: kept.fork.is_some(),
+            is_contradicted: kept.fork.is_some() || kept.contradiction.is_some(),
         });
     }
 
@@ -246,10 +252,13 @@ impl Keeper {
         }
         let (newest, _) = self.voters_at(applied)?;
         // Whoever voted before the last change can prove what they signed then, and can stop nothing any more.
-        if everybody.is_ok() && own != found.root() && since == newest {
-            return self.contradicted(&mut self.kept(), found);
+        let is_present = since == newest;
+        if everybody.is_ok() && own != found.root() && is_present {
+            // What nobody known signed is no part of a proof.
+            let found = found.only_by(&self.mesh, &[&voters]).map_err(|error| refuse(&error.into()))?;
+            return self.contradicted(&mut self.kept(), found, &voters);
         }
-        self.false_head(&found, &voters, newest)
+        self.false_head(&mut self.kept(), &found, &voters, is_present.then_some(newest))
     }
 
     fn root_at(&self, size: u64) -> Result<Hash, MeshError> {
@@ -283,8 +292,16 @@ impl Keeper {
             return unvouched(&error);
         }
         let before = trust.voters_for(found);
+        let mut known = vec![before];
+        if found.handover().is_some() {
+            known.push(voters);
+        } else if before != voters {
+            return Ok(Heard::Unvouched {
+                why: format!("it does not name the voters {voters}, who were others before"),
+            });
+        }
         // What nobody known signed does not belong into what others are shown.
-        let found = found.only_by(&self.mesh, &[before, voters]).map_err(|error| refuse(&error.into()))?;
+        let found = found.only_by(&self.mesh, &known).map_err(|error| refuse(&error.into()))?;
         match trust.judge(&found) {
             Ok(counted) => self.agree(found, counted),
             // A second handover to the same voters: the first one is kept.
@@ -318,15 +335,17 @@ impl Keeper {
         kept.last = Some((found, counted));
         self.tell(&kept);
         // Now a proof can be made of what contradicted the ledger beyond the checkpoint before.
-        if let Some(other) = kept.contradiction.take_if(|other| other.size() <= size) {
-            return self.contradicted(&mut kept, other);
+        if let Some(other) = kept.contradiction.clone().filter(|other| other.size() <= size) {
+            let (_, voters) = self.voters_at(other.size())?;
+            return self.contradicted(&mut kept, other, &voters);
         }
         Ok(Heard::Agrees { is_newest: true })
     }
 
-    /// The own ledger has another root than a checkpoint that counts.
-    fn contradicted(&self, kept: &mut Kept, found: LedgerCheckpoint) -> Result<Heard, MeshError> {
+    /// The own ledger has another root than a checkpoint of a majority of those who vote now.
+    fn contradicted(&self, kept: &mut Kept, found: LedgerCheckpoint, voters: &VoterSet) -> Result<Heard, MeshError> {
         if self.resolved()?.is_some_and(|resolved| found.size() <= resolved.size) {
+            self.keep_contradiction(kept, None)?;
             return Ok(Heard::Refused);
         }
         if kept.fork.is_some() {
@@ -335,7 +354,9 @@ impl Keeper {
         let Some((last, _)) = kept.last.clone().filter(|(last, _)| last.size() >= found.size()) else {
             error!(size = found.size(), "this node's ledger differs from a checkpoint with a majority");
             let is_known = kept.contradiction.is_some();
-            kept.contradiction = Some(found);
+            if !is_known {
+                self.keep_contradiction(kept, Some(found))?;
+            }
             return Ok(Heard::Fork { is_known });
         };
         let (smaller, larger) = (found.size(), last.size());
@@ -352,12 +373,28 @@ impl Keeper {
         let handovers = kept.handovers.iter().map(LedgerCheckpoint::bytes).collect();
         let notes = [found.bytes(), last.bytes()];
         let proof = ForkProof::new(self.mesh, self.genesis.clone(), handovers, notes, bridge);
-        // It goes to others, who look: so does this node.
-        proof.verify(Some(&self.mesh)).map_err(|fault| {
-            MeshError::new(Code::Internal, format!("the proof of the fork does not verify: {fault}"))
-        })?;
+        self.keep_contradiction(kept, None)?;
+        if proof.verify(Some(&self.mesh)).is_err() {
+            // It counts for nobody who has only the checkpoints (it names voters that nobody agreed on, or came before a handover to
+            // those who signed it): no second history that anybody could be shown.
+            let (newest, _) = self.voters_at(larger)?;
+            return self.false_head(kept, &found, voters, Some(newest));
+        }
         self.stand(kept, Fork { checkpoints, proof: proof.to_text() })?;
         Ok(Heard::Fork { is_known: false })
+    }
+
+    fn keep_contradiction(&self, kept: &mut Kept, note: Option<LedgerCheckpoint>) -> Result<(), MeshError> {
+        if kept.contradiction == note {
+            return Ok(());
+        }
+        let mut batch = Batch::new();
+        Kept::put_contradiction(&self.store.meta(), &mut batch, note.as_ref())
+            .map_err(|error| storage_error(&error))?;
+        self.write_durably(batch)?;
+        kept.contradiction = note;
+        self.tell(kept);
+        Ok(())
     }
 
     fn stand(&self, kept: &mut Kept, fork: Fork) -> Result<(), MeshError> {
@@ -374,7 +411,8 @@ impl Keeper {
         Ok(())
     }
 
-    /// Takes the proof of a fork that somebody else found; returns whether it is news.
+    /// Takes the proof of a fork that somebody else found: its notes are heard like all others, and a fork stands only by the own ledger
+    /// and its own proof. Returns whether it is news.
     ///
     /// # Errors
     /// [`Code::Malformed`] for what is no proof of this mesh.
@@ -384,29 +422,54 @@ impl Keeper {
         }
         let malformed = |error: mesh_verify::Fault| MeshError::new(Code::Malformed, format!("the fork proof: {error}"));
         let parsed = ForkProof::parse(proof).map_err(malformed)?;
-        let checked = parsed.verify(Some(&self.mesh)).map_err(malformed)?;
-        let checkpoints = checked.checkpoints.map(|counted| (counted.size, counted.root));
-        let fork = Fork { checkpoints, proof: parsed.to_text() };
-        if self.is_settled(&fork)? || !self.is_of_present_voters(&fork)? {
-            return Ok(false);
+        parsed.verify(Some(&self.mesh)).map_err(malformed)?;
+        let mut is_news = false;
+        for note in parsed.notes() {
+            is_news |= self.hear(note)? == Heard::Fork { is_known: false };
         }
-        let mut kept = self.kept();
-        if kept.fork.is_none() {
-            self.stand(&mut kept, fork)?;
-        }
-        Ok(true)
+        Ok(is_news)
     }
 
-    /// Whether the checkpoint that contradicts the own ledger is one of those who vote now. What can't be compared yet may be.
-    fn is_of_present_voters(&self, fork: &Fork) -> Result<bool, MeshError> {
+    /// Takes the changes of voters that another node knows, where the own ones do not lead to those who vote now, and these do.
+    ///
+    /// # Errors
+    /// [`Code::StorageFailed`], [`Code::Damaged`].
+    pub fn hear_handovers(&self, notes: &[Vec<u8>]) -> Result<(), MeshError> {
         let applied = self.ledger.size().map_err(|error| storage_error(&error))?;
-        let (newest, _) = self.voters_at(applied)?;
-        for (size, root) in fork.checkpoints {
-            if size <= applied && self.root_at(size)? != root {
-                return Ok(self.voters_at(size)?.0 == newest);
-            }
+        if applied == 0 {
+            return Ok(());
         }
-        Ok(true)
+        let (_, in_force) = self.voters_at(applied)?;
+        if *self.kept().trust.newest().1 == in_force {
+            return Ok(());
+        }
+        let mut handovers = Vec::new();
+        for note in notes {
+            let Ok(handover) = LedgerCheckpoint::parse(note, &self.mesh) else { return Ok(()) };
+            // As in `hear`: who votes at a size is what the own ledger says.
+            if handover.size() > applied
+                || self.root_at(handover.size())? != handover.root()
+                || handover.handover() != Some(&self.voters_at(handover.size())?.1)
+            {
+                return Ok(());
+            }
+            handovers.push(handover);
+        }
+        let Ok(trust) = Trust::through(self.mesh, self.first.clone(), &handovers) else { return Ok(()) };
+        if *trust.newest().1 != in_force {
+            return Ok(());
+        }
+        let mut kept = self.kept();
+        kept.handovers = handovers;
+        // Judged anew; the note that comes along with the offer takes its place.
+        kept.last = kept.last.take().and_then(|(last, _)| trust.judge(&last).ok().map(|counted| (last, counted)));
+        kept.trust = trust;
+        let mut batch = Batch::new();
+        kept.put_handovers(&self.store.meta(), &mut batch).map_err(|error| storage_error(&error))?;
+        self.write_durably(batch)?;
+        self.tell(&kept);
+        info!(voters = %kept.trust.newest().1, "other voters vouch for the ledger, as another node knows");
+        Ok(())
     }
 
     fn resolved(&self) -> Result<Option<ResolvedFork>, MeshError> {
@@ -435,20 +498,29 @@ impl Keeper {
         Ok(true)
     }
 
-    fn false_head(&self, found: &LedgerCheckpoint, voters: &VoterSet, since: u64) -> Result<Heard, MeshError> {
+    /// `since`: from which size on those voters are in force, where they still are; what former ones signed is told, and no more.
+    fn false_head(
+        &self,
+        kept: &mut Kept,
+        found: &LedgerCheckpoint,
+        voters: &VoterSet,
+        since: Option<u64>,
+    ) -> Result<Heard, MeshError> {
         let vouchers = found.vouchers(&self.mesh, voters).map_err(|error| refuse(&error))?.all();
-        let mut kept = self.kept();
-        let known = kept.disqualified(since);
-        let mut is_news = false;
-        for voter in vouchers.difference(&known) {
-            error!(voter, size = found.size(), "a voter signed what is not so; its word counts for nothing here");
-            kept.false_heads.insert(*voter, FalseHead { since, note: found.bytes() });
-            is_news = true;
-        }
-        if is_news {
-            let mut batch = Batch::new();
-            kept.put_false_heads(&self.store.meta(), &mut batch).map_err(|error| storage_error(&error))?;
-            self.write_durably(batch)?;
+        let is_settled = self.resolved()?.is_some_and(|resolved| found.size() <= resolved.size);
+        if let Some(since) = since.filter(|_| !is_settled) {
+            let known = kept.disqualified(since);
+            let mut is_news = false;
+            for voter in vouchers.difference(&known) {
+                error!(voter, size = found.size(), "a voter signed what is not so; its word counts for nothing here");
+                kept.false_heads.insert(*voter, FalseHead { since, note: found.bytes() });
+                is_news = true;
+            }
+            if is_news {
+                let mut batch = Batch::new();
+                kept.put_false_heads(&self.store.meta(), &mut batch).map_err(|error| storage_error(&error))?;
+                self.write_durably(batch)?;
+            }
         }
         Ok(Heard::FalseHead { voters: vouchers.into_iter().collect() })
     }

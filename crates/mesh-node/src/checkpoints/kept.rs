@@ -13,6 +13,7 @@ const LAST: &str = "checkpoint/last";
 const HANDOVERS: &str = "checkpoint/handovers";
 const FORK: &str = "checkpoint/fork";
 const FALSE_HEADS: &str = "checkpoint/false-heads";
+const CONTRADICTION: &str = "checkpoint/contradiction";
 
 /// A voter's signature under what is not so.
 pub(super) struct FalseHead {
@@ -62,8 +63,8 @@ impl Kept {
         let mut last = None;
         if let Some(note) = meta.value(LAST)? {
             let found = LedgerCheckpoint::parse(&note, &mesh).map_err(|_| damaged("the last checkpoint"))?;
-            let counted = trust.judge(&found).map_err(|_| damaged("the last checkpoint"))?;
-            last = Some((found, counted));
+            // One that does not count by the changes of voters that were written is heard again.
+            last = trust.judge(&found).ok().map(|counted| (found, counted));
         }
         let fork = match meta.value(FORK)? {
             None => None,
@@ -77,7 +78,12 @@ impl Kept {
             let found = FalseHead { since: u64::from_be_bytes(*since), note: note.to_vec() };
             false_heads.insert(u64::from_be_bytes(*voter), found);
         }
-        Ok(Self { trust, handovers, last, ahead: None, false_heads, fork, contradiction: None })
+        let mut contradiction = None;
+        if let Some(note) = meta.value(CONTRADICTION)? {
+            let found = LedgerCheckpoint::parse(&note, &mesh).map_err(|_| damaged("a contradicting checkpoint"))?;
+            contradiction = Some(found);
+        }
+        Ok(Self { trust, handovers, last, ahead: None, false_heads, fork, contradiction })
     }
 
     /// Voters whose word counts for nothing while those are in force who are since this size.
@@ -92,6 +98,18 @@ impl Kept {
     pub(super) fn put_handovers(&self, meta: &Meta, batch: &mut Batch) -> Result<(), StoreError> {
         let notes: Vec<Vec<u8>> = self.handovers.iter().map(LedgerCheckpoint::bytes).collect();
         meta.put_value(batch, HANDOVERS, &join(&notes))
+    }
+
+    pub(super) fn put_contradiction(
+        meta: &Meta,
+        batch: &mut Batch,
+        note: Option<&LedgerCheckpoint>,
+    ) -> Result<(), StoreError> {
+        match note {
+            None => meta.delete_value(batch, CONTRADICTION),
+            Some(note) => meta.put_value(batch, CONTRADICTION, &note.bytes())?,
+        }
+        Ok(())
     }
 
     pub(super) fn put_fork(meta: &Meta, batch: &mut Batch, fork: Option<&Fork>) -> Result<(), StoreError> {

@@ -58,17 +58,21 @@ impl FederationService for Service {
         let request = request.into_inner();
         self.check_sender(&request.mesh_id, request.from_node_id)?;
         let OfferCheckpointRequest { note, handovers, fork_proof, .. } = request;
-        // In this order: the note may need the voters that a handover names.
-        let known = self.core.checkpoints.handovers();
-        for note in handovers.into_iter().take(MOST_HANDOVERS).filter(|note| !known.contains(note)) {
-            self.core.hear_checkpoint(note).await?;
+        // Each by itself: what is wrong with one keeps none of the others back. In this order: the note may need the voters that a
+        // handover names.
+        let mut wrong = None;
+        if handovers.len() <= MOST_HANDOVERS {
+            wrong = self.core.hear_handovers(handovers).await.err();
         }
         if !note.is_empty() {
-            self.core.hear_checkpoint(note).await?;
+            wrong = wrong.or(self.core.hear_checkpoint(note).await.err());
         }
         let is_shown = !fork_proof.is_empty();
         if is_shown {
-            self.core.hear_fork(fork_proof).await?;
+            wrong = wrong.or(self.core.hear_fork(fork_proof).await.err());
+        }
+        if let Some(wrong) = wrong {
+            return Err(wrong.into());
         }
         let theirs = self.core.checkpoints.fork().filter(|_| !is_shown);
         let fork_proof = theirs.map_or_else(Vec::new, |fork| fork.proof.into_bytes());

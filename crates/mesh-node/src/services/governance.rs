@@ -103,6 +103,7 @@ impl GovernanceService for Service {
             (leaf.index, leaf.outcome.code, leaf.outcome.detail)
         } else {
             self.core.check_no_fork(&command.body)?;
+            self.core.check_handed_over(&command.body)?;
             let body = EntryBody::Envelope(signed.envelope().bytes().to_vec());
             let leaves = self.core.raft.proposer().propose(body, within).await;
             let leaves = leaves.map_err(|error| MeshError::new(error.code(), error.to_string()))?;

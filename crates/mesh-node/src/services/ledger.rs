@@ -102,7 +102,8 @@ impl LedgerService for Service {
         let index = request.into_inner().index;
         let size = self.core.ledger_size();
         if index >= size {
-            let text = format!("there is no leaf {index}; this node has applied {size}");
+            let last = size.checked_sub(1).map_or_else(|| "has none".to_owned(), |last| format!("has 0 to {last}"));
+            let text = format!("there is no leaf {index}; this node {last}");
             return Err(MeshError::new(Code::NotFound, text).into());
         }
         self.core.checkpoints.wait_covered(index, within).await;

@@ -178,7 +178,7 @@ pub fn freshness(core: &Core) -> Freshness {
     let age = brief.age(now_unix_ms());
     Freshness {
         checkpoint_size: brief.size,
-        is_current: age.is_some_and(|age| age <= CURRENT) && !brief.is_forked,
+        is_current: age.is_some_and(|age| age <= CURRENT) && !brief.is_contradicted,
         ledger_size: end.size,
         last_stamp_unix_ms: end.last_stamp,
         indexed_size: core.indexed_size(),

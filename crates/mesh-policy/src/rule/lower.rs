@@ -25,7 +25,7 @@ pub(crate) fn compile(source: &str) -> Result<Node, RuleError> {
 }
 
 /// How many operators, calls and selections may stand one within the other: whoever walks the tree needs a known amount of stack.
-pub(crate) const LEVELS: usize = 64;
+pub(crate) const LEVELS: usize = 32;
 
 struct Lower<'a> {
     syntax: &'a Syntax<'a>,

@@ -17,8 +17,8 @@ mod syntax;
 mod token;
 
 pub use error::RuleError;
+#[cfg(test)]
+pub(crate) use lower::LEVELS;
 pub(crate) use lower::compile;
 pub(crate) use node::Node;
 pub use token::{DEPTH, EXPRESSION_BYTES, TOKENS};
-#[cfg(test)]
-pub(crate) use lower::LEVELS;
