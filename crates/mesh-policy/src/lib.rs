@@ -30,7 +30,8 @@
 //! The fixed subset: paths (`a.b`, `a[0]`, `a["b"]`), literals (texts, numbers, `true`, `false`, lists), `! && || ?:`,
 //! `== != < <= > >= in`, `+ - * %`, `has`, `all`, `exists`, `exists_one`, `filter`, `map`, `size`, `startsWith`,
 //! `endsWith`, `contains`, `matches` with a literal pattern, `lowerAscii`. An expression has at most 2 KiB, 256 words and
-//! 16 open brackets, before anything is parsed; a name that is no field of the document is an error when it is compiled.
+//! 16 open brackets (signs in front of a value counted with them) and conditions, before anything is parsed, and 32 levels; a name
+//! that is no field of the document is an error when it is compiled.
 //!
 //! It differs from CEL where a mistake could let a product through:
 //! - **Nothing said is a violation.** A path that is missing or null violates the rule, which names it, wherever it
