@@ -42,7 +42,9 @@ pub(crate) fn why(
     for search in searches {
         let before = reasons.len();
         for part in &parts {
-            compare(search, part, &mut stems, &mut reasons);
+            for wanted in search.phrasings(part.level) {
+                compare(search, wanted, part, &mut stems, &mut reasons);
+            }
         }
         let segment = &snapshot.segments[address.segment_ord as usize];
         if reasons.len() == before
@@ -57,9 +59,8 @@ pub(crate) fn why(
     Ok(reasons)
 }
 
-/// Adds the best reason that a text gives for a word.
-fn compare(search: &Search, part: &Part<'_>, stems: &mut Stems, reasons: &mut Vec<Reason>) {
-    let wanted = search.words(part.level);
+/// Adds the best reason that a text gives for the wanted words.
+fn compare(search: &Search, wanted: &[String], part: &Part<'_>, stems: &mut Stems, reasons: &mut Vec<Reason>) {
     let mut recent: Vec<(String, usize)> = Vec::new();
     let mut best: Option<(Level, How, String)> = None;
     words::split(&part.text, split_of(part.level), |word| {

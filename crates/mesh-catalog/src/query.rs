@@ -46,8 +46,12 @@ impl Query {
 /// A word or phrase that is looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Wanted {
-    /// One word, or the words of a phrase.
+    /// One word, or the words of a phrase, as typed.
     pub(crate) words: Vec<String>,
+    /// The same parted at capitals as products are, where that differs: `customer id` for `customerId`. A whole is
+    /// indexed beside its parts only where it stands alone and has few of them, so a phrase with such a word, or a
+    /// long name, is found by the parts.
+    pub(crate) parted: Option<Vec<String>>,
     /// Whether it was quoted: then it is taken as it is, neither close nor as a beginning.
     pub(crate) quoted: bool,
 }
@@ -84,12 +88,14 @@ pub(crate) fn parse(text: &str) -> Option<Ask> {
     let pieces: Vec<&str> = text.split(['"', '“', '”', '„']).collect();
     for (at, piece) in pieces.iter().enumerate() {
         let closed = at + 1 < pieces.len();
-        let mut words = Vec::new();
-        words::split(piece, Split::Query, |word| words.push(word.text.to_owned()));
         if at % 2 == 1 && closed {
-            wanted.push(Wanted { words, quoted: true });
+            let words = split(piece, Split::Query);
+            wanted.push(Wanted { parted: parted(piece, &words), words, quoted: true });
         } else {
-            wanted.extend(words.into_iter().map(|word| Wanted { words: vec![word], quoted: false }));
+            words::split(piece, Split::Query, |word| {
+                let words = vec![word.text.to_owned()];
+                wanted.push(Wanted { parted: parted(&piece[word.start..word.end], &words), words, quoted: false });
+            });
         }
     }
     let mut unique: Vec<Wanted> = Vec::new();
@@ -104,6 +110,17 @@ pub(crate) fn parse(text: &str) -> Option<Ask> {
     }
     unique.truncate(Query::WORDS);
     Some(Ask { wanted: unique, literal: text.to_lowercase(), squashed: words::squash(text) })
+}
+
+fn split(text: &str, how: Split) -> Vec<String> {
+    let mut words = Vec::new();
+    words::split(text, how, |word| words.push(word.text.to_owned()));
+    words
+}
+
+fn parted(text: &str, typed: &[String]) -> Option<Vec<String>> {
+    let parted = split(text, Split::Name);
+    (parted != typed).then_some(parted)
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! From wanted words to the posting lists of a segment.
 
 use tantivy::postings::SegmentPostings;
-use tantivy::query::{DfaWrapper, EnableScoring, FuzzyTermQuery, PhraseQuery, Query as _, Scorer};
-use tantivy::schema::IndexRecordOption;
+use tantivy::query::{BooleanQuery, DfaWrapper, EnableScoring, FuzzyTermQuery, PhraseQuery, Query, Scorer, TermQuery};
+use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::termdict::TermDictionary;
 use tantivy::{DocId, DocSet as _, InvertedIndexReader, TERMINATED, Term};
 
@@ -22,8 +22,8 @@ const EXAMINED: usize = 2000;
 /// A wanted word, with what finding it needs.
 pub(crate) struct Search {
     wanted: Wanted,
-    /// The same words as stems.
-    stems: Vec<String>,
+    /// The words as typed, and parted where that differs.
+    phrasings: Vec<Phrasing>,
     /// Accepts words that are a typing error or two away; `None` where none are allowed.
     close: Option<DfaWrapper>,
     is_prefix: bool,
@@ -31,6 +31,13 @@ pub(crate) struct Search {
     frequency: u64,
     /// 1 for a frequent word, up to 4 for a rare one.
     pub(crate) rarity: u16,
+}
+
+/// One way in which the wanted words may stand in a text.
+struct Phrasing {
+    words: Vec<String>,
+    /// The same words as stems.
+    stems: Vec<String>,
 }
 
 /// The documents of one list.
@@ -80,8 +87,12 @@ pub(crate) fn prepare(snapshot: &Snapshot, wanted: &[Wanted]) -> Result<Vec<Sear
     for wanted in wanted {
         let word = wanted.words[0].as_str();
         let plain = !wanted.quoted;
+        let phrasings = std::iter::once(&wanted.words).chain(&wanted.parted).map(|words| Phrasing {
+            words: words.clone(),
+            stems: words.iter().map(|word| stems.of(word).to_owned()).collect(),
+        });
         let mut search = Search {
-            stems: wanted.words.iter().map(|word| stems.of(word).to_owned()).collect(),
+            phrasings: phrasings.collect(),
             close: if plain { close_automaton(&snapshot.fields, word)? } else { None },
             is_prefix: plain && word.chars().count() >= level::PREFIX_LETTERS && !level::has_digit(word),
             frequency: 0,
@@ -115,11 +126,13 @@ fn frequency(snapshot: &Snapshot, search: &Search) -> Result<u64, SearchError> {
         let mut frequency = 0;
         for segment in &snapshot.segments {
             let dictionary = segment.shelves[shelf_number(level)].terms();
-            let mut least = u32::MAX;
-            for word in search.words(level) {
-                least = least.min(dictionary.get(word)?.map_or(0, |info| info.doc_freq));
+            for words in search.phrasings(level) {
+                let mut least = u32::MAX;
+                for word in words {
+                    least = least.min(dictionary.get(word)?.map_or(0, |info| info.doc_freq));
+                }
+                frequency += u64::from(least);
             }
-            frequency += u64::from(least);
         }
         most = most.max(frequency);
     }
@@ -142,9 +155,9 @@ impl Search {
         self.wanted.shown()
     }
 
-    /// What to look for on a shelf.
-    pub(crate) fn words(&self, level: Level) -> &[String] {
-        if level.is_stemmed() { &self.stems } else { &self.wanted.words }
+    /// What to look for on a shelf, each way that it may stand there.
+    pub(crate) fn phrasings(&self, level: Level) -> impl Iterator<Item = &[String]> {
+        self.phrasings.iter().map(move |one| if level.is_stemmed() { &*one.stems } else { &*one.words })
     }
 
     /// Whether it may be a typing error away, or a beginning.
@@ -160,13 +173,15 @@ impl Search {
         level: Level,
     ) -> Result<Option<Docs>, SearchError> {
         let shelf = &segment.shelves[shelf_number(level)];
-        if let [word] = self.words(level) {
+        if let [one] = &*self.phrasings
+            && let [word] = if level.is_stemmed() { &*one.stems } else { &*one.words }
+        {
             return Ok(postings(shelf, word)?.map(|docs| Docs::Postings(Box::new(docs))));
         }
         let field = fields.shelf(level);
-        let terms = self.words(level).iter().map(|word| Term::from_field_text(field, word)).collect();
+        let phrasings = self.phrasings(level).map(|words| phrase(field, words)).collect();
         let schema = segment.reader.schema();
-        let weight = PhraseQuery::new(terms).weight(EnableScoring::disabled_from_schema(schema))?;
+        let weight = BooleanQuery::union(phrasings).weight(EnableScoring::disabled_from_schema(schema))?;
         Ok(Some(Docs::Phrase(weight.scorer(&segment.reader, 1.0)?)))
     }
 
@@ -202,6 +217,15 @@ impl Search {
             }
         }
         shelf(Level::Prose, &mut add)
+    }
+}
+
+/// The documents that have the words one after the other.
+fn phrase(field: Field, words: &[String]) -> Box<dyn Query> {
+    let term = |word: &String| Term::from_field_text(field, word);
+    match words {
+        [word] => Box::new(TermQuery::new(term(word), IndexRecordOption::Basic)),
+        words => Box::new(PhraseQuery::new(words.iter().map(term).collect())),
     }
 }
 

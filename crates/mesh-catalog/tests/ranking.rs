@@ -259,6 +259,28 @@ fn phrases_are_taken_as_they_stand() {
 }
 
 #[test]
+fn names_with_capitals_are_found_in_phrases_and_however_many_parts_they_have() {
+    let mut phrase = product("d/a");
+    phrase.title = "Commits from GitHub".into();
+    let mut long = product("d/b");
+    long.datasets = vec![dataset("x", vec![field("isActiveCustomerInLastThirtyDays", "")])];
+    let corpus = Corpus::of(&[phrase, long]);
+    for query in ["\"from GitHub\"", "\"GitHub\"", "\"github\"", "GitHub"] {
+        assert_eq!(corpus.find(query), ["d/a"], "{query}");
+    }
+    assert_eq!(corpus.find("isActiveCustomerInLastThirtyDays"), ["d/b"]);
+    assert_eq!(corpus.find("\"from GitLab\""), [""; 0]);
+
+    // A letter without case before a capital: a text that a search for random ones came upon.
+    let mut quoted = product("d/c");
+    quoted.title = "\"ￒ{𐴀A\"".into();
+    assert_eq!(Corpus::of(&[quoted]).find("\"ￒ{𐴀A\""), ["d/c"]);
+
+    let found = corpus.ask(&Query { explain: true, ..Query::text("\"from GitHub\"") });
+    assert!(found.hits[0].why.iter().any(|why| why.field == "title" && why.matched == "from GitHub"), "{found:?}");
+}
+
+#[test]
 fn overflowed_text_is_searched() {
     let mut corpus = Corpus::new();
     let long = format!("{} needle {}", "hay stack ".repeat(15_000), "more straw ".repeat(15_000));
