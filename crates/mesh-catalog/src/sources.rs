@@ -173,9 +173,8 @@ impl Search {
         level: Level,
     ) -> Result<Option<Docs>, SearchError> {
         let shelf = &segment.shelves[shelf_number(level)];
-        if let [one] = &*self.phrasings
-            && let [word] = if level.is_stemmed() { &*one.stems } else { &*one.words }
-        {
+        let mut phrasings = self.phrasings(level);
+        if let (Some([word]), None) = (phrasings.next(), phrasings.next()) {
             return Ok(postings(shelf, word)?.map(|docs| Docs::Postings(Box::new(docs))));
         }
         let field = fields.shelf(level);

@@ -1,13 +1,32 @@
 //! Key files that a command makes when they are missing: a node's three, and those of a local mesh.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::Args;
 use mesh_client::command::random_keypair;
 use mesh_event::Keypair;
+use mesh_model::Name;
 
 use crate::ceremony::VoterKeys;
 use crate::failure::Failure;
 use crate::keyfile;
+
+/// What a node's operator says of it on its own machine.
+#[derive(Debug, Args)]
+pub(crate) struct NewNode {
+    /// What people call the node
+    #[arg(long)]
+    pub(crate) name: Name,
+    /// Where clients reach it
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) api: String,
+    /// Where other nodes reach it
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) peer: String,
+    /// The folder of node.pem, log.pem and cosigner.pem; those that are missing are made
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keys: PathBuf,
+}
 
 /// The key in the file, or a fresh one that is written there, for its owner alone.
 ///

@@ -10,6 +10,7 @@ use mesh_model::{Code, DomainName, Name, PublicKey};
 use crate::app::App;
 use crate::ceremony::{Draft, DraftError};
 use crate::failure::Failure;
+use crate::node_keys::NewNode;
 use crate::output::print_stderr;
 use crate::{files, node_keys};
 
@@ -79,18 +80,8 @@ enum Joiner {
     },
     /// A node, on its own machine: makes its keys when they are missing and adds its public parts.
     Voter {
-        /// What people call the node.
-        #[arg(long)]
-        name: Name,
-        /// Where clients reach it, host:port.
-        #[arg(long, value_name = "HOST:PORT")]
-        api: String,
-        /// Where other nodes reach it, host:port.
-        #[arg(long, value_name = "HOST:PORT")]
-        peer: String,
-        /// The folder of node.pem, log.pem and cosigner.pem.
-        #[arg(long, value_name = "DIR")]
-        keys: PathBuf,
+        #[command(flatten)]
+        node: NewNode,
         /// The draft; changed in place.
         draft: PathBuf,
     },
@@ -142,7 +133,7 @@ pub(crate) async fn run(args: GenesisArgs, app: &App) -> Result<(), Failure> {
             app.note(format!("the seat {seat} is in {} with the key {}", path.display(), fingerprint(&key)));
             Ok(())
         }
-        Step::Join(JoinArgs { who: Joiner::Voter { name, api, peer, keys, draft: path } }) => {
+        Step::Join(JoinArgs { who: Joiner::Voter { node: NewNode { name, api, peer, keys }, draft: path } }) => {
             let mut draft = trusted(&path)?;
             let keys = node_keys::of_node(&keys)?;
             draft.join_voter(name.clone(), &api, &peer, &keys)?;

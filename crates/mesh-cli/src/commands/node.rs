@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::failure::Failure;
+use crate::node_keys::NewNode;
 use crate::output::{Row, printable};
 use crate::{files, node_file, node_keys};
 
@@ -35,18 +36,8 @@ enum Action {
 
 #[derive(Debug, Args)]
 struct RecordArgs {
-    /// What people call the node
-    #[arg(long)]
-    name: Name,
-    /// Where clients reach it
-    #[arg(long, value_name = "HOST:PORT")]
-    api: String,
-    /// Where other nodes reach it
-    #[arg(long, value_name = "HOST:PORT")]
-    peer: String,
-    /// The folder of node.pem, log.pem and cosigner.pem; those that are missing are made
-    #[arg(long, value_name = "DIR")]
-    keys: PathBuf,
+    #[command(flatten)]
+    node: NewNode,
     /// The record to write; never overwritten
     #[arg(long, value_name = "FILE", default_value = "node.json")]
     out: PathBuf,
@@ -133,10 +124,10 @@ fn record(args: &RecordArgs, app: &App) -> Result<(), Failure> {
     if args.out.exists() {
         return Err(Failure::usage(format!("{} is there already and is not overwritten", args.out.display())));
     }
-    let keys = node_keys::of_node(&args.keys)?;
-    let record = node_file::record(&args.name, &args.api, &args.peer, &keys)?;
+    let NewNode { name, api, peer, keys } = &args.node;
+    let record = node_file::record(name, api, peer, &node_keys::of_node(keys)?)?;
     files::create(&args.out, node_file::to_text(&record)?.as_bytes())?;
-    app.note(format!("wrote {} for node {}, key {}", args.out.display(), args.name, record.key.fingerprint()));
+    app.note(format!("wrote {} for node {name}, key {}", args.out.display(), record.key.fingerprint()));
     app.note(format!("hint: a council member runs `mesh proposal open admit-node {}`", args.out.display()));
     Ok(())
 }

@@ -248,7 +248,7 @@ impl Keeper {
             return Err(refuse(error));
         }
         if own == found.root() && found.handover().is_none_or(|named| *named == voters) {
-            return self.hear_true(&found, since, &voters);
+            return self.hear_true(&found, since, &voters, everybody);
         }
         let (newest, _) = self.voters_at(applied)?;
         // Whoever voted before the last change can prove what they signed then, and can stop nothing any more.
@@ -281,14 +281,22 @@ impl Keeper {
         Ok(Heard::Ahead)
     }
 
-    /// The own ledger says the same.
-    fn hear_true(&self, found: &LedgerCheckpoint, since: u64, voters: &VoterSet) -> Result<Heard, MeshError> {
+    /// The own ledger says the same. `everybody`: how it counts where nobody is disqualified.
+    fn hear_true(
+        &self,
+        found: &LedgerCheckpoint,
+        since: u64,
+        voters: &VoterSet,
+        everybody: Result<Counted, LedgerCheckpointError>,
+    ) -> Result<Heard, MeshError> {
         let unvouched = |error: &LedgerCheckpointError| Ok(Heard::Unvouched { why: error.to_string() });
         let (trust, disqualified) = {
             let kept = self.kept();
             (kept.trust.clone(), kept.disqualified(since))
         };
-        if let Err(error) = found.counted_by(&self.mesh, voters, &disqualified) {
+        let trusted =
+            if disqualified.is_empty() { everybody } else { found.counted_by(&self.mesh, voters, &disqualified) };
+        if let Err(error) = trusted {
             return unvouched(&error);
         }
         let before = trust.voters_for(found);

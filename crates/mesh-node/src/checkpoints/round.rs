@@ -172,12 +172,12 @@ pub fn offer(core: &Arc<Core>) {
         if !matches!(read::node_revocation(&core.state, node.record.node_id), Ok(None)) {
             continue;
         }
-        let (core_, offer) = (Arc::clone(core), offer.clone());
+        let (here, offer) = (Arc::clone(core), offer.clone());
         core.tasks.spawn(async move {
             let (id, address) = (node.record.node_id, node.record.peer_address);
-            match core_.federation.offer(id, &address, offer).await {
+            match here.federation.offer(id, &address, offer).await {
                 Ok(Some(theirs)) => {
-                    if let Err(error) = core_.hear_fork(theirs).await {
+                    if let Err(error) = here.hear_fork(theirs).await {
                         warn!(peer = id, %error, "a peer shows a fork that does not verify");
                     }
                 }
