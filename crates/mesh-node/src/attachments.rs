@@ -13,7 +13,7 @@ use mesh_proto::v1::AttachmentBody;
 use prost::Message as _;
 
 use crate::clock::now_unix_ms;
-use crate::node::Core;
+use crate::core::Core;
 
 /// Where in the store's index space attachments are found: digest -> the domain whose version names it.
 pub const OWNERS: u8 = 2;

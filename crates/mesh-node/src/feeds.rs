@@ -14,9 +14,9 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::clock::now_unix_ms;
+use crate::core::Core;
 use crate::feed_tail::outbox_value;
 use crate::feed_writer::{Durable, FeedWriter, Position, Resolution};
-use crate::node::Core;
 use crate::outbox::Outbox;
 
 /// Where in `mesh_store`'s index space the home node keeps command ids: id -> (epoch, seq, outbox, domain).
@@ -67,14 +67,14 @@ impl Feeds {
     /// # Errors
     /// [`Code::Damaged`] when a feed's end cannot be read.
     pub fn resume(&self, core: &Arc<Core>) -> Result<(), MeshError> {
-        for feed in core.store.feeds().map_err(|e| crate::node::storage_error(&e))? {
+        for feed in core.store.feeds().map_err(|e| crate::core::storage_error(&e))? {
             let Ok(domain) = DomainName::parse(feed.domain()) else { continue };
             let cursor = read::feed_cursor(&core.state, &domain).map_err(|e| core.state_error(&e))?;
             let cursor = cursor.filter(|cursor| cursor.epoch == feed.epoch());
             let sealed = cursor.and_then(|cursor| cursor.last_seq).map_or(0, |seq| seq + 1);
             let stored = core.store.feed(feed.clone());
-            let size = stored.log().size().map_err(|e| crate::node::storage_error(&e))?;
-            let (_, settled) = outbox_value(&stored).map_err(|e| crate::node::storage_error(&e))?;
+            let size = stored.log().size().map_err(|e| crate::core::storage_error(&e))?;
+            let (_, settled) = outbox_value(&stored).map_err(|e| crate::core::storage_error(&e))?;
             if size == sealed && cursor.is_none_or(|cursor| settled >= cursor.last_outbox) {
                 continue;
             }
@@ -242,7 +242,7 @@ pub(crate) fn encode_position(position: &Position) -> Vec<u8> {
 /// # Errors
 /// [`Code::StorageFailed`] or [`Code::Damaged`].
 pub fn find_command(store: &Store, id: &CommandId) -> Result<Option<Position>, MeshError> {
-    let Some(bytes) = store.index(COMMANDS).get(&id.0).map_err(|e| crate::node::storage_error(&e))? else {
+    let Some(bytes) = store.index(COMMANDS).get(&id.0).map_err(|e| crate::core::storage_error(&e))? else {
         return Ok(None);
     };
     let damaged = || MeshError::new(Code::Damaged, "the index of command ids is damaged");

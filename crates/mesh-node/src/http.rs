@@ -23,7 +23,7 @@ use tokio::net::TcpListener;
 use tower::limit::GlobalConcurrencyLimitLayer;
 use tracing::{debug, warn};
 
-use crate::node::Core;
+use crate::core::Core;
 use crate::{services, tiles};
 
 const OPENAPI: &str = include_str!("openapi.json");

@@ -15,7 +15,7 @@
 //! | [`verified`] | each signature checked once per process |
 //! | [`services`] | gRPC, one file per service |
 //! | [`http`] | JSON, OpenAPI, metrics and health on the same port |
-//! | [`node`] | puts it together; starts and stops |
+//! | [`node`], [`core`] | puts it together; starts and stops; what all parts share |
 //! | [`config`], [`keys`] | what the node is told, and its keys |
 //!
 //! Invariants kept here: a command is acknowledged only after its event is durable; nothing acts on bytes before their
@@ -25,6 +25,8 @@ pub mod attachments;
 pub mod checkpoints;
 pub mod clock;
 pub mod config;
+pub mod core;
+mod data_folder;
 pub mod feed_rules;
 pub mod feed_tail;
 pub mod feed_writer;
@@ -43,9 +45,11 @@ pub mod publish;
 pub mod reads;
 pub mod rules_desk;
 pub mod services;
+pub mod start_error;
 pub mod synonyms;
 pub mod tiles;
 pub mod verified;
 
 pub use config::{Config, ConfigError};
-pub use node::{Node, StartError};
+pub use node::Node;
+pub use start_error::StartError;

@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::attachments::{self, OWNERS};
-use crate::node::{Core, storage_error};
+use crate::core::{Core, storage_error};
 use crate::reads::{AsOf, HISTORY, Subject, history_key, tell_with};
 use crate::synonyms::{Synonyms, decides_words, every_product};
 

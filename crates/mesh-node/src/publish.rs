@@ -26,9 +26,9 @@ use mesh_proto::v1::{Acknowledgement, AttachmentBody, FeedPosition, WaitLevel};
 use tokio::sync::watch;
 
 use crate::attachments;
+use crate::core::Core;
 use crate::feed_writer::{Decided, Position, Resolution};
 use crate::feeds::{self, product_of};
-use crate::node::Core;
 
 /// A command whose signatures hold, with what came along.
 pub struct SignedRequest {

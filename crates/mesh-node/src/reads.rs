@@ -12,7 +12,7 @@ use mesh_model::{Code, Descriptor, Digest, DomainName, LedgerIndex, ProductId, P
 use mesh_proto::status::MeshError;
 use mesh_store::{KeyRange, Page};
 
-use crate::node::{Core, storage_error};
+use crate::core::{Core, storage_error};
 
 /// Where in the store's index space histories lie: `p<product>\0<index>` and `d<domain>\0<index>`.
 pub const HISTORY: u8 = 3;

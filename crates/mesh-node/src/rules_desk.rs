@@ -14,9 +14,9 @@ use mesh_model::{Code, DomainName, NodeId, UnixMs};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::SetDomainRulesResponse;
 
+use crate::core::Core;
 use crate::feed_rules::FeedRules;
 use crate::feeds;
-use crate::node::Core;
 use crate::publish::{Publisher, Route};
 
 /// How long a plan waits for another node's rules.

@@ -7,7 +7,7 @@ use mesh_governance::{ProposalStatus, read, semantics};
 use mesh_model::{Descriptor, LedgerIndex, ProductId};
 use mesh_proto::status::MeshError;
 
-use crate::node::Core;
+use crate::core::Core;
 
 /// Products that are listed at once.
 const PAGE: usize = 512;

@@ -15,7 +15,7 @@ use mesh_proto::status::MeshError;
 use mesh_store::MerkleLog;
 use mesh_tlog::{TILE_WIDTH, TilePath, encode_bundle, read_tile};
 
-use crate::node::{Core, storage_error};
+use crate::core::{Core, storage_error};
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");

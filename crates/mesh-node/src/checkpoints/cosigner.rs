@@ -13,7 +13,7 @@ use mesh_tlog::{Checkpoint, Hash, NoteSignature};
 use tokio::sync::Mutex;
 
 use crate::clock::now_unix_ms;
-use crate::node::{Core, storage_error};
+use crate::core::{Core, storage_error};
 
 /// Size and root of the largest checkpoint that was cosigned: guarded, so that a loss is noticed.
 const RECORD: &str = "cosigner";

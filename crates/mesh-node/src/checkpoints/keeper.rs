@@ -23,7 +23,7 @@ use tracing::{error, info, warn};
 
 use super::fork::Fork;
 use super::kept::{FalseHead, Kept};
-use crate::node::storage_error;
+use crate::core::storage_error;
 
 /// What came of a checkpoint that was heard.
 #[derive(Debug, Clone, PartialEq, Eq)]

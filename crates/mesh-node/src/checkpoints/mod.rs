@@ -25,6 +25,7 @@
 mod answer;
 mod cosigner;
 mod fork;
+mod gate;
 mod keeper;
 mod kept;
 pub mod peers;

@@ -18,7 +18,7 @@ use tracing::{debug, warn};
 use super::answer::two_lines_of;
 use super::keeper::Heard;
 use super::peers::Offer;
-use crate::node::{Core, storage_error};
+use crate::core::{Core, storage_error};
 
 /// How long the others are waited for once a majority has cosigned: a note with more lines survives more lost keys.
 const REST: Duration = Duration::from_millis(50);

@@ -21,7 +21,7 @@ use tonic::{Request, Response, Status};
 
 use super::view;
 use crate::attachments;
-use crate::node::{Core, storage_error};
+use crate::core::{Core, storage_error};
 use crate::reads::{AsOf, Subject, tell};
 
 const PAGE: usize = 200;

@@ -9,7 +9,7 @@ use mesh_proto::v1::federation_service_server::{FederationService, FederationSer
 use mesh_proto::v1::{CosignRequest, CosignResponse, OfferCheckpointRequest, OfferCheckpointResponse};
 use tonic::{Request, Response, Status};
 
-use crate::node::Core;
+use crate::core::Core;
 
 /// Largest message of a peer here, in bytes: the proof of a fork with its founding document.
 const MESSAGE_BYTES: usize = 8 << 20;

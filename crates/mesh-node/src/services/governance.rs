@@ -20,7 +20,7 @@ use mesh_proto::v1::{
 use tonic::{Request, Response, Status};
 
 use super::{standards, view};
-use crate::node::Core;
+use crate::core::Core;
 use crate::rules_desk::RulesDesk;
 
 const PAGE: usize = 200;

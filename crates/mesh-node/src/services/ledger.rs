@@ -22,7 +22,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use crate::checkpoints::Heard;
-use crate::node::{Core, storage_error};
+use crate::core::{Core, storage_error};
 
 /// Leaves in one message: at most about 16 MiB.
 const LEAVES: usize = 256;

@@ -29,7 +29,7 @@ use tracing::warn;
 pub use node::status;
 
 use crate::clock::now_unix_ms;
-use crate::node::Core;
+use crate::core::Core;
 use crate::publish::Publisher;
 
 /// Largest message from a client, in bytes: a publish with its attachments.

@@ -10,7 +10,7 @@ use mesh_proto::v1::{FeedStatus, LedgerStatus, RaftStatus, StatusRequest, Status
 use mesh_raft::RaftRole;
 use tonic::{Request, Response, Status};
 
-use crate::node::{Core, storage_error};
+use crate::core::{Core, storage_error};
 
 pub(super) struct Service {
     core: Arc<Core>,

@@ -16,7 +16,7 @@ use prost::Message as _;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::clock::now_unix_ms;
-use crate::node::Core;
+use crate::core::Core;
 use crate::plan::{self, Action, Plan, Warning, Wishes};
 use crate::plan_standards::{judge_plan, judge_plan_by_own};
 use crate::publish::{Publisher, Route};

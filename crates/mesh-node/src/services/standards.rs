@@ -13,7 +13,7 @@ use mesh_proto::v1::{
 };
 
 use crate::clock::now_unix_ms;
-use crate::node::Core;
+use crate::core::Core;
 
 /// Proposals of one answer.
 const PROPOSALS: usize = 500;

@@ -1,0 +1,121 @@
+//! What a node takes and signs depending on what it heard of checkpoints.
+
+use std::sync::Arc;
+
+use mesh_event::ledger::EntryBody;
+use mesh_event::{Body, Command, Envelope, ProposalBody};
+use mesh_governance::read;
+use mesh_model::Code;
+use mesh_proto::status::MeshError;
+use mesh_raft::ProposeError;
+use mesh_tlog::NoteSignature;
+
+use super::{Heard, round};
+use crate::core::Core;
+
+/// The kinds of proposals that are taken while a fork stands.
+const IN_A_FORK: [&str; 2] = ["ResolveFork", "SetVoters"];
+
+impl Core {
+    /// This voter's two lines under a checkpoint, if its own ledger says the same.
+    ///
+    /// # Errors
+    /// As [`Cosigner::cosign`]; [`Code::BadVoters`] on a node that is no voter.
+    pub async fn cosign(&self, checkpoint: &str) -> Result<[NoteSignature; 2], MeshError> {
+        match &self.cosigner {
+            Some(cosigner) => cosigner.cosign(self, checkpoint).await,
+            None => Err(MeshError::new(Code::BadVoters, format!("node {} is no voter", self.node_id()))),
+        }
+    }
+
+    /// Takes a checkpoint from wherever it comes, and tells everybody when it shows a fork.
+    ///
+    /// # Errors
+    /// As [`Keeper::hear`].
+    pub async fn hear_checkpoint(self: &Arc<Self>, note: Vec<u8>) -> Result<Heard, MeshError> {
+        let core = Arc::clone(self);
+        let heard = tokio::task::spawn_blocking(move || core.checkpoints.hear(&note)).await;
+        let heard = heard.map_err(|error| MeshError::new(Code::Internal, error.to_string()))??;
+        if heard == (Heard::Fork { is_known: false }) {
+            round::offer(self);
+        }
+        Ok(heard)
+    }
+
+    /// Takes the changes of voters that another node knows.
+    ///
+    /// # Errors
+    /// As [`Keeper::hear_handovers`].
+    pub async fn hear_handovers(self: &Arc<Self>, notes: Vec<Vec<u8>>) -> Result<(), MeshError> {
+        let core = Arc::clone(self);
+        let heard = tokio::task::spawn_blocking(move || core.checkpoints.hear_handovers(&notes)).await;
+        heard.map_err(|error| MeshError::new(Code::Internal, error.to_string()))?
+    }
+
+    /// Takes the proof of a fork from wherever it comes, and tells everybody when it is news.
+    ///
+    /// # Errors
+    /// As [`Keeper::hear_fork`].
+    pub async fn hear_fork(self: &Arc<Self>, proof: Vec<u8>) -> Result<(), MeshError> {
+        let core = Arc::clone(self);
+        let heard = tokio::task::spawn_blocking(move || core.checkpoints.hear_fork(&proof)).await;
+        if heard.map_err(|error| MeshError::new(Code::Internal, error.to_string()))?? {
+            round::offer(self);
+        }
+        Ok(())
+    }
+
+    /// Why an entry is not ordered now: while a fork stands, only what [`Core::check_no_fork`] lets pass.
+    pub(crate) fn refuses(&self, body: &EntryBody) -> Option<ProposeError> {
+        let forked = self.checkpoints.check_no_fork().err()?;
+        if let EntryBody::Envelope(bytes) = body
+            && let Ok(envelope) = Envelope::parse(bytes.clone())
+            && let Ok(command) = Command::decode(envelope.payload())
+            && self.check_no_fork(&command.body).is_ok()
+        {
+            return None;
+        }
+        Some(ProposeError::Refused { code: forked.code, detail: forked.message })
+    }
+
+    /// Whether a command may be taken while a fork stands: only what decides about it, or takes the keys that signed twice out of
+    /// force.
+    ///
+    /// # Errors
+    /// [`Code::Forked`]: nothing happened.
+    pub fn check_no_fork(&self, body: &Body) -> Result<(), MeshError> {
+        let Err(forked) = self.checkpoints.check_no_fork() else { return Ok(()) };
+        let proposal = match body {
+            Body::Propose(propose) if IN_A_FORK.contains(&propose.body.kind()) => return Ok(()),
+            Body::Approve(answer) => answer.proposal,
+            Body::Reject(answer) => answer.proposal,
+            Body::Withdraw(answer) => answer.proposal,
+            Body::Comment(remark) => remark.proposal,
+            _ => return Err(forked),
+        };
+        match read::proposal(&self.state, proposal).map_err(|error| self.state_error(&error))? {
+            Some(proposal) if IN_A_FORK.contains(&proposal.kind.as_str()) => Ok(()),
+            _ => Err(forked),
+        }
+    }
+
+    /// Whether nothing depends any more on the node that a proposal would take out: the first checkpoint over a change of voters needs
+    /// those before, and who is revoked signs nothing.
+    ///
+    /// # Errors
+    /// [`Code::NodeVotes`]: nothing happened.
+    pub fn check_handed_over(&self, body: &Body) -> Result<(), MeshError> {
+        let Body::Propose(propose) = body else { return Ok(()) };
+        let ProposalBody::RevokeNode(revoke) = &propose.body else { return Ok(()) };
+        let (_, in_force) = self.checkpoints.voters_at(self.ledger_size())?;
+        let followed = self.checkpoints.followed_voters();
+        if followed == in_force || followed.get(revoke.node_id).is_none() {
+            return Ok(());
+        }
+        let text = format!(
+            "node {} was a voter, and the checkpoint with which the voters before hand over is still to come; nothing happened",
+            revoke.node_id
+        );
+        Err(MeshError::new(Code::NodeVotes, text))
+    }
+}

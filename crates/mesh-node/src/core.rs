@@ -1,0 +1,200 @@
+//! What all parts of a running node share.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use mesh_catalog::SearchIndex;
+use mesh_event::genesis::SealedGenesis;
+use mesh_event::{Keypair, NodeRecord};
+use mesh_governance::{PolicyJudge, read};
+use mesh_model::{Code, MeshId, NodeId, ProductId};
+use mesh_proto::status::MeshError;
+use mesh_raft::{LedgerEnd, RaftNode, StateError, StoreState};
+use mesh_store::{Store, StoreError};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{debug, error};
+
+use crate::checkpoints::peers::FederationPeers;
+use crate::checkpoints::{Cosigner, Keeper};
+use crate::config::Config;
+use crate::data_folder::MIB;
+use crate::feed_writer::{Position, Resolution};
+use crate::feeds::Feeds;
+use crate::folded::Folded;
+use crate::forward::Forward;
+use crate::metrics::Metrics;
+use crate::outbox::decided_by;
+use crate::reads::Reads;
+use crate::verified::Verified;
+
+/// What all parts of a node share.
+pub struct Core {
+    /// What it was told.
+    pub config: Config,
+    /// The mesh that it pins.
+    pub mesh_id: MeshId,
+    /// The founding document.
+    pub genesis: SealedGenesis,
+    /// Its own record.
+    pub record: NodeRecord,
+    /// Its own key: signs feed heads.
+    pub keypair: Arc<Keypair>,
+    /// The disk.
+    pub store: Arc<Store>,
+    /// The applied state.
+    pub state: StoreState,
+    /// Signatures that were checked.
+    pub verified: Arc<Verified>,
+    /// The evaluator of standards, and what it said.
+    pub judge: Arc<PolicyJudge>,
+    /// Raft.
+    pub raft: RaftNode,
+    /// Feeds that are written here.
+    pub feeds: Feeds,
+    /// Reading.
+    pub reads: Reads,
+    /// The search index.
+    pub search: SearchIndex,
+    /// Products whose overflowed texts arrived: to be indexed again.
+    pub reindex: Mutex<Vec<ProductId>>,
+    /// The other nodes.
+    pub forward: Forward,
+    /// What voters vouch for.
+    pub checkpoints: Keeper,
+    /// This node's own hand, if it may vouch.
+    pub cosigner: Option<Cosigner>,
+    /// The other nodes' peer ports.
+    pub federation: FederationPeers,
+    /// Figures.
+    pub metrics: Metrics,
+    /// Ends everything.
+    pub stopping: CancellationToken,
+    /// Everything that runs.
+    pub tasks: TaskTracker,
+    /// For threads that have to wait.
+    pub runtime: tokio::runtime::Handle,
+    /// When it started.
+    pub started: Instant,
+    pub(crate) end: watch::Receiver<LedgerEnd>,
+    pub(crate) indexed: watch::Receiver<u64>,
+    /// How far the indexes of history and attachments are.
+    pub folded: Folded,
+    pub(crate) space: Mutex<(Instant, Option<u64>)>,
+}
+
+/// The error of a store as clients see it.
+pub fn storage_error(error: &StoreError) -> MeshError {
+    MeshError::new(Code::StorageFailed, error.to_string())
+}
+
+impl Core {
+    /// This node's number.
+    pub fn node_id(&self) -> NodeId {
+        self.record.node_id
+    }
+
+    /// How many ledger leaves are applied.
+    pub fn ledger_size(&self) -> u64 {
+        self.end.borrow().size
+    }
+
+    /// Where the applied ledger ends.
+    pub fn ledger_end(&self) -> LedgerEnd {
+        *self.end.borrow()
+    }
+
+    /// How many leaves are searchable.
+    pub fn indexed_size(&self) -> u64 {
+        *self.indexed.borrow()
+    }
+
+    /// Follows the end of the applied ledger.
+    pub fn follow(&self) -> watch::Receiver<LedgerEnd> {
+        self.end.clone()
+    }
+
+    /// Waits until the leaf is applied; returns whether it is.
+    pub async fn wait_applied(&self, index: u64, within: Duration) -> bool {
+        let mut end = self.end.clone();
+        tokio::time::timeout(within, end.wait_for(|end| end.size > index)).await.is_ok_and(|found| found.is_ok())
+    }
+
+    /// Waits until the leaf is searchable; returns whether it is.
+    pub async fn wait_indexed(&self, index: u64, within: Duration) -> bool {
+        let mut indexed = self.indexed.clone();
+        tokio::time::timeout(within, indexed.wait_for(|size| *size > index)).await.is_ok_and(|found| found.is_ok())
+    }
+
+    /// Waits, for a moment at most, until history and attachments are known of all that is applied now.
+    pub async fn catch_up(&self) {
+        const MOMENT: Duration = Duration::from_secs(2);
+        if !self.folded.reach(self.ledger_size(), MOMENT).await {
+            debug!("the indexes of history and attachments lag behind the ledger");
+        }
+    }
+
+    /// The error of the state as clients see it.
+    pub fn state_error(&self, error: &StateError) -> MeshError {
+        error!(%error, "the applied state cannot be read");
+        MeshError::new(Code::Damaged, error.to_string())
+    }
+
+    /// What the ledger said about a command that was taken before and no longer waits.
+    ///
+    /// # Errors
+    /// [`Code::Damaged`] when the ledger cannot be read.
+    pub fn decided(&self, position: &Position) -> Result<Option<Resolution>, MeshError> {
+        let (domain, epoch) = (&position.feed.domain, position.feed.epoch);
+        let index =
+            read::outbox_outcome(&self.state, domain, epoch, position.outbox).map_err(|e| self.state_error(&e))?;
+        let Some(index) = index else { return Ok(None) };
+        let leaf = read::leaf(&self.state, index).map_err(|e| self.state_error(&e))?;
+        let leaf = leaf.ok_or_else(|| MeshError::new(Code::Damaged, format!("leaf {index} is not there")))?;
+        Ok(Some(Ok(decided_by(leaf))))
+    }
+
+    /// Whether commands can be taken now.
+    ///
+    /// # Errors
+    /// [`Code::StorageFailed`], [`Code::ReadOnly`]: nothing happened.
+    pub fn check_writable(&self) -> Result<(), MeshError> {
+        if let Some(failure) = self.store.committer().failure() {
+            return Err(MeshError::new(Code::StorageFailed, format!("the disk refused a write: {failure}")));
+        }
+        match self.free_mib() {
+            Some(free) if free < self.config.storage.reserve_mib => {
+                let reserve = self.config.storage.reserve_mib;
+                let text =
+                    format!("the disk has {free} MiB left and {reserve} MiB are kept in reserve; nothing happened");
+                Err(MeshError::new(Code::ReadOnly, text))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Free space for the data folder in MiB, asked at most once a second.
+    fn free_mib(&self) -> Option<u64> {
+        let mut space = self.space.lock().unwrap_or_else(PoisonError::into_inner);
+        if space.1.is_none() || space.0.elapsed() > Duration::from_secs(1) {
+            let stat = rustix::fs::statvfs(&self.config.node.data_dir).ok();
+            *space = (Instant::now(), stat.map(|stat| stat.f_bavail.saturating_mul(stat.f_frsize) / MIB));
+        }
+        space.1
+    }
+
+    /// What keeps the node from writing, or will soon; for status and metrics.
+    pub fn alarms(&self) -> Vec<String> {
+        let mut alarms: Vec<String> = self.store.damage().iter().map(ToString::to_string).collect();
+        if let Err(error) = self.check_writable() {
+            alarms.push(error.message);
+        }
+        if let Ok(Some(why)) = self.store.lost_authority() {
+            alarms.push(format!("this node only reads: {why}"));
+        }
+        alarms.extend(self.checkpoints.alarms());
+        alarms.extend(self.feeds.alarms());
+        alarms
+    }
+}

@@ -1,0 +1,70 @@
+//! Why a node does not start.
+
+use std::net::SocketAddr;
+
+use mesh_model::Code;
+use mesh_store::StoreError;
+
+use crate::config::ConfigError;
+use crate::keys::KeyFileError;
+
+/// Why a node does not start. Nothing was changed, except where the text says so.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Its configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Its keys.
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
+    /// The genesis file.
+    #[error("{path}: {message}")]
+    Genesis {
+        /// Which file.
+        path: String,
+        /// Why.
+        message: String,
+    },
+    /// The store.
+    #[error("the store in {folder}: {source}")]
+    Store {
+        /// Where.
+        folder: String,
+        /// Why.
+        source: StoreError,
+    },
+    /// The folder belongs to another mesh or node.
+    #[error("{0}")]
+    WrongStore(String),
+    /// A port.
+    #[error("{what} cannot listen on {address}: {source}")]
+    Listen {
+        /// `api` or `peer`.
+        what: &'static str,
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Raft.
+    #[error("raft: {0}")]
+    Raft(String),
+    /// Anything else at start.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl StartError {
+    /// The stable code.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Key(_) => Code::KeyFile,
+            Self::Store { source: StoreError::InUse { .. }, .. } => Code::StoreInUse,
+            Self::Store { source: StoreError::NewerFormat { .. }, .. } => Code::StoreTooNew,
+            Self::Store { .. } => Code::StorageFailed,
+            Self::Listen { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => Code::AddressInUse,
+            Self::Config(_) | Self::Genesis { .. } | Self::WrongStore(_) | Self::Listen { .. } => Code::Config,
+            Self::Raft(_) | Self::Other(_) => Code::Internal,
+        }
+    }
+}
