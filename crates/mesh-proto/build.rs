@@ -2,7 +2,7 @@
 
 use protox::prost::Message as _;
 
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
     "common",
     "publish_service",
     "catalog_service",
@@ -11,6 +11,7 @@ const FILES: [&str; 8] = [
     "node_service",
     "raft_service",
     "federation_service",
+    "tail_service",
 ];
 /// Messages that `mesh-event` generates: one Rust type for one message in the whole workspace.
 const SIGNED: [&str; 4] = ["descriptor", "command", "ledger", "rules"];

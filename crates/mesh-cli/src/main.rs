@@ -32,6 +32,7 @@ use crate::failure::Failure;
 use crate::output::print_stderr;
 use crate::style::Style;
 
+mod admission_file;
 mod app;
 mod ceremony;
 mod cli;

@@ -164,6 +164,8 @@ codes! {
     115 Internal "internal" Internal "a defect in the node" "the trace has the details; please report it";
     116 Forked "forked" Unavailable "two checkpoints with a majority contradict each other; this node accepts nothing; nothing happened" "`mesh status` names the proof; the council decides with `mesh ledger resolve-fork PROOF`";
     117 NoReceipt "no_receipt" Unavailable "no checkpoint with a majority covers the leaf yet" "try again; `mesh status` shows the last checkpoint and its age";
+    118 NotVouched "not_vouched" Verification "too few of the voters in force vouch for the checkpoint" "ask another node; `mesh status` shows the last checkpoint and its age";
+    119 NotAdmitted "not_admitted" NotAuthorised "the mesh does not know this node's key" "a council member runs `mesh proposal open admit-node FILE` with the node's record; the node joins by itself then";
     120 BadRules "bad_rules" Rejected "the domain's own rules do not hold what rules must, or fail their own test cases" "every flaw is listed; `mesh standard test FILE` shows most of them without a node";
     121 StaleRules "stale_rules" Conflict "the domain's own rules changed in between; nothing happened" "`mesh domain rules show DOMAIN` shows those in force; then set them again";
     122 OwnRuleViolated "own_rule_violated" Rejected "the version violates a rule that its own domain set" "every violated rule is listed; mend the product, or have the domain's steward change the rules: `mesh domain rules`";

@@ -20,6 +20,9 @@ pub struct Config {
     /// Where other nodes come in.
     #[serde(default)]
     pub peer: PeerSection,
+    /// How a node that the founding document does not name comes in.
+    #[serde(default)]
+    pub join: JoinSection,
     /// How voters agree.
     #[serde(default)]
     pub raft: RaftSection,
@@ -82,6 +85,17 @@ impl Default for PeerSection {
     fn default() -> Self {
         Self { listen: SocketAddr::from(([127, 0, 0, 1], 7946)), insecure_peers: false }
     }
+}
+
+/// How a node that the founding document does not name comes in.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct JoinSection {
+    /// Peer addresses of members, asked one after the other until one answers. The ledger names all others; afterwards these are not needed.
+    pub peers: Vec<String>,
+    /// A signed checkpoint of whoever admitted the node, as a file; empty for none. Until the ledger that peers send contains it, the
+    /// node only reads.
+    pub checkpoint: PathBuf,
 }
 
 /// How voters agree.
@@ -245,6 +259,7 @@ impl Config {
             node: NodeSection { data_dir, keys_dir, genesis },
             api: ApiSection::default(),
             peer: PeerSection::default(),
+            join: JoinSection::default(),
             raft: RaftSection::default(),
             checkpoint: CheckpointSection::default(),
             storage: StorageSection::default(),
@@ -265,6 +280,9 @@ impl Config {
         let folder = path.parent().unwrap_or(Path::new("."));
         for path in [&mut config.node.data_dir, &mut config.node.keys_dir, &mut config.node.genesis] {
             *path = folder.join(&*path);
+        }
+        if !config.join.checkpoint.as_os_str().is_empty() {
+            config.join.checkpoint = folder.join(&config.join.checkpoint);
         }
         Ok(config)
     }
@@ -347,6 +365,12 @@ impl Config {
         }
         if self.api.listen == self.peer.listen {
             return fail(format!("api.listen and peer.listen are both {}; expected two ports", self.api.listen));
+        }
+        let has_port = |address: &str| {
+            address.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+        };
+        if let Some(odd) = self.join.peers.iter().find(|address| !has_port(address)) {
+            return fail(format!("join.peers names {odd}; expected HOST:PORT"));
         }
         if let Err(error) = tracing_subscriber::EnvFilter::try_new(&self.trace.filter) {
             return fail(format!("trace.filter is '{}': {error}", self.trace.filter));

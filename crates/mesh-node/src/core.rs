@@ -62,7 +62,7 @@ pub struct Core {
     /// The other nodes.
     pub forward: Forward,
     /// What voters vouch for.
-    pub checkpoints: Keeper,
+    pub checkpoints: Arc<Keeper>,
     /// This node's own hand, if it may vouch.
     pub cosigner: Option<Cosigner>,
     /// The other nodes' peer ports.

@@ -1,5 +1,6 @@
 //! The data folder: opened by the node that it belongs to, and by no other.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use mesh_event::NodeRecord;
@@ -14,10 +15,14 @@ use crate::start_error::StartError;
 /// Bytes of a MiB.
 pub(crate) const MIB: u64 = 1 << 20;
 
-/// A node whose data is gone has forgotten its votes: under its old number it could vote twice in one term. A mark beside the
-/// keys, outside the data folder, tells a new node from one that lost its disk.
+/// A mark beside the keys, outside the data folder: it tells a new node from one that lost its disk.
+fn mark(config: &Config, genesis: &SealedGenesis) -> PathBuf {
+    config.node.keys_dir.join(format!("started-{}", genesis.mesh_id.short()))
+}
+
+/// A node whose data is gone has forgotten its votes: under its old number it could vote twice in one term.
 fn refuse_after_loss(config: &Config, genesis: &SealedGenesis) -> Result<(), StartError> {
-    let mark = config.node.keys_dir.join(format!("started-{}", genesis.mesh_id.short()));
+    let mark = mark(config, genesis);
     if mark.exists() {
         let (folder, mark) = (config.node.data_dir.display(), mark.display());
         let text = format!(
@@ -26,24 +31,22 @@ fn refuse_after_loss(config: &Config, genesis: &SealedGenesis) -> Result<(), Sta
         );
         return Err(StartError::WrongStore(text));
     }
-    if let Err(error) = std::fs::write(
-        &mark,
-        "Remove this only with the whole mesh: it keeps a node that lost its data from voting twice.\n",
-    ) {
-        warn!(mark = %mark.display(), %error, "the mark of a started node cannot be written: a lost disk will not be noticed");
-    }
     Ok(())
 }
 
-/// Opens the data folder, refusing one of another mesh or node; a new one is marked as this node's.
+fn store_error(config: &Config) -> impl Fn(StoreError) -> StartError {
+    let folder = config.node.data_dir.display().to_string();
+    move |source| StartError::Store { folder: folder.clone(), source }
+}
+
+/// Opens the data folder, refusing one of another mesh; a new one is marked as this mesh's.
 pub(crate) fn open_store(
     config: &Config,
     genesis: &SealedGenesis,
-    record: &NodeRecord,
     fatal: watch::Sender<Option<String>>,
 ) -> Result<Arc<Store>, StartError> {
     let folder = config.node.data_dir.clone();
-    let error = |source: StoreError| StartError::Store { folder: folder.display().to_string(), source };
+    let error = store_error(config);
     let options = StoreOptions {
         cache_bytes: config.storage.cache_mib * MIB,
         fatal: Arc::new(move |failure| {
@@ -51,30 +54,56 @@ pub(crate) fn open_store(
         }),
         ..StoreOptions::default()
     };
-    let store = Store::open(&folder, options).map_err(error)?;
+    let store = Store::open(&folder, options).map_err(&error)?;
     let meta = store.meta();
-    let (mesh, node) = (genesis.mesh_id.0, record.node_id.to_be_bytes());
-    match (meta.mesh_id().map_err(error)?, meta.node_id().map_err(error)?) {
-        (None, None) => {
+    let mesh = genesis.mesh_id.0;
+    match meta.mesh_id().map_err(&error)? {
+        None => {
             refuse_after_loss(config, genesis)?;
             let mut batch = mesh_store::Batch::new();
             meta.put_mesh_id(&mut batch, &mesh);
-            meta.put_node_id(&mut batch, &node);
-            store.committer().commit_blocking(batch).map_err(error)?;
+            store.committer().commit_blocking(batch).map_err(&error)?;
         }
-        (Some(found), _) if found != mesh => {
+        Some(found) if found != mesh => {
             let text =
                 format!("{} holds another mesh's data; expected mesh {}", folder.display(), genesis.mesh_id.short());
             return Err(StartError::WrongStore(text));
         }
-        (_, Some(found)) if found != node => {
-            let text = format!("{} holds another node's data; expected node {}", folder.display(), record.node_id);
-            return Err(StartError::WrongStore(text));
-        }
-        _ => {}
+        Some(_) => {}
     }
     for damage in store.damage() {
         warn!(%damage, "stored bytes are damaged and will not be served");
     }
     Ok(Arc::new(store))
+}
+
+/// Takes an opened data folder for this node, before it votes or writes anything; refuses another node's.
+pub(crate) fn claim(
+    config: &Config,
+    genesis: &SealedGenesis,
+    store: &Store,
+    record: &NodeRecord,
+) -> Result<(), StartError> {
+    let error = store_error(config);
+    let node = record.node_id.to_be_bytes();
+    match store.meta().node_id().map_err(&error)? {
+        Some(found) if found == node => return Ok(()),
+        Some(_) => {
+            let folder = config.node.data_dir.display();
+            let text = format!("{folder} holds another node's data; expected node {}", record.node_id);
+            return Err(StartError::WrongStore(text));
+        }
+        None => {}
+    }
+    let mut batch = mesh_store::Batch::new();
+    store.meta().put_node_id(&mut batch, &node);
+    store.committer().commit_blocking(batch).map_err(&error)?;
+    let mark = mark(config, genesis);
+    if let Err(error) = std::fs::write(
+        &mark,
+        "Remove this only with the whole mesh: it keeps a node that lost its data from voting twice.\n",
+    ) {
+        warn!(mark = %mark.display(), %error, "the mark of a started node cannot be written: a lost disk will not be noticed");
+    }
+    Ok(())
 }

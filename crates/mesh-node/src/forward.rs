@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use mesh_governance::read;
 use mesh_model::{Code, Digest, DomainName, NodeId};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::catalog_service_client::CatalogServiceClient;
@@ -16,6 +17,7 @@ use mesh_proto::v1::{
     Acknowledgement, AttachmentBody, GetAttachmentRequest, GetDomainRulesRequest, GetDomainRulesResponse,
     PublishRequest, SetDomainRulesRequest, SetDomainRulesResponse,
 };
+use mesh_raft::StoreState;
 use tonic::transport::{Channel, Endpoint};
 
 /// Largest message of a forwarded publish, in bytes: envelope and attachments.
@@ -25,7 +27,8 @@ const FETCH: Duration = Duration::from_secs(10);
 
 /// The other nodes, as this one reaches them.
 pub struct Forward {
-    addresses: BTreeMap<NodeId, String>,
+    /// Where the ledger says that nodes are.
+    state: StoreState,
     token: Option<String>,
     peers: Mutex<BTreeMap<NodeId, Peer>>,
 }
@@ -38,9 +41,9 @@ struct Peer {
 }
 
 impl Forward {
-    /// Knows the API addresses of the nodes; `token` is shown where reads need one.
-    pub fn new(addresses: BTreeMap<NodeId, String>, token: Option<String>) -> Self {
-        Self { addresses, token, peers: Mutex::new(BTreeMap::new()) }
+    /// Knows the API addresses of the nodes from the applied state; `token` is shown where reads need one.
+    pub fn new(state: StoreState, token: Option<String>) -> Self {
+        Self { state, token, peers: Mutex::new(BTreeMap::new()) }
     }
 
     fn peer(&self, node: NodeId) -> Result<Peer, MeshError> {
@@ -49,8 +52,9 @@ impl Forward {
             return Ok(peer.clone());
         }
         let unreachable = |text: String| MeshError::new(Code::HomeUnreachable, text);
-        let address = self.addresses.get(&node);
-        let address = address.ok_or_else(|| unreachable(format!("no address of node {node} is known")))?;
+        let known = read::node(&self.state, node).map_err(|error| MeshError::new(Code::Damaged, error.to_string()))?;
+        let known = known.ok_or_else(|| unreachable(format!("no address of node {node} is known")))?;
+        let address = known.record.api_address;
         let endpoint = Endpoint::from_shared(format!("http://{address}"))
             .map_err(|error| unreachable(format!("node {node} has the address {address}: {error}")))?;
         let channel = endpoint.connect_timeout(CONNECT).tcp_nodelay(true).connect_lazy();

@@ -37,7 +37,7 @@ pub enum KeyFileError {
         source: mesh_event::KeypairError,
     },
     /// It belongs to another node.
-    #[error("{path} holds the key {found}; this node's record in the genesis document names {expected}", path = .path.display())]
+    #[error("{path} holds the key {found}; this node's record names {expected}", path = .path.display())]
     OtherNode {
         /// Which file.
         path: PathBuf,
@@ -47,7 +47,7 @@ pub enum KeyFileError {
         expected: String,
     },
     /// The genesis document does not know it.
-    #[error("{path} holds the key {fingerprint}, which is no node of this mesh; the nodes are {nodes}", path = .path.display())]
+    #[error("{path} holds the key {fingerprint}, which the genesis document does not name (its nodes are {nodes}), and join.peers says nobody to ask", path = .path.display())]
     NotAdmitted {
         /// Which file.
         path: PathBuf,
@@ -82,33 +82,62 @@ pub struct NodeIdentity {
     pub voter: Option<(Keypair, Keypair)>,
 }
 
-/// Reads `node.pem` and finds the node's own record by it; then the keys of a voter, if the record has some.
-///
-/// # Errors
-/// [`KeyFileError`].
-pub fn identify(keys_dir: &Path, genesis: &SealedGenesis) -> Result<NodeIdentity, KeyFileError> {
-    let path = keys_dir.join("node.pem");
-    let keypair = read_key(&path)?;
-    let own = keypair.public_key();
-    let record = genesis.document.voters.iter().find(|voter| voter.key == own).cloned();
-    let record = record.ok_or_else(|| KeyFileError::NotAdmitted {
-        path,
-        fingerprint: own.fingerprint(),
-        nodes: genesis.document.voters.iter().map(|v| v.name.as_str()).collect::<Vec<_>>().join(", "),
-    })?;
-    let read = |name: &str, expected: PublicKey| {
-        let path = keys_dir.join(name);
-        let key = read_key(&path)?;
-        let found = key.public_key();
-        if found == expected {
-            return Ok(key);
+/// The keys in a node's folder, before it is known who it is.
+pub struct OwnKeys {
+    folder: PathBuf,
+    /// Signs feed heads and whatever else it says.
+    pub keypair: Arc<Keypair>,
+}
+
+impl OwnKeys {
+    /// Reads `node.pem`.
+    ///
+    /// # Errors
+    /// [`KeyFileError`].
+    pub fn read(folder: &Path) -> Result<Self, KeyFileError> {
+        let keypair = Arc::new(read_key(&folder.join("node.pem"))?);
+        Ok(Self { folder: folder.into(), keypair })
+    }
+
+    /// The record of the founding document that names the key.
+    pub fn founder(&self, genesis: &SealedGenesis) -> Option<NodeRecord> {
+        let own = self.keypair.public_key();
+        genesis.document.voters.iter().find(|voter| voter.key == own).cloned()
+    }
+
+    /// The key, for people.
+    pub fn fingerprint(&self) -> String {
+        self.keypair.public_key().fingerprint()
+    }
+
+    /// Why a key that nobody admitted is of no use.
+    pub fn not_admitted(&self, genesis: &SealedGenesis) -> KeyFileError {
+        KeyFileError::NotAdmitted {
+            path: self.folder.join("node.pem"),
+            fingerprint: self.keypair.public_key().fingerprint(),
+            nodes: genesis.document.voters.iter().map(|v| v.name.as_str()).collect::<Vec<_>>().join(", "),
         }
-        let (found, expected) = (found.fingerprint(), expected.fingerprint());
-        Err(KeyFileError::OtherNode { path, found, expected })
-    };
-    let voter = match (record.log_key, record.cosigner_key) {
-        (Some(log), Some(cosigner)) => Some((read("log.pem", log)?, read("cosigner.pem", cosigner)?)),
-        _ => None,
-    };
-    Ok(NodeIdentity { record, keypair: Arc::new(keypair), voter })
+    }
+
+    /// The node of this record, which names the key; with the keys of a voter, if the record has some.
+    ///
+    /// # Errors
+    /// [`KeyFileError`] when a voter's key is missing, or another than the record's.
+    pub fn identify(&self, record: NodeRecord) -> Result<NodeIdentity, KeyFileError> {
+        let read = |name: &str, expected: PublicKey| {
+            let path = self.folder.join(name);
+            let key = read_key(&path)?;
+            let found = key.public_key();
+            if found == expected {
+                return Ok(key);
+            }
+            let (found, expected) = (found.fingerprint(), expected.fingerprint());
+            Err(KeyFileError::OtherNode { path, found, expected })
+        };
+        let voter = match (record.log_key, record.cosigner_key) {
+            (Some(log), Some(cosigner)) => Some((read("log.pem", log)?, read("cosigner.pem", cosigner)?)),
+            _ => None,
+        };
+        Ok(NodeIdentity { record, keypair: Arc::clone(&self.keypair), voter })
+    }
 }

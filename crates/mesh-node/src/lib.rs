@@ -9,6 +9,7 @@
 //! | [`feeds`], [`feed_writer`], [`feed_tail`] | the writers of the feeds that this node was delegated |
 //! | [`outbox`] | what takes a feed's commands to the ledger, and goes on after a restart |
 //! | [`reads`] | products, domains, history as of the applied ledger |
+//! | [`tail`], `join` | the ledger of nodes outside Raft; how a new node comes to its number |
 //! | [`projector`], [`folded`] | folds applied leaves into indexes and search |
 //! | [`attachments`] | files by digest: taken with a publish, fetched from their home |
 //! | [`forward`] | talking to a domain's home node |
@@ -34,6 +35,7 @@ pub mod feeds;
 pub mod folded;
 pub mod forward;
 pub mod http;
+mod join;
 pub mod keys;
 pub mod metrics;
 pub mod node;
@@ -47,6 +49,7 @@ pub mod rules_desk;
 pub mod services;
 pub mod start_error;
 pub mod synonyms;
+pub mod tail;
 pub mod tiles;
 pub mod verified;
 

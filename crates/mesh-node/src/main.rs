@@ -44,19 +44,19 @@ fn main() -> ExitCode {
     };
     if arguments.check {
         return match mesh_node::node::check(&config) {
-            Ok((genesis, identity)) => {
-                let record = identity.record;
+            Ok((genesis, keys)) => {
                 let document = &genesis.document;
-                let text = format!(
-                    "{}: node {} ({}) of mesh {} ({}), {} voters",
+                let who = match keys.founder(&genesis) {
+                    Some(record) => format!("node {} ({})", record.node_id, record.name),
+                    None => format!("a node that the ledger knows, or is to know, by its key {}", keys.fingerprint()),
+                };
+                say(&format!(
+                    "{}: {who} of mesh {} ({}), founded with {} voters",
                     path.display(),
-                    record.node_id,
-                    record.name,
                     document.mesh_name,
                     genesis.mesh_id,
                     document.voters.len()
-                );
-                say(&text)
+                ))
             }
             Err(error) => refuse(&error),
         };
@@ -70,13 +70,19 @@ fn main() -> ExitCode {
 }
 
 async fn run(config: Config) -> ExitCode {
-    let node = match Node::start(config).await {
-        Ok(node) => node,
-        Err(error) => return refuse(&error),
-    };
     let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
         return refuse(&StartError::Other("signals cannot be received".to_owned()));
+    };
+    // A new node may wait long to be admitted.
+    let started = tokio::select! {
+        started = Node::start(config) => started,
+        _ = terminate.recv() => return ExitCode::SUCCESS,
+        _ = interrupt.recv() => return ExitCode::SUCCESS,
+    };
+    let node = match started {
+        Ok(node) => node,
+        Err(error) => return refuse(&error),
     };
     let failed = tokio::select! {
         reason = node.fatal() => Some(reason),

@@ -1,13 +1,12 @@
 //! Puts the node together: opens what is on disk, joins Raft, serves, and stops in the reverse order.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use mesh_event::genesis::SealedGenesis;
 use mesh_governance::PolicyJudge;
-use mesh_raft::{RaftNode, RaftOptions};
+use mesh_raft::{LedgerTail, RaftNode, RaftOptions};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -19,17 +18,18 @@ use crate::checkpoints::{Cosigner, Keeper, round};
 use crate::clock::now_unix_ms;
 use crate::config::{Config, ConfigError};
 use crate::core::Core;
-use crate::data_folder::open_store;
+use crate::data_folder::{claim, open_store};
 use crate::feeds::Feeds;
 use crate::folded::Folded;
 use crate::forward::Forward;
-use crate::keys::{self, NodeIdentity};
+use crate::join;
+use crate::keys::{NodeIdentity, OwnKeys};
 use crate::metrics::Metrics;
 use crate::projector::{self, Projector};
 use crate::reads::Reads;
 use crate::start_error::StartError;
 use crate::verified::Verified;
-use crate::{http, services};
+use crate::{http, services, tail};
 
 /// How long an ordered stop may take before what is left is dropped.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -47,13 +47,17 @@ pub struct Node {
 ///
 /// # Errors
 /// [`StartError`].
-pub fn check(config: &Config) -> Result<(SealedGenesis, NodeIdentity), StartError> {
+pub fn check(config: &Config) -> Result<(SealedGenesis, OwnKeys), StartError> {
     config.check()?;
     let path = &config.node.genesis;
     let error = |message: String| StartError::Genesis { path: path.display().to_string(), message };
     let bytes = std::fs::read(path).map_err(|e| error(e.to_string()))?;
     let genesis = SealedGenesis::parse(bytes).map_err(|e| error(e.to_string()))?;
-    let identity = keys::identify(&config.node.keys_dir, &genesis)?;
+    let keys = OwnKeys::read(&config.node.keys_dir)?;
+    if let Some(founder) = keys.founder(&genesis) {
+        keys.identify(founder)?;
+    }
+    join::pinned(&config.join, &genesis)?;
     if !config.peer.insecure_peers {
         for voter in &genesis.document.voters {
             let host = voter.peer_address.rsplit_once(':').map_or("", |(host, _)| host);
@@ -68,38 +72,37 @@ pub fn check(config: &Config) -> Result<(SealedGenesis, NodeIdentity), StartErro
             }
         }
     }
-    Ok((genesis, identity))
+    Ok((genesis, keys))
 }
 
 impl Node {
-    /// Opens the store, joins Raft, goes on with what a crash left behind, and serves.
+    /// Opens the store, waits until the mesh knows this node if it is a new one, joins Raft, goes on with what a crash left behind, and
+    /// serves.
     ///
     /// # Errors
     /// [`StartError`].
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let (genesis, identity) = check(&config)?;
+        let (genesis, keys) = check(&config)?;
         let api = listen("api", config.api.listen).await?;
         let peer = listen("peer", config.peer.listen).await?;
-        Self::start_on(config, genesis, identity, api, peer).await
-    }
-
-    async fn start_on(
-        config: Config,
-        genesis: SealedGenesis,
-        identity: NodeIdentity,
-        api: TcpListener,
-        peer: TcpListener,
-    ) -> Result<Self, StartError> {
-        let NodeIdentity { record, keypair, voter } = identity;
         let (fatal_tell, fatal) = watch::channel(None);
-        let store = open_store(&config, &genesis, &record, fatal_tell.clone())?;
+        let store = open_store(&config, &genesis, fatal_tell)?;
         let verified = Arc::new(Verified::default());
+        let judge = Arc::new(PolicyJudge::default());
+        let record = if let Some(record) = join::known(&genesis, &keys, &store)? {
+            record
+        } else {
+            let tail = LedgerTail::open(Arc::clone(&store), verified.clone(), judge.clone());
+            let tail = tail.map_err(|error| StartError::Other(error.to_string()))?;
+            join::admitted(&config, &genesis, &keys, &store, tail).await?
+        };
+        claim(&config, &genesis, &store, &record)?;
+        let NodeIdentity { record, keypair, voter } = keys.identify(record)?;
         let mut options = RaftOptions::new(record.node_id, genesis.clone(), Arc::new(now_unix_ms));
         options.heartbeat = Duration::from_millis(config.raft.heartbeat_ms);
         options.election_min = Duration::from_millis(config.raft.election_min_ms);
         options.election_max = Duration::from_millis(config.raft.election_max_ms);
         options.snapshot_every = config.raft.snapshot_every;
-        let judge = Arc::new(PolicyJudge::default());
         let raft = RaftNode::start(options, Arc::clone(&store), verified.clone(), judge.clone())
             .await
             .map_err(|error| StartError::Raft(error.to_string()))?;
@@ -108,12 +111,12 @@ impl Node {
             projector::open_search(&config.node.data_dir.join("search"), config.search.heap_mib)
                 .map_err(|error| StartError::Other(error.message))?;
         let folder = config.node.data_dir.clone();
-        let checkpoints = Keeper::open(&genesis, Arc::clone(&store), raft.state(), folder)
-            .map_err(|error| StartError::Other(error.message))?;
+        let checkpoints = Arc::new(
+            Keeper::open(&genesis, Arc::clone(&store), raft.state(), folder)
+                .map_err(|error| StartError::Other(error.message))?,
+        );
         let cosigner = voter.map(|(log, cosigner)| Cosigner::new(record.node_id, log, cosigner, Arc::clone(&store)));
         let (indexed_tell, indexed) = watch::channel(indexed_size);
-        let addresses: BTreeMap<_, _> =
-            genesis.document.voters.iter().map(|voter| (voter.node_id, voter.api_address.clone())).collect();
         let token = config.api.read_tokens.first().cloned();
         let end = raft.ledger_end();
         projector::report(indexed_size, end.borrow().size);
@@ -123,7 +126,7 @@ impl Node {
             feeds: Feeds::default(),
             reads: Reads::default(),
             reindex: Mutex::new(Vec::new()),
-            forward: Forward::new(addresses, token),
+            forward: Forward::new(raft.state(), token),
             checkpoints,
             cosigner,
             federation: FederationPeers::new(genesis.mesh_id, record.node_id),
@@ -151,6 +154,7 @@ impl Node {
         core.tasks.spawn_blocking(move || projector.run());
         core.tasks.spawn(projector::fetch_wanted(Arc::clone(&core)));
         core.tasks.spawn(round::run(Arc::clone(&core)));
+        core.tasks.spawn(tail::follow::run(Arc::clone(&core)));
         // Weak: the gate lives with Raft, which lives with the core.
         let gate = Arc::downgrade(&core);
         core.raft.keep_gate(move |body| gate.upgrade().and_then(|core| core.refuses(body)));

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use mesh_client::{Finding, WaitLevel};
 use mesh_event::checkpoint::{ledger_checkpoint, vouch};
-use mesh_event::proposal::{Comment, ProposalBody, Propose, ResolveFork, SetVoters};
+use mesh_event::proposal::{Comment, ProposalBody, ResolveFork, SetVoters};
 use mesh_event::{Body, Signer, Voter, VoterSet};
 use mesh_model::{Code, Digest};
 use mesh_tlog::{Checkpoint, Hash, Note, leaf_hash};
@@ -186,17 +186,6 @@ async fn one_stolen_voter_key_that_signs_a_false_head_stops_nothing() {
     mesh.stop().await;
 }
 
-/// Signs a council matter with two seats and submits it; gives the leaf that enacted it.
-async fn decide(mesh: &Mesh, through: u64, body: ProposalBody) -> Result<u64, Code> {
-    let closes_unix_ms = mesh_node::clock::now_unix_ms() + 60 * 60 * 1000;
-    let body = Propose { body, closes_unix_ms, summary: String::new(), council_version: 1 };
-    let keys = ["seat-1", "seat-2"].map(keypair);
-    let signers: Vec<&dyn Signer> = keys.iter().map(|key| key as &dyn Signer).collect();
-    let envelope = mesh.builder().sign(Body::Propose(body), &signers).unwrap();
-    let submitted = mesh.client(through).submit(&envelope).await.and_then(mesh_client::Acknowledgement::accepted);
-    submitted.map(|done| done.ledger_index.unwrap()).map_err(|error| error.code)
-}
-
 fn resolution(proof: &str, keep: (u64, Hash), refuse: (u64, Hash)) -> ProposalBody {
     let digest = |hash: Hash| Digest(*hash.as_bytes());
     ProposalBody::ResolveFork(ResolveFork {
@@ -269,8 +258,8 @@ async fn two_histories_with_a_majority_stop_governance_until_the_council_decides
     assert!(mesh.client(3).fork().await.unwrap().is_some());
 
     let own = newest(&mesh, 2);
-    assert_eq!(decide(&mesh, 2, resolution(&proof, (own.0 + 100, own.1), other)).await, Err(Code::BadResolution));
-    decide(&mesh, 2, resolution(&proof, own, other)).await.unwrap();
+    assert_eq!(mesh.decide(2, resolution(&proof, (own.0 + 100, own.1), other)).await, Err(Code::BadResolution));
+    mesh.decide(2, resolution(&proof, own, other)).await.unwrap();
     for node in 1..=3 {
         forked(&mesh, node, false).await;
         let index = mesh.publish(node, descriptor(node, "after")).await;
@@ -300,7 +289,7 @@ async fn a_node_that_was_away_hears_of_a_fork_and_of_its_end() {
     mesh.start_node(3).await;
     forked(&mesh, 3, true).await;
     mesh.stop_node(3).await;
-    decide(&mesh, 1, resolution(&compared.fork_proof.unwrap(), newest(&mesh, 1), other)).await.unwrap();
+    mesh.decide(1, resolution(&compared.fork_proof.unwrap(), newest(&mesh, 1), other)).await.unwrap();
     forked(&mesh, 1, false).await;
     mesh.start_node(3).await;
     forked(&mesh, 3, false).await;
@@ -330,7 +319,7 @@ async fn what_is_beyond_the_ledger_is_compared_when_the_ledger_is_there() {
     }
     let proof = client.fork().await.unwrap().unwrap();
     ForkProof::parse(proof.as_bytes()).unwrap().verify(Some(&mesh.genesis.mesh_id)).unwrap();
-    decide(&mesh, 1, resolution(&proof, newest(&mesh, 1), next)).await.unwrap();
+    mesh.decide(1, resolution(&proof, newest(&mesh, 1), next)).await.unwrap();
     for node in 1..=3 {
         forked(&mesh, node, false).await;
     }
@@ -360,7 +349,7 @@ async fn other_voters_take_over_and_receipts_follow_them_from_the_founding_docum
     };
     let old = note(&mesh, 2, leaf_hash(b"another history"), &[2, 3]);
     for (voters_now, replaces, name) in [(&[1][..], &[1, 2, 3][..], "one"), (&[1, 2, 3], &[1], "three")] {
-        let changed = decide(&mesh, 1, set(voters_now, replaces)).await.unwrap();
+        let changed = mesh.decide(1, set(voters_now, replaces)).await.unwrap();
         for node in 1..=3 {
             covered(&mesh, node, changed).await;
             let client = mesh.client(node);

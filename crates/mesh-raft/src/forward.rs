@@ -11,6 +11,7 @@ use mesh_proto::status::MeshError;
 use mesh_proto::v1::{ProposeRequest, ProposeResult};
 use tonic::{Request, Status};
 
+use crate::guess::Guess;
 use crate::peer::Peer;
 use crate::propose_error::ProposeError;
 use crate::sealed::SealedLeaf;
@@ -21,11 +22,14 @@ use crate::waiting::{Answer, Waiting};
 const CONNECT: Duration = Duration::from_secs(1);
 
 /// Passes a batch on and answers its callers, or puts back what certainly did not happen.
-pub(crate) async fn to_leader(peer: &Arc<Peer>, mesh_id: MeshId, batch: Vec<Waiting>, back: &Back) {
+pub(crate) async fn to_leader(peer: &Arc<Peer>, mesh_id: MeshId, batch: Vec<Waiting>, back: &Back, guess: &Guess) {
     let patience = patience(&batch);
     let connected = match peer.connected(patience.min(CONNECT)).await {
         Ok(connected) => connected,
-        Err(error) => return back.put(batch, &error.to_string()),
+        Err(error) => {
+            guess.refused(peer.id(), None);
+            return back.put(batch, &error.to_string());
+        }
     };
     let number = connected.number();
     let mut client = connected.client;
@@ -46,9 +50,13 @@ pub(crate) async fn to_leader(peer: &Arc<Peer>, mesh_id: MeshId, batch: Vec<Wait
     let mut request = Request::new(ProposeRequest { mesh_id: mesh_id.0.to_vec(), entries });
     request.set_timeout(patience);
     let answered = tokio::time::timeout(patience, client.propose(request)).await;
-    let results = match answered {
-        Ok(Ok(response)) => response.into_inner().results,
+    let (results, leader) = match answered {
+        Ok(Ok(response)) => {
+            let response = response.into_inner();
+            (response.results, response.leader_node_id)
+        }
         Ok(Err(status)) => {
+            guess.refused(peer.id(), None);
             let untouched = never_sent(&status);
             let error = MeshError::from(status);
             if untouched || matches!(error.code, Code::Unavailable | Code::QueueFull) {
@@ -60,7 +68,10 @@ pub(crate) async fn to_leader(peer: &Arc<Peer>, mesh_id: MeshId, batch: Vec<Wait
             peer.broke(number);
             return unknown(handed, &error.message);
         }
-        Err(_) => return unknown(handed, "the leader did not answer in time"),
+        Err(_) => {
+            guess.refused(peer.id(), None);
+            return unknown(handed, "the leader did not answer in time");
+        }
     };
     if results.len() != handed.len() {
         return unknown(handed, "the leader answered for another number of entries");
@@ -71,6 +82,11 @@ pub(crate) async fn to_leader(peer: &Arc<Peer>, mesh_id: MeshId, batch: Vec<Wait
             Err(ProposeError::Unavailable { .. } | ProposeError::QueueFull) => again.push(waiting),
             answer => waiting.answer(answer),
         }
+    }
+    if again.is_empty() {
+        guess.took(peer.id());
+    } else {
+        guess.refused(peer.id(), leader);
     }
     back.put(again, "the leader did not take it");
 }

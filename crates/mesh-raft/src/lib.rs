@@ -16,11 +16,13 @@
 //!
 //! | type | does |
 //! |---|---|
-//! | [`RaftNode`] | starts, founds the mesh, tells how it does, stops |
+//! | [`RaftNode`] | starts, founds the mesh, tells how it does, stops; on an observer it only waits to be needed |
 //! | [`Proposer`] | takes entries on any node, in a bounded queue; the task behind it batches, stamps, admits, or forwards |
 //! | `Gate` | what the node does not want to be ordered at present |
 //! | [`LogStore`] | openraft's log over the store: readable at once, durable with the group's sync |
 //! | [`StateMachine`] | runs of committed entries through `mesh_governance::apply`, one batch each |
+//! | [`LedgerTail`] | on nodes outside Raft: takes leaves that a counting checkpoint covers and decides them again |
+//! | `Applier` | writes what either of the two decided: ledger and state, one batch per run |
 //! | [`StoreState`] | the applied state as governance reads it |
 //! | [`RaftServer`] | what peers ask; `Link` is what openraft asks of them |
 //! | `VoterFollower` | on the leader: brings Raft's membership to the voters that the ledger names |
@@ -34,6 +36,8 @@
 //!   keeps the order of batches, so a restart applies again exactly what is lost.
 //! - Who votes is decided in the ledger, and Raft follows it, never the other way round: by joint consensus, and only to nodes that are up
 //!   to date. Who is set out goes on receiving the log, unless it was revoked.
+//! - A node outside Raft applies nothing that no counting checkpoint covers, and nothing that its own rules don't give. When it is to
+//!   vote, Raft begins with a snapshot, and has the only say from then on.
 //! - No proposal is applied to a ledger without Genesis, which the first leader proposes.
 //! - Who lost acknowledged raft bytes doesn't start.
 //! - All that waits is bounded: places and bytes in the queue, bytes per message, requests per stream.
@@ -53,12 +57,14 @@
 
 mod applied;
 mod applied_record;
+mod applier;
 mod contact;
 mod export;
 mod exports;
 mod forward;
 mod frame;
 mod gate;
+mod guess;
 mod identity;
 mod import;
 mod link;
@@ -80,6 +86,7 @@ mod start_error;
 mod state_machine;
 mod status;
 mod store_state;
+mod tail;
 mod ticket;
 mod tokio_config;
 mod type_config;
@@ -101,4 +108,5 @@ pub use start_error::StartError;
 pub use state_machine::{SharedJudge, SharedVerify, StateMachine};
 pub use status::{RaftRole, RaftStatus};
 pub use store_state::{StateError, StoreState};
+pub use tail::{LedgerTail, TailError, Target};
 pub use type_config::TypeConfig;

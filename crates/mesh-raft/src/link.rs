@@ -1,11 +1,13 @@
 //! What openraft sends to one peer.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures::{Stream, StreamExt as _, stream};
+use mesh_model::Code;
+use mesh_proto::status::MeshError;
 use mesh_proto::v1::{LedgerLeaves, RaftFrame, SnapshotChunk, StateRecords, snapshot_chunk::Part};
 use openraft::base::{BoxFuture, BoxStream};
 use openraft::errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Timeout, Unreachable};
@@ -25,6 +27,7 @@ use crate::export::Export;
 use crate::exports::StatePage;
 use crate::frame::{self, SnapshotAnswer, SnapshotHeader};
 use crate::identity::Identity;
+use crate::machine::Machine;
 use crate::peer::{Client, Connected, Peer};
 use crate::snapshot::{Data, Snapshot, SnapshotData};
 use crate::tokio_config::{Config, Runtime};
@@ -46,13 +49,32 @@ const CHUNK_BYTES: usize = 1 << 20;
 pub(crate) struct Link {
     me: Arc<Identity>,
     peer: Arc<Peer>,
+    machine: Arc<Machine>,
 }
 
 type Error = RPCError<Config>;
 
 impl Link {
-    pub(crate) fn new(me: Arc<Identity>, peer: Arc<Peer>) -> Self {
-        Self { me, peer }
+    pub(crate) fn new(me: Arc<Identity>, peer: Arc<Peer>, machine: Arc<Machine>) -> Self {
+        Self { me, peer, machine }
+    }
+
+    /// Sends a snapshot to a peer that was an observer and now receives the log: openraft itself would begin with the log's first entry.
+    /// It goes on by itself; openraft asks again until the peer has it.
+    fn bring_up(&self, vote: Vote<Runtime>) {
+        let link = Self { me: Arc::clone(&self.me), peer: Arc::clone(&self.peer), machine: Arc::clone(&self.machine) };
+        tokio::spawn(async move {
+            let Some(_alone) = link.peer.begin_snapshot() else { return };
+            let peer = link.peer.id();
+            let sent = match Export::begin(&link.machine) {
+                Ok(export) => link.send_snapshot(vote, export).await.map(drop).map_err(|error| error.to_string()),
+                Err(error) => Err(error.to_string()),
+            };
+            match sent {
+                Ok(()) => tracing::info!(peer, "an observer has a snapshot and receives the log from here on"),
+                Err(error) => tracing::debug!(peer, %error, "an observer has no snapshot yet"),
+            }
+        });
     }
 
     async fn connected(&self, within: Duration) -> Result<Connected, Error> {
@@ -255,10 +277,12 @@ impl RaftNetworkV2<Config> for Link {
             let number = connected.number();
             let mut client = connected.client;
             let asked = Arc::new(AtomicU64::new(0));
+            let vote = Arc::new(OnceLock::new());
             let requests = {
-                let (me, asked) = (Arc::clone(&self.me), Arc::clone(&asked));
+                let (me, asked, vote) = (Arc::clone(&self.me), Arc::clone(&asked), Arc::clone(&vote));
                 input.map(move |request| {
                     asked.fetch_add(1, Ordering::SeqCst);
+                    vote.get_or_init(|| request.vote);
                     frame::seal(&me, &request)
                 })
             };
@@ -277,7 +301,7 @@ impl RaftNetworkV2<Config> for Link {
             };
             let link = &*self;
             let results = stream::unfold(Some((answers, 0_u64)), move |state| {
-                let asked = Arc::clone(&asked);
+                let (asked, vote) = (Arc::clone(&asked), Arc::clone(&vote));
                 async move {
                     let (mut answers, answered) = state?;
                     loop {
@@ -291,7 +315,13 @@ impl RaftNetworkV2<Config> for Link {
                                 }
                             }
                             Ok(Ok(None)) => None,
-                            Ok(Err(status)) => Some((Err(link.failed(number, &status)), None)),
+                            Ok(Err(status)) => {
+                                let needs_snapshot = MeshError::from(status.clone()).code == Code::NotCaughtUp;
+                                if let Some(vote) = vote.get().filter(|_| needs_snapshot) {
+                                    link.bring_up(*vote);
+                                }
+                                Some((Err(link.failed(number, &status)), None))
+                            }
                             // Nothing was asked: a quiet stream is no dead one.
                             Err(_) if before <= answered => continue,
                             Err(_) => {

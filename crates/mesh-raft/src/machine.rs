@@ -18,12 +18,37 @@ pub(crate) struct Machine {
     pub(crate) state: StoreState,
     exports: Mutex<Exports>,
     importing: AtomicBool,
+    /// Whether Raft decides what is applied next; never undone.
+    follows_raft: AtomicBool,
 }
 
 impl Machine {
     pub(crate) fn open(store: Arc<Store>) -> Result<Self, StoreError> {
         let state = StoreState::open(&store)?;
-        Ok(Self { store, state, exports: Mutex::new(Exports::default()), importing: AtomicBool::new(false) })
+        let follows_raft = AtomicBool::new(state.view().applied()?.is_some());
+        let (exports, importing) = (Mutex::default(), AtomicBool::new(false));
+        Ok(Self { store, state, exports, importing, follows_raft })
+    }
+
+    /// Whether Raft applied something here: then nobody else ever does again.
+    pub(crate) fn follows_raft(&self) -> bool {
+        self.follows_raft.load(Ordering::SeqCst)
+    }
+
+    /// Raft applies from now on.
+    pub(crate) fn follow_raft(&self) {
+        self.follows_raft.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether the ledger holds what Raft did not bring: Raft's entries would be applied to it twice, so Raft has to begin with a
+    /// snapshot.
+    pub(crate) fn needs_snapshot(&self) -> Result<bool, StoreError> {
+        Ok(!self.follows_raft() && self.state.ledger().size()? > 0)
+    }
+
+    /// Whether a snapshot is coming in.
+    pub(crate) fn is_importing(&self) -> bool {
+        self.importing.load(Ordering::SeqCst)
     }
 
     /// Held while a batch changes the state, and while an export reads a page of it.

@@ -1,4 +1,4 @@
-//! One voter, running.
+//! One node, running.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,9 +15,11 @@ use tokio::sync::{broadcast, watch};
 use tokio::task::JoinSet;
 
 use crate::applied::{Announcer, Applied, LedgerEnd};
+use crate::applier::Applier;
 use crate::contact::Contact;
 use crate::frame::MESSAGE_BYTES;
 use crate::gate::Gate;
+use crate::guess::Guess;
 use crate::identity::Identity;
 use crate::log_store::LogStore;
 use crate::machine::Machine;
@@ -31,6 +33,7 @@ use crate::start_error::StartError;
 use crate::state_machine::{SharedJudge, SharedVerify, StateMachine};
 use crate::status::{RaftRole, RaftStatus};
 use crate::store_state::StoreState;
+use crate::tail::LedgerTail;
 use crate::tokio_config::{Raft, Runtime};
 use crate::voter_follower::VoterFollower;
 
@@ -42,7 +45,7 @@ const HAND_OVER: Duration = Duration::from_millis(800);
 /// How long one attempt to found the mesh may take.
 const FOUNDING: Duration = Duration::from_secs(5);
 
-/// A running voter. Dropped without [`RaftNode::shutdown`], its tasks end like in a crash.
+/// A running node: a voter, a learner, or an observer, to whom Raft says nothing ([`RaftNode::tail`]). Dropped without [`RaftNode::shutdown`], its tasks end like in a crash.
 pub struct RaftNode {
     options: RaftOptions,
     me: Arc<Identity>,
@@ -51,6 +54,8 @@ pub struct RaftNode {
     announcer: Announcer,
     proposer: Proposer,
     gate: Gate,
+    guess: Guess,
+    tail: LedgerTail,
     contact: Arc<Contact>,
     stopping: watch::Sender<bool>,
     tasks: tokio::sync::Mutex<JoinSet<()>>,
@@ -75,18 +80,27 @@ impl RaftNode {
         let config = options.config().validate().map_err(|error| StartError::Settings(error.to_string()))?;
         own(&store, node_id, mesh_id)?;
         let log = LogStore::<Runtime>::open(&store)?;
-        let state_machine = StateMachine::<Runtime>::open(Arc::clone(&store), Arc::clone(&verify), Arc::clone(&judge))?;
-        let (machine, announcer) = (Arc::clone(state_machine.machine()), state_machine.announcer().clone());
+        let applier = Applier::open(Arc::clone(&store)).map_err(std::io::Error::from)?;
+        let announcer = applier.announcer().clone();
+        let applier = applier.shared();
+        let contact = Arc::new(Contact::new());
+        let tail =
+            LedgerTail::over(Arc::clone(&applier), Arc::clone(&verify), Arc::clone(&judge), Arc::clone(&contact));
+        let state_machine = StateMachine::<Runtime>::over(applier, Arc::clone(&verify), Arc::clone(&judge))
+            .map_err(std::io::Error::from)?;
+        let machine = Arc::clone(state_machine.machine());
         let me = Arc::new(Identity::new(node_id, mesh_id, options.build.clone()));
-        let peers = Peers::new(Arc::clone(&me), options.addresses.clone());
+        let peers = Peers::new(Arc::clone(&me), options.addresses.clone(), Arc::clone(&machine));
         let raft = Raft::new(node_id, Arc::new(config), peers.clone(), log, state_machine).await;
         let raft = raft.map_err(|fatal| StartError::Raft(fatal.to_string()))?;
         let (proposer, queue) = Proposer::new(options.queue);
         let gate = Gate::default();
+        let guess = Guess::default();
         let sequencer = Sequencer {
             node_id,
             raft: raft.clone(),
             peers,
+            guess: guess.clone(),
             state: machine.state.clone(),
             verify,
             judge,
@@ -107,7 +121,6 @@ impl RaftNode {
             round: options.election_min,
         };
         tasks.spawn(follower.run());
-        let contact = Arc::new(Contact::new());
         let tasks = tokio::sync::Mutex::new(tasks);
         let node = Self {
             options,
@@ -117,6 +130,8 @@ impl RaftNode {
             announcer,
             proposer,
             gate,
+            guess,
+            tail,
             contact,
             stopping: watch::Sender::new(false),
             tasks,
@@ -171,6 +186,11 @@ impl RaftNode {
         self.machine.state.clone()
     }
 
+    /// The ledger while Raft brings nothing: for observers.
+    pub fn tail(&self) -> LedgerTail {
+        self.tail.clone()
+    }
+
     /// Serves peers.
     pub fn server(&self) -> RaftServiceServer<RaftServer> {
         let founders = self.options.genesis.document.voters.iter().map(|voter| voter.node_id).collect();
@@ -178,6 +198,7 @@ impl RaftNode {
             me: Arc::clone(&self.me),
             raft: self.raft.clone(),
             machine: Arc::clone(&self.machine),
+            tail: self.tail.clone(),
             proposer: self.proposer.clone(),
             founders,
             clock: Arc::clone(&self.options.clock),
@@ -198,6 +219,11 @@ impl RaftNode {
             ServerState::Leader => RaftRole::Leader,
             ServerState::Follower => RaftRole::Follower,
             ServerState::Candidate => RaftRole::Candidate,
+            ServerState::Learner
+                if metrics.membership_config.membership().get_node(&self.options.node_id).is_none() =>
+            {
+                RaftRole::Observer
+            }
             ServerState::Learner => RaftRole::Learner,
             ServerState::Shutdown => RaftRole::Stopped,
         };
@@ -211,7 +237,7 @@ impl RaftNode {
             node_id: self.options.node_id,
             role,
             term: metrics.current_term,
-            leader: metrics.current_leader,
+            leader: metrics.current_leader.or_else(|| self.guess.leader()),
             last_log_index: metrics.last_log_index,
             applied_index: metrics.last_applied.map(|id| id.index),
             purged_index: metrics.purged.map(|id| id.index),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use mesh_model::NodeId;
 use mesh_proto::v1::raft_service_client::RaftServiceClient;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tonic::transport::{Channel, Endpoint};
 
 use crate::frame::MESSAGE_BYTES;
@@ -40,6 +40,8 @@ pub(crate) struct Peer {
     id: NodeId,
     address: Mutex<String>,
     link: watch::Sender<Link>,
+    /// Held while a snapshot is on its way that the peer asked for.
+    snapshot: Arc<Semaphore>,
 }
 
 #[derive(Clone)]
@@ -58,7 +60,7 @@ pub(crate) struct Connected {
 impl Peer {
     pub(crate) fn new(me: Arc<Identity>, id: NodeId, address: String) -> Self {
         let link = watch::Sender::new(Link::Down { until: None, pause: PAUSE_MIN, why: None });
-        Self { me, id, address: Mutex::new(address), link }
+        Self { me, id, address: Mutex::new(address), link, snapshot: Arc::new(Semaphore::new(1)) }
     }
 
     pub(crate) fn id(&self) -> NodeId {
@@ -67,6 +69,11 @@ impl Peer {
 
     pub(crate) fn address(&self) -> String {
         self.address.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The right to send a snapshot; `None` while one is on its way.
+    pub(crate) fn begin_snapshot(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.snapshot).try_acquire_owned().ok()
     }
 
     /// Where the peer is from the next connection on.

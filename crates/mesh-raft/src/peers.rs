@@ -8,6 +8,7 @@ use openraft::{BasicNode, RaftNetworkFactory};
 
 use crate::identity::Identity;
 use crate::link::Link;
+use crate::machine::Machine;
 use crate::peer::Peer;
 use crate::tokio_config::Config;
 
@@ -18,11 +19,13 @@ pub(crate) struct Peers {
     /// Addresses that win over what the membership says.
     addresses: Arc<BTreeMap<NodeId, String>>,
     known: Arc<Mutex<BTreeMap<NodeId, Arc<Peer>>>>,
+    /// For snapshots.
+    machine: Arc<Machine>,
 }
 
 impl Peers {
-    pub(crate) fn new(me: Arc<Identity>, addresses: BTreeMap<NodeId, String>) -> Self {
-        Self { me, addresses: Arc::new(addresses), known: Arc::default() }
+    pub(crate) fn new(me: Arc<Identity>, addresses: BTreeMap<NodeId, String>, machine: Arc<Machine>) -> Self {
+        Self { me, addresses: Arc::new(addresses), known: Arc::default(), machine }
     }
 
     pub(crate) fn mesh_id(&self) -> mesh_model::MeshId {
@@ -43,6 +46,6 @@ impl RaftNetworkFactory<Config> for Peers {
     type Network = Link;
 
     async fn new_client(&mut self, target: NodeId, node: &BasicNode) -> Link {
-        Link::new(Arc::clone(&self.me), self.peer(target, &node.addr))
+        Link::new(Arc::clone(&self.me), self.peer(target, &node.addr), Arc::clone(&self.machine))
     }
 }

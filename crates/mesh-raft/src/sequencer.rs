@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures::TryStreamExt as _;
 use mesh_event::LedgerEntry;
-use mesh_governance::admit_entry_with;
+use mesh_governance::{admit_entry_with, read};
 use mesh_model::{Code, NodeId, UnixMs, limits};
 use openraft::ServerState;
 use openraft::async_runtime::WatchReceiver as _;
@@ -16,13 +16,14 @@ use tokio::sync::{Semaphore, mpsc};
 use crate::applied::Announcer;
 use crate::forward;
 use crate::gate::Gate;
+use crate::guess::Guess;
 use crate::options::Clock;
 use crate::peers::Peers;
 use crate::proposal::Proposal;
 use crate::propose_error::ProposeError;
 use crate::sealed::Sealed;
 use crate::state_machine::{SharedJudge, SharedVerify};
-use crate::store_state::StoreState;
+use crate::store_state::{StateError, StoreState};
 use crate::tokio_config::{Config, Raft};
 use crate::waiting::Waiting;
 
@@ -42,6 +43,8 @@ pub(crate) struct Sequencer {
     pub(crate) node_id: NodeId,
     pub(crate) raft: Raft,
     pub(crate) peers: Peers,
+    /// Where a node's entries go that no leader greets.
+    pub(crate) guess: Guess,
     pub(crate) state: StoreState,
     pub(crate) verify: SharedVerify,
     pub(crate) judge: SharedJudge,
@@ -118,9 +121,9 @@ impl Sequencer {
                     }
                     let permit = Arc::clone(&forwards).acquire_owned().await.expect("never closed");
                     let (peer, back) = (self.peers.peer(leader, &address), self.back.clone());
-                    let mesh_id = self.peers.mesh_id();
+                    let (mesh_id, guess) = (self.peers.mesh_id(), self.guess.clone());
                     tokio::spawn(async move {
-                        forward::to_leader(&peer, mesh_id, batch, &back).await;
+                        forward::to_leader(&peer, mesh_id, batch, &back, &guess).await;
                         drop(permit);
                     });
                 }
@@ -145,8 +148,26 @@ impl Sequencer {
             return Target::Raft;
         }
         let leader = metrics.current_leader.filter(|leader| *leader != self.node_id);
-        let node = leader.and_then(|id| metrics.membership_config.membership().get_node(&id).map(|node| (id, node)));
-        node.map_or(Target::Nobody, |(id, node)| Target::Leader(id, node.addr.clone()))
+        let membership = metrics.membership_config.membership();
+        let node = leader.and_then(|id| membership.get_node(&id).map(|node| (id, node)));
+        if let Some((id, node)) = node {
+            return Target::Leader(id, node.addr.clone());
+        }
+        if membership.get_node(&self.node_id).is_some() {
+            return Target::Nobody;
+        }
+        self.some_voter().unwrap_or_else(|error| {
+            tracing::error!(%error, "the voters can't be read");
+            Target::Nobody
+        })
+    }
+
+    /// Whom an observer asks: a voter takes its entries if it leads, and else may say who does.
+    fn some_voter(&self) -> Result<Target, StateError> {
+        let voters: Vec<NodeId> = read::mesh(&self.state)?.map_or_else(Vec::new, |mesh| mesh.voters);
+        let Some(id) = self.guess.whom(&voters) else { return Ok(Target::Nobody) };
+        let node = read::node(&self.state, id)?;
+        Ok(node.map_or(Target::Nobody, |node| Target::Leader(id, node.record.peer_address)))
     }
 
     fn refuse_forwarded(&self, waiting: &mut VecDeque<Waiting>) {

@@ -35,6 +35,7 @@ use crate::options::Clock;
 use crate::propose_error::ProposeError;
 use crate::proposer::Proposer;
 use crate::snapshot::{Data, Snapshot, SnapshotData};
+use crate::tail::LedgerTail;
 use crate::tokio_config::{Config, Raft, Runtime};
 
 /// Longest wait for entries of another node that names no deadline.
@@ -43,6 +44,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const CHUNK: Duration = Duration::from_secs(30);
 /// Most entries in one request to propose.
 const ENTRIES: usize = 1024;
+/// What a node says that has a ledger and nothing of Raft.
+const NEEDS_SNAPSHOT: &str = "this node's ledger came from its peers: it needs a snapshot first";
 
 /// Serves `RaftService`: openraft's questions from voters, and entries from any node of the mesh.
 ///
@@ -52,6 +55,7 @@ pub struct RaftServer {
     pub(crate) me: Arc<Identity>,
     pub(crate) raft: Raft,
     pub(crate) machine: Arc<Machine>,
+    pub(crate) tail: LedgerTail,
     pub(crate) proposer: Proposer,
     pub(crate) founders: BTreeSet<NodeId>,
     pub(crate) clock: Clock,
@@ -125,6 +129,14 @@ impl RaftServer {
         Ok(())
     }
 
+    /// Raft's entries make leaves that a node has already which was an observer: it begins with a snapshot.
+    fn check_beginning(&self) -> Result<(), Status> {
+        if self.machine.needs_snapshot().map_err(|error| broken(&error))? {
+            return Err(MeshError::new(Code::NotCaughtUp, NEEDS_SNAPSHOT).into());
+        }
+        Ok(())
+    }
+
     /// Takes a snapshot in, or says what of it is needed.
     async fn receive(&self, mut chunks: Streaming<SnapshotChunk>) -> Result<SnapshotAnswer<Runtime>, Status> {
         let Some(Part::Header(header)) = self.next_part(&mut chunks).await? else {
@@ -142,6 +154,9 @@ impl RaftServer {
         }
         self.contact.heard();
         let slot = self.machine.import_slot().ok_or_else(|| Status::unavailable("another snapshot is coming in"))?;
+        // Leaves that a peer sent and that are being applied in this moment come first.
+        let tail = self.tail.clone();
+        drop(tokio::task::spawn_blocking(move || tail.settle()).await);
         let mut import = Import::begin(slot, target).await.map_err(refused)?;
         while let Some(part) = self.next_part(&mut chunks).await? {
             match part {
@@ -263,7 +278,11 @@ impl RaftService for RaftServer {
                     Ok(Some(frame)) => server.open::<AppendEntriesRequest<Config>>(&frame),
                     Err(status) => Err(status),
                 };
-                match request.and_then(|request| server.check_stamps(&request).map(|()| request)) {
+                match request.and_then(|request| {
+                    server.check_beginning()?;
+                    server.check_stamps(&request)?;
+                    Ok(request)
+                }) {
                     Ok(request) => {
                         server.contact.heard();
                         Some((request, Some((frames, server))))
@@ -303,7 +322,8 @@ impl RaftService for RaftServer {
             return Err(MeshError::new(Code::TooLarge, text).into());
         }
         let results = future::join_all(entries.into_iter().map(|bytes| self.propose_one(bytes))).await;
-        Ok(Response::new(ProposeResponse { results }))
+        let leader_node_id = self.raft.metrics().borrow_watched().current_leader;
+        Ok(Response::new(ProposeResponse { results, leader_node_id }))
     }
 }
 
@@ -323,6 +343,7 @@ impl RaftServer {
             me: Arc::clone(&self.me),
             raft: self.raft.clone(),
             machine: Arc::clone(&self.machine),
+            tail: self.tail.clone(),
             proposer: self.proposer.clone(),
             founders: self.founders.clone(),
             clock: Arc::clone(&self.clock),

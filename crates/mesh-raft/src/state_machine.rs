@@ -5,14 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::{Stream, TryStreamExt as _};
 use mesh_event::{LedgerEntry, codec::CodecError};
-use mesh_governance::{Judge, Overlay, Verify, apply_with, read};
-use mesh_store::{Appender, Batch, Store, StoreError};
+use mesh_governance::{Judge, Verify, apply_with};
+use mesh_store::{Batch, Store, StoreError};
 use openraft::storage::{EntryResponder, RaftStateMachine};
 use openraft::type_config::TypeConfigExt as _;
 use openraft::{AsyncRuntime, EntryPayload, OptionalSend};
 
-use crate::applied::{Announcer, LedgerEnd};
 use crate::applied_record::AppliedRecord;
+use crate::applier::{Applier, Run, SharedApplier, locked};
 use crate::export::{Export, SendError};
 use crate::import::{Import, ImportError, Received};
 use crate::machine::Machine;
@@ -34,20 +34,18 @@ pub type SharedVerify = Arc<dyn Verify + Send + Sync>;
 /// The evaluator of standards: part of the rules in force, so all voters use the same.
 pub type SharedJudge = Arc<dyn Judge + Send + Sync>;
 
-/// Applies committed entries: the one writer of ledger and state.
+/// Applies committed entries.
 ///
-/// A run of entries becomes one batch: leaves, subtree hashes and right edge of the ledger, the changed state, the applied log id and
-/// membership. The batch can be read when its entries are answered, and is durable with a later sync: the raft log is durable
+/// A run of entries becomes one batch ([`Applier`]) with the applied log id and membership. The batch can be read when its entries are answered, and is durable with a later sync: the raft log is durable
 /// already, and a restart applies again what is lost. Since the store keeps the order of batches, what is applied twice is applied
 /// to the same state.
 pub struct StateMachine<R: AsyncRuntime> {
     machine: Arc<Machine>,
+    applier: SharedApplier,
     verify: SharedVerify,
     judge: SharedJudge,
-    ledger: Appender,
     applied: AppliedRecord<R>,
     current: Current<R>,
-    announcer: Announcer,
 }
 
 /// Why an entry can't be applied. The node stops: to go on would be to differ from the others.
@@ -67,6 +65,8 @@ pub(crate) enum ApplyError {
     Import(#[from] ImportError),
     #[error("another snapshot is coming in")]
     Busy,
+    #[error("this node's ledger came from its peers: Raft has to begin with a snapshot")]
+    Tailed,
 }
 
 impl From<ApplyError> for io::Error {
@@ -81,27 +81,19 @@ impl<R: AsyncRuntime> StateMachine<R> {
     /// # Errors
     /// When that can't be read, or ledger and state are not of one size.
     pub fn open(store: Arc<Store>, verify: SharedVerify, judge: SharedJudge) -> io::Result<Self> {
-        Ok(Self::over(Machine::open(store).map_err(ApplyError::from)?, verify, judge)?)
+        Ok(Self::over(Applier::open(store)?.shared(), verify, judge)?)
     }
 
-    fn over(machine: Machine, verify: SharedVerify, judge: SharedJudge) -> Result<Self, ApplyError> {
+    /// The state machine that has a say over this applier once Raft brings something.
+    pub(crate) fn over(applier: SharedApplier, verify: SharedVerify, judge: SharedJudge) -> Result<Self, ApplyError> {
+        let machine = Arc::clone(locked(&applier).machine());
         let applied = AppliedRecord::decode(machine.state.view().applied()?.as_deref())?;
-        let ledger = machine.state.ledger().appender()?;
-        let head = read::head(&machine.state)?;
-        if head.size != ledger.size() {
-            return Err(ApplyError::Apart { ledger: ledger.size(), state: head.size });
-        }
-        let announcer = Announcer::new(LedgerEnd { size: head.size, last_stamp: head.last_stamp });
         let current = Arc::new(Mutex::new(None));
-        Ok(Self { machine: Arc::new(machine), verify, judge, ledger, applied, current, announcer })
+        Ok(Self { machine, applier, verify, judge, applied, current })
     }
 
     pub(crate) fn machine(&self) -> &Arc<Machine> {
         &self.machine
-    }
-
-    pub(crate) fn announcer(&self) -> &Announcer {
-        &self.announcer
     }
 
     /// The applied state.
@@ -111,14 +103,13 @@ impl<R: AsyncRuntime> StateMachine<R> {
 
     /// Applies entries as one batch and returns their outcomes, in order.
     fn apply_run(&mut self, entries: Vec<Entry<R>>) -> Result<Vec<Sealed>, ApplyError> {
+        let mut applier = locked(&self.applier);
+        if self.machine.needs_snapshot()? {
+            return Err(ApplyError::Tailed);
+        }
         let state = self.machine.state.clone();
-        let view = state.view();
-        let mut overlay = Overlay::new(&state);
-        let mut batch = Batch::new();
+        let mut run = Run::new(&state);
         let mut outcomes = Vec::with_capacity(entries.len());
-        let mut effects = Vec::new();
-        let mut end = self.announcer.end();
-        let mut leaves = Vec::new();
         for entry in entries {
             self.applied.last_applied = Some(entry.log_id);
             let proposal = match entry.payload {
@@ -143,30 +134,15 @@ impl<R: AsyncRuntime> StateMachine<R> {
                 }
             };
             let mut sealed = Sealed::default();
-            for applied in apply_with(&overlay, &decoded, &&*self.verify, &*self.judge)? {
-                overlay.push(&applied);
+            for applied in apply_with(run.state(), &decoded, &&*self.verify, &*self.judge)? {
                 let outcome = applied.outcome();
                 sealed.leaves.push(SealedLeaf::new(applied.leaf.index, outcome.code, outcome.detail.clone()));
-                assert_eq!(applied.leaf.index, self.ledger.size() + leaves.len() as u64, "leaves are dense");
-                end = LedgerEnd { size: applied.leaf.index + 1, last_stamp: applied.leaf.stamp_unix_ms };
-                effects.push((applied.leaf.index, applied.effects));
-                leaves.push(applied.leaf_bytes);
+                run.push(applied);
             }
             outcomes.push(sealed);
         }
-        let sealed_any = !leaves.is_empty();
-        self.ledger.append_all(&mut batch, leaves);
-        let changes = overlay.into_changes();
-        view.set_applied(&mut batch, &self.applied.encode());
-        // Whoever reads a page of the state for a follower waits for the batch, or the batch for them.
-        let mut exports = self.machine.exports();
-        exports.before_changes(&view, &changes)?;
-        view.apply(&mut batch, changes.into_iter().map(|change| (change.key, change.value)));
-        self.machine.write_readable(batch)?;
-        drop(exports);
-        if sealed_any {
-            self.announcer.announce(end, effects);
-        }
+        applier.commit(run, Some(&self.applied.encode()))?;
+        self.machine.follow_raft();
         Ok(outcomes)
     }
 
@@ -182,10 +158,9 @@ impl<R: AsyncRuntime> StateMachine<R> {
         self.machine.commit(batch).await?;
         // A crash before: the old state, and the leader sends again. A crash from here on: the new one.
         self.machine.state.switched(generation);
-        self.ledger = ledger;
+        self.machine.follow_raft();
         self.applied = applied;
-        let head = read::head(&self.machine.state)?;
-        self.announcer.announce(LedgerEnd { size: head.size, last_stamp: head.last_stamp }, Vec::new());
+        locked(&self.applier).replaced(ledger)?;
         let machine = Arc::clone(&self.machine);
         let clearing = TypeConfig::<R>::spawn(async move {
             // The slot goes with `received`, at the end: nobody imports into what is being removed.

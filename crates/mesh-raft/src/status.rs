@@ -1,4 +1,4 @@
-//! How a voter is doing.
+//! How a node is doing.
 
 use std::time::Duration;
 
@@ -15,11 +15,13 @@ pub enum RaftRole {
     Candidate,
     /// Receives entries and has no vote.
     Learner,
+    /// Is no part of Raft: tails the committed ledger.
+    Observer,
     /// Stopped, on purpose or by a failure.
     Stopped,
 }
 
-/// How a voter is doing, at one moment.
+/// How a node is doing, at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RaftStatus {
     /// Which node.
@@ -28,7 +30,7 @@ pub struct RaftStatus {
     pub role: RaftRole,
     /// Raft's term.
     pub term: u64,
-    /// The leader it knows of.
+    /// The leader it knows of; an observer's guess is the voter that took its last entries.
     pub leader: Option<NodeId>,
     /// Index of its last raft entry.
     pub last_log_index: Option<u64>,
@@ -42,7 +44,7 @@ pub struct RaftStatus {
     pub learners: Vec<NodeId>,
     /// Whether the votes are changing: a majority of the old and one of the new voters have to agree.
     pub joint: bool,
-    /// How long ago a quorum answered (leader) or a leader was heard (others); `None`: never.
+    /// How long ago a quorum answered (leader) or a leader or an up-to-date peer was heard (others); `None`: never.
     pub quorum_contact: Option<Duration>,
     /// Leaves in the ledger.
     pub ledger_size: u64,

@@ -12,7 +12,7 @@ use mesh_tlog::Hash;
 use crate::checkpoints::{CheckedCheckpoint, Checkpoints};
 use crate::export::{ExportReader, Header, Item};
 use crate::fault::{Fault, VerifyError};
-use crate::regroup::{Found, Rules};
+use crate::regroup::{Found, Groups, Rules};
 use crate::signatures::Checked;
 
 /// Leaves whose signatures are checked together.
@@ -130,25 +130,20 @@ struct Audit<'a> {
     hashes: Vec<Hash>,
     accepted: u64,
     last_stamp: UnixMs,
-    /// Leaves of events that may belong to the same batch as the next one.
-    run: Vec<Found>,
+    groups: Groups,
 }
 
 impl<'a> Audit<'a> {
     fn new(header: Header, threads: usize, watch: &'a mut dyn Watch) -> Self {
         let (state, judge) = (MemState::new(), PolicyJudge::default());
-        let (hashes, run) = (Vec::new(), Vec::new());
-        Self { header, threads, watch, state, judge, hashes, accepted: 0, last_stamp: 0, run }
+        let (hashes, groups) = (Vec::new(), Groups::default());
+        Self { header, threads, watch, state, judge, hashes, accepted: 0, last_stamp: 0, groups }
     }
 
     fn decode(&mut self, hash: Hash, bytes: Vec<u8>) -> Result<Found, Fault> {
         let index = self.hashes.len() as LedgerIndex;
         self.hashes.push(hash);
-        let leaf = LedgerLeaf::decode(&bytes).map_err(|error| Fault::leaf(index, format!("is no leaf: {error}")))?;
-        if leaf.index != index {
-            return Err(Fault::leaf(index, format!("the leaf says index {}", leaf.index)));
-        }
-        Ok(Found { leaf, bytes })
+        Found::decode(index, bytes)
     }
 
     /// Decides on the next leaves.
@@ -169,21 +164,8 @@ impl<'a> Audit<'a> {
         let checked = Checked::ahead(&leaves, &self.header.mesh_id, &keys, self.threads);
         drop(leaves);
         for found in window {
-            let goes_on = self.run.last().is_some_and(|last| {
-                matches!(found.leaf.entry, LeafEntry::FeedEvent(_))
-                    && last.leaf.head_note.is_none()
-                    && last.leaf.stamp_unix_ms == found.leaf.stamp_unix_ms
-            });
-            if !goes_on {
-                self.close(&checked)?;
-            }
-            match &found.leaf.entry {
-                LeafEntry::FeedEvent(_) => self.run.push(found),
-                LeafEntry::Envelope(_) => {
-                    let rules = Rules { verify: &checked, judge: &self.judge };
-                    let all = rules.envelope(&self.state, &found)?;
-                    self.commit(&all)?;
-                }
+            for group in self.groups.push(found) {
+                self.decide(&checked, &group)?;
             }
         }
         Ok(())
@@ -208,13 +190,8 @@ impl<'a> Audit<'a> {
         Ok(())
     }
 
-    /// Decides on the leaves of events that were held back.
-    fn close(&mut self, checked: &Checked) -> Result<(), Fault> {
-        if self.run.is_empty() {
-            return Ok(());
-        }
-        let run = std::mem::take(&mut self.run);
-        let all = Rules { verify: checked, judge: &self.judge }.run(&self.state, &run)?;
+    fn decide(&mut self, checked: &Checked, group: &[Found]) -> Result<(), Fault> {
+        let all = Rules { verify: checked, judge: &self.judge }.group(&self.state, group)?;
         self.commit(&all)
     }
 
@@ -232,7 +209,9 @@ impl<'a> Audit<'a> {
     }
 
     fn finish(mut self, notes: &[(u64, Vec<u8>)]) -> Result<Verified, VerifyError> {
-        self.close(&Checked::default())?;
+        if let Some(group) = self.groups.finish() {
+            self.decide(&Checked::default(), &group)?;
+        }
         let head = read::head(&self.state).map_err(|damage| Fault::line(5, damage.to_string()))?;
         assert_eq!(head.size, self.header.size, "every leaf was decided");
         if head.state_digest != self.header.state_digest {

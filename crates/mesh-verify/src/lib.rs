@@ -59,7 +59,7 @@
 //!   other events are not in the ledger.
 //! - Into how many batches refused events without a usable head were grouped when they were ordered. Leaves of one batch share a stamp
 //!   and end in the leaf with the signed head, so batches are found again exactly. Only a batch whose head is missing or over its
-//!   limit leaves no such mark; all of it is refused. A grouping that gives exactly these leaves is searched (`regroup`), and that
+//!   limit leaves no such mark; all of it is refused. A grouping that gives exactly these leaves is searched ([`regroup`]), and that
 //!   there is one is what is proved.
 //!
 //! | module | holds |
@@ -67,8 +67,8 @@
 //! | [`export`] | the format: header, lines, manifest, writer, reader |
 //! | [`fault`] | what is wrong, and where |
 //! | [`mod@check`] | the audit |
-//! | `regroup` | leaves of a feed back into the batches that were ordered |
-//! | `signatures` | signature checks ahead, on all cores |
+//! | [`regroup`] | leaves of a feed back into the batches that were ordered |
+//! | [`signatures`] | signature checks ahead, on all cores |
 //! | `checkpoints` | signed notes of voters |
 //! | [`state_key`] | keys of the state as people read them |
 //! | [`receipt`] | one leaf with what proves it, in a file of its own |
@@ -89,10 +89,10 @@ pub mod fault;
 pub mod fork_proof;
 mod lines_file;
 pub mod receipt;
-mod regroup;
+pub mod regroup;
 pub mod replay;
 pub mod report;
-mod signatures;
+pub mod signatures;
 pub mod state_key;
 
 pub use check::{Options, Verified, Watch, check};
@@ -101,5 +101,7 @@ pub use export::{ExportReader, ExportWriter, Header, WriteError, write_export};
 pub use fault::{Fault, Place, VerifyError};
 pub use fork_proof::{Bridge, CheckedFork, ForkProof};
 pub use receipt::{CheckedReceipt, Decided, Receipt};
+pub use regroup::{Found, Groups, Rules};
 pub use replay::{Replay, ReplayDocument};
 pub use report::{Format, Report, Row};
+pub use signatures::Checked;

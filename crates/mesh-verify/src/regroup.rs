@@ -6,9 +6,11 @@
 //! how many they were. Then a split of the run is searched that gives exactly these leaves. A refused event changes nothing but the
 //! ledger's head, so it does not matter to later leaves which split it is, if there are several.
 
+use std::fmt::Display;
+
 use mesh_event::ledger::EntryBody;
 use mesh_event::{FeedBatch, LeafEntry, LedgerEntry, LedgerLeaf};
-use mesh_governance::{Applied, Damage, HEAD_NOTE_BYTES, Head, Judge, MemState, StateRead, Verify, apply_with, keys};
+use mesh_governance::{Applied, Damage, HEAD_NOTE_BYTES, Head, Judge, StateRead, Verify, apply_with, keys};
 use mesh_model::{Code, Digest, LedgerIndex, limits};
 
 use crate::fault::Fault;
@@ -19,11 +21,71 @@ const TRIALS: usize = 50_000;
 /// Longest stand-in for bytes that a leaf does not keep. No node takes a message of this size.
 const MAX_STAND_IN_BYTES: usize = 64 * 1024 * 1024;
 
-/// A leaf as the export has it.
+/// A leaf that somebody else made.
 #[derive(Debug, Clone)]
-pub(crate) struct Found {
+pub struct Found {
     pub(crate) leaf: LedgerLeaf,
     pub(crate) bytes: Vec<u8>,
+}
+
+impl Found {
+    /// Decodes the leaf that is to stand at an index.
+    ///
+    /// # Errors
+    /// [`Fault`] for what is no leaf, or another one.
+    pub fn decode(index: LedgerIndex, bytes: Vec<u8>) -> Result<Self, Fault> {
+        let leaf = LedgerLeaf::decode(&bytes).map_err(|error| Fault::leaf(index, format!("is no leaf: {error}")))?;
+        if leaf.index != index {
+            return Err(Fault::leaf(index, format!("the leaf says index {}", leaf.index)));
+        }
+        Ok(Self { leaf, bytes })
+    }
+
+    /// What it says.
+    pub fn leaf(&self) -> &LedgerLeaf {
+        &self.leaf
+    }
+
+    /// Whether the next leaf belongs to another entry, whatever it is.
+    pub fn ends_entry(&self) -> bool {
+        matches!(self.leaf.entry, LeafEntry::Envelope(_)) || self.leaf.head_note.is_some()
+    }
+}
+
+/// Sorts consecutive leaves into the groups that [`Rules::group`] decides on: an envelope, or a run of events.
+#[derive(Debug, Default)]
+pub struct Groups {
+    /// Leaves of events that may belong to the same batch as the next one.
+    run: Vec<Found>,
+}
+
+impl Groups {
+    /// Takes the next leaf; gives the groups that are complete with it, at most two.
+    pub fn push(&mut self, found: Found) -> Vec<Vec<Found>> {
+        let mut complete = Vec::new();
+        let goes_on = self.run.last().is_some_and(|last| {
+            matches!(found.leaf.entry, LeafEntry::FeedEvent(_)) && last.leaf.stamp_unix_ms == found.leaf.stamp_unix_ms
+        });
+        if !goes_on {
+            complete.extend(self.finish());
+        }
+        let is_complete = found.ends_entry();
+        self.run.push(found);
+        if is_complete {
+            complete.extend(self.finish());
+        }
+        complete
+    }
+
+    /// The last group, when no more leaves come.
+    pub fn finish(&mut self) -> Option<Vec<Found>> {
+        Some(std::mem::take(&mut self.run)).filter(|run| !run.is_empty())
+    }
+
+    /// How many leaves wait for those that belong to them.
+    pub fn waiting(&self) -> usize {
+        self.run.len()
+    }
 }
 
 /// Bytes that were too large for the ledger, as their leaf tells of them.
@@ -73,19 +135,20 @@ struct Mismatch {
 
 /// What rules are run with.
 #[derive(Clone, Copy)]
-pub(crate) struct Rules<'a> {
-    pub(crate) verify: &'a dyn Verify,
-    pub(crate) judge: &'a dyn Judge,
+pub struct Rules<'a> {
+    /// Checks signatures.
+    pub verify: &'a dyn Verify,
+    /// Evaluates standards.
+    pub judge: &'a dyn Judge,
 }
 
 impl Rules<'_> {
     /// Decides on an entry, and compares with the leaves that it is to give.
-    fn decide<S: StateRead<Error = Damage>>(
-        self,
-        state: &S,
-        body: EntryBody,
-        found: &[Found],
-    ) -> Result<Vec<Applied>, Mismatch> {
+    fn decide<S>(self, state: &S, body: EntryBody, found: &[Found]) -> Result<Vec<Applied>, Mismatch>
+    where
+        S: StateRead,
+        S::Error: Display + From<Damage>,
+    {
         let index = found[0].leaf.index;
         let entry = LedgerEntry { stamp_unix_ms: found[0].leaf.stamp_unix_ms, body };
         let mut all = apply_with(state, &entry, &self.verify, self.judge)
@@ -100,14 +163,32 @@ impl Rules<'_> {
         Ok(all)
     }
 
-    /// Decides on an envelope's leaf.
-    pub(crate) fn envelope(self, state: &MemState, found: &Found) -> Result<Vec<Applied>, Fault> {
-        let body = EntryBody::Envelope(ordered(&found.leaf));
-        self.decide(state, body, std::slice::from_ref(found)).map_err(|m| Fault::leaf(m.index, m.why))
+    /// Decides again on a group of leaves after `state`, one decision for each.
+    ///
+    /// # Errors
+    /// [`Fault`] names the leaf that the rules do not give.
+    ///
+    /// # Panics
+    /// When the group is empty.
+    pub fn group<S>(self, state: &S, group: &[Found]) -> Result<Vec<Applied>, Fault>
+    where
+        S: StateRead,
+        S::Error: Display + From<Damage>,
+    {
+        match group {
+            [found] if matches!(found.leaf.entry, LeafEntry::Envelope(_)) => {
+                let body = EntryBody::Envelope(ordered(&found.leaf));
+                self.decide(state, body, group).map_err(|m| Fault::leaf(m.index, m.why))
+            }
+            run => self.run(state, run),
+        }
     }
 
-    /// Decides on a run.
-    pub(crate) fn run(self, state: &MemState, run: &[Found]) -> Result<Vec<Applied>, Fault> {
+    fn run<S>(self, state: &S, run: &[Found]) -> Result<Vec<Applied>, Fault>
+    where
+        S: StateRead,
+        S::Error: Display + From<Damage>,
+    {
         let end = run.len();
         let head_note = run.last().and_then(|last| last.leaf.head_note.clone());
         // For each place that batches lead to: where the last of them began, and what it came to.
@@ -179,7 +260,11 @@ impl Rules<'_> {
         Ok(batches.into_iter().rev().flatten().collect())
     }
 
-    fn batch(self, at: &At<'_>, head_note: Vec<u8>, found: &[Found]) -> Result<Vec<Applied>, Mismatch> {
+    fn batch<S>(self, at: &At<'_, S>, head_note: Vec<u8>, found: &[Found]) -> Result<Vec<Applied>, Mismatch>
+    where
+        S: StateRead,
+        S::Error: Display + From<Damage>,
+    {
         let events = found.iter().map(|found| ordered(&found.leaf)).collect();
         self.decide(at, EntryBody::Feed(FeedBatch { head_note, events }), found)
     }
@@ -223,12 +308,16 @@ fn unusable_note(batch: &[Found]) -> Vec<u8> {
 }
 
 /// A state with another head: what it is after some refused events.
-struct At<'a> {
-    state: &'a MemState,
+struct At<'a, S> {
+    state: &'a S,
     head: Head,
 }
 
-fn before(state: &MemState, run: &[Found], start: usize) -> Result<Head, Fault> {
+fn before<S>(state: &S, run: &[Found], start: usize) -> Result<Head, Fault>
+where
+    S: StateRead,
+    S::Error: Display + From<Damage>,
+{
     let Some(last) = start.checked_sub(1).map(|last| &run[last].leaf) else {
         return mesh_governance::read::head(state).map_err(|damage| Fault::leaf(run[0].leaf.index, damage.to_string()));
     };
@@ -236,20 +325,20 @@ fn before(state: &MemState, run: &[Found], start: usize) -> Result<Head, Fault> 
     Ok(Head { size: last.index + 1, last_stamp: last.stamp_unix_ms, state_digest })
 }
 
-impl StateRead for At<'_> {
-    type Error = Damage;
+impl<S: StateRead> StateRead for At<'_, S> {
+    type Error = S::Error;
 
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Damage> {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, S::Error> {
         use mesh_governance::records::Record as _;
         if key == keys::head() { Ok(Some(self.head.encode())) } else { self.state.get(key) }
     }
-    fn last_below(&self, prefix: &[u8], below: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, Damage> {
+    fn last_below(&self, prefix: &[u8], below: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, S::Error> {
         self.state.last_below(prefix, below)
     }
-    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Damage> {
+    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, S::Error> {
         self.state.scan(prefix, after, limit)
     }
-    fn leaf(&self, index: LedgerIndex) -> Result<Option<Vec<u8>>, Damage> {
+    fn leaf(&self, index: LedgerIndex) -> Result<Option<Vec<u8>>, S::Error> {
         self.state.leaf(index)
     }
 }

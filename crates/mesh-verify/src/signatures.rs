@@ -14,15 +14,15 @@ use mesh_model::{Digest, MeshId, PublicKey};
 
 /// Envelopes and heads whose signatures hold.
 #[derive(Debug, Default)]
-pub(crate) struct Checked {
+pub struct Checked {
     /// Digests of the exact bytes of command envelopes.
     commands: BTreeSet<Digest>,
     heads: BTreeMap<(Digest, FeedId, PublicKey), FeedHead>,
 }
 
 impl Checked {
-    /// Checks the signatures in these leaves; heads against these keys of nodes.
-    pub(crate) fn ahead(leaves: &[LedgerLeaf], mesh: &MeshId, nodes: &[PublicKey], threads: usize) -> Self {
+    /// Checks the signatures in these leaves, on `threads` threads; heads against these keys of nodes.
+    pub fn ahead(leaves: &[LedgerLeaf], mesh: &MeshId, nodes: &[PublicKey], threads: usize) -> Self {
         let share = leaves.len().div_ceil(threads.max(1)).max(1);
         let mut all = Self::default();
         std::thread::scope(|scope| {

@@ -33,6 +33,7 @@ pub(crate) mod member_list;
 pub(crate) mod member_offboard;
 pub(crate) mod new;
 pub(crate) mod node;
+pub(crate) mod node_init;
 pub(crate) mod plan;
 pub(crate) mod policy;
 pub(crate) mod proposal;

@@ -1,21 +1,19 @@
 //! `mesh node`: preparing a node, and the nodes that the ledger knows.
 
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use mesh_client::KnownNode;
 use mesh_event::Signer as _;
-use mesh_event::genesis::SealedGenesis;
-use mesh_model::{Code, Name};
-use mesh_node::Config;
+use mesh_model::Code;
 use serde::Serialize;
 
 use crate::app::App;
 use crate::failure::Failure;
 use crate::node_keys::NewNode;
 use crate::output::{Row, printable};
-use crate::{files, node_file, node_keys};
+use super::node_init::{self, InitArgs};
+use crate::{admission_file, files, node_file, node_keys};
 
 /// Nodes: the daemons that keep the mesh.
 #[derive(Debug, Args)]
@@ -28,6 +26,8 @@ pub(crate) struct NodeArgs {
 enum Action {
     /// Writes node.toml for a node of this machine: meshd --config node.toml
     Init(InitArgs),
+    /// Writes what the operator of a new node needs: the founding document, peers, and a checkpoint
+    Admission(AdmissionArgs),
     /// Writes the signed record of a node that is to be admitted, on its machine: mesh proposal open admit-node FILE
     Record(RecordArgs),
     /// Lists the nodes that the ledger knows: voters, observers, and those that were taken out
@@ -44,30 +44,9 @@ struct RecordArgs {
 }
 
 #[derive(Debug, Args)]
-struct InitArgs {
-    /// What the founding document calls the node
-    #[arg(long)]
-    name: Name,
-    /// Where clients come in; the address of the founding document when absent
-    #[arg(long, value_name = "IP:PORT")]
-    api: Option<SocketAddr>,
-    /// Where other nodes come in; the address of the founding document when absent
-    #[arg(long, value_name = "IP:PORT")]
-    peer: Option<SocketAddr>,
-    /// Accept a peer address beyond loopback, although peers don't prove who they are: on a network of your own only
-    #[arg(long)]
-    insecure_peers: bool,
-    /// The data folder
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
-    /// The founding document
-    #[arg(long, value_name = "FILE")]
-    genesis: PathBuf,
-    /// The folder of node.pem, log.pem and cosigner.pem
-    #[arg(long, value_name = "DIR")]
-    keys: PathBuf,
-    /// The configuration to write; never overwritten
-    #[arg(long, value_name = "FILE", default_value = "node.toml")]
+struct AdmissionArgs {
+    /// The file to write; never overwritten
+    #[arg(long, value_name = "FILE", default_value = "admission.json")]
     out: PathBuf,
 }
 
@@ -110,7 +89,8 @@ impl Row for NodeRow {
 
 pub(crate) async fn run(args: NodeArgs, app: &App) -> Result<(), Failure> {
     match args.action {
-        Action::Init(args) => init(&args, app),
+        Action::Init(args) => node_init::run(&args, app),
+        Action::Admission(args) => admission(&args, app).await,
         Action::Record(args) => record(&args, app),
         Action::List => {
             let listing = app.client()?.known_nodes().await?;
@@ -132,48 +112,16 @@ fn record(args: &RecordArgs, app: &App) -> Result<(), Failure> {
     Ok(())
 }
 
-fn init(args: &InitArgs, app: &App) -> Result<(), Failure> {
-    let bytes = std::fs::read(&args.genesis).map_err(|error| Failure::io("read", &args.genesis, &error))?;
-    let genesis = SealedGenesis::parse(bytes)
-        .map_err(|error| Failure::new(Code::InvalidFile, error.to_string()).within(args.genesis.display()))?;
-    let voters = &genesis.document.voters;
-    let record = voters.iter().find(|voter| voter.name == args.name.as_str()).ok_or_else(|| {
-        let names = voters.iter().map(|voter| voter.name.as_str()).collect::<Vec<_>>().join(", ");
-        Failure::new(
-            Code::UnknownNode,
-            format!("the founding document has no node {}; its nodes are {names}", args.name),
-        )
+/// For the operator of a node that is to join: which mesh, whom to ask, and how far its history was.
+async fn admission(args: &AdmissionArgs, app: &App) -> Result<(), Failure> {
+    let client = app.client()?;
+    let mesh = client.mesh().await?;
+    let checkpoint = client.checkpoint().await?.ok_or_else(|| {
+        Failure::new(Code::NoReceipt, "the voters have not cosigned a checkpoint yet").hint("try again in a moment")
     })?;
-    let keys = node_keys::of_node(&args.keys)?;
-    if keys.node.public_key() != record.key {
-        let (found, expected) = (keys.node.public_key().fingerprint(), record.key.fingerprint());
-        let message =
-            format!("{} holds the node key {found}; the founding document has {expected}", args.keys.display());
-        return Err(Failure::new(Code::KeyFile, message)
-            .hint("use the folder that `mesh genesis join voter` made on this machine"));
-    }
-    let mut config = Config::new(absolute(&args.data)?, absolute(&args.keys)?, absolute(&args.genesis)?);
-    config.api.listen = listen(args.api, &record.api_address, "--api")?;
-    config.peer.listen = listen(args.peer, &record.peer_address, "--peer")?;
-    config.peer.insecure_peers = args.insecure_peers;
-    config.check().map_err(|error| Failure::new(Code::Config, error.to_string()))?;
-    let text = toml::to_string(&config).map_err(|error| Failure::internal(error.to_string()))?;
-    files::create(&args.out, text.as_bytes())?;
-    let id = record.node_id;
-    app.note(format!("wrote {} for node {id}; start it: meshd --config {}", args.out.display(), args.out.display()));
+    let nodes = client.known_nodes().await?.items;
+    files::create(&args.out, admission_file::to_text(&mesh.genesis, &checkpoint, nodes)?.as_bytes())?;
+    app.note(format!("wrote {} for mesh {} ({})", args.out.display(), mesh.name, mesh.id));
+    app.note("hint: on the new node's machine: mesh node init --admission FILE".to_owned());
     Ok(())
-}
-
-/// Where to listen: as told, or at the address that the others know, when that is one of an interface.
-fn listen(told: Option<SocketAddr>, known: &str, flag: &str) -> Result<SocketAddr, Failure> {
-    if let Some(told) = told {
-        return Ok(told);
-    }
-    known.parse().map_err(|_| {
-        Failure::usage(format!("the founding document has {known}, which names no interface; expected {flag} IP:PORT"))
-    })
-}
-
-fn absolute(path: &Path) -> Result<PathBuf, Failure> {
-    std::path::absolute(path).map_err(|error| Failure::io("find", path, &error))
 }

@@ -96,7 +96,7 @@ fn unreadable(error: &StateError) -> MeshError {
     MeshError::new(Code::Damaged, error.to_string())
 }
 
-fn refuse(error: &LedgerCheckpointError) -> MeshError {
+pub(super) fn refuse(error: &LedgerCheckpointError) -> MeshError {
     let code = match error {
         LedgerCheckpointError::Signature { .. } => Code::BadSignature,
         LedgerCheckpointError::Origin { .. } => Code::WrongMesh,
@@ -145,6 +145,24 @@ impl Keeper {
     /// What reads ask.
     pub fn brief(&self) -> Brief {
         *self.brief.borrow()
+    }
+
+    /// The same, now and from now on.
+    pub fn follow(&self) -> watch::Receiver<Brief> {
+        self.brief.subscribe()
+    }
+
+    pub(super) fn mesh(&self) -> &MeshId {
+        &self.mesh
+    }
+
+    pub(super) fn trust(&self) -> Trust {
+        self.kept().trust.clone()
+    }
+
+    /// The voters of the founding document.
+    pub(super) fn first_voters(&self) -> VoterSet {
+        self.first.clone()
     }
 
     /// The newest checkpoint that counts and that the own ledger agrees with.

@@ -22,6 +22,7 @@
 //! | [`round`] | on the leader: asks the voters whenever the ledger grew, and at least every ten seconds |
 //! | [`peers`] | the other nodes, for both |
 
+mod ahead;
 mod answer;
 mod cosigner;
 mod fork;

@@ -1,4 +1,4 @@
-//! The other nodes' peer ports, for checkpoints.
+//! The other nodes' peer ports, for checkpoints and the tail of the ledger.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -7,8 +7,10 @@ use std::time::Duration;
 use mesh_model::{Code, MeshId, NodeId};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::federation_service_client::FederationServiceClient;
-use mesh_proto::v1::{CosignRequest, OfferCheckpointRequest};
+use mesh_proto::v1::tail_service_client::TailServiceClient;
+use mesh_proto::v1::{CosignRequest, OfferCheckpointRequest, TailItem, TailRequest};
 use mesh_tlog::NoteSignature;
+use tonic::Streaming;
 use tonic::transport::{Channel, Endpoint};
 
 /// How long a node may take to answer.
@@ -42,15 +44,34 @@ impl FederationPeers {
     }
 
     fn client(&self, id: NodeId, address: &str) -> Result<FederationServiceClient<Channel>, MeshError> {
+        Ok(FederationServiceClient::new(self.channel(id, address)?))
+    }
+
+    fn channel(&self, id: NodeId, address: &str) -> Result<Channel, MeshError> {
         let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, channel)) = channels.get(&id).filter(|(known, _)| known == address) {
-            return Ok(FederationServiceClient::new(channel.clone()));
+            return Ok(channel.clone());
         }
         let endpoint = Endpoint::from_shared(format!("http://{address}"))
             .map_err(|error| MeshError::new(Code::Unreachable, format!("node {id} is at {address}: {error}")))?;
         let channel = endpoint.connect_timeout(CONNECT).timeout(ANSWER).tcp_nodelay(true).connect_lazy();
         channels.insert(id, (address.to_owned(), channel.clone()));
-        Ok(FederationServiceClient::new(channel))
+        Ok(channel)
+    }
+
+    /// Begins to tail a node's ledger.
+    ///
+    /// # Errors
+    /// What it says, or that it does not answer.
+    pub async fn tail(
+        &self,
+        id: NodeId,
+        address: &str,
+        request: TailRequest,
+    ) -> Result<Streaming<TailItem>, MeshError> {
+        let client = TailServiceClient::new(self.channel(id, address)?);
+        let mut client = client.max_decoding_message_size(crate::tail::server::MESSAGE_BYTES);
+        Ok(client.tail(request).await?.into_inner())
     }
 
     /// Asks a voter for its two lines.

@@ -156,9 +156,14 @@ fn address(core: &Core, id: NodeId) -> Result<String, MeshError> {
     Ok(node.record.peer_address)
 }
 
-/// Shows all other nodes the newest checkpoint, the changes of voters and a fork that stands; takes a fork that stands there. Nobody
-/// waits for it.
+/// Shows the other voters, and whoever receives Raft's entries, the newest checkpoint, the changes of voters and a fork that stands; takes a fork that stands there. Nobody
+/// waits for it. Observers hear of both through the ledger's tail.
 pub fn offer(core: &Arc<Core>) {
+    let raft = core.raft.status();
+    let mut members: BTreeSet<NodeId> = raft.voters.into_iter().chain(raft.learners).collect();
+    if let Ok(Some(mesh)) = read::mesh(&core.state) {
+        members.extend(mesh.voters);
+    }
     let nodes = match read::nodes(&core.state) {
         Ok(nodes) => nodes,
         Err(error) => return warn!(%error, "the nodes are not known"),
@@ -168,7 +173,8 @@ pub fn offer(core: &Arc<Core>) {
         handovers: core.checkpoints.handovers(),
         fork_proof: core.checkpoints.fork().map_or_else(Vec::new, |fork| fork.proof.into_bytes()),
     };
-    for node in nodes.into_iter().filter(|node| node.record.node_id != core.node_id()) {
+    let is_shown = |id: &NodeId| *id != core.node_id() && members.contains(id);
+    for node in nodes.into_iter().filter(|node| is_shown(&node.record.node_id)) {
         if !matches!(read::node_revocation(&core.state, node.record.node_id), Ok(None)) {
             continue;
         }

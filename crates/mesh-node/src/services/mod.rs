@@ -20,6 +20,7 @@ use mesh_proto::v1::governance_service_server::GovernanceServiceServer;
 use mesh_proto::v1::ledger_service_server::LedgerServiceServer;
 use mesh_proto::v1::node_service_server::NodeServiceServer;
 use mesh_proto::v1::publish_service_server::PublishServiceServer;
+use mesh_raft::RaftRole;
 use tokio::net::TcpListener;
 use tokio_stream::StreamExt as _;
 use tonic::service::Routes;
@@ -31,6 +32,7 @@ pub use node::status;
 use crate::clock::now_unix_ms;
 use crate::core::Core;
 use crate::publish::Publisher;
+use crate::tail;
 
 /// Largest message from a client, in bytes: a publish with its attachments.
 const MESSAGE_BYTES: usize = 64 << 20;
@@ -86,11 +88,16 @@ pub fn is_ready(core: &Core) -> Result<(), String> {
         return Err("the ledger has no genesis yet".to_owned());
     }
     let raft = core.raft.status();
-    if raft.leader.is_none() {
+    if raft.leader.is_none() && raft.role != RaftRole::Observer {
         return Err("no leader is known".to_owned());
     }
-    // Raft's own word for the leader may be old: what counts is that one was heard of, with a quorum behind it.
-    let patience = Duration::from_millis(3 * core.config.raft.election_max_ms);
+    // Raft's own word for the leader may be old: what counts is that one was heard of, with a quorum behind it. An observer hears of
+    // the quorum by its checkpoints.
+    let patience = if raft.role == RaftRole::Observer {
+        CURRENT
+    } else {
+        Duration::from_millis(3 * core.config.raft.election_max_ms)
+    };
     if raft.quorum_contact.is_none_or(|ago| ago > patience) {
         return Err("no leader with a quorum was heard of lately".to_owned());
     }
@@ -108,6 +115,7 @@ pub async fn serve_peers(core: Arc<Core>, listener: TcpListener) {
         .http2_keepalive_interval(Some(Duration::from_secs(10)))
         .add_service(core.raft.server())
         .add_service(federation::Service::server(Arc::clone(&core)))
+        .add_service(tail::server::Service::server(Arc::clone(&core)))
         .serve_with_incoming_shutdown(incoming, async move { stopping.cancelled().await })
         .await;
     if let Err(error) = served {

@@ -28,6 +28,7 @@ fn role(role: RaftRole) -> &'static str {
         RaftRole::Follower => "follower",
         RaftRole::Candidate => "candidate",
         RaftRole::Learner => "learner",
+        RaftRole::Observer => "observer",
         RaftRole::Stopped => "stopped",
     }
 }

@@ -10,8 +10,9 @@ use std::time::Duration;
 use mesh_client::{Client, ClientOptions, CommandBuilder, Outgoing, WaitLevel};
 use mesh_event::command::{AdmitDomains, DomainAdmission, PublishVersion, RoleGrant};
 use mesh_event::genesis::{PROTOCOL_VERSION, SealedGenesis};
+use mesh_event::proposal::{ProposalBody, Propose};
 use mesh_event::{Body, Council, Envelope, GenesisDocument, Keypair, NodeRecord, Seat, Signer};
-use mesh_model::{Descriptor, Digest, DomainName, Name, OutputPort, PortKind, Role, Version};
+use mesh_model::{Code, Descriptor, Digest, DomainName, Name, OutputPort, PortKind, Role, Version};
 use mesh_node::{Config, Node};
 use tempfile::TempDir;
 use tracing_subscriber::EnvFilter;
@@ -28,10 +29,13 @@ pub fn domain_of(node: u64) -> DomainName {
     DomainName::parse(&format!("domain_{node}")).unwrap()
 }
 
+/// Nodes stand at places from 1 on: the voters of genesis at their numbers, then those that joined.
 pub struct Mesh {
     pub folder: TempDir,
     pub genesis: SealedGenesis,
     pub nodes: Vec<Option<Node>>,
+    /// What each node says of itself, by place.
+    pub records: Vec<NodeRecord>,
 }
 
 /// Ports that were free a moment ago.
@@ -55,7 +59,8 @@ impl Mesh {
         drop(tracing_subscriber::fmt().with_env_filter(EnvFilter::from_default_env()).with_test_writer().try_init());
         let folder = TempDir::new().unwrap();
         let genesis = found(folder.path());
-        let mut mesh = Self { folder, genesis, nodes: Vec::new() };
+        let records = genesis.document.voters.clone();
+        let mut mesh = Self { folder, genesis, nodes: Vec::new(), records };
         for node in 1..=VOTERS {
             mesh.write_config(node, &tune);
             mesh.nodes.push(None);
@@ -73,7 +78,7 @@ impl Mesh {
 
     fn write_config(&self, node: u64, tune: &impl Fn(&mut Config)) {
         let folder = self.node_folder(node);
-        let record = &self.genesis.document.voters[usize::try_from(node).unwrap() - 1];
+        let record = &self.records[usize::try_from(node).unwrap() - 1];
         let mut config = Config::new(folder.join("data"), folder.join("keys"), self.folder.path().join("genesis.bin"));
         config.api.listen = record.api_address.parse().unwrap();
         config.peer.listen = record.peer_address.parse().unwrap();
@@ -86,9 +91,51 @@ impl Mesh {
     }
 
     pub async fn start_node(&mut self, node: u64) {
-        let config = Config::load(&self.node_folder(node).join("node.toml"), []).unwrap();
-        let started = Node::start(config).await.unwrap();
+        let started = Node::start(self.config(node)).await.unwrap();
         self.nodes[usize::try_from(node).unwrap() - 1] = Some(started);
+    }
+
+    /// Makes the keys and the configuration of a node that genesis does not name; returns its place.
+    pub fn prepare(&mut self, tune: impl Fn(&mut Config)) -> u64 {
+        let place = self.nodes.len() as u64 + 1;
+        self.records.push(make_node(self.folder.path(), place, 0));
+        self.nodes.push(None);
+        let peers: Vec<String> = self.genesis.document.voters.iter().map(|voter| voter.peer_address.clone()).collect();
+        self.write_config(place, &|config: &mut Config| {
+            config.join.peers.clone_from(&peers);
+            tune(config);
+        });
+        place
+    }
+
+    /// Has the council admit a prepared node; returns its number.
+    pub async fn admit(&self, place: u64) -> u64 {
+        let record = self.records[usize::try_from(place).unwrap() - 1].clone();
+        self.decide(1, ProposalBody::AdmitNode(record)).await.unwrap() + 1000
+    }
+
+    /// Prepares, admits and starts a node; returns its place and its number.
+    pub async fn join(&mut self, tune: impl Fn(&mut Config)) -> (u64, u64) {
+        let place = self.prepare(tune);
+        let id = self.admit(place).await;
+        self.start_node(place).await;
+        (place, id)
+    }
+
+    /// Signs a council matter with two seats and submits it; gives the leaf that enacted it.
+    pub async fn decide(&self, through: u64, body: ProposalBody) -> Result<u64, Code> {
+        let closes_unix_ms = mesh_node::clock::now_unix_ms() + 60 * 60 * 1000;
+        let body = Propose { body, closes_unix_ms, summary: String::new(), council_version: 1 };
+        let keys = ["seat-1", "seat-2"].map(keypair);
+        let signers: Vec<&dyn Signer> = keys.iter().map(|key| key as &dyn Signer).collect();
+        let envelope = self.builder().sign(Body::Propose(body), &signers).unwrap();
+        let submitted = self.client(through).submit(&envelope).await.and_then(mesh_client::Acknowledgement::accepted);
+        submitted.map(|done| done.ledger_index.unwrap()).map_err(|error| error.code)
+    }
+
+    /// The configuration of a node, as it starts.
+    pub fn config(&self, node: u64) -> Config {
+        Config::load(&self.node_folder(node).join("node.toml"), []).unwrap()
     }
 
     pub async fn stop_node(&mut self, node: u64) {
@@ -101,7 +148,7 @@ impl Mesh {
     }
 
     pub fn client(&self, node: u64) -> Client {
-        let address = &self.genesis.document.voters[usize::try_from(node).unwrap() - 1].api_address;
+        let address = &self.records[usize::try_from(node).unwrap() - 1].api_address;
         let mut options = ClientOptions::new([format!("http://{address}")]).pinned(self.genesis.mesh_id);
         options.timeout = Duration::from_secs(20);
         Client::connect(options).unwrap()
@@ -178,30 +225,33 @@ pub fn descriptor(node: u64, name: &str) -> Descriptor {
     descriptor
 }
 
+/// A node's keys in its folder, and its record.
+fn make_node(folder: &Path, place: u64, node_id: u64) -> NodeRecord {
+    let keys_dir = folder.join(format!("node-{place}/keys"));
+    std::fs::create_dir_all(&keys_dir).unwrap();
+    let keys = ["node", "log", "cosigner"].map(|kind| keypair(&format!("{kind}-{place}")));
+    for (kind, key) in ["node", "log", "cosigner"].iter().zip(&keys) {
+        write_key(&keys_dir.join(format!("{kind}.pem")), key);
+    }
+    let mut record = NodeRecord {
+        node_id,
+        name: format!("node-{place}"),
+        key: keys[0].public_key(),
+        log_key: Some(keys[1].public_key()),
+        cosigner_key: Some(keys[2].public_key()),
+        api_address: format!("127.0.0.1:{}", free_port()),
+        peer_address: format!("127.0.0.1:{}", free_port()),
+        possession: Vec::new(),
+    };
+    record.prove_possession(&[&keys[0], &keys[1], &keys[2]]);
+    record
+}
+
 /// A mesh's genesis with keys, as the ceremony makes it.
 fn found(folder: &Path) -> SealedGenesis {
     let seat =
         |n: u32| Seat { name: format!("seat-{n}"), key: keypair(&format!("seat-{n}")).public_key(), domain: None };
-    let voters = (1..=VOTERS).map(|node| {
-        let keys_dir = folder.join(format!("node-{node}/keys"));
-        std::fs::create_dir_all(&keys_dir).unwrap();
-        let keys = ["node", "log", "cosigner"].map(|kind| keypair(&format!("{kind}-{node}")));
-        for (kind, key) in ["node", "log", "cosigner"].iter().zip(&keys) {
-            write_key(&keys_dir.join(format!("{kind}.pem")), key);
-        }
-        let mut record = NodeRecord {
-            node_id: node,
-            name: format!("node-{node}"),
-            key: keys[0].public_key(),
-            log_key: Some(keys[1].public_key()),
-            cosigner_key: Some(keys[2].public_key()),
-            api_address: format!("127.0.0.1:{}", free_port()),
-            peer_address: format!("127.0.0.1:{}", free_port()),
-            possession: Vec::new(),
-        };
-        record.prove_possession(&[&keys[0], &keys[1], &keys[2]]);
-        record
-    });
+    let voters = (1..=VOTERS).map(|node| make_node(folder, node, node));
     let document = GenesisDocument {
         mesh_name: "test".into(),
         council: Council { threshold: 2, seats: (1..=3).map(seat).collect() },

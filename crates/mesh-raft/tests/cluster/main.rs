@@ -7,3 +7,4 @@ mod membership;
 mod ordering;
 mod outages;
 mod snapshots;
+mod tail;

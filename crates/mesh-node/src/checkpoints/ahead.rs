@@ -1,0 +1,31 @@
+//! What a checkpoint counts for that is beyond the own ledger.
+
+use mesh_event::checkpoint::{LedgerCheckpoint, Trust};
+use mesh_model::Code;
+use mesh_proto::status::MeshError;
+use mesh_raft::Target;
+
+use super::Keeper;
+
+impl Keeper {
+    /// Whether a checkpoint counts by the voters that the founding document and these handovers lead to, or those that are known here if
+    /// they lead further. It is the licence to apply leaves up to it; whether the own ledger agrees shows when it is there.
+    ///
+    /// # Errors
+    /// [`Code::Malformed`], [`Code::WrongMesh`], [`Code::BadSignature`]; [`Code::NotVouched`] when too few voters vouch for it.
+    pub fn judge_ahead(&self, note: &[u8], handovers: &[Vec<u8>]) -> Result<Target, MeshError> {
+        let refuse = |error: &dyn std::fmt::Display, code| MeshError::new(code, format!("the checkpoint: {error}"));
+        let found = LedgerCheckpoint::parse(note, self.mesh()).map_err(|error| super::keeper::refuse(&error))?;
+        let mut trust = self.trust();
+        let mut known = Vec::with_capacity(handovers.len());
+        for handover in handovers {
+            known.push(LedgerCheckpoint::parse(handover, self.mesh()).map_err(|error| super::keeper::refuse(&error))?);
+        }
+        if known.last().is_some_and(|last| last.size() > trust.newest().0) {
+            trust = Trust::through(*self.mesh(), self.first_voters(), &known)
+                .map_err(|(_, error)| refuse(&error, Code::NotVouched))?;
+        }
+        trust.judge(&found).map_err(|error| refuse(&error, Code::NotVouched))?;
+        Ok(Target { size: found.size(), root: found.root() })
+    }
+}

@@ -1,0 +1,149 @@
+//! An observer's task: tails one peer after the other.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mesh_governance::read;
+use mesh_model::NodeId;
+use mesh_proto::status::MeshError;
+use mesh_proto::v1::TailRequest;
+use mesh_raft::{LedgerTail, RaftRole, StateError};
+use tonic::Streaming;
+use tracing::{debug, info, warn};
+
+use super::session::{SessionError, Step, TailSession};
+use super::upstream;
+use crate::core::Core;
+
+/// Pause after a stream that ended, doubled up to the longest while none brings anything.
+const PAUSE_MIN: Duration = Duration::from_millis(50);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// How often a node that may have become an observer looks.
+const LOOK: Duration = Duration::from_millis(200);
+/// What a peer may be late with the next sign that nothing changed.
+const LATE: Duration = Duration::from_secs(2);
+
+/// Why a stream is over.
+#[derive(Debug, thiserror::Error)]
+enum Ended {
+    #[error("{0}")]
+    Peer(#[from] MeshError),
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    #[error("nothing was heard for {} s", .0.as_secs())]
+    Silent(Duration),
+    #[error("it ended")]
+    Closed,
+    #[error("the task that takes its items ended: {0}")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+/// Runs until the node stops, or Raft has the say over its ledger.
+pub async fn run(core: Arc<Core>) {
+    let tail = core.raft.tail();
+    let (mut turn, mut pause) = (0, PAUSE_MIN);
+    while !tail.follows_raft() {
+        let wait = if core.raft.status().role == RaftRole::Observer {
+            match peers(&core) {
+                Ok(peers) if !peers.is_empty() => {
+                    let peer = &peers[turn % peers.len()];
+                    let before = tail.next_index();
+                    let ended = follow(&core, &tail, peer).await;
+                    let brought = tail.next_index() > before;
+                    report(peer, &ended);
+                    (turn, pause) = if brought { (0, PAUSE_MIN) } else { (turn + 1, (pause * 2).min(PAUSE_MAX)) };
+                    pause
+                }
+                Ok(_) => LOOK,
+                Err(error) => {
+                    warn!(%error, "the peers are not known");
+                    PAUSE_MAX
+                }
+            }
+        } else {
+            LOOK
+        };
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = core.stopping.cancelled() => return,
+        }
+    }
+    info!("this node receives Raft's entries from here on");
+}
+
+fn report(peer: &Upstream, ended: &Ended) {
+    match ended {
+        Ended::Session(SessionError::Leaves(mesh_raft::TailError::FollowsRaft | mesh_raft::TailError::Busy)) => {}
+        Ended::Session(error) => warn!(peer = peer.id, %error, "a peer's ledger was not taken"),
+        other => debug!(peer = peer.id, %other, "the stream of a peer's ledger is over"),
+    }
+}
+
+struct Upstream {
+    id: NodeId,
+    address: String,
+}
+
+/// Whom to tail, in order.
+fn peers(core: &Core) -> Result<Vec<Upstream>, StateError> {
+    let voters = read::mesh(&core.state)?.map_or_else(Vec::new, |mesh| mesh.voters);
+    let mut known = Vec::new();
+    for node in read::nodes(&core.state)? {
+        if read::node_revocation(&core.state, node.record.node_id)?.is_none() {
+            known.push(node.record);
+        }
+    }
+    let observers: Vec<NodeId> = known.iter().map(|node| node.node_id).filter(|id| !voters.contains(id)).collect();
+    let order = upstream::order(core.node_id(), &voters, &observers);
+    let address = |id: NodeId| known.iter().find(|node| node.node_id == id).map(|node| node.peer_address.clone());
+    Ok(order.into_iter().filter_map(|id| Some(Upstream { id, address: address(id)? })).collect())
+}
+
+/// One stream, to its end. A peer whose checkpoints stop coming is left, however busy it is otherwise.
+async fn follow(core: &Arc<Core>, tail: &LedgerTail, peer: &Upstream) -> Ended {
+    let request = TailRequest {
+        mesh_id: core.mesh_id.0.to_vec(),
+        from_node_id: core.node_id(),
+        node_key: core.record.key.0.to_vec(),
+        next_index: tail.next_index(),
+    };
+    let items = match core.federation.tail(peer.id, &peer.address, request).await {
+        Ok(items) => items,
+        Err(error) => return error.into(),
+    };
+    let session = TailSession::new(core.mesh_id, tail.clone(), Arc::clone(&core.checkpoints));
+    match take_all(core, tail, session, items).await {
+        Ok(()) => Ended::Closed,
+        Err(ended) => ended,
+    }
+}
+
+async fn take_all(
+    core: &Arc<Core>,
+    tail: &LedgerTail,
+    mut session: TailSession,
+    mut items: Streaming<mesh_proto::v1::TailItem>,
+) -> Result<(), Ended> {
+    let patience = Duration::from_millis(2 * core.config.checkpoint.refresh_ms) + LATE;
+    loop {
+        let item = tokio::select! {
+            item = tokio::time::timeout(patience, items.message()) => item.map_err(|_| Ended::Silent(patience))?,
+            () = core.stopping.cancelled() => return Ok(()),
+        };
+        let Some(item) = item.map_err(MeshError::from)? else { return Ok(()) };
+        let (back, step) = tokio::task::spawn_blocking(move || {
+            let step = session.take(item);
+            (session, step)
+        })
+        .await?;
+        session = back;
+        match step? {
+            Step::Fork(proof) if !proof.is_empty() => {
+                if let Err(error) = core.hear_fork(proof).await {
+                    warn!(%error, "a peer shows a fork that does not verify");
+                }
+            }
+            Step::Announced(_) | Step::Grown(_) | Step::Even | Step::Fork(_) => tail.heard(),
+        }
+    }
+}
