@@ -93,11 +93,11 @@ pub(crate) fn parse(text: &str) -> Result<Admission, Failure> {
         return Err(invalid("it names no peer".to_owned()));
     }
     let bad = |why: String| {
-        Failure::new(Code::BadProof, format!("the checkpoint of the admission: {why}")).hint("get the file again, from another node")
+        Failure::new(Code::BadProof, format!("the checkpoint of the admission: {why}"))
+            .hint("get the file again, from another node")
     };
-    let note = |text: &str| {
-        LedgerCheckpoint::parse(text.as_bytes(), &genesis.mesh_id).map_err(|error| bad(error.to_string()))
-    };
+    let note =
+        |text: &str| LedgerCheckpoint::parse(text.as_bytes(), &genesis.mesh_id).map_err(|error| bad(error.to_string()));
     let checkpoint = note(&form.checkpoint)?;
     let handovers = form.handovers.iter().map(|text| note(text)).collect::<Result<Vec<_>, _>>()?;
     let first = VoterSet::of_genesis(&genesis.document).map_err(|error| bad(error.to_string()))?;

@@ -26,7 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The ledger decides who votes, Raft follows: first newcomers receive the log as learners, then, once they have caught up, the votes move
 /// in one joint change, and those that are set out stay learners. Each look starts from what is applied and from the membership in
 /// effect, so it doesn't matter what a leader before left: a leaf that nobody followed yet, or a joint membership. openraft allows
-/// no change before the last is final, and lets a leader that is set out hand over.
+/// no change before the last is final, and lets a leader that is set out hand over; where that came to nothing, it is tried
+/// again.
 pub(crate) struct VoterFollower {
     pub(crate) raft: Raft,
     pub(crate) state: StoreState,
@@ -54,6 +55,8 @@ struct Present {
     configs: Vec<BTreeSet<NodeId>>,
     /// Everybody who receives the log.
     nodes: BTreeSet<NodeId>,
+    /// Who leads: this node.
+    leader: NodeId,
 }
 
 /// What is to be done next.
@@ -67,6 +70,8 @@ enum Step {
     Vote { voters: BTreeSet<NodeId>, newcomers: BTreeSet<NodeId> },
     /// Send them nothing any more.
     Forget(BTreeSet<NodeId>),
+    /// Lead no longer: this node has no vote, and what openraft tried once came to nothing.
+    HandOver(BTreeSet<NodeId>),
 }
 
 impl Step {
@@ -79,7 +84,11 @@ impl Step {
         if *target == wanted.voters || wanted.voters.is_empty() {
             let gone: BTreeSet<NodeId> = wanted.revoked.intersection(&present.nodes).copied().collect();
             let gone = &gone - target;
-            return if gone.is_empty() { Self::Nothing } else { Self::Forget(gone) };
+            return match gone.is_empty() {
+                true if target.contains(&present.leader) => Self::Nothing,
+                true => Self::HandOver(target.clone()),
+                false => Self::Forget(gone),
+            };
         }
         let unknown = wanted.voters.difference(&present.nodes).next();
         if let Some(id) = unknown {
@@ -167,6 +176,7 @@ impl VoterFollower {
             Present {
                 configs: membership.get_joint_config().clone(),
                 nodes: membership.nodes().map(|(id, _)| *id).collect(),
+                leader: metrics.id,
             }
         };
         Some(self.wanted(&present).map(|wanted| Step::next(&present, &wanted)))
@@ -235,6 +245,19 @@ impl VoterFollower {
                 tracing::info!(?voters, "the votes move, as the ledger says");
                 self.raft.change_membership(voters.clone(), true).await?;
             }
+            Step::HandOver(voters) => {
+                // Whoever has the most of the log takes over soonest.
+                let heir = {
+                    let metrics = self.raft.metrics();
+                    let replication = metrics.borrow_watched().replication.clone().unwrap_or_default();
+                    voters.iter().copied().max_by_key(|id| replication.get(id).copied().flatten())
+                };
+                if let Some(heir) = heir {
+                    tracing::info!(heir, "this node leads without a vote and hands over");
+                    self.raft.trigger().transfer_leader(heir).await.map_err(RaftError::Fatal)?;
+                }
+                tokio::time::sleep(AGAIN).await;
+            }
             Step::Forget(nodes) => {
                 tracing::info!(?nodes, "revoked nodes receive the log no longer");
                 self.raft.change_membership(ChangeMembers::RemoveNodes(nodes.clone()), true).await?;
@@ -255,10 +278,11 @@ mod tests {
     fn next(configs: &[&[NodeId]], learners: &[NodeId], voters: &[NodeId], revoked: &[NodeId]) -> Step {
         let configs: Vec<BTreeSet<NodeId>> = configs.iter().map(|ids| ids.iter().copied().collect()).collect();
         let nodes = configs.iter().flatten().chain(learners).copied().collect();
+        let leader = configs[0][0];
         let addresses = voters.iter().map(|id| (*id, format!("n{id}:1"))).collect();
         let wanted =
             Wanted { voters: voters.iter().copied().collect(), addresses, revoked: revoked.iter().copied().collect() };
-        Step::next(&Present { configs, nodes }, &wanted)
+        Step::next(&Present { configs, nodes, leader }, &wanted)
     }
 
     #[test]
@@ -276,6 +300,15 @@ mod tests {
         let finish = Step::Vote { voters: set([1]), newcomers: set([]) };
         assert_eq!(next(&[&[1, 2, 3], &[1]], &[], &[1], &[]), finish);
         assert_eq!(next(&[&[1, 2, 3], &[1]], &[], &[1, 2, 4], &[2]), finish);
+    }
+
+    #[test]
+    fn a_leader_without_a_vote_hands_over_once_all_else_is_done() {
+        let present = |leader| Present { configs: vec![set([4, 5, 6])], nodes: set([1, 4, 5, 6]), leader };
+        let wanted = |revoked| Wanted { voters: set([4, 5, 6]), addresses: BTreeMap::new(), revoked };
+        assert_eq!(Step::next(&present(4), &wanted(set([]))), Step::Nothing);
+        assert_eq!(Step::next(&present(1), &wanted(set([]))), Step::HandOver(set([4, 5, 6])));
+        assert_eq!(Step::next(&present(1), &wanted(set([1]))), Step::Forget(set([1])));
     }
 
     #[test]

@@ -8,11 +8,11 @@ use mesh_event::Signer as _;
 use mesh_model::Code;
 use serde::Serialize;
 
+use super::node_init::{self, InitArgs};
 use crate::app::App;
 use crate::failure::Failure;
 use crate::node_keys::NewNode;
 use crate::output::{Row, printable};
-use super::node_init::{self, InitArgs};
 use crate::{admission_file, files, node_file, node_keys};
 
 /// Nodes: the daemons that keep the mesh.

@@ -76,7 +76,8 @@ impl InitArgs {
                 .map_err(|error| Failure::new(Code::InvalidFile, error.to_string()).within(path.display()))?;
             return Ok(Mesh { genesis, path, peers: self.join.clone(), checkpoint: None });
         };
-        let admission = admission_file::parse(&files::read_text(path)?).map_err(|error| error.within(path.display()))?;
+        let admission =
+            admission_file::parse(&files::read_text(path)?).map_err(|error| error.within(path.display()))?;
         let (path, note) = (self.beside_out("genesis.bin"), self.beside_out("admission.note"));
         let checkpoint = Some((note, admission.checkpoint));
         Ok(Mesh { genesis: admission.genesis, path, peers: admission.peers, checkpoint })

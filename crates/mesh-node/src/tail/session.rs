@@ -98,6 +98,9 @@ impl TailSession {
 
     fn leaves(&mut self, leaves: TailLeaves) -> Result<Step, SessionError> {
         let TailLeaves { first_index, leaves, consistency } = leaves;
+        if self.tail.follows_raft() {
+            return Err(TailError::FollowsRaft.into());
+        }
         let Some(goal) = &self.goal else { return Err(SessionError::Uncovered { first: first_index }) };
         let hash = |bytes: Vec<u8>| <[u8; 32]>::try_from(bytes).map(Hash::from);
         let proof: Result<Vec<Hash>, _> = consistency.into_iter().map(hash).collect();
