@@ -1,5 +1,7 @@
 //! Nodes outside Raft: they join by the ledger, tail it from any peer, serve what voters serve, and can be called to vote.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::time::Duration;

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use mesh_client::KnownNode;
-use mesh_event::Signer as _;
 use mesh_model::Code;
 use serde::Serialize;
 
@@ -122,6 +121,6 @@ async fn admission(args: &AdmissionArgs, app: &App) -> Result<(), Failure> {
     let nodes = client.known_nodes().await?.items;
     files::create(&args.out, admission_file::to_text(&mesh.genesis, &checkpoint, nodes)?.as_bytes())?;
     app.note(format!("wrote {} for mesh {} ({})", args.out.display(), mesh.name, mesh.id));
-    app.note("hint: on the new node's machine: mesh node init --admission FILE".to_owned());
+    app.note("hint: on the new node's machine: mesh node init --admission FILE");
     Ok(())
 }
