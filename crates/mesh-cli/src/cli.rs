@@ -68,6 +68,8 @@ pub(crate) enum Command {
     Waiver(commands::waiver::WaiverArgs),
     /// Check product files against rules on this machine
     Policy(commands::policy::PolicyArgs),
+    /// Erase an attachment on every node, for ever
+    Erase(commands::erase::EraseArgs),
     /// Sign a command file, off-line if you like
     Sign(commands::sign::SignArgs),
     /// Submit a signed command file

@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 
 use mesh_event::command::{AdmitDomains, DomainAdmission, RoleGrant};
+use mesh_event::federation::AdmissionRule;
 use mesh_event::proposal::{AmendCouncil, DomainStanding, ProposalBody};
-use mesh_event::{Body, Command};
+use mesh_event::{Body, Command, NodeRecord};
 use mesh_model::{PublicKey, Standard};
 
 /// A command as lines of label and value.
@@ -106,8 +107,64 @@ fn describe_body(body: &Body, line: &mut impl FnMut(&str, &str)) {
             line("about", &format!("proposal {}", body.proposal));
             line("says", &printable(&body.text));
         }
+        Body::AdmitVouchedNode(body) => {
+            line("decided by", "the domain's root keys, by the rule of admission in force");
+            line("domain", body.domain.as_str());
+            describe_node(&body.node, line);
+        }
+        Body::RecoverVoters(body) => {
+            line("decided by", "the council, to its threshold");
+            line(
+                "goes on from",
+                &format!("the checkpoint of {} leaves with root {}", body.size, body.root.to_base64()),
+            );
+            for voter in &body.voters {
+                let id = if voter.node_id == 0 { "new".to_owned() } else { format!("node {}", voter.node_id) };
+                line("votes", &id);
+                describe_node(voter, line);
+            }
+            line("reason", &printable(&body.reason));
+        }
+        Body::FeedAnchor(body) => {
+            line("decided by", "the node that writes the feed");
+            line(
+                "anchors",
+                &format!("the feed {}/{}, as of ledger size {}", body.domain, body.epoch, body.ledger_size),
+            );
+        }
+        Body::ReportEquivocation(body) => {
+            let feed = &body.proof.feed;
+            line("reports", &format!("two histories of the feed {}/{}", feed.domain, feed.epoch));
+            line("signed by", &named(&body.proof.node_key));
+        }
+        Body::ResolveEquivocation(body) => {
+            line("decided by", "the domain's root keys");
+            line("domain", body.domain.as_str());
+            line("resolves", &format!("the report at ledger index {}", body.report));
+            line("keeps the history", &format!("of {} events with root {}", body.head_size, body.head_root));
+            line("delegates", &format!("node {}, as epoch {}", body.node_id, body.epoch));
+            line("reason", &printable(&body.reason));
+        }
+        Body::Erase(body) => {
+            line("decided by", "the domain's root keys, the council, or a role holder who may");
+            line("domain", body.domain.as_str());
+            line("erases for ever", &format!("the attachment {} on every node", body.digest));
+            line("reason", &printable(&body.reason));
+        }
         // Domain commands are refused before: CommandFile::of.
         Body::PublishVersion(_) | Body::DeprecateVersion(_) | Body::RetireProduct(_) => {}
+    }
+}
+
+fn describe_node(record: &NodeRecord, line: &mut impl FnMut(&str, &str)) {
+    line("admits node", &printable(&record.name));
+    line("  key", &named(&record.key));
+    line("  peer address", &printable(&record.peer_address));
+    line("  API address", &printable(&record.api_address));
+    for (label, key) in [("  log key", &record.log_key), ("  cosigner key", &record.cosigner_key)] {
+        if let Some(key) = key {
+            line(label, &named(key));
+        }
     }
 }
 
@@ -193,16 +250,11 @@ fn describe_proposal(body: &ProposalBody, line: &mut impl FnMut(&str, &str)) {
             line("voters", &list(&body.voters));
             line("in place of", &list(&body.replaces));
         }
-        ProposalBody::AdmitNode(record) => {
-            line("admits node", &printable(&record.name));
-            line("  key", &named(&record.key));
-            line("  peer address", &printable(&record.peer_address));
-            line("  API address", &printable(&record.api_address));
-            for (label, key) in [("  log key", &record.log_key), ("  cosigner key", &record.cosigner_key)] {
-                if let Some(key) = key {
-                    line(label, &named(key));
-                }
-            }
+        ProposalBody::AdmitNode(record) => describe_node(record, line),
+        ProposalBody::SetAdmissionRule(AdmissionRule::Off) => line("admits nodes", "the council alone"),
+        ProposalBody::SetAdmissionRule(AdmissionRule::DomainRoot { nodes_per_domain }) => {
+            let who = format!("the council, and each domain's root up to {nodes_per_domain} for which it vouches");
+            line("admits nodes", &who);
         }
         ProposalBody::RevokeNode(body) => {
             line("takes out", &format!("node {}", body.node_id));

@@ -36,6 +36,8 @@ pub(crate) enum Deciders {
     Council(Council),
     /// A domain's root keys.
     Root { domain: DomainName, keys: Vec<PublicKey>, threshold: u32 },
+    /// Whoever signs; whether that is enough says the ledger.
+    Author,
     /// A domain's root keys, and those that take their place.
     Rotation { domain: DomainName, old: (Vec<PublicKey>, u32), new: (Vec<PublicKey>, u32) },
 }
@@ -51,6 +53,7 @@ impl Deciders {
     fn whose(&self) -> String {
         match self {
             Self::Council(_) => "the council".to_owned(),
+            Self::Author => "its author".to_owned(),
             Self::Root { domain, .. } | Self::Rotation { domain, .. } => format!("the root of {domain}"),
         }
     }
@@ -58,6 +61,7 @@ impl Deciders {
     fn counts(&self, key: &PublicKey) -> bool {
         match self {
             Self::Council(council) => council.seats.iter().any(|seat| seat.key == *key),
+            Self::Author => true,
             Self::Root { keys, .. } => keys.contains(key),
             Self::Rotation { old, new, .. } => old.0.contains(key) || new.0.contains(key),
         }
@@ -68,6 +72,7 @@ impl Deciders {
         let of = |keys: &[PublicKey]| keys.iter().filter(|key| signers.contains(key)).count();
         let needs = match self {
             Self::Council(council) => vec![(self.whose(), council.seats_signed(signers), council.threshold)],
+            Self::Author => vec![(self.whose(), signers.len(), 1)],
             Self::Root { keys, threshold, .. } => vec![(self.whose(), of(keys), *threshold)],
             Self::Rotation { domain, old, new } => vec![
                 (format!("the root of {domain} in force"), of(&old.0), old.1),
@@ -157,6 +162,7 @@ fn stranger(key: &PublicKey, deciders: &Deciders) -> Failure {
     let message = format!("{} is no key of {}; nothing was signed", named(key), deciders.whose());
     let who = match deciders {
         Deciders::Council(_) => "`mesh council show` lists the members' keys".to_owned(),
+        Deciders::Author => "`mesh whoami` says what your key may do".to_owned(),
         Deciders::Root { domain, .. } | Deciders::Rotation { domain, .. } => {
             format!("`mesh domain show {domain}` lists its root keys")
         }

@@ -99,6 +99,7 @@ impl Page {
                     self.fact(role, format!("{}{email}", person.name).trim());
                 }
             }
+            (None, Some(_)) if shown.people_erased => self.fact("people", "erased"),
             (None, Some(_)) => self.fact("people", "private; a key of the domain shows them"),
             (None, None) => {}
         }

@@ -17,35 +17,48 @@ const CURRENT_MS: u64 = 60_000;
 /// The descriptor with every part that overflowed put back.
 ///
 /// # Errors
-/// When an attachment cannot be fetched or is no such part.
+/// When an attachment cannot be fetched or is no such part. Parts that were erased stay out, with all others: they are shown as what
+/// was signed.
 pub(crate) async fn whole(client: &Client, descriptor: &Descriptor) -> Result<Descriptor, Failure> {
     if descriptor.overflow.is_empty() {
         return Ok(descriptor.clone());
     }
     let mut bodies = BTreeMap::new();
     for overflow in &descriptor.overflow {
-        bodies.insert(overflow.digest, client.attachment(overflow.digest).await?);
+        match client.attachment(overflow.digest).await {
+            Ok(body) => bodies.insert(overflow.digest, body),
+            Err(error) if error.code == Code::Erased => return Ok(descriptor.clone()),
+            Err(error) => return Err(error.into()),
+        };
     }
     mesh_formats::restore(descriptor, &bodies).map_err(|error| Failure::new(Code::Damaged, error.to_string()))
 }
 
-/// The people that a product names: `None` when there are none, or the key at hand may not read them.
+/// What can be seen of the people that a product names.
+#[derive(Debug)]
+pub(crate) enum Named {
+    /// They.
+    People(Vec<Person>),
+    /// There are none, or the key at hand may not read them.
+    Hidden,
+    /// Their names were erased.
+    Erased,
+}
+
+/// The people that a product names.
 ///
 /// # Errors
 /// The transport's.
-pub(crate) async fn people(
-    client: &Client,
-    view: &ProductView,
-    signer: Option<&Keypair>,
-) -> Result<Option<Vec<Person>>, Failure> {
-    let (Some(digest), Some(signer)) = (view.descriptor.owner.people, signer) else { return Ok(None) };
+pub(crate) async fn people(client: &Client, view: &ProductView, signer: Option<&Keypair>) -> Result<Named, Failure> {
+    let (Some(digest), Some(signer)) = (view.descriptor.owner.people, signer) else { return Ok(Named::Hidden) };
     match client.private_attachment(digest, signer).await {
         Ok(attachment) => {
             let people = People::parse(&attachment.body)
                 .map_err(|error| Failure::new(Code::Damaged, format!("the people attachment does not fit: {error}")))?;
-            Ok(Some(people.people))
+            Ok(Named::People(people.people))
         }
-        Err(error) if hidden(&error) => Ok(None),
+        Err(error) if error.code == Code::Erased => Ok(Named::Erased),
+        Err(error) if hidden(&error) => Ok(Named::Hidden),
         Err(error) => Err(error.into()),
     }
 }
@@ -56,6 +69,7 @@ pub(crate) fn hidden(error: &MeshError) -> bool {
         error.code,
         Code::ReadDenied
             | Code::AttachmentMissing
+            | Code::Erased
             | Code::UnknownKey
             | Code::RevokedKey
             | Code::WrongDomain

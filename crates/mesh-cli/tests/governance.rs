@@ -200,6 +200,13 @@ fn a_council_of_three_governs_as_the_page_says() {
     votes(&mesh, &[2]);
     walk.to("mesh proposal open voters 1 2 3");
     votes(&mesh, &[1, 2, 3]);
+    // A domain lets a node in by itself; what was erased is not shown.
+    let (_, said) = walk.to("mesh node admit");
+    assert!(said.contains("node edge-1 is admitted by logistics"), "{said}");
+    let (_, said) = walk.to("mesh erase");
+    assert!(said.contains("is erased at ledger index"), "{said}");
+    let (shown, _) = walk.to("mesh show customer_experience/customer_360");
+    assert!(shown.contains("erased"), "{shown}");
     walk.to("mesh ledger tail");
     assert!(walk.to("mesh ledger verify").0.contains("the export holds"));
     assert!(walk.to("mesh ledger report").0.contains("pii-handling@1.0.0"));
@@ -349,9 +356,10 @@ fn bad_proposals_are_refused_and_change_nothing() {
     refused(&format!("{open} revoke-node 99 --reason gone {both} --yes"), 4, "MESH-0027");
     refused(&format!("{open} revoke-node 3 --reason gone {both} --yes"), 5, "MESH-0051");
     refused(&format!("{open} revoke-node 3 --reason gone {both}"), 2, "MESH-0210");
-    refused(&format!("{open} protocol 1 {both}"), 2, "MESH-0210");
-    refused(&format!("{open} protocol 0 {both} --yes"), 5, "MESH-0024");
-    refused(&format!("{open} protocol 2 {both} --yes"), 2, "knows versions up to 1");
+    refused(&format!("{open} protocol 2 {both}"), 2, "MESH-0210");
+    refused(&format!("{open} protocol 1 {both} --yes"), 5, "MESH-0024");
+    refused(&format!("{open} protocol 3 {both} --yes"), 2, "knows versions up to 2");
+    refused(&format!("{open} admission-rule 5000 {both}"), 3, "MESH-0002");
     mesh.ok("mesh node record --name node-9 --api a.acme:1 --peer a.acme:2 --keys nine --out nine.json");
     let record = std::fs::read_to_string(mesh.folder().join("nine.json")).unwrap();
     file("other.json", &record.replace("node-9", "node-8"));
@@ -433,4 +441,58 @@ fn a_thousand_products_are_previewed_and_reported_at_once() {
     let report = mesh.json("mesh standard compliance");
     eprintln!("preview {previewed:?}, compliance {:?}, debug build", begun.elapsed());
     assert_eq!(report["compliance"].as_array().unwrap().len(), 1039);
+}
+
+/// Every file below a folder that holds these bytes.
+fn holding(folder: &std::path::Path, needle: &[u8]) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(holding(&path, needle));
+        } else if std::fs::read(&path).is_ok_and(|bytes| bytes.windows(needle.len()).any(|part| part == needle)) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+#[test]
+fn an_erased_attachment_is_in_no_folder_and_no_export() {
+    const PERSON: &[u8] = b"jane.smith@company.com";
+    let mesh = LocalMesh::with_sample();
+    let id = "customer_experience/customer_360";
+    let folder = mesh.folder().join(".mesh");
+    mesh.ok("mesh apply examples/customer_360.hcl");
+    assert!(!holding(&folder, PERSON).is_empty(), "the product names a person");
+    let attachments = mesh.json(&format!("mesh show {id}"))["attachments"].clone();
+    let private = |at: &&Value| at["private"] == true;
+    let digests: Vec<String> = (attachments.as_array().unwrap().iter().filter(private))
+        .map(|at| at["digest"].as_str().unwrap().to_owned())
+        .collect();
+    assert!(digests.len() > 1, "the people and the original: {attachments}");
+    let root = "--root-key .mesh/keys/customer_experience-root.pem";
+    let erase =
+        |digest: &str, rest: &str| format!("mesh erase {digest} --domain customer_experience --reason asked {rest}");
+
+    // Asked before, and only who may.
+    let unasked = mesh.run(&erase(&digests[0], root));
+    assert_eq!(unasked.status.code(), Some(2), "{}", shell::describe(&unasked));
+    let other = mesh.run(&erase(&digests[0], "--root-key .mesh/keys/logistics-root.pem --yes"));
+    assert_eq!(other.status.code(), Some(7), "{}", shell::describe(&other));
+    for digest in &digests {
+        mesh.ok(&erase(digest, &format!("{root} --yes")));
+    }
+    let again = mesh.run(&erase(&digests[0], &format!("{root} --yes")));
+    assert!(shell::describe(&again).contains("already"), "{}", shell::describe(&again));
+    until("the text is gone from every folder", || {
+        let left = holding(&folder, PERSON);
+        if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
+    });
+    mesh.ok("mesh ledger export after.meshexport");
+    assert!(holding(mesh.folder(), PERSON).iter().all(|path| path.starts_with(mesh.folder().join("examples"))));
+    assert!(mesh.ok("mesh ledger verify after.meshexport").contains("the export holds"));
+    // Bodies that were erased are not sent again.
+    let again = mesh.run("mesh apply examples/customer_360.hcl");
+    assert!(again.status.success() || shell::describe(&again).contains("MESH-0060"), "{}", shell::describe(&again));
 }

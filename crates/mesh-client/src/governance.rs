@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mesh_event::{Council, Envelope, NodeRecord, Seat};
-use mesh_model::{Action, DomainName, LedgerIndex, NodeId, PublicKey, Role};
+use mesh_model::{Action, Digest, DomainName, LedgerIndex, NodeId, PublicKey, Role, UnixMs};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1;
 use serde::Serialize;
@@ -61,6 +61,36 @@ pub struct DomainView {
     pub roster: Vec<RosterEntry>,
     /// Commands of the present epoch that the ledger has.
     pub sealed_commands: u64,
+    /// The newest head of its feed that is in the ledger.
+    pub feed_head: Option<LedgerFeedHead>,
+    /// That its node signed two histories of the feed, and nobody has said yet which stands.
+    pub fork: Option<FeedFork>,
+}
+
+/// A head of a feed, as the ledger has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LedgerFeedHead {
+    /// How many events it covers.
+    pub events: u64,
+    /// Their root.
+    pub root: Digest,
+    /// The leaf that carries it; 0 for a head of a report.
+    pub ledger_index: LedgerIndex,
+}
+
+/// A report that a node signed two histories of a feed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FeedFork {
+    /// The leaf of the report.
+    pub ledger_index: LedgerIndex,
+    /// That leaf's stamp.
+    pub at_unix_ms: UnixMs,
+    /// Who signed both.
+    pub node_id: NodeId,
+    /// The feed's epoch.
+    pub epoch: u64,
+    /// Both, by size.
+    pub heads: Vec<LedgerFeedHead>,
 }
 
 /// A role that a key holds or held.
@@ -325,5 +355,22 @@ fn domain_view(m: v1::DomainView) -> Result<DomainView, MeshError> {
         admitted_index: m.admitted_index,
         roster: m.roster.iter().map(roster_entry).collect::<Result<_, _>>()?,
         sealed_commands: m.sealed_commands,
+        feed_head: m.feed_head.map(|head| feed_head(&head)).transpose()?,
+        fork: m.fork.as_ref().map(fork).transpose()?,
+    })
+}
+
+fn feed_head(m: &v1::LedgerFeedHead) -> Result<LedgerFeedHead, MeshError> {
+    let root = Digest::from_slice(&m.root).ok_or_else(|| odd("feed_head.root", "is not 32 bytes long"))?;
+    Ok(LedgerFeedHead { events: m.events, root, ledger_index: m.ledger_index })
+}
+
+fn fork(m: &v1::FeedFork) -> Result<FeedFork, MeshError> {
+    Ok(FeedFork {
+        ledger_index: m.ledger_index,
+        at_unix_ms: m.at_unix_ms,
+        node_id: m.node_id,
+        epoch: m.epoch,
+        heads: m.heads.iter().map(feed_head).collect::<Result<_, _>>()?,
     })
 }

@@ -58,7 +58,7 @@ pub use catalog::{HistoryItem, ListQuery, Listing, Read, SearchPage, SearchQuery
 pub use checkpoint::{Comparison, Finding, VerifiedCheckpoint};
 pub use client::{Client, Mesh};
 pub use command::CommandBuilder;
-pub use governance::{CouncilView, DomainView, KnownNode, RosterEntry, WhoAmI};
+pub use governance::{CouncilView, DomainView, FeedFork, KnownNode, LedgerFeedHead, RosterEntry, WhoAmI};
 pub use ledger::LedgerHead;
 pub use mesh_proto::status::MeshError;
 pub use node::NodeStatus;

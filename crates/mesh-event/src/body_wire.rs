@@ -91,6 +91,12 @@ pub(crate) fn message(body: &Body) -> proto::command::Body {
         }),
         Body::Withdraw(b) => M::Withdraw(proto::Withdraw { proposal: b.proposal, reason: b.reason.clone() }),
         Body::Comment(b) => M::Comment(proto::Comment { proposal: b.proposal, text: b.text.clone() }),
+        Body::AdmitVouchedNode(_)
+        | Body::RecoverVoters(_)
+        | Body::FeedAnchor(_)
+        | Body::ReportEquivocation(_)
+        | Body::ResolveEquivocation(_)
+        | Body::Erase(_) => unreachable!("later_wire encodes what came with later protocols"),
     }
 }
 

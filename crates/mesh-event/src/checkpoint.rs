@@ -17,7 +17,7 @@
 //! **Other voters.** The first checkpoint over a change of voters names all voters of that size in extension lines, and counts with
 //! a majority of the voters before *and* of those it names. So whoever knows the first voters from the founding document follows
 //! the voters through such *handovers*, and needs neither the ledger nor a node for it ([`Trust`]). Any other checkpoint has no
-//! extension lines.
+//! extension lines. Voters after a lost quorum are followed otherwise: [`crate::recovery`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,6 +27,8 @@ use mesh_tlog::{
     key_hash,
 };
 
+use crate::genesis::Council;
+use crate::recovery::{VoterRecovery, VoterRecoveryError};
 use crate::signing::{self, Signer};
 use crate::voters::{Voter, VoterSet, VoterSetError, cosigner_name, ledger_origin};
 
@@ -374,6 +376,26 @@ impl Trust {
         after.others.retain(|place| before.others.contains(place));
         after.time_unix_s = after.time_unix_s.min(before.time_unix_s);
         Ok(after)
+    }
+
+    /// Goes on with the voters that the council named after a lost quorum. Checkpoints of these name nobody: no voters are left whose
+    /// majority could hand over.
+    ///
+    /// # Errors
+    /// Where the evidence does not hold by the word of this council; nothing changes then.
+    pub fn recover(&mut self, recovery: &VoterRecovery, council: &Council) -> Result<(), VoterRecoveryError> {
+        let (since, voters) = recovery.verify(self, council)?;
+        self.steps.push((since, voters));
+        Ok(())
+    }
+
+    /// The same for whoever decided the ledger up to there: that it has such a leaf is what shows it.
+    ///
+    /// # Panics
+    /// When the leaf lies before the voters that are known.
+    pub fn recovered(&mut self, since: u64, voters: VoterSet) {
+        assert!(since > self.newest().0, "voters are followed in the order of the ledger");
+        self.steps.push((since, voters));
     }
 
     /// Goes on with the voters that a handover names.

@@ -11,9 +11,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::convert::{Malformed, digest, key, length};
 use crate::envelope::{self, Envelope, EnvelopeError};
+use crate::federation::{
+    AdmitVouchedNode, Erase, FEDERATION_PROTOCOL, FeedAnchor, RecoverVoters, ReportEquivocation, ResolveEquivocation,
+};
+use crate::genesis::PROTOCOL_VERSION;
 use crate::proposal::{Approve, Comment, Propose, Reject, Withdraw};
 use crate::signing::Signer;
-use crate::{body_wire, proto};
+use crate::{body_wire, later_wire, proto};
 
 /// A command, whoever signed it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +68,18 @@ pub enum Body {
     Withdraw(Withdraw),
     /// Say something about a proposal.
     Comment(Comment),
+    /// Let in a node for which a domain vouches.
+    AdmitVouchedNode(AdmitVouchedNode),
+    /// Go on with other voters after a lost quorum.
+    RecoverVoters(RecoverVoters),
+    /// Put the head of a feed into the ledger.
+    FeedAnchor(FeedAnchor),
+    /// Show that a node signed two histories of one feed.
+    ReportEquivocation(ReportEquivocation),
+    /// Say which history of a forked feed stands.
+    ResolveEquivocation(ResolveEquivocation),
+    /// Delete the body of an attachment.
+    Erase(Erase),
 }
 
 /// Seal a version.
@@ -240,7 +256,13 @@ impl Body {
             | Self::Approve(_)
             | Self::Reject(_)
             | Self::Withdraw(_)
-            | Self::Comment(_) => None,
+            | Self::Comment(_)
+            | Self::AdmitVouchedNode(_)
+            | Self::RecoverVoters(_)
+            | Self::FeedAnchor(_)
+            | Self::ReportEquivocation(_)
+            | Self::ResolveEquivocation(_)
+            | Self::Erase(_) => None,
         }
     }
 
@@ -262,6 +284,26 @@ impl Body {
             Self::Reject(_) => "Reject",
             Self::Withdraw(_) => "Withdraw",
             Self::Comment(_) => "Comment",
+            Self::AdmitVouchedNode(_) => "AdmitNode",
+            Self::RecoverVoters(_) => "RecoverVoters",
+            Self::FeedAnchor(_) => "FeedAnchor",
+            Self::ReportEquivocation(_) => "ReportEquivocation",
+            Self::ResolveEquivocation(_) => "ResolveEquivocation",
+            Self::Erase(_) => "Erase",
+        }
+    }
+
+    /// The first protocol version that has it.
+    pub fn since_protocol(&self) -> u32 {
+        match self {
+            Self::AdmitVouchedNode(_)
+            | Self::RecoverVoters(_)
+            | Self::FeedAnchor(_)
+            | Self::ReportEquivocation(_)
+            | Self::ResolveEquivocation(_)
+            | Self::Erase(_) => FEDERATION_PROTOCOL,
+            Self::Propose(propose) => propose.body.since_protocol(),
+            _ => 1,
         }
     }
 }
@@ -269,6 +311,9 @@ impl Body {
 impl Command {
     /// The payload bytes to sign.
     pub fn encode(&self) -> Vec<u8> {
+        if let Some(payload) = later_wire::encode(self) {
+            return payload;
+        }
         proto::Command {
             mesh_id: self.mesh_id.0.to_vec(),
             command_id: self.id.0.to_vec(),
@@ -279,21 +324,35 @@ impl Command {
         .encode_to_vec()
     }
 
-    /// Decodes payload bytes.
+    /// Decodes payload bytes, of any kind that this build knows.
     ///
     /// # Errors
     /// [`Malformed`] names the field.
     pub fn decode(payload: &[u8]) -> Result<Self, Malformed> {
+        Self::decode_under(PROTOCOL_VERSION, payload)
+    }
+
+    /// Decodes payload bytes by the rules of a protocol version, for ever: kinds that came later are unknown fields there. In a
+    /// payload with bodies of both, the one of protocol 1 is the command under every version: whoever reads a leaf need not know
+    /// which was in force.
+    ///
+    /// # Errors
+    /// [`Malformed`] names the field.
+    pub fn decode_under(protocol: u32, payload: &[u8]) -> Result<Self, Malformed> {
         let m = proto::Command::decode(payload).map_err(|error| Malformed::new("command", error))?;
+        let knows_later = protocol >= FEDERATION_PROTOCOL;
+        let body = |m: Option<proto::command::Body>| match m {
+            None if knows_later => later_wire::decode(payload),
+            None => Err(Malformed::new("body", "is missing or of a kind that this build does not know")),
+            Some(proto::command::Body::Propose(p)) if p.body.is_none() && knows_later => later_wire::decode(payload),
+            Some(body) => body_wire::body(body),
+        };
         Ok(Self {
             mesh_id: digest("mesh_id", &m.mesh_id)?.into(),
             id: CommandId::from_slice(&m.command_id).ok_or_else(|| length("command_id", 16, m.command_id.len()))?,
             author: key("author", &m.author)?,
             expires_unix_ms: m.expires_unix_ms,
-            body: body_wire::body(
-                m.body
-                    .ok_or_else(|| Malformed::new("body", "is missing or of a kind that this build does not know"))?,
-            )?,
+            body: body(m.body)?,
         })
     }
 
@@ -353,13 +412,21 @@ impl CommandError {
 }
 
 impl SignedCommand {
-    /// Checks every signature, then decodes.
+    /// Checks every signature, then decodes any kind that this build knows.
     ///
     /// # Errors
     /// [`CommandError`].
     pub fn verify(envelope: Envelope, mesh: &MeshId) -> Result<Self, CommandError> {
+        Self::verify_under(PROTOCOL_VERSION, envelope, mesh)
+    }
+
+    /// Checks every signature, then decodes by the rules of a protocol version.
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    pub fn verify_under(protocol: u32, envelope: Envelope, mesh: &MeshId) -> Result<Self, CommandError> {
         let signers = envelope.verify(envelope::COMMAND)?;
-        Self::decoded(envelope, signers, mesh)
+        Self::decoded(protocol, envelope, signers, mesh)
     }
 
     /// For bytes that this process verified before, found by [`Envelope::digest`] in its set of verified digests: the
@@ -368,12 +435,25 @@ impl SignedCommand {
     /// # Errors
     /// [`CommandError`].
     pub fn verified_before(envelope: Envelope, mesh: &MeshId) -> Result<Self, CommandError> {
-        let signers = envelope.claimed_keys().collect();
-        Self::decoded(envelope, signers, mesh)
+        Self::verified_before_under(PROTOCOL_VERSION, envelope, mesh)
     }
 
-    fn decoded(envelope: Envelope, signers: BTreeSet<PublicKey>, mesh: &MeshId) -> Result<Self, CommandError> {
-        let command = Command::decode(envelope.payload())?;
+    /// [`SignedCommand::verified_before`], by the rules of a protocol version.
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    pub fn verified_before_under(protocol: u32, envelope: Envelope, mesh: &MeshId) -> Result<Self, CommandError> {
+        let signers = envelope.claimed_keys().collect();
+        Self::decoded(protocol, envelope, signers, mesh)
+    }
+
+    fn decoded(
+        protocol: u32,
+        envelope: Envelope,
+        signers: BTreeSet<PublicKey>,
+        mesh: &MeshId,
+    ) -> Result<Self, CommandError> {
+        let command = Command::decode_under(protocol, envelope.payload())?;
         if command.mesh_id != *mesh {
             return Err(CommandError::WrongMesh { expected: mesh.short(), found: command.mesh_id.short() });
         }

@@ -12,7 +12,10 @@ use crate::proto;
 use crate::signing::{self, Signer};
 
 /// The protocol version that this build founds meshes with.
-pub const PROTOCOL_VERSION: u32 = 1;
+///
+/// 1: the first mesh and its governance. 2: feeds are anchored, forks of feeds contained, epochs continue what was sealed,
+/// attachments are erased, domains vouch for nodes, voters recover ([`crate::federation`]).
+pub const PROTOCOL_VERSION: u32 = 2;
 
 /// The members whose M-of-N signatures decide.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

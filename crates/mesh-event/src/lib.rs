@@ -13,10 +13,13 @@
 //! | [`envelope`] | DSSE envelopes over exact bytes |
 //! | [`command`] | commands and their bodies as domain types |
 //! | [`proposal`] | council matters as domain types |
+//! | [`federation`] | commands of a mesh of many nodes, from protocol 2 on |
+//! | [`feed_fork`] | proof that a node signed two histories of one feed |
 //! | [`genesis`] | the founding document, council, nodes |
 //! | [`event`] | feed events and signed feed heads |
 //! | [`ledger`] | entries that Raft orders, leaves that the ledger keeps |
 //! | [`voters`], [`checkpoint`] | who vouches for the ledger, and the checkpoints that they sign and cosign |
+//! | [`recovery`] | voters after a lost quorum, for whoever has checkpoints only |
 //! | [`rules`] | a domain's own rules, which stay in its feed |
 //! | [`attachment`] | private attachments with their salt |
 //! | [`codec`] | the one place where bincode is configured |
@@ -31,10 +34,14 @@ mod convert;
 mod descriptor;
 pub mod envelope;
 pub mod event;
+pub mod federation;
+pub mod feed_fork;
 pub mod genesis;
+mod later_wire;
 pub mod ledger;
 pub mod proposal;
 mod proposal_wire;
+pub mod recovery;
 pub mod rules;
 pub mod signing;
 mod standard;
@@ -52,9 +59,11 @@ pub use convert::Malformed;
 pub use descriptor::{decode_descriptor, descriptor_digest, encode_descriptor, encoded_len};
 pub use envelope::{Envelope, EnvelopeError};
 pub use event::{EventKind, FeedEvent, FeedHead, FeedId, HeadError};
+pub use feed_fork::{CheckedFeedFork, FeedBridge, FeedForkError, FeedForkProof};
 pub use genesis::{Council, GenesisDocument, NodeRecord, Seat};
 pub use ledger::{FeedBatch, LeafEntry, LedgerEntry, LedgerLeaf, Outcome};
 pub use proposal::{ProposalBody, Propose};
+pub use recovery::{VoterRecovery, VoterRecoveryError};
 pub use rules::{DomainRules, SignedRules};
 pub use signing::{Keypair, KeypairError, Signer};
 pub use standard::{decode_standard, encode_standard, standard_digest};

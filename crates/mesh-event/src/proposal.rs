@@ -7,6 +7,7 @@ use mesh_model::{Digest, DomainName, LedgerIndex, Name, NodeId, ProductId, Publi
 use serde::{Deserialize, Serialize};
 
 use crate::command::{DomainAdmission, RoleGrant};
+use crate::federation::{AdmissionRule, FEDERATION_PROTOCOL};
 use crate::genesis::{Council, NodeRecord};
 
 /// Open a council matter.
@@ -57,6 +58,8 @@ pub enum ProposalBody {
     GrantRole(RoleGrant),
     /// Say which of two histories is the mesh's.
     ResolveFork(ResolveFork),
+    /// Say who may let nodes in beside the council.
+    SetAdmissionRule(AdmissionRule),
 }
 
 /// Put a version of a standard in force.
@@ -274,6 +277,7 @@ impl ProposalBody {
             Self::SetProtocol(_) => "SetProtocol",
             Self::GrantRole(_) => "GrantRole",
             Self::ResolveFork(_) => "ResolveFork",
+            Self::SetAdmissionRule(_) => "SetAdmissionRule",
         }
     }
 
@@ -294,6 +298,10 @@ impl ProposalBody {
             Self::SetProtocol(body) => format!("version {}", body.protocol_version),
             Self::GrantRole(grant) => format!("{} to {}", grant.role, grant.key.fingerprint()),
             Self::ResolveFork(body) => format!("{} at size {}", body.root.short(), body.size),
+            Self::SetAdmissionRule(AdmissionRule::Off) => "the council alone".to_owned(),
+            Self::SetAdmissionRule(AdmissionRule::DomainRoot { nodes_per_domain }) => {
+                format!("{nodes_per_domain} nodes for each domain")
+            }
         }
     }
 
@@ -310,6 +318,14 @@ impl ProposalBody {
             Self::ReplaceDomainRoot(body) => body.root_keys.clone(),
             Self::GrantRole(grant) => vec![grant.key],
             _ => Vec::new(),
+        }
+    }
+
+    /// The first protocol version that has it.
+    pub const fn since_protocol(&self) -> u32 {
+        match self {
+            Self::SetAdmissionRule(_) => FEDERATION_PROTOCOL,
+            _ => 1,
         }
     }
 

@@ -11,11 +11,14 @@ use crate::proposal::{
     AmendCouncil, DomainStanding, EnactStandard, ProposalBody, Propose, ReplaceDomainRoot, ResolveFork, RetireStandard,
     RevokeNode, RevokeWaiver, SetProtocol, SetVoters, Waive, WaiverScope,
 };
-use crate::{proto, standard};
+use crate::{later_wire, proto, standard};
 
 impl ProposalBody {
     /// Its bytes, as the state keeps them while the proposal is open. What was signed are the bytes of the whole command.
     pub fn encode(&self) -> Vec<u8> {
+        if let Some(bytes) = later_wire::encode_matter(self) {
+            return bytes;
+        }
         let body = Some(body_message(self));
         proto::Propose { body, ..proto::Propose::default() }.encode_to_vec()
     }
@@ -26,7 +29,7 @@ impl ProposalBody {
     /// [`Malformed`] names the field.
     pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         let m = proto::Propose::decode(bytes).map_err(|error| Malformed::new("proposal", error))?;
-        body(m.body.ok_or_else(unknown)?)
+        m.body.map_or_else(|| later_wire::decode_matter(bytes), body)
     }
 }
 
@@ -116,6 +119,7 @@ fn body_message(body: &ProposalBody) -> proto::propose::Body {
             reason: b.reason.clone(),
         }),
         ProposalBody::GrantRole(b) => M::GrantRole(proto::GrantMeshRole { grant: Some(grant_message(b)) }),
+        ProposalBody::SetAdmissionRule(_) => unreachable!("later_wire encodes what came with later protocols"),
     }
 }
 

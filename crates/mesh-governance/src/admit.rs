@@ -3,7 +3,7 @@
 use mesh_event::genesis::PROTOCOL_VERSION;
 use mesh_event::ledger::EntryBody;
 use mesh_event::{EventKind, FeedBatch, LeafEntry, LedgerEntry, SignedCommand};
-use mesh_model::Code;
+use mesh_model::{Code, NodeId};
 
 use crate::applied::{Applied, Effect};
 use crate::apply::{self, Decided, Moment, known_mesh, moment, seal};
@@ -123,10 +123,26 @@ pub fn admit_entry_with<S: StateRead, V: Verify>(
     verify: &V,
     judge: &dyn Judge,
 ) -> Result<Result<(), Rejection>, S::Error> {
+    admit_entry_among(state, entry, verify, judge, &|_| Some(u32::MAX))
+}
+
+/// [`admit_entry_with`], by a leader that has heard from the voters which protocol versions their builds know: it does not propose a
+/// switch that would stop one of them. `newest` gives the newest version of a voter; `None` for one that was not heard.
+///
+/// # Errors
+/// When the state cannot be read or is damaged.
+pub fn admit_entry_among<S: StateRead, V: Verify>(
+    state: &S,
+    entry: &LedgerEntry,
+    verify: &V,
+    judge: &dyn Judge,
+    newest: &dyn Fn(NodeId) -> Option<u32>,
+) -> Result<Result<(), Rejection>, S::Error> {
     let EntryBody::Feed(batch) = &entry.body else {
         for applied in apply::apply_with(state, entry, verify, judge)? {
-            if let Some(version) = too_new(&applied) {
-                let detail = format!("protocol version {version}; this node knows 1 to {PROTOCOL_VERSION}");
+            if let Some(version) = sets_protocol(&applied)
+                && let Some(detail) = too_new(state, version, newest)?
+            {
                 return Ok(Err(Rejection::new(Code::UnsupportedCommand, detail)));
             }
             let outcome = applied.leaf.outcome;
@@ -139,24 +155,50 @@ pub fn admit_entry_with<S: StateRead, V: Verify>(
     split(admit_batch(state, batch, verify))
 }
 
-/// A protocol version that this build could not go on with. `apply` must not judge by that, but a leader does not propose
-/// what would stop it.
-fn too_new(applied: &Applied) -> Option<u32> {
+fn sets_protocol(applied: &Applied) -> Option<u32> {
     applied.effects.iter().find_map(|effect| match effect {
-        Effect::ProtocolSet { version } if *version > PROTOCOL_VERSION => Some(*version),
+        Effect::ProtocolSet { version } => Some(*version),
         _ => None,
     })
 }
 
+/// Who could not go on with a protocol version. `apply` must not judge by that, but a leader does not propose what would stop
+/// itself or another voter.
+fn too_new<S: StateRead>(
+    state: &S,
+    version: u32,
+    newest: &dyn Fn(NodeId) -> Option<u32>,
+) -> Result<Option<String>, S::Error> {
+    if version > PROTOCOL_VERSION {
+        return Ok(Some(format!("protocol version {version}; this node knows 1 to {PROTOCOL_VERSION}")));
+    }
+    for voter in read::mesh(state)?.into_iter().flat_map(|mesh| mesh.voters) {
+        match newest(voter) {
+            Some(known) if known >= version => {}
+            Some(known) => {
+                return Ok(Some(format!(
+                    "protocol version {version}; voter {voter} knows 1 to {known}: update it first"
+                )));
+            }
+            None => {
+                return Ok(Some(format!(
+                    "protocol version {version}; voter {voter} has not said which versions its build knows"
+                )));
+            }
+        }
+    }
+    Ok(None)
+}
+
 fn admit_batch<S: StateRead, V: Verify>(state: &S, batch: &FeedBatch, verify: &V) -> Decision<(), S> {
-    let (_, events) = feed::open(state, batch, verify)?;
-    for event in &events {
+    let opened = feed::open(state, batch, verify)?;
+    for event in &opened.events {
         if !matches!(event.kind, EventKind::Command { .. }) {
             let (domain, epoch) = (&event.feed.domain, event.feed.epoch);
             return reject(Code::Malformed, format!("event {} of feed {domain}/{epoch} is no command", event.seq));
         }
     }
-    let Some(last) = events.last() else {
+    let Some(last) = opened.events.last() else {
         return reject(Code::Malformed, "a batch has no event");
     };
     match feed::in_vain(state, last)? {

@@ -1,5 +1,6 @@
 //! What [`apply`](crate::apply) gives back: a leaf, changes and effects, as data.
 
+use mesh_event::federation::AdmissionRule;
 use mesh_event::proposal::WaiverScope;
 use mesh_event::{LedgerLeaf, Outcome};
 use mesh_model::{
@@ -232,6 +233,51 @@ pub enum Effect {
         key: PublicKey,
         /// Of which domain; of everything when absent.
         domain: Option<DomainName>,
+    },
+    /// The head of a feed is in the ledger.
+    FeedAnchored {
+        /// Whose feed.
+        domain: DomainName,
+        /// The feed's epoch.
+        epoch: u64,
+        /// How many events the head covers.
+        size: u64,
+    },
+    /// A node signed two histories of a feed: nothing newer of it is taken or served until its root resolves it.
+    FeedContained {
+        /// Whose feed.
+        domain: DomainName,
+        /// The feed's epoch.
+        epoch: u64,
+        /// Which node.
+        node_id: NodeId,
+    },
+    /// A domain's root said which history of its feed stands.
+    EquivocationResolved {
+        /// Whose feed.
+        domain: DomainName,
+        /// The leaf that had reported it.
+        report: LedgerIndex,
+    },
+    /// Every node deletes an attachment's body.
+    Erased {
+        /// Whose attachment.
+        domain: DomainName,
+        /// Which.
+        digest: Digest,
+    },
+    /// Another rule says who may let nodes in beside the council.
+    AdmissionRuleSet {
+        /// Which.
+        rule: AdmissionRule,
+    },
+    /// The ledger goes on from a checkpoint with other voters. A node whose own tree has another root at this size has another
+    /// history, and must not take this leaf.
+    VotersRecovered {
+        /// The checkpoint's size.
+        size: u64,
+        /// Its root.
+        root: Digest,
     },
     /// Nothing, and the outcome says why.
     Rejected {

@@ -74,9 +74,7 @@ pub(crate) fn known_mesh<S: StateRead>(state: &S) -> Result<Option<Mesh>, S::Err
     let mesh = read::mesh(state)?;
     match &mesh {
         Some(mesh) if mesh.protocol_version > PROTOCOL_VERSION => {
-            let found = mesh.protocol_version;
-            let why = format!("is version {found}; this build knows 1 to {PROTOCOL_VERSION}: update it");
-            Err(Damage::new("the protocol in force", why).into())
+            Err(Damage::needs_protocol(mesh.protocol_version, PROTOCOL_VERSION).into())
         }
         _ => Ok(mesh),
     }

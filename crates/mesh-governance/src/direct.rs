@@ -7,7 +7,8 @@ use crate::applied::{Applied, Effect};
 use crate::apply::{Decided, Moment, kept, known_mesh, moment, seal};
 use crate::authority::malformed;
 use crate::commands::{
-    self, admit_domains, approve, comment, delegate_node, genesis, grant_role, offboard_member, propose, revoke_key,
+    self, admit_domains, admit_vouched_node, approve, comment, delegate_node, erase, feed_anchor, genesis, grant_role,
+    offboard_member, propose, recover_voters, report_equivocation, resolve_equivocation, revoke_key,
     rotate_domain_keys, veto_root_replacement, withdraw,
 };
 use crate::decision::{Decision, Rejection, Stop, reject, split};
@@ -65,7 +66,10 @@ fn decide<S: StateRead, V: Verify>(
     let Some(mesh) = mesh else {
         return genesis_first();
     };
-    let command = verify.command(envelope, &mesh.mesh_id).map_err(|e| Stop::Rejected(malformed::command(&e)))?;
+    // Kinds that came with later protocols than the one in force are none: they do not decode.
+    let command = verify
+        .command_under(mesh.protocol_version, envelope, &mesh.mesh_id)
+        .map_err(|e| Stop::Rejected(malformed::command(&e)))?;
     let body = &command.command().body;
     if body.feed_domain().is_some() {
         let detail = format!("{} travels through the feed of its domain", body.kind());
@@ -77,7 +81,7 @@ fn decide<S: StateRead, V: Verify>(
         Body::AdmitDomains(body) => admit_domains::apply(draft, &mesh, signers, body, at)?,
         Body::GrantRole(body) => grant_role::apply(draft, &mesh, signers, body, at)?,
         Body::RevokeKey(body) => revoke_key::apply(draft, &mesh, signers, body, at)?,
-        Body::DelegateNode(body) => delegate_node::apply(draft, signers, body, at)?,
+        Body::DelegateNode(body) => delegate_node::apply(draft, &mesh, signers, body, at)?,
         Body::RotateDomainKeys(body) => rotate_domain_keys::apply(draft, signers, body, at)?,
         Body::VetoRootReplacement(body) => veto_root_replacement::apply(draft, signers, body, at)?,
         Body::OffboardMember(body) => offboard_member::apply(draft, &mesh, signers, body, at)?,
@@ -86,6 +90,12 @@ fn decide<S: StateRead, V: Verify>(
         Body::Reject(body) => commands::reject::apply(draft, &mesh, &command, body, at)?,
         Body::Withdraw(body) => withdraw::apply(draft, author, body, at)?,
         Body::Comment(body) => comment::apply(draft, &mesh, author, body, at)?,
+        Body::AdmitVouchedNode(body) => admit_vouched_node::apply(draft, signers, body, at)?,
+        Body::RecoverVoters(body) => recover_voters::apply(draft, &mesh, signers, body, at)?,
+        Body::FeedAnchor(body) => feed_anchor::apply(draft, &mesh, command.command(), body, at, verify)?,
+        Body::ReportEquivocation(body) => report_equivocation::apply(draft, &mesh, author, body, at)?,
+        Body::ResolveEquivocation(body) => resolve_equivocation::apply(draft, &mesh, signers, body, at)?,
+        Body::Erase(body) => erase::apply(draft, &mesh, &command, body, at)?,
         Body::PublishVersion(_) | Body::DeprecateVersion(_) | Body::RetireProduct(_) => {
             unreachable!("domain commands were refused above")
         }

@@ -4,8 +4,9 @@
 //! The fence decides whether a command may be looked at at all. Behind it, the command uses its number up whatever its own
 //! outcome is: the feed keeps it, and the next one goes on from there.
 
+use mesh_event::federation::FEDERATION_PROTOCOL;
 use mesh_event::{Envelope, EventKind, FeedBatch, FeedEvent, FeedHead, LeafEntry};
-use mesh_model::{Code, MeshId, UnixMs, limits};
+use mesh_model::{Code, UnixMs, limits};
 
 use crate::applied::{Applied, Effect};
 use crate::apply::{Decided, EVENT_BYTES, Moment, kept, known_mesh, moment, seal};
@@ -14,14 +15,20 @@ use crate::commands;
 use crate::decision::{Decision, Rejection, Stop, reject, split};
 use crate::judge::{Bench, Judge};
 use crate::overlay::Overlay;
-use crate::records::{FeedCursor, Record as _};
+use crate::records::{FeedCursor, LedgerHead, Mesh, Record as _};
 use crate::state::{Damage, StateRead};
 use crate::verify::Verify;
 use crate::{keys, read};
 
-/// Largest signed head, in bytes. One signature by the node needs about 550; together with the largest event and detail it
-/// fits a leaf.
-pub const HEAD_NOTE_BYTES: usize = 1024;
+/// Largest signed head, in bytes: together with the largest event and detail it fits a leaf.
+pub use mesh_event::feed_fork::HEAD_NOTE_BYTES;
+
+/// A batch whose limits, delegation, head and chain hold.
+pub(crate) struct Opened {
+    mesh: Mesh,
+    head: FeedHead,
+    pub(crate) events: Vec<FeedEvent>,
+}
 
 /// Decides on a batch: one leaf per event, the head's note on the last one.
 pub(crate) fn apply<S: StateRead, V: Verify>(
@@ -40,7 +47,7 @@ pub(crate) fn apply<S: StateRead, V: Verify>(
         let (bytes, decided) = match (kept(bytes, EVENT_BYTES), &opened) {
             (Err(too_large), _) => (Vec::new(), Decided::refused(too_large)),
             (Ok(bytes), Err(rejection)) => (bytes, Decided::refused(rejection.clone())),
-            (Ok(bytes), Ok((mesh, events))) => (bytes, item(&overlay, mesh, &events[n], at, verify, judge)?),
+            (Ok(bytes), Ok(opened)) => (bytes, item(&overlay, opened, n, at, verify, judge)?),
         };
         let is_last = n + 1 == batch.events.len();
         let fits = (1..=HEAD_NOTE_BYTES).contains(&batch.head_note.len());
@@ -53,11 +60,7 @@ pub(crate) fn apply<S: StateRead, V: Verify>(
 }
 
 /// Checks what the events of a batch share: limits, delegation, signed head, chain.
-pub(crate) fn open<S: StateRead, V: Verify>(
-    state: &S,
-    batch: &FeedBatch,
-    verify: &V,
-) -> Decision<(MeshId, Vec<FeedEvent>), S> {
+pub(crate) fn open<S: StateRead, V: Verify>(state: &S, batch: &FeedBatch, verify: &V) -> Decision<Opened, S> {
     let Some(mesh) = known_mesh(state)? else {
         return reject(Code::GenesisFirst, "the ledger has no genesis yet");
     };
@@ -87,6 +90,10 @@ pub(crate) fn open<S: StateRead, V: Verify>(
         );
         return reject(Code::OldEpoch, detail);
     }
+    // No feed was ever reported under protocol 1, and no head remembered.
+    if let Some(report) = read::containment(state, &feed.domain)? {
+        return Err(Stop::Rejected(report.refusal()));
+    }
     let Some(node) = read::node(state, delegation.node_id)? else {
         let what = format!("the delegation of domain {}", feed.domain);
         return Err(Stop::State(Damage::new(what, "names an unknown node").into()));
@@ -102,7 +109,12 @@ pub(crate) fn open<S: StateRead, V: Verify>(
     let verified: FeedHead =
         verify.head(&batch.head_note, &mesh.mesh_id, &feed, &node.record.key).map_err(|error| head(&error))?;
     let events = verified.check_chain(&mesh.mesh_id, &batch.events).map_err(|error| head(&error))?;
-    Ok((mesh.mesh_id, events))
+    if let Some(known) = read::ledger_head(state, &feed.domain, feed.epoch)?
+        && known.contradicts(&verified)
+    {
+        return Err(Stop::Rejected(known.contradiction(&feed)));
+    }
+    Ok(Opened { mesh, head: verified, events })
 }
 
 /// What the fence says of one event.
@@ -117,12 +129,13 @@ enum Fence<'a> {
 
 fn item<S: StateRead, V: Verify>(
     state: &S,
-    mesh: &MeshId,
-    event: &FeedEvent,
+    opened: &Opened,
+    n: usize,
     at: Moment,
     verify: &V,
     judge: &dyn Judge,
 ) -> Result<Decided, S::Error> {
+    let (mesh, event) = (&opened.mesh, &opened.events[n]);
     let (outbox, envelope, cursor) = match fence(state, event)? {
         Fence::Early(rejection) | Fence::Shut(rejection) => return Ok(Decided::refused(rejection)),
         Fence::Next { outbox, envelope, cursor } => (outbox, envelope, cursor),
@@ -146,7 +159,20 @@ fn item<S: StateRead, V: Verify>(
     };
     draft.put(keys::feed_cursor(&event.feed.domain), next.encode());
     draft.put(keys::outbox(&event.feed.domain, cursor.epoch, outbox), at.index.encode());
+    if mesh.protocol_version >= FEDERATION_PROTOCOL && n + 1 == opened.events.len() {
+        remember(&mut draft, &opened.head, at)?;
+    }
     Ok(Decided { result: decision, changes: draft.into_changes(), verdict: bench.verdict() })
+}
+
+/// Keeps the head of a batch, if it is the newest of its feed.
+fn remember<S: StateRead>(draft: &mut Overlay<'_, S>, head: &FeedHead, at: Moment) -> Result<(), S::Error> {
+    let known = read::ledger_head(draft, &head.feed.domain, head.feed.epoch)?;
+    if known.as_ref().is_none_or(|known| known.size < head.size) {
+        let next = LedgerHead::of(head, at.index, at.stamp, known.and_then(|known| known.fence));
+        draft.put(keys::ledger_head(&head.feed.domain, head.feed.epoch), next.encode());
+    }
+    Ok(())
 }
 
 /// Why proposing an event would be in vain, whatever else is on its way.
@@ -196,7 +222,7 @@ fn fence<'a, S: StateRead>(state: &S, event: &'a FeedEvent) -> Result<Fence<'a>,
 #[expect(clippy::too_many_arguments, reason = "what is decided, where, and by whom; nothing of it belongs together")]
 fn decide<S: StateRead, V: Verify>(
     draft: &mut Overlay<'_, S>,
-    mesh: &MeshId,
+    mesh: &Mesh,
     event: &FeedEvent,
     envelope: &[u8],
     cursor: &FeedCursor,
@@ -213,8 +239,20 @@ fn decide<S: StateRead, V: Verify>(
         let detail = format!("the event names ledger size {named}; an earlier one of this domain named {seen}");
         return reject(Code::WrongLedgerSize, detail);
     }
+    if let Some(fence) = read::ledger_head(draft, &event.feed.domain, event.feed.epoch)?.and_then(|head| head.fence)
+        && event.seq >= fence.size
+        && named < fence.ledger_size
+    {
+        let detail = format!(
+            "the event names ledger size {named}; the {} events before it were anchored at ledger size {}",
+            fence.size, fence.ledger_size
+        );
+        return reject(Code::WrongLedgerSize, detail);
+    }
     let envelope = Envelope::parse(envelope.to_vec()).map_err(|e| Stop::Rejected(malformed::envelope(&e)))?;
-    let command = verify.command(envelope, mesh).map_err(|e| Stop::Rejected(malformed::command(&e)))?;
+    let command = verify
+        .command_under(mesh.protocol_version, envelope, &mesh.mesh_id)
+        .map_err(|e| Stop::Rejected(malformed::command(&e)))?;
     match command.command().body.feed_domain() {
         Some(domain) if *domain == event.feed.domain => commands::domain_command(draft, &command, named, at, bench),
         Some(domain) => {

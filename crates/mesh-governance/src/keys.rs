@@ -10,11 +10,18 @@
 //! 03                                          the council's terms, once it was amended
 //! 04                                          the last fork that the council resolved
 //! 05 size:8                                   the voters in force from this ledger size on
+//! 06                                          who may let nodes in beside the council; from protocol 2 on, as all of 15 to 19
+//! 07                                          the last recovery of the voters after a lost quorum
 //! 10 domain 00                                a domain
 //! 11 domain 00                                cursor of its feed in the epoch in force
 //! 12 domain 00 epoch:8 n:8                    outbox number -> ledger index
 //! 13 domain 00 key:32                         roster: the key has or had a role there
 //! 14 domain 00                                root keys that take effect later
+//! 15 domain 00                                the report of its forked feed, until it is resolved
+//! 16 domain 00 epoch:8                        an epoch of its feed that is over
+//! 17 domain 00 digest:32                      an attachment that was erased
+//! 18 domain 00 epoch:8                        the newest head of the feed that is in the ledger
+//! 19 domain 00                                nodes for which it vouched
 //! 20 key:32 domain 00                         the key's grants there
 //! 21 key:32                                   the one purpose of a key
 //! 22 node:8                                   a node
@@ -35,7 +42,7 @@
 //! 64 domain 00 index:8                        waivers that may still hold, by domain -> when they expire
 //! ```
 
-use mesh_model::{CommandId, DomainName, LedgerIndex, Name, NodeId, ProductId, PublicKey, UnixMs, Version};
+use mesh_model::{CommandId, Digest, DomainName, LedgerIndex, Name, NodeId, ProductId, PublicKey, UnixMs, Version};
 
 const HEAD: u8 = 0x01;
 const MESH: u8 = 0x02;
@@ -56,6 +63,13 @@ const RESOLVED_FORK: u8 = 0x04;
 const VOTERS: u8 = 0x05;
 const PENDING_ROOT: u8 = 0x14;
 const NODE_REVOCATION: u8 = 0x23;
+const ADMISSION_RULE: u8 = 0x06;
+const RECOVERY: u8 = 0x07;
+const CONTAINMENT: u8 = 0x15;
+const ENDED_EPOCH: u8 = 0x16;
+const ERASURE: u8 = 0x17;
+const LEDGER_HEAD: u8 = 0x18;
+const VOUCHED: u8 = 0x19;
 const PROPOSAL: u8 = 0x50;
 const OPEN_PROPOSAL: u8 = 0x51;
 const PROPOSAL_BODY: u8 = 0x52;
@@ -93,6 +107,46 @@ pub fn mesh() -> Vec<u8> {
 /// The last fork that the council resolved.
 pub fn resolved_fork() -> Vec<u8> {
     vec![RESOLVED_FORK]
+}
+/// Who may let nodes in beside the council.
+pub fn admission_rule() -> Vec<u8> {
+    vec![ADMISSION_RULE]
+}
+/// The last recovery of the voters.
+pub fn recovery() -> Vec<u8> {
+    vec![RECOVERY]
+}
+/// The reports of all forked feeds that are not resolved.
+pub fn containments() -> Vec<u8> {
+    vec![CONTAINMENT]
+}
+/// The report of a domain's forked feed.
+pub fn containment(domain: &DomainName) -> Vec<u8> {
+    named(CONTAINMENT, &[domain.as_str()], &[])
+}
+/// All epochs of a domain's feed that are over.
+pub fn ended_epochs(domain: &DomainName) -> Vec<u8> {
+    named(ENDED_EPOCH, &[domain.as_str()], &[])
+}
+/// One of them.
+pub fn ended_epoch(domain: &DomainName, epoch: u64) -> Vec<u8> {
+    named(ENDED_EPOCH, &[domain.as_str()], &[&epoch.to_be_bytes()])
+}
+/// All erased attachments, or those of a domain.
+pub fn erasures(domain: Option<&DomainName>) -> Vec<u8> {
+    domain.map_or_else(|| vec![ERASURE], |domain| named(ERASURE, &[domain.as_str()], &[]))
+}
+/// An erased attachment of a domain.
+pub fn erasure(domain: &DomainName, digest: &Digest) -> Vec<u8> {
+    named(ERASURE, &[domain.as_str()], &[&digest.0])
+}
+/// The newest head of a feed that is in the ledger.
+pub fn ledger_head(domain: &DomainName, epoch: u64) -> Vec<u8> {
+    named(LEDGER_HEAD, &[domain.as_str()], &[&epoch.to_be_bytes()])
+}
+/// The nodes for which a domain vouched.
+pub fn vouched(domain: &DomainName) -> Vec<u8> {
+    named(VOUCHED, &[domain.as_str()], &[])
 }
 /// All voters that there ever were, by the ledger size from which on.
 pub fn all_voters() -> Vec<u8> {

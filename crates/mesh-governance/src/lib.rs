@@ -35,6 +35,7 @@
 //! | `commands` | one file per command, and one per matter that a proposal can decide |
 //! | `proposals`, `tally` | council matters from opening to closing; who may answer, and what the answers come to |
 //! | `roots` | who speaks for a domain now |
+//! | `epochs` | what a new epoch of a feed must continue, and what stays known of the one before |
 //! | [`judge`], [`policy`] | the seam to the evaluator of standards, and the one behind it |
 //! | [`semantics`] | projections for people: what words mean, and which fields carry them |
 //! | [`compliance`] | projections for people: who keeps the standards, and who would keep one that is proposed |
@@ -55,6 +56,7 @@ mod commands;
 pub mod compliance;
 mod decision;
 mod direct;
+mod epochs;
 mod feed;
 pub mod judge;
 pub mod keys;
@@ -79,8 +81,8 @@ mod tests;
 pub mod verify;
 
 pub use admit::{
-    admit_domain_command, admit_domain_command_with, admit_entry, admit_entry_with, suppose_domain_command,
-    suppose_domain_command_with,
+    admit_domain_command, admit_domain_command_with, admit_entry, admit_entry_among, admit_entry_with,
+    suppose_domain_command, suppose_domain_command_with,
 };
 pub use applied::{Applied, Effect, StateChange};
 pub use apply::{apply, apply_with};
@@ -93,10 +95,10 @@ pub use overlay::Overlay;
 pub use own_rules::{OwnRules, OwnViolation, admit_rules, own_violations};
 pub use policy::PolicyJudge;
 pub use records::{
-    Delegation, Domain, DomainStatus, Electorate, EnactedStandard, Ending, FeedCursor, Grant, GrantedWaiver, Head,
-    KeyPurpose, KnownNode, Lapse, LastSealed, Mesh, NodeRevocation, Notice, PendingRoot, Product, Proposal,
-    ProposalStatus, Remark, ResolvedFork, RosterEntry, SealedVersion, StandardStatus, Status, Terms, Vote,
-    VotersInForce,
+    AnchorFence, Containment, Delegation, Domain, DomainStatus, Electorate, EnactedStandard, EndedEpoch, Ending,
+    Erasure, FeedCursor, Grant, GrantedWaiver, Head, KeyPurpose, KnownNode, Lapse, LastSealed, LedgerHead, Mesh,
+    NodeRevocation, Notice, PendingRoot, Product, Proposal, ProposalStatus, Recovery, Remark, ResolvedFork,
+    RosterEntry, SealedVersion, StandardStatus, Status, Terms, Vote, VotersInForce, Vouched,
 };
 pub use roles::roles_markdown;
 pub use standard_form::standard_flaws;

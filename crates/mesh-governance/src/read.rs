@@ -8,11 +8,16 @@ use mesh_model::role::Authority;
 use mesh_model::{Action, CommandId, Descriptor, DomainName, LedgerIndex, NodeId, ProductId, PublicKey, VersionId};
 
 mod council;
+mod federation;
 mod standards;
 
 pub use council::{
     Approvals, CouncilInForce, approvals, comments, council, electorate_of, node_revocation, open_proposals, proposal,
     proposal_body, proposals, terms, waiting_for,
+};
+pub use federation::{
+    admission_rule, containment, containments, ended_epoch, ended_epochs, erasure, erasures, is_erased, ledger_head,
+    needs_protocol, recovery, vouched,
 };
 pub use standards::in_force;
 pub use standards::{

@@ -27,7 +27,7 @@ pub fn roles_markdown() -> String {
         let mark = |yes: bool| if yes { "yes" } else { "" };
         let roles: Vec<&str> = Role::ALL.iter().map(|role| mark(role.allows(action))).collect();
         let root = mark(action.authority() == Authority::Root);
-        let council = mark(action.authority() == Authority::Council);
+        let council = mark(action.is_for_council());
         line(format_args!("| {action} | {} | {root} | {council} |", roles.join(" | ")));
     }
     line(format_args!(

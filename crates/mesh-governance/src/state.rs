@@ -8,17 +8,26 @@ pub type Pair = (Vec<u8>, Vec<u8>);
 /// Stored state that is not what this crate wrote. Deciding on it would make this node differ from the others, so
 /// [`apply`](crate::apply) stops instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the stored state is damaged: {what} {why}")]
+#[error("{}{what} {why}", if self.needs_protocol.is_some() { "" } else { "the stored state is damaged: " })]
 pub struct Damage {
     /// Which record or leaf.
     pub what: String,
     /// What was expected of it.
     pub why: String,
+    /// Nothing is broken, but the rules in force are those of this protocol version, which this build does not know: update it. The
+    /// ledger before this leaf stands; nothing behind it may be decided here.
+    pub needs_protocol: Option<u32>,
 }
 
 impl Damage {
     pub(crate) fn new(what: impl Into<String>, why: impl Into<String>) -> Self {
-        Self { what: what.into(), why: why.into() }
+        Self { what: what.into(), why: why.into(), needs_protocol: None }
+    }
+
+    /// Of a state whose rules this build does not know.
+    pub(crate) fn needs_protocol(version: u32, known: u32) -> Self {
+        let why = format!("is version {version}; this build knows 1 to {known}: update it");
+        Self { what: "the protocol in force".to_owned(), why, needs_protocol: Some(version) }
     }
 }
 

@@ -1,16 +1,25 @@
 //! Signature checks as a parameter: arithmetic here, memory of earlier arithmetic in a node.
 
 use mesh_event::command::CommandError;
+use mesh_event::genesis::PROTOCOL_VERSION;
 use mesh_event::{Envelope, FeedHead, FeedId, HeadError, SignedCommand};
 use mesh_model::{MeshId, PublicKey};
 
 /// Checks signatures. Implementations differ in how often they compute, never in what they answer.
 pub trait Verify {
-    /// [`SignedCommand::verify`].
+    /// [`SignedCommand::verify_under`]: by the rules of the protocol version in force.
     ///
     /// # Errors
     /// [`CommandError`].
-    fn command(&self, envelope: Envelope, mesh: &MeshId) -> Result<SignedCommand, CommandError>;
+    fn command_under(&self, protocol: u32, envelope: Envelope, mesh: &MeshId) -> Result<SignedCommand, CommandError>;
+
+    /// [`SignedCommand::verify`]: any kind that this build knows.
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    fn command(&self, envelope: Envelope, mesh: &MeshId) -> Result<SignedCommand, CommandError> {
+        self.command_under(PROTOCOL_VERSION, envelope, mesh)
+    }
 
     /// [`FeedHead::verify`].
     ///
@@ -24,8 +33,8 @@ pub trait Verify {
 pub struct Strict;
 
 impl Verify for Strict {
-    fn command(&self, envelope: Envelope, mesh: &MeshId) -> Result<SignedCommand, CommandError> {
-        SignedCommand::verify(envelope, mesh)
+    fn command_under(&self, protocol: u32, envelope: Envelope, mesh: &MeshId) -> Result<SignedCommand, CommandError> {
+        SignedCommand::verify_under(protocol, envelope, mesh)
     }
     fn head(&self, note: &[u8], mesh: &MeshId, feed: &FeedId, node_key: &PublicKey) -> Result<FeedHead, HeadError> {
         FeedHead::verify(note, mesh, feed, node_key)
@@ -33,8 +42,8 @@ impl Verify for Strict {
 }
 
 impl<T: Verify + ?Sized> Verify for &T {
-    fn command(&self, envelope: Envelope, mesh: &MeshId) -> Result<SignedCommand, CommandError> {
-        (**self).command(envelope, mesh)
+    fn command_under(&self, protocol: u32, envelope: Envelope, mesh: &MeshId) -> Result<SignedCommand, CommandError> {
+        (**self).command_under(protocol, envelope, mesh)
     }
     fn head(&self, note: &[u8], mesh: &MeshId, feed: &FeedId, node_key: &PublicKey) -> Result<FeedHead, HeadError> {
         (**self).head(note, mesh, feed, node_key)

@@ -144,6 +144,14 @@ codes! {
     52 BadVoters "bad_voters" Rejected "these nodes cannot be the voters" "voters are 1, 3, 5 or 7 nodes with a log and a cosigner key, none of them revoked";
     53 UndefinedTerm "undefined_term" Done "a field names a term, identifier scheme or time convention that no standard in force defines" "`mesh term list` shows what is defined; this is never refused";
     54 BadResolution "bad_resolution" Rejected "it names no history that could stay" "`mesh ledger verify PROOF` shows both checkpoints; ask a node that has the history which is to stay";
+    55 FeedContained "feed_contained" Conflict "the domain's node signed two histories of its feed; nothing newer of it is taken" "`mesh domain show` names the report; the domain's root says which history stands: `mesh domain resolve`";
+    56 BadAnchor "bad_anchor" Conflict "the feed's head goes back or contradicts one that is in the ledger" "the home node repairs this by itself; if not, its disk was set back: delegate another epoch";
+    57 NoFork "no_fork" Verification "the heads do not contradict each other" "`mesh ledger verify PROOF` shows both; two heads of one feed with a consistency proof between them are no fork";
+    58 UnknownReport "unknown_report" NotFound "no such report of a forked feed waits for the domain's root" "`mesh domain show` names the report, where there is one";
+    59 BadBase "bad_base" Conflict "the new epoch would not continue what the ledger has of the feed" "the text names what is in the ledger; name a base that covers it";
+    60 Erased "erased" NotFound "the attachment was erased" "nothing; its digest stays where it is signed, its content is gone for good";
+    61 NodeNotVouched "node_not_vouched" NotAuthorised "no rule in force lets this domain admit the node" "`mesh council show` tells the rule; the council admits nodes by proposal: `mesh node admit`";
+    62 BadRecovery "bad_recovery" Rejected "the ledger cannot go on from there" "name the largest checkpoint that counts, and refound on exactly its leaves";
 
 
     100 Unavailable "unavailable" Unavailable "the node cannot take this now; nothing happened" "try again; clients back off by themselves";
@@ -164,7 +172,7 @@ codes! {
     115 Internal "internal" Internal "a defect in the node" "the trace has the details; please report it";
     116 Forked "forked" Unavailable "two checkpoints with a majority contradict each other; this node accepts nothing; nothing happened" "`mesh status` names the proof; the council decides with `mesh ledger resolve-fork PROOF`";
     117 NoReceipt "no_receipt" Unavailable "no checkpoint with a majority covers the leaf yet" "try again; `mesh status` shows the last checkpoint and its age";
-    118 NotVouched "not_vouched" Verification "too few of the voters in force vouch for the checkpoint" "ask another node; `mesh status` shows the last checkpoint and its age";
+    118 TooFewCosigned "too_few_cosigned" Verification "too few of the voters in force vouch for the checkpoint" "ask another node; `mesh status` shows the last checkpoint and its age";
     119 NotAdmitted "not_admitted" NotAuthorised "the mesh does not know this node's key" "a council member runs `mesh proposal open admit-node FILE` with the node's record; the node joins by itself then";
     120 BadRules "bad_rules" Rejected "the domain's own rules do not hold what rules must, or fail their own test cases" "every flaw is listed; `mesh standard test FILE` shows most of them without a node";
     121 StaleRules "stale_rules" Conflict "the domain's own rules changed in between; nothing happened" "`mesh domain rules show DOMAIN` shows those in force; then set them again";

@@ -45,6 +45,8 @@ pub const ANSWER_MS: u64 = 72 * 60 * 60 * 1000;
 pub const OPEN_PROPOSALS: usize = 32;
 /// Most comments on one proposal.
 pub const COMMENTS: u32 = 256;
+/// Most nodes that a rule may let each domain vouch for.
+pub const VOUCHED_NODES: u32 = 1000;
 /// Longest summary of a proposal, in bytes.
 pub const SUMMARY_BYTES: usize = 8 * 1024;
 /// Longest comment or reason of a council command, in bytes.

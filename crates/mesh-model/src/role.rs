@@ -34,6 +34,8 @@ pub enum Action {
     ReadPrivate,
     /// Set the domain's own rules.
     SetRules,
+    /// Erase an attachment of the domain.
+    Erase,
     /// Grant a role in the domain.
     GrantRole,
     /// Revoke a key of the domain.
@@ -44,6 +46,10 @@ pub enum Action {
     RotateKeys,
     /// Stop a replacement of the domain's root that the council decided.
     VetoReplacement,
+    /// Say which history of the domain's forked feed stands.
+    ResolveEquivocation,
+    /// Vouch for a node, where a rule in force says so.
+    VouchNode,
     /// Admit a domain.
     AdmitDomain,
     /// Suspend, resume or remove a domain.
@@ -131,11 +137,14 @@ impl Role {
                 matches!(self, Self::DataProductOwner | Self::DomainDataEngineer | Self::DataGovernanceSteward)
             }
             Action::SetRules => matches!(self, Self::DataGovernanceSteward),
+            Action::Erase => matches!(self, Self::DataProductOwner | Self::DataGovernanceSteward),
             Action::GrantRole
             | Action::RevokeKey
             | Action::DelegateNode
             | Action::RotateKeys
             | Action::VetoReplacement
+            | Action::ResolveEquivocation
+            | Action::VouchNode
             | Action::AdmitDomain
             | Action::SuspendDomain
             | Action::ReplaceRoot
@@ -150,17 +159,20 @@ impl Role {
 
 impl Action {
     /// All actions, in the order of the table.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 21] = [
         Self::PublishVersion,
         Self::DeprecateVersion,
         Self::RetireProduct,
         Self::ReadPrivate,
         Self::SetRules,
+        Self::Erase,
         Self::GrantRole,
         Self::RevokeKey,
         Self::DelegateNode,
         Self::RotateKeys,
         Self::VetoReplacement,
+        Self::ResolveEquivocation,
+        Self::VouchNode,
         Self::AdmitDomain,
         Self::SuspendDomain,
         Self::ReplaceRoot,
@@ -179,11 +191,14 @@ impl Action {
             Self::RetireProduct => "retire",
             Self::ReadPrivate => "read-private",
             Self::SetRules => "set-rules",
+            Self::Erase => "erase",
             Self::GrantRole => "grant-role",
             Self::RevokeKey => "revoke-key",
             Self::DelegateNode => "delegate-node",
             Self::RotateKeys => "rotate-keys",
             Self::VetoReplacement => "veto-replacement",
+            Self::ResolveEquivocation => "resolve-equivocation",
+            Self::VouchNode => "vouch-node",
             Self::AdmitDomain => "admit-domain",
             Self::SuspendDomain => "suspend-domain",
             Self::ReplaceRoot => "replace-root",
@@ -200,11 +215,14 @@ impl Action {
         match self {
             Self::PublishVersion | Self::DeprecateVersion | Self::RetireProduct | Self::ReadPrivate => Authority::Roles,
             Self::SetRules
+            | Self::Erase
             | Self::GrantRole
             | Self::RevokeKey
             | Self::DelegateNode
             | Self::RotateKeys
-            | Self::VetoReplacement => Authority::Root,
+            | Self::VetoReplacement
+            | Self::ResolveEquivocation
+            | Self::VouchNode => Authority::Root,
             Self::AdmitDomain
             | Self::SuspendDomain
             | Self::ReplaceRoot
@@ -218,6 +236,11 @@ impl Action {
 }
 
 impl Action {
+    /// Whether the council's threshold is enough, whoever else decides it.
+    pub const fn is_for_council(self) -> bool {
+        matches!(self, Self::Erase) || matches!(self.authority(), Authority::Council)
+    }
+
     /// Who may do it, one sentence for people.
     pub fn who_may(self) -> String {
         let roles: Vec<&str> = Role::ALL.into_iter().filter(|role| role.allows(self)).map(Role::as_str).collect();
@@ -225,7 +248,8 @@ impl Action {
         match self.authority() {
             Authority::Council => format!("{self} is decided by the council's threshold"),
             Authority::Root => {
-                format!("{self} is decided by the root keys of the domain, to their threshold{or_roles}")
+                let or_council = if self.is_for_council() { ", or by the council's" } else { "" };
+                format!("{self} is decided by the root keys of the domain, to their threshold{or_council}{or_roles}")
             }
             Authority::Roles => format!("{self} needs one of the roles {} in the domain", roles.join(", ")),
         }

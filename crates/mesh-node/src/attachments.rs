@@ -14,8 +14,10 @@ use prost::Message as _;
 
 use crate::clock::now_unix_ms;
 use crate::core::Core;
+use crate::erasure;
 
-/// Where in the store's index space attachments are found: digest -> the domain whose version names it.
+/// Where in the store's index space attachments are found: digest -> the domain whose version first named it. The first stays: who
+/// names another domain's private attachment later does not get to read it, nor to erase it.
 pub const OWNERS: u8 = 2;
 /// How old a read request may be, and how far ahead of this node's clock, in milliseconds.
 const READ_WINDOW_MS: u64 = 300_000;
@@ -28,7 +30,7 @@ fn storage(error: &mesh_store::StoreError) -> MeshError {
 /// returns, before the event that names them.
 ///
 /// # Errors
-/// [`Code::NotPublishedHere`] names one that is missing, [`Code::TooLarge`], [`Code::Malformed`] one that does not match its digest.
+/// [`Code::NotPublishedHere`] names one that is missing, [`Code::Erased`], [`Code::TooLarge`], [`Code::Malformed`] one that does not match its digest.
 pub async fn take(core: &Core, descriptor: &Descriptor, bodies: Vec<AttachmentBody>) -> Result<(), MeshError> {
     let total: usize = bodies.iter().map(|body| body.body.len()).sum();
     let limit = core.config.limits.publish_mib << 20;
@@ -44,6 +46,7 @@ pub async fn take(core: &Core, descriptor: &Descriptor, bodies: Vec<AttachmentBo
     }
     for attachment in &descriptor.attachments {
         let name = &attachment.name;
+        erasure::refuse(core, &descriptor.domain, &attachment.digest)?;
         if let Some(body) = sent.remove(&attachment.digest) {
             keep(core, attachment, body).await?;
         } else if !holds(core, attachment)? {
@@ -103,6 +106,7 @@ fn file_of(private: &PrivateAttachment) -> Vec<u8> {
 /// # Errors
 /// [`Code::AttachmentMissing`], or why the home node did not answer.
 pub async fn public(core: &Core, digest: Digest) -> Result<Vec<u8>, MeshError> {
+    erasure::refuse_known(core, &digest)?;
     if let Some(body) = core.store.attachments().get(&digest.0).map_err(|e| storage(&e))? {
         return Ok(body);
     }
@@ -113,19 +117,25 @@ pub async fn public(core: &Core, digest: Digest) -> Result<Vec<u8>, MeshError> {
         return Err(MeshError::new(Code::Damaged, text));
     }
     write(core, fetched.body.clone(), false).await?;
+    // It may have been erased while it was on its way: the leaf was folded before the file was there.
+    if let Err(erased) = erasure::refuse_known(core, &digest) {
+        core.store.attachments().delete(&digest.0).map_err(|e| storage(&e))?;
+        return Err(erased);
+    }
     Ok(fetched.body)
 }
 
 /// An attachment for a client: public ones freely, private ones against a signed request.
 ///
 /// # Errors
-/// [`Code::ReadDenied`], [`Code::AttachmentMissing`].
+/// [`Code::ReadDenied`], [`Code::AttachmentMissing`], [`Code::Erased`].
 pub async fn serve(core: &Core, digest: Digest, read_request: Vec<u8>) -> Result<AttachmentBody, MeshError> {
     if read_request.is_empty() {
         let body = public(core, digest).await?;
         return Ok(AttachmentBody { digest: digest.0.to_vec(), body, private: false });
     }
     let domain = owner(core, digest).await?;
+    erasure::refuse(core, &domain, &digest)?;
     if let Some(file) = core.store.private_attachments().get(&digest.0).map_err(|e| storage(&e))? {
         check_reader(core, &read_request, digest, &domain)?;
         let (salt, body) = file.split_at_checked(16).ok_or_else(|| missing(digest))?;
@@ -142,14 +152,12 @@ fn missing(digest: Digest) -> MeshError {
 }
 
 async fn owner(core: &Core, digest: Digest) -> Result<DomainName, MeshError> {
-    let find = || core.store.index(OWNERS).get(&digest.0).map_err(|e| storage(&e));
-    let mut stored = find()?;
-    if stored.is_none() {
+    let mut known = erasure::owner(core, &digest)?;
+    if known.is_none() {
         core.catch_up().await;
-        stored = find()?;
+        known = erasure::owner(core, &digest)?;
     }
-    let name = stored.and_then(|bytes| String::from_utf8(bytes).ok()).and_then(|text| DomainName::parse(&text).ok());
-    name.ok_or_else(|| missing(digest))
+    known.ok_or_else(|| missing(digest))
 }
 
 async fn home_of(core: &Core, digest: Digest) -> Result<u64, MeshError> {

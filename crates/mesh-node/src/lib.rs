@@ -28,6 +28,7 @@ pub mod clock;
 pub mod config;
 pub mod core;
 mod data_folder;
+pub mod erasure;
 pub mod feed_rules;
 pub mod feed_tail;
 pub mod feed_writer;

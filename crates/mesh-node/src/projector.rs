@@ -19,6 +19,7 @@ use tracing::{info, warn};
 
 use crate::attachments::{self, OWNERS};
 use crate::core::{Core, storage_error};
+use crate::erasure;
 use crate::reads::{AsOf, HISTORY, Subject, history_key, tell_with};
 use crate::synonyms::{Synonyms, decides_words, every_product};
 
@@ -73,12 +74,22 @@ pub struct Projector {
     all_dirty: bool,
     /// What the store's own indexes learn with the next commit.
     pending: Batch,
+    /// Attachments whose owner is among that.
+    owned: BTreeSet<Digest>,
 }
 
 impl Projector {
     /// Goes on after `next` leaves.
     pub fn new(core: Arc<Core>, indexed: watch::Sender<u64>, next: u64) -> Self {
-        Self { core, indexed, next, dirty: BTreeSet::new(), all_dirty: false, pending: Batch::new() }
+        Self {
+            core,
+            indexed,
+            next,
+            dirty: BTreeSet::new(),
+            all_dirty: false,
+            pending: Batch::new(),
+            owned: BTreeSet::new(),
+        }
     }
 
     /// Folds until the node stops. Runs on a thread of its own: indexing is work for a processor and the disk.
@@ -87,6 +98,9 @@ impl Projector {
         let mut pause = least;
         let mut committed = Instant::now();
         let mut uncommitted = false;
+        if let Err(error) = erasure::sweep(&self.core) {
+            warn!(%error, "attachments that were erased are not all looked for");
+        }
         while !self.core.stopping.is_cancelled() {
             for product in self.core.reindex.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
                 self.dirty.insert(product);
@@ -153,6 +167,7 @@ impl Projector {
         if !pending.is_empty() {
             self.core.store.committer().apply_relaxed_readable(pending).map_err(|e| storage_error(&e))?;
         }
+        self.owned.clear();
         self.core.folded.reached(self.next);
         Ok(())
     }
@@ -168,13 +183,13 @@ impl Projector {
         for (index, bytes) in leaves {
             let leaf = LedgerLeaf::decode(&bytes)
                 .map_err(|error| MeshError::new(Code::Damaged, format!("leaf {index} does not decode: {error}")))?;
-            self.fold_leaf(index, &leaf);
+            self.fold_leaf(index, &leaf)?;
             self.next = index + 1;
         }
         Ok(count)
     }
 
-    fn fold_leaf(&mut self, index: LedgerIndex, leaf: &LedgerLeaf) {
+    fn fold_leaf(&mut self, index: LedgerIndex, leaf: &LedgerLeaf) -> Result<(), MeshError> {
         let command = crate::reads::command_of(leaf);
         let item = tell_with(leaf, command.as_ref());
         let batch = &mut self.pending;
@@ -186,7 +201,7 @@ impl Projector {
             history.put(batch, &history_key(&Subject::Product(product).prefix(), index), &[]);
         }
         if leaf.outcome.code != Code::Accepted {
-            return;
+            return Ok(());
         }
         match command.map(|command| command.body) {
             // Other words for a term may be in force from this leaf on: whatever carries it is found by them, too.
@@ -194,10 +209,18 @@ impl Projector {
             Some(Body::PublishVersion(body)) => {
                 let owners = self.core.store.index(OWNERS);
                 for attachment in &body.descriptor.attachments {
-                    owners.put(batch, &attachment.digest.0, body.descriptor.domain.as_str().as_bytes());
+                    let digest = attachment.digest;
+                    if erasure::owner(&self.core, &digest)?.is_none() && self.owned.insert(digest) {
+                        owners.put(batch, &digest.0, body.descriptor.domain.as_str().as_bytes());
+                    }
                 }
                 self.dirty.insert(body.descriptor.id());
                 self.core.reads.keep(index, body.descriptor);
+            }
+            Some(Body::Erase(body)) => {
+                // Whose it is may be among what is to be written.
+                self.flush()?;
+                erasure::erase(&self.core, &body.domain, &body.digest)?;
             }
             Some(Body::DeprecateVersion(body)) => {
                 self.dirty.insert(body.product);
@@ -213,6 +236,7 @@ impl Projector {
             }
             _ => {}
         }
+        Ok(())
     }
 
     /// Puts every product that changed into the search index, as it is now, and commits.
@@ -267,6 +291,7 @@ impl Projector {
                     Ok(more) => texts.extend(more),
                     Err(error) => warn!(%product, %error, "an overflowed part is not what its name says"),
                 },
+                None if erasure::refuse(&self.core, &product.domain, &overflow.digest).is_err() => {}
                 None => {
                     self.core.store.index(WANTED).put(&mut batch, &overflow.digest.0, product.to_string().as_bytes());
                 }
@@ -293,7 +318,8 @@ pub async fn fetch_wanted(core: Arc<Core>) {
                 fetched = attachments::public(&core, digest) => fetched,
                 () = core.stopping.cancelled() => return,
             };
-            if fetched.is_err() {
+            // What was erased is nowhere: it is not asked for again.
+            if fetched.is_err_and(|error| error.code != Code::Erased) {
                 continue;
             }
             let mut batch = Batch::new();

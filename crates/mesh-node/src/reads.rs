@@ -422,6 +422,35 @@ pub fn tell_with(leaf: &LedgerLeaf, command: Option<&Command>) -> HistoryItem {
             item.subject = format!("proposal {}", body.proposal);
             item.reason.clone_from(&body.text);
         }
+        Body::AdmitVouchedNode(body) => {
+            item.subject.clone_from(&body.node.name);
+            item.reason = format!("vouched for by {}", body.domain);
+            item.domain = Some(body.domain.clone());
+        }
+        Body::RecoverVoters(body) => {
+            item.subject = format!("from {} leaves on", body.size);
+            item.reason.clone_from(&body.reason);
+        }
+        Body::FeedAnchor(body) => {
+            item.subject = body.domain.to_string();
+            item.reason = format!("feed of epoch {}", body.epoch);
+            item.domain = Some(body.domain.clone());
+        }
+        Body::ReportEquivocation(body) => {
+            item.subject = body.proof.feed.domain.to_string();
+            item.reason = format!("two histories of epoch {}", body.proof.feed.epoch);
+            item.domain = Some(body.proof.feed.domain.clone());
+        }
+        Body::ResolveEquivocation(body) => {
+            item.subject = body.domain.to_string();
+            item.reason.clone_from(&body.reason);
+            item.domain = Some(body.domain.clone());
+        }
+        Body::Erase(body) => {
+            item.subject = body.digest.to_string();
+            item.reason.clone_from(&body.reason);
+            item.domain = Some(body.domain.clone());
+        }
     }
     item
 }

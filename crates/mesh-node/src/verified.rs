@@ -34,12 +34,12 @@ impl Verified {
 }
 
 impl Verify for Verified {
-    fn command(&self, envelope: Envelope, mesh: &MeshId) -> Result<SignedCommand, CommandError> {
+    fn command_under(&self, protocol: u32, envelope: Envelope, mesh: &MeshId) -> Result<SignedCommand, CommandError> {
         let digest = envelope.digest();
         if self.knows(&digest) {
-            return SignedCommand::verified_before(envelope, mesh);
+            return SignedCommand::verified_before_under(protocol, envelope, mesh);
         }
-        let signed = Strict.command(envelope, mesh)?;
+        let signed = Strict.command_under(protocol, envelope, mesh)?;
         self.remember(digest);
         Ok(signed)
     }

@@ -40,6 +40,11 @@ impl<'a> Run<'a> {
         &self.overlay
     }
 
+    /// The leaves so far, in order.
+    pub(crate) fn leaves(&self) -> &[Vec<u8>] {
+        &self.leaves
+    }
+
     /// Takes the next decision.
     pub(crate) fn push(&mut self, applied: Applied) {
         self.overlay.push(&applied);

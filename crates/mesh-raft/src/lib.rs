@@ -72,6 +72,7 @@ mod log_store;
 mod machine;
 mod node;
 mod options;
+mod other_history;
 mod peer;
 mod peers;
 mod proposal;

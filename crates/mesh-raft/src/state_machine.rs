@@ -16,6 +16,7 @@ use crate::applier::{Applier, Run, SharedApplier, locked};
 use crate::export::{Export, SendError};
 use crate::import::{Import, ImportError, Received};
 use crate::machine::Machine;
+use crate::other_history::{OtherHistory, check_history};
 use crate::recent_entries::cost;
 use crate::sealed::{Sealed, SealedLeaf};
 use crate::snapshot::{Current, Data, Snapshot, SnapshotBuilder, SnapshotData};
@@ -55,6 +56,8 @@ pub(crate) enum ApplyError {
     Store(#[from] StoreError),
     #[error(transparent)]
     State(#[from] StateError),
+    #[error(transparent)]
+    OtherHistory(#[from] OtherHistory),
     #[error("the applied record is damaged: {0}")]
     Record(#[from] CodecError),
     #[error("the ledger has {ledger} leaves, the state is the one after {state}")]
@@ -135,6 +138,7 @@ impl<R: AsyncRuntime> StateMachine<R> {
             };
             let mut sealed = Sealed::default();
             for applied in apply_with(run.state(), &decoded, &&*self.verify, &*self.judge)? {
+                check_history(&applied, applier.ledger().frontier(), run.leaves())?;
                 let outcome = applied.outcome();
                 sealed.leaves.push(SealedLeaf::new(applied.leaf.index, outcome.code, outcome.detail.clone()));
                 run.push(applied);

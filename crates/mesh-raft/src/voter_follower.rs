@@ -278,7 +278,7 @@ mod tests {
     fn next(configs: &[&[NodeId]], learners: &[NodeId], voters: &[NodeId], revoked: &[NodeId]) -> Step {
         let configs: Vec<BTreeSet<NodeId>> = configs.iter().map(|ids| ids.iter().copied().collect()).collect();
         let nodes = configs.iter().flatten().chain(learners).copied().collect();
-        let leader = configs[0][0];
+        let leader = *configs[0].first().expect("somebody votes");
         let addresses = voters.iter().map(|id| (*id, format!("n{id}:1"))).collect();
         let wanted =
             Wanted { voters: voters.iter().copied().collect(), addresses, revoked: revoked.iter().copied().collect() };

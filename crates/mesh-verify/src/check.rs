@@ -5,9 +5,9 @@ use std::io::BufRead;
 use mesh_event::genesis::SealedGenesis;
 use mesh_event::voters::VoterSet;
 use mesh_event::{LeafEntry, LedgerLeaf};
-use mesh_governance::{Applied, Damage, MemState, PolicyJudge, read};
-use mesh_model::{Code, LedgerIndex, MeshId, UnixMs};
-use mesh_tlog::Hash;
+use mesh_governance::{Applied, Damage, Effect, MemState, PolicyJudge, read};
+use mesh_model::{Code, Digest, LedgerIndex, MeshId, UnixMs};
+use mesh_tlog::{Frontier, Hash};
 
 use crate::checkpoints::{CheckedCheckpoint, Checkpoints};
 use crate::export::{ExportReader, Header, Item};
@@ -200,12 +200,32 @@ impl<'a> Audit<'a> {
             let index = applied.leaf.index;
             let damage = |damage: Damage| Fault::leaf(index, damage.to_string());
             self.watch.decided(&self.state, applied).map_err(damage)?;
+            self.goes_on_from_here(applied)?;
             self.state.commit(applied);
             self.last_stamp = applied.leaf.stamp_unix_ms;
             self.accepted += u64::from(applied.leaf.outcome.code == Code::Accepted);
             self.watch.progress(index + 1, self.header.size);
         }
         Ok(())
+    }
+
+    /// A recovery of voters names the root of all leaves before it: the rules do not see it, whoever has the leaves does.
+    fn goes_on_from_here(&self, applied: &Applied) -> Result<(), Fault> {
+        let named = applied.effects.iter().find_map(|effect| match effect {
+            Effect::VotersRecovered { size, root } => Some((*size, *root)),
+            _ => None,
+        });
+        let Some((size, named)) = named else { return Ok(()) };
+        let mut tree = Frontier::new();
+        for hash in &self.hashes[..usize::try_from(size).expect("sizes in memory")] {
+            tree.append(*hash);
+        }
+        let root = Digest(*tree.root().as_bytes());
+        if root == named {
+            return Ok(());
+        }
+        let why = format!("it goes on from another history: {size} leaves have the root {root}; it says {named}");
+        Err(Fault::leaf(applied.leaf.index, why))
     }
 
     fn finish(mut self, notes: &[(u64, Vec<u8>)]) -> Result<Verified, VerifyError> {

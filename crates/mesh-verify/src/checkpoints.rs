@@ -36,6 +36,12 @@ impl<'a> Checkpoints<'a> {
         Self { leaves, state, trust: Trust::new(mesh, first), tree: Frontier::new() }
     }
 
+    fn voters_at(&self, size: u64) -> Result<VoterSet, String> {
+        let in_force = read::voters_at(self.state, size).map_err(|damage| damage.to_string())?;
+        let in_force = in_force.and_then(|(_, voters)| voters.to_set());
+        in_force.ok_or_else(|| format!("no voters were in force at size {size}"))
+    }
+
     /// Checks the next one.
     pub(crate) fn check(&mut self, line: u64, note: &[u8]) -> Result<CheckedCheckpoint, Fault> {
         let fault = |why: String| Fault::new(Place::Checkpoint(line), why);
@@ -52,9 +58,16 @@ impl<'a> Checkpoints<'a> {
             let (root, said) = (self.tree.root(), found.root());
             return Err(fault(format!("{size} leaves have the root {root}; it says {said}")));
         }
-        let in_force = read::voters_at(self.state, size).map_err(|damage| fault(damage.to_string()))?;
-        let in_force = in_force.and_then(|(_, voters)| voters.to_set());
-        let in_force = in_force.ok_or_else(|| fault(format!("no voters were in force at size {size}")))?;
+        // After a lost quorum nobody could hand over; the council's leaf is in the ledger that was just decided.
+        if let Some(recovery) = read::recovery(self.state).map_err(|damage| fault(damage.to_string()))?
+            && size > recovery.index
+            && self.trust.newest().0 <= recovery.index
+        {
+            let since = recovery.index + 1;
+            let voters = self.voters_at(since).map_err(fault)?;
+            self.trust.recovered(since, voters);
+        }
+        let in_force = self.voters_at(size).map_err(fault)?;
         let named = found.handover().unwrap_or_else(|| self.trust.newest().1);
         if *named != in_force {
             let says = if found.handover().is_some() { "names" } else { "is that of" };

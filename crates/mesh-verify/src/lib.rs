@@ -46,7 +46,8 @@
 //! - The tree of the leaves has the root, and the state the digest, that the header names.
 //! - Every checkpoint in the file has the root of its size and no signature but of voters, and more than half of those that the
 //!   ledger has in force at that size cosigned it. The first one over a change of voters names them, and was cosigned by a majority
-//!   of those before, too: whoever has the checkpoints without the ledger comes to the same voters.
+//!   of those before, too: whoever has the checkpoints without the ledger comes to the same voters. After a recovery of voters the
+//!   council's leaf stands in the place of that majority, and the leaves before it have the root that it names.
 //!
 //! # What is not
 //!
@@ -55,8 +56,8 @@
 //! - That a stamp was the time, beyond that stamps never go back.
 //! - What was in a command that is over its size limit: its leaf keeps only length and digest. That it was refused for its length is
 //!   proved; its digest is taken on trust.
-//! - Root and size of a *feed*: the signed head of a batch is checked, with the chain of the batch's events up to it, but the feed's
-//!   other events are not in the ledger.
+//! - Root and size of a *feed*: the signed head of a batch or an anchor is checked, with the chain of the batch's events up to it, but
+//!   the feed's other events are not in the ledger.
 //! - Into how many batches refused events without a usable head were grouped when they were ordered. Leaves of one batch share a stamp
 //!   and end in the leaf with the signed head, so batches are found again exactly. Only a batch whose head is missing or over its
 //!   limit leaves no such mark; all of it is refused. A grouping that gives exactly these leaves is searched ([`regroup`]), and that
@@ -73,7 +74,8 @@
 //! | [`state_key`] | keys of the state as people read them |
 //! | [`receipt`] | one leaf with what proves it, in a file of its own |
 //! | [`fork_proof`] | two checkpoints that can't both be true, in a file of its own |
-//! | `lines_file` | what these two files have in common |
+//! | [`feed_fork_file`] | two heads of a feed that can't both be true, in a file of its own |
+//! | `lines_file` | what these files have in common |
 //! | [`replay`] | the state at a leaf, and what each leaf changed |
 //! | [`report`] | who did what when, under which council and standards, with which outcome |
 //!
@@ -86,6 +88,7 @@ pub mod check;
 mod checkpoints;
 pub mod export;
 pub mod fault;
+pub mod feed_fork_file;
 pub mod fork_proof;
 mod lines_file;
 pub mod receipt;
@@ -99,6 +102,7 @@ pub use check::{Options, Verified, Watch, check};
 pub use checkpoints::CheckedCheckpoint;
 pub use export::{ExportReader, ExportWriter, Header, WriteError, write_export};
 pub use fault::{Fault, Place, VerifyError};
+pub use feed_fork_file::FeedForkFile;
 pub use fork_proof::{Bridge, CheckedFork, ForkProof};
 pub use receipt::{CheckedReceipt, Decided, Receipt};
 pub use regroup::{Found, Groups, Rules};

@@ -70,11 +70,11 @@ impl Checked {
 }
 
 impl Verify for Checked {
-    fn command(&self, envelope: Envelope, mesh: &MeshId) -> Result<SignedCommand, CommandError> {
+    fn command_under(&self, protocol: u32, envelope: Envelope, mesh: &MeshId) -> Result<SignedCommand, CommandError> {
         if self.commands.contains(&envelope.digest()) {
-            SignedCommand::verified_before(envelope, mesh)
+            SignedCommand::verified_before_under(protocol, envelope, mesh)
         } else {
-            Strict.command(envelope, mesh)
+            Strict.command_under(protocol, envelope, mesh)
         }
     }
 

@@ -1,10 +1,11 @@
 //! Keys of the state as people read them, and their values as JSON. `mesh_governance::keys` draws the layout.
 
+use mesh_event::federation::AdmissionRule;
 use mesh_governance::Damage;
 use mesh_governance::records::{
-    Domain, EnactedStandard, FeedCursor, GrantedWaiver, Grants, Head, KeyPurpose, KnownNode, Major, Mesh,
-    NodeRevocation, PendingRoot, Product, Proposal, Record, Remark, RememberedCommand, ResolvedFork, SealedVersion,
-    Terms,
+    Containment, Domain, EnactedStandard, EndedEpoch, Erasure, FeedCursor, GrantedWaiver, Grants, Head, KeyPurpose,
+    KnownNode, LedgerHead, Major, Mesh, NodeRevocation, PendingRoot, Product, Proposal, Record, Recovery, Remark,
+    RememberedCommand, ResolvedFork, SealedVersion, Terms, VotersInForce, Vouched,
 };
 use mesh_model::{CommandId, Digest, PublicKey, Version};
 use serde_json::Value;
@@ -65,7 +66,7 @@ type Decode = fn(&[u8]) -> Result<Value, Damage>;
 
 fn json<R: Record>(bytes: &[u8]) -> Result<Value, Damage> {
     let value = serde_json::to_value(R::decode(bytes)?);
-    value.map_err(|error| Damage { what: R::KIND.to_owned(), why: error.to_string() })
+    value.map_err(|error| Damage { what: R::KIND.to_owned(), why: error.to_string(), needs_protocol: None })
 }
 
 /// A text of the ledger: the digest says which, its leaf says what.
@@ -84,11 +85,22 @@ fn read(key: &[u8]) -> Option<(&'static str, String, bool, Decode)> {
         0x02 => ("mesh", String::new(), false, json::<Mesh>),
         0x03 => ("council terms", String::new(), false, json::<Terms>),
         0x04 => ("refused checkpoint", format!("{} {}", p.number()?, Digest(p.bytes()?)), false, json::<ResolvedFork>),
+        0x05 => ("voters", format!("from {} leaves on", p.number()?), false, json::<VotersInForce>),
+        0x06 => ("rule of admission", String::new(), false, json::<AdmissionRule>),
+        0x07 => ("recovery of voters", String::new(), false, json::<Recovery>),
         0x10 => ("domain", p.name()?, false, json::<Domain>),
         0x11 => ("feed cursor", p.name()?, true, json::<FeedCursor>),
         0x12 => ("outbox number", format!("{}/{} {}", p.name()?, p.number()?, p.number()?), true, json::<u64>),
         0x13 => ("roster entry", format!("{} {}", p.place()?, p.key()?), true, text),
         0x14 => ("pending root", p.name()?, false, json::<PendingRoot>),
+        0x15 => ("forked feed", p.name()?, false, json::<Containment>),
+        0x16 => ("ended epoch", format!("{}/{}", p.name()?, p.number()?), false, json::<EndedEpoch>),
+        0x17 => {
+            let (domain, digest) = (p.name()?, Digest(p.bytes()?));
+            ("erased attachment", format!("{domain} {digest}"), false, json::<Erasure>)
+        }
+        0x18 => ("feed head", format!("{}/{}", p.name()?, p.number()?), true, json::<LedgerHead>),
+        0x19 => ("vouched nodes", p.name()?, false, json::<Vouched>),
         0x20 => {
             let (key, place) = (p.key()?, p.place()?);
             ("grants", format!("{key} in {place}"), false, json::<Grants>)

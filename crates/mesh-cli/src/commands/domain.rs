@@ -8,12 +8,13 @@ use futures::StreamExt as _;
 use mesh_client::{Client, DomainView};
 use mesh_event::command::{AdmitDomains, DelegateNode, DomainAdmission, RoleGrant};
 use mesh_event::proposal::{DomainStanding, ProposalBody};
-use mesh_event::{Body, FeedHead, FeedId, LedgerLeaf};
+use mesh_event::{Body, Command, Envelope, FeedHead, FeedId, LeafEntry, LedgerLeaf};
 use mesh_model::{Code, Digest, DomainName, NodeId, limits};
 use serde::Serialize;
 
 use crate::app::App;
 use crate::command_file::named;
+use crate::commands::domain_fork::{self, ReportArgs, ResolveArgs};
 use crate::commands::domain_root::{self, ReplaceRootArgs, RotateRootArgs, VetoRootArgs};
 use crate::commands::domain_rules::{self, RulesArgs};
 use crate::domain_file::{DomainEntry, DomainFile};
@@ -61,6 +62,10 @@ enum Action {
     ReplaceRoot(ReplaceRootArgs),
     /// Stops the replacement of a domain's root that the council decided; the old root keys decide, within its 72 hours.
     VetoRoot(VetoRootArgs),
+    /// Puts a proof into the ledger that a node signed two histories of a domain's feed; anybody of the mesh may.
+    Report(ReportArgs),
+    /// Says which history of a domain's forked feed stands, and which node goes on; the domain's root decides.
+    Resolve(ResolveArgs),
     /// A domain's own rules: stricter than the standards of the mesh, never looser.
     Rules(RulesArgs),
 }
@@ -143,6 +148,8 @@ pub(crate) async fn run(args: DomainArgs, app: &App) -> Result<(), Failure> {
         Action::RotateRoot(args) => domain_root::rotate(app, args).await,
         Action::ReplaceRoot(args) => domain_root::replace(app, args).await,
         Action::VetoRoot(args) => domain_root::veto(app, args).await,
+        Action::Report(args) => domain_fork::report(app, args).await,
+        Action::Resolve(args) => domain_fork::resolve(app, args).await,
         Action::Rules(args) => domain_rules::run(args, app).await,
     }
 }
@@ -223,6 +230,16 @@ async fn show(app: &App, name: &DomainName) -> Result<(), Failure> {
         }
         line("status", &domain.status);
         line("home", &format!("{}, epoch {}, {} commands sealed", home(domain), domain.epoch, domain.sealed_commands));
+        if let Some(head) = &domain.feed_head {
+            line("anchored", &format!("{} events at ledger index {}", head.events, head.ledger_index));
+        }
+        if let Some(fork) = &domain.fork {
+            let who = format!("node {} signed two histories of epoch {}", fork.node_id, fork.epoch);
+            line("forked", &format!("{who}: ledger index {}", fork.ledger_index));
+            for head in &fork.heads {
+                line("", &format!("{} events with root {}", head.events, head.root));
+            }
+        }
         line("root", &format!("{} of {} keys", domain.root_threshold, domain.root_keys.len()));
         for key in &domain.root_keys {
             line("", &named(key));
@@ -376,10 +393,23 @@ async fn sealed_head(client: &Client, domain: &DomainView) -> Result<(u64, Optio
         let (index, bytes) = entry?;
         let leaf = LedgerLeaf::decode(&bytes)
             .map_err(|error| Failure::new(Code::Malformed, format!("ledger leaf {index}: {error}")))?;
-        let head = leaf.head_note.and_then(|note| FeedHead::verify(&note, &mesh.id, &feed, &node.key).ok());
+        let note = leaf.head_note.clone().or_else(|| anchored(&leaf, &feed));
+        let head = note.and_then(|note| FeedHead::verify(&note, &mesh.id, &feed, &node.key).ok());
         if let Some(head) = head.filter(|head| head.size > base.0) {
             base = (head.size, Some(Digest(*head.root.as_bytes())));
         }
     }
     Ok(base)
+}
+
+/// The head that a leaf anchors, if it is of this feed and was accepted.
+fn anchored(leaf: &LedgerLeaf, feed: &FeedId) -> Option<Vec<u8>> {
+    let LeafEntry::Envelope(bytes) = &leaf.entry else { return None };
+    let envelope = Envelope::parse(bytes.clone()).ok()?;
+    match Command::decode(envelope.payload()).ok()?.body {
+        Body::FeedAnchor(body) if leaf.outcome.code == Code::Accepted && body.domain == feed.domain => {
+            Some(body.head_note)
+        }
+        _ => None,
+    }
 }

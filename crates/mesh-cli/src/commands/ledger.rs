@@ -181,5 +181,11 @@ fn subject(body: &Body) -> String {
         Body::Reject(body) => format!("proposal {}", body.proposal),
         Body::Withdraw(body) => format!("proposal {}", body.proposal),
         Body::Comment(body) => format!("proposal {}", body.proposal),
+        Body::AdmitVouchedNode(body) => format!("{} by {}", body.node.name, body.domain),
+        Body::RecoverVoters(body) => format!("from {} leaves on", body.size),
+        Body::FeedAnchor(body) => format!("{}/{}", body.domain, body.epoch),
+        Body::ReportEquivocation(body) => format!("{}/{}", body.proof.feed.domain, body.proof.feed.epoch),
+        Body::ResolveEquivocation(body) => format!("{} as reported at {}", body.domain, body.report),
+        Body::Erase(body) => format!("{} {}", body.domain, body.digest.short()),
     }
 }

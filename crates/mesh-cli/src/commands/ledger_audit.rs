@@ -12,6 +12,7 @@ use mesh_governance::{Applied, Damage, MemState};
 use mesh_model::{Code, LedgerIndex, MeshId};
 use mesh_tlog::Hash;
 use mesh_verify::export::{ExportWriter, FORMAT, Header, WriteError};
+use mesh_verify::feed_fork_file::{FEED_FORK_FORMAT, FeedForkFile};
 use mesh_verify::fork_proof::FORK_FORMAT;
 use mesh_verify::receipt::RECEIPT_FORMAT;
 use mesh_verify::{Fault, ForkProof, Format, Options, Receipt, Replay, Report, Verified, VerifyError, Watch, check};
@@ -185,6 +186,7 @@ pub(crate) fn verify(args: &VerifyArgs, app: &App) -> Result<(), Failure> {
     match first_line(&args.file)?.as_str() {
         RECEIPT_FORMAT => return verify_receipt(args, app),
         FORK_FORMAT => return verify_fork(args, app),
+        FEED_FORK_FORMAT => return verify_feed_fork(args, app),
         FORMAT => {}
         other => {
             let (file, found) = (args.file.display(), other.escape_debug());
@@ -265,6 +267,27 @@ fn verify_fork(args: &VerifyArgs, app: &App) -> Result<(), Failure> {
         }
         let (smaller, root) = (checked.checkpoints[0].size, checked.root_at_smaller);
         lines.push(format!("the larger history has root {root} at {smaller} leaves\n"));
+        lines.join("\n")
+    })
+}
+
+fn verify_feed_fork(args: &VerifyArgs, app: &App) -> Result<(), Failure> {
+    let (bytes, mesh_id) = small(&args.file, app)?;
+    let checked = FeedForkFile::parse(&bytes).and_then(|file| Ok((file.verify(mesh_id.as_ref())?, file)));
+    let (checked, file) = checked.map_err(|fault| does_not_hold(&args.file, &fault))?;
+    let (feed, key) = (&file.proof.feed, file.proof.node_key);
+    let heads: Vec<_> =
+        checked.heads.iter().map(|head| json!({ "events": head.size, "root": head.root.to_string() })).collect();
+    let document = json!({ "holds": true, "mesh_id": file.mesh_id, "pinned": mesh_id.is_some(),
+        "domain": feed.domain, "epoch": feed.epoch, "node_key": key, "heads": heads,
+        "root_of_the_larger_at_the_smaller": checked.root_at_smaller.to_string() });
+    app.output().one(&document, &file.mesh_id.to_string(), |style| {
+        let mut lines = vec![style.red("the proof holds: one key signed two histories of a feed")];
+        lines.push(format!("mesh {} ({})", file.mesh_id, pinned(mesh_id.is_some())));
+        lines.push(format!("feed {}/{} by {}", feed.domain, feed.epoch, key.fingerprint()));
+        lines.extend(checked.heads.iter().map(|head| format!("{} events have root {}", head.size, head.root)));
+        let (smaller, root) = (checked.heads[0].size, checked.root_at_smaller);
+        lines.push(format!("the larger history has root {root} at {smaller} events\n"));
         lines.join("\n")
     })
 }

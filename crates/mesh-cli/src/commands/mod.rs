@@ -13,9 +13,11 @@ pub(crate) mod council;
 pub(crate) mod deprecate;
 pub(crate) mod diff;
 pub(crate) mod domain;
+mod domain_fork;
 pub(crate) mod domain_root;
 pub(crate) mod domain_rules;
 pub(crate) mod down;
+pub(crate) mod erase;
 pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod genesis;
@@ -67,6 +69,7 @@ pub(crate) async fn run(command: Command, app: &App) -> Result<(), Failure> {
         Command::Diff(args) => diff::run(args, app).await,
         Command::Domain(args) => domain::run(args, app).await,
         Command::Down(args) => down::run(args, app).await,
+        Command::Erase(args) => erase::run(args, app).await,
         Command::Explain(args) => explain::run(args, app).await,
         Command::Export(args) => export::run(args, app).await,
         Command::Genesis(args) => genesis::run(args, app).await,

@@ -4,12 +4,16 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use mesh_client::KnownNode;
-use mesh_model::Code;
+use mesh_event::federation::{AdmitVouchedNode, RecoverVoters};
+use mesh_event::{Body, LedgerCheckpoint};
+use mesh_model::{Code, DomainName, NodeId};
 use serde::Serialize;
 
 use super::node_init::{self, InitArgs};
 use crate::app::App;
 use crate::failure::Failure;
+use crate::governance::{self, Deciders, SigningArgs};
+use crate::key_argument::Signers;
 use crate::node_keys::NewNode;
 use crate::output::{Row, printable};
 use crate::{admission_file, files, node_file, node_keys};
@@ -29,8 +33,45 @@ enum Action {
     Admission(AdmissionArgs),
     /// Writes the signed record of a node that is to be admitted, on its machine: mesh proposal open admit-node FILE
     Record(RecordArgs),
+    /// Lets in a node for which a domain vouches, by the rule of admission in force; the domain's root decides
+    Admit(AdmitArgs),
+    /// Writes the council's word after a lost quorum: other voters, and the checkpoint from which the ledger goes on
+    RecoverVoters(RecoverArgs),
     /// Lists the nodes that the ledger knows: voters, observers, and those that were taken out
     List,
+}
+
+#[derive(Debug, Args)]
+struct AdmitArgs {
+    /// The node's signed record: `mesh node record` writes it on the node's machine
+    #[arg(value_name = "FILE")]
+    record: PathBuf,
+    /// The domain that vouches for it
+    #[arg(long, value_name = "DOMAIN", add = crate::completer::domains())]
+    domain: DomainName,
+    /// A private root key of the domain. Repeatable
+    #[arg(long = "root-key", value_name = "FILE")]
+    root_keys: Vec<PathBuf>,
+    #[command(flatten)]
+    signing: SigningArgs,
+}
+
+#[derive(Debug, Args)]
+struct RecoverArgs {
+    /// The voters from then on: 1, 3, 5 or 7 numbers of `mesh node list`
+    #[arg(required = true, value_name = "NODE")]
+    voters: Vec<NodeId>,
+    /// One more voter, whom the ledger does not know yet: its signed record
+    #[arg(long, value_name = "FILE")]
+    new: Option<PathBuf>,
+    /// The largest checkpoint that counts, as a node serves it: `mesh ledger checkpoint`
+    #[arg(long, value_name = "FILE")]
+    checkpoint: PathBuf,
+    /// Why; it stays in the ledger
+    #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    reason: String,
+    #[command(flatten)]
+    signing: SigningArgs,
 }
 
 #[derive(Debug, Args)]
@@ -91,12 +132,58 @@ pub(crate) async fn run(args: NodeArgs, app: &App) -> Result<(), Failure> {
         Action::Init(args) => node_init::run(&args, app),
         Action::Admission(args) => admission(&args, app).await,
         Action::Record(args) => record(&args, app),
+        Action::Admit(args) => admit(args, app).await,
+        Action::RecoverVoters(args) => recover_voters(args, app).await,
         Action::List => {
             let listing = app.client()?.known_nodes().await?;
             let rows: Vec<NodeRow> = listing.items.into_iter().map(NodeRow).collect();
             app.output().list("nodes", &rows, serde_json::json!({ "freshness": listing.freshness }))
         }
     }
+}
+
+async fn admit(args: AdmitArgs, app: &App) -> Result<(), Failure> {
+    let node =
+        node_file::parse(&files::read_text(&args.record)?).map_err(|failure| failure.within(args.record.display()))?;
+    let client = app.client()?;
+    let domain = client.domain(&args.domain, None).await?;
+    let mut signers = Signers::default();
+    signers.add_files(&args.root_keys)?;
+    let told = format!("node {} is admitted by {}", printable(&node.name), args.domain);
+    let body = Body::AdmitVouchedNode(AdmitVouchedNode { domain: args.domain, node });
+    let deciders = Deciders::root_of(&domain);
+    let acknowledgement = governance::decide(app, &client, body, &deciders, signers, &args.signing).await?;
+    governance::report(app, &told, acknowledgement.as_ref());
+    Ok(())
+}
+
+/// Always a file: no quorum is there to take it. The node on which the ledger is refounded does.
+async fn recover_voters(args: RecoverArgs, app: &App) -> Result<(), Failure> {
+    if args.signing.out.is_none() {
+        return Err(Failure::usage("there is no quorum to submit to; expected --out FILE")
+            .hint("the ledger is refounded with the signed file on a node that has the checkpoint"));
+    }
+    let client = app.client()?;
+    let mesh = client.mesh().await?;
+    let note = std::fs::read(&args.checkpoint).map_err(|error| Failure::io("read", &args.checkpoint, &error))?;
+    let base = LedgerCheckpoint::parse(&note, &mesh.id)
+        .map_err(|error| Failure::new(Code::BadProof, error.to_string()).within(args.checkpoint.display()))?;
+    let known = client.node_records().await?.items;
+    let mut voters = Vec::new();
+    for id in &args.voters {
+        let record = known.iter().find(|record| record.node_id == *id);
+        let unknown = || Failure::new(Code::UnknownNode, format!("there is no node {id} to vote"));
+        voters.push(record.cloned().ok_or_else(unknown)?);
+    }
+    voters.sort_by_key(|record| record.node_id);
+    if let Some(path) = &args.new {
+        voters.push(node_file::parse(&files::read_text(path)?).map_err(|failure| failure.within(path.display()))?);
+    }
+    let body = RecoverVoters { voters, size: base.size(), root: base.root(), reason: args.reason };
+    mesh_event::recovery::recovered_voters(&body).map_err(|error| Failure::new(Code::BadVoters, error.to_string()))?;
+    let deciders = Deciders::Council(client.council().await?.council);
+    governance::decide(app, &client, Body::RecoverVoters(body), &deciders, Signers::default(), &args.signing).await?;
+    Ok(())
 }
 
 fn record(args: &RecordArgs, app: &App) -> Result<(), Failure> {

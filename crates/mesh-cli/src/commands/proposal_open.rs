@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use mesh_client::{Client, ClientOptions, KnownNode};
+use mesh_event::federation::AdmissionRule;
 use mesh_event::proposal::{ProposalBody, RevokeNode, SetProtocol, SetVoters};
 use mesh_model::{Code, NodeId};
 
@@ -54,6 +55,14 @@ enum Matter {
         #[command(flatten)]
         proposing: ProposingArgs,
     },
+    /// Proposes who may let nodes in beside the council: each domain's root up to a number of nodes, or nobody
+    AdmissionRule {
+        /// How many nodes each domain may vouch for; 0 for none
+        #[arg(value_name = "NODES")]
+        nodes_per_domain: u32,
+        #[command(flatten)]
+        proposing: ProposingArgs,
+    },
     /// Proposes that the rules of the next protocol version apply; there is no way back
     Protocol {
         /// The version in force + 1
@@ -72,6 +81,13 @@ pub(super) async fn run(args: OpenArgs, app: &App, client: &Client) -> Result<()
                 node_file::parse(&files::read_text(&record)?).map_err(|failure| failure.within(record.display()))?;
             summarise(&mut proposing, || "an observer until it is made a voter; the ledger gives it its number".into());
             propose(app, client, ProposalBody::AdmitNode(record), Signers::default(), &proposing).await
+        }
+        Matter::AdmissionRule { nodes_per_domain, proposing } => {
+            let rule = match nodes_per_domain {
+                0 => AdmissionRule::Off,
+                nodes_per_domain => AdmissionRule::DomainRoot { nodes_per_domain },
+            };
+            propose(app, client, ProposalBody::SetAdmissionRule(rule), Signers::default(), &proposing).await
         }
         Matter::RevokeNode { node_id, reason, proposing } => revoke(app, client, node_id, reason, proposing).await,
         Matter::Protocol { protocol_version: version, mut proposing } => {

@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::completer;
 use crate::failure::Failure;
 use crate::product_page;
-use crate::reading::{note_age, people, whole};
+use crate::reading::{Named, note_age, people, whole};
 use crate::time;
 
 /// Arguments of `mesh show`.
@@ -48,6 +48,9 @@ pub(crate) struct Shown {
     pub(crate) freshness: Freshness,
     /// People whom the product names; `null` when there are none or the key at hand may not read them.
     pub(crate) people: Option<Vec<Person>>,
+    /// Their names were erased. Only whoever might have read them is told.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) people_erased: bool,
     #[serde(flatten)]
     pub(crate) descriptor: Descriptor,
 }
@@ -70,7 +73,9 @@ pub(crate) struct ShownVersion {
 }
 
 impl Shown {
-    fn of(view: ProductView, descriptor: Descriptor, people: Option<Vec<Person>>) -> Self {
+    fn of(view: ProductView, descriptor: Descriptor, named: Named) -> Self {
+        let people_erased = matches!(named, Named::Erased);
+        let people = if let Named::People(people) = named { Some(people) } else { None };
         let some = |text: String| Some(text).filter(|text| !text.is_empty());
         let versions = view.versions.into_iter().map(|one| ShownVersion {
             version: one.version,
@@ -92,6 +97,7 @@ impl Shown {
             versions: versions.collect(),
             freshness: view.freshness,
             people,
+            people_erased,
             descriptor,
         }
     }

@@ -50,7 +50,10 @@ pub(crate) async fn run(args: SignArgs, app: &App) -> Result<(), Failure> {
 
 /// Whether seats decide the command, and nobody else.
 fn decided_by_council(body: &Body) -> bool {
-    matches!(body, Body::Propose(_) | Body::Approve(_) | Body::Reject(_) | Body::AdmitDomains(_))
+    matches!(
+        body,
+        Body::Propose(_) | Body::Approve(_) | Body::Reject(_) | Body::AdmitDomains(_) | Body::RecoverVoters(_)
+    )
 }
 
 /// A signature that counts for nothing looks like any other: whoever has a node at hand is told.

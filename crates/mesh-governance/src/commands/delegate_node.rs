@@ -3,26 +3,28 @@
 use std::collections::BTreeSet;
 
 use mesh_event::command::DelegateNode;
+use mesh_event::federation::FEDERATION_PROTOCOL;
 use mesh_model::{Code, PublicKey};
 
 use super::standing;
 use crate::applied::Effect;
 use crate::apply::Moment;
 use crate::authority::root;
-use crate::decision::{Decision, reject};
+use crate::decision::{Decision, Stop, reject};
 use crate::overlay::Overlay;
-use crate::records::{Delegation, FeedCursor, Record as _};
+use crate::records::{Delegation, Mesh};
 use crate::state::StateRead;
-use crate::{keys, read, roots};
+use crate::{epochs, read, roots};
 
 pub(crate) fn apply<S: StateRead>(
     draft: &mut Overlay<'_, S>,
+    mesh: &Mesh,
     signers: &BTreeSet<PublicKey>,
     body: &DelegateNode,
     at: Moment,
 ) -> Decision<Vec<Effect>, S> {
     let name = &body.domain;
-    let mut domain = roots::active(draft, name, at)?;
+    let domain = roots::active(draft, name, at)?;
     root::<S>(&domain, signers)?;
     let in_force = domain.delegation.map_or(0, |delegation| delegation.epoch);
     // The epoch is the version that this command changes: of two delegations signed at once, one is stale.
@@ -40,15 +42,20 @@ pub(crate) fn apply<S: StateRead>(
         );
         return reject(Code::Malformed, detail);
     }
-    let last_ledger_size = read::feed_cursor(draft, name)?.map_or(0, |cursor| cursor.last_ledger_size);
-    draft.put(keys::feed_cursor(name), FeedCursor::open(body.epoch, last_ledger_size).encode());
-    domain.delegation = Some(Delegation {
+    if mesh.protocol_version >= FEDERATION_PROTOCOL {
+        // A forked feed goes on by ResolveEquivocation, which says of which history.
+        if let Some(report) = read::containment(draft, name)? {
+            return Err(Stop::Rejected(report.refusal()));
+        }
+        epochs::check_base(draft, name, in_force, body.base_size, body.base_root.as_ref())?;
+    }
+    let next = Delegation {
         node_id: body.node_id,
         epoch: body.epoch,
         since_index: at.index,
         base_size: body.base_size,
         base_root: body.base_root,
-    });
-    draft.put(keys::domain(name), domain.encode());
+    };
+    epochs::open(draft, mesh, domain, next, at)?;
     Ok(vec![Effect::NodeDelegated { domain: name.clone(), epoch: body.epoch, node_id: body.node_id }])
 }

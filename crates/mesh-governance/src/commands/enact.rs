@@ -7,7 +7,7 @@ use mesh_model::{LedgerIndex, PublicKey};
 
 use super::{
     admit_domains, admit_node, amend_council, domain_standing, enact_standard, grant_role, replace_domain_root,
-    resolve_fork, retire_standard, revoke_node, revoke_waiver, set_protocol, set_voters, waive,
+    resolve_fork, retire_standard, revoke_node, revoke_waiver, set_admission_rule, set_protocol, set_voters, waive,
 };
 use crate::applied::Effect;
 use crate::apply::Moment;
@@ -74,6 +74,7 @@ pub(super) fn carry_out<S: StateRead>(
         ProposalBody::RevokeNode(body) => revoke_node::apply(draft, body, at),
         ProposalBody::SetProtocol(body) => set_protocol::apply(draft, matter.mesh, *body),
         ProposalBody::ResolveFork(body) => resolve_fork::apply(draft, body, at),
+        ProposalBody::SetAdmissionRule(rule) => set_admission_rule::apply(draft, *rule),
         ProposalBody::GrantRole(grant) => grant_role::mesh_wide(draft, matter.mesh, grant, matter.witnesses, at),
     }
 }

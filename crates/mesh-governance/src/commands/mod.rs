@@ -3,6 +3,7 @@
 
 pub(crate) mod admit_domains;
 mod admit_node;
+pub(crate) mod admit_vouched_node;
 mod amend_council;
 pub(crate) mod approve;
 pub(crate) mod comment;
@@ -11,14 +12,19 @@ pub(crate) mod deprecate_version;
 mod domain_standing;
 mod enact;
 mod enact_standard;
+pub(crate) mod erase;
+pub(crate) mod feed_anchor;
 pub(crate) mod genesis;
 pub(crate) mod grant_role;
 mod grants;
 pub(crate) mod offboard_member;
 pub(crate) mod propose;
 pub(crate) mod publish_version;
+pub(crate) mod recover_voters;
 pub(crate) mod reject;
 mod replace_domain_root;
+pub(crate) mod report_equivocation;
+pub(crate) mod resolve_equivocation;
 mod resolve_fork;
 pub(crate) mod retire_product;
 mod retire_standard;
@@ -26,6 +32,7 @@ pub(crate) mod revoke_key;
 mod revoke_node;
 mod revoke_waiver;
 pub(crate) mod rotate_domain_keys;
+mod set_admission_rule;
 mod set_protocol;
 mod set_voters;
 mod standing;
@@ -73,6 +80,12 @@ pub(crate) fn domain_command<S: StateRead>(
         | Body::Approve(_)
         | Body::Reject(_)
         | Body::Withdraw(_)
-        | Body::Comment(_) => unreachable!("callers send only commands that have a feed"),
+        | Body::Comment(_)
+        | Body::AdmitVouchedNode(_)
+        | Body::RecoverVoters(_)
+        | Body::FeedAnchor(_)
+        | Body::ReportEquivocation(_)
+        | Body::ResolveEquivocation(_)
+        | Body::Erase(_) => unreachable!("callers send only commands that have a feed"),
     }
 }

@@ -39,6 +39,7 @@ pub(crate) fn apply<S: StateRead>(
     not_retired(draft, product.as_ref(), &id)?;
     not_sealed(draft, &id, &digest)?;
     planned_against_last(draft, product.as_ref(), &id.product, body.planned_against)?;
+    names_nothing_erased(draft, descriptor)?;
     let previous = match read::version_below(draft, &id)? {
         Some(previous) => Some(read::descriptor_in(draft, previous.ledger_index)?),
         None => None,
@@ -54,6 +55,22 @@ pub(crate) fn apply<S: StateRead>(
         effects.push(Effect::Violated { id, violations });
     }
     Ok(effects)
+}
+
+/// What was erased stays so: nobody brings it back under a new version.
+fn names_nothing_erased<S: StateRead>(state: &S, descriptor: &Descriptor) -> Decision<(), S> {
+    for attachment in &descriptor.attachments {
+        if let Some(erased) = read::erasure(state, &descriptor.domain, &attachment.digest)? {
+            let detail = format!(
+                "the attachment {} ({}) was erased at index {}",
+                attachment.name,
+                attachment.digest.short(),
+                erased.index
+            );
+            return reject(Code::Erased, detail);
+        }
+    }
+    Ok(())
 }
 
 /// What the standards in force say of it; those that refuse it end here.

@@ -24,12 +24,28 @@ pub(crate) fn apply<S: StateRead>(
         let detail = format!("it changes the voters {}; in force are {}", list(&body.replaces), list(before));
         return reject(Code::StaleRoster, detail);
     }
-    if ![1, 3, 5, 7].contains(&voters.len()) || !voters.is_sorted_by(|a, b| a < b) {
+    if *voters == *before && is_possible(voters) {
+        return reject(Code::AlreadySo, format!("the voters are {}", list(voters)));
+    }
+    choose(draft, mesh, voters, at)?;
+    Ok(vec![Effect::VotersSet { voters: voters.clone() }])
+}
+
+fn is_possible(voters: &[NodeId]) -> bool {
+    [1, 3, 5, 7].contains(&voters.len()) && voters.is_sorted_by(|a, b| a < b)
+}
+
+/// Puts these voters in the place of those in force. That somebody may is for the caller to have checked.
+pub(super) fn choose<S: StateRead>(
+    draft: &mut Overlay<'_, S>,
+    mesh: &Mesh,
+    voters: &[NodeId],
+    at: Moment,
+) -> Decision<(), S> {
+    let before = &mesh.voters;
+    if !is_possible(voters) {
         let detail = format!("the voters would be {}; expected 1, 3, 5 or 7 nodes, ascending", list(voters));
         return reject(Code::BadVoters, detail);
-    }
-    if voters == before {
-        return reject(Code::AlreadySo, format!("the voters are {}", list(voters)));
     }
     if let Some((since, in_force)) = read::voters_at(draft, at.index)? {
         // Until the first change those of Genesis are known without a record of their own.
@@ -54,8 +70,8 @@ pub(crate) fn apply<S: StateRead>(
         };
         draft.put(keys::node(*id), KnownNode { voter: false, ..node }.encode());
     }
-    draft.put(keys::mesh(), Mesh { voters: voters.clone(), ..mesh.clone() }.encode());
-    Ok(vec![Effect::VotersSet { voters: voters.clone() }])
+    draft.put(keys::mesh(), Mesh { voters: voters.to_vec(), ..mesh.clone() }.encode());
+    Ok(())
 }
 
 fn list(ids: &[NodeId]) -> String {

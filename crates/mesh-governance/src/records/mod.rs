@@ -5,6 +5,7 @@
 
 mod council;
 mod domain;
+mod federation;
 mod grant;
 mod ledger;
 mod node;
@@ -13,6 +14,7 @@ mod standard;
 
 pub use council::{Electorate, Lapse, Proposal, ProposalStatus, Remark, Terms, Vote};
 pub use domain::{Delegation, Domain, DomainStatus, FeedCursor, PendingRoot};
+pub use federation::{AnchorFence, Containment, EndedEpoch, Erasure, LedgerHead, Recovery, Vouched};
 pub use grant::{Grant, Grants, KeyPurpose, RosterEntry};
 pub use ledger::{Head, Mesh, RememberedCommand, ResolvedFork};
 pub use node::{KnownNode, NodeRevocation, VotersInForce};
@@ -20,6 +22,7 @@ pub use product::{Ending, LastSealed, Major, Notice, Product, SealedVersion, Sta
 pub use standard::{EnactedStandard, GrantedWaiver, StandardStatus};
 
 use mesh_event::codec;
+use mesh_event::federation::AdmissionRule;
 use mesh_model::{PublicKey, Version};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -73,6 +76,13 @@ records! {
     PendingRoot, "a replacement of a root";
     NodeRevocation, "a node's revocation";
     VotersInForce, "voters";
+    AdmissionRule, "the rule of admission";
+    Recovery, "a recovery of voters";
+    Containment, "a report of a forked feed";
+    EndedEpoch, "an epoch that is over";
+    Erasure, "an erased attachment";
+    LedgerHead, "a feed's head";
+    Vouched, "vouched nodes";
     Version, "a version number";
     PublicKey, "a key";
     Vec<u8>, "a text";

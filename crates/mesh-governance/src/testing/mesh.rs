@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mesh_event::command::{AdmitDomains, DelegateNode, DomainAdmission, PublishVersion, RoleGrant};
+use mesh_event::genesis::PROTOCOL_VERSION;
 use mesh_event::ledger::EntryBody;
 use mesh_event::{
     Body, Command, Council, Envelope, FeedBatch, GenesisDocument, Keypair, LedgerEntry, NodeRecord, Seat, Signer,
@@ -38,7 +39,12 @@ impl TestMesh {
     /// # Panics
     /// Never: the fixture's parts fit.
     pub fn unfounded() -> Self {
-        let mesh_id = Digest::of(&Self::document().encode()).into();
+        Self::unfounded_under(PROTOCOL_VERSION)
+    }
+
+    /// The same, for a mesh of an older protocol.
+    pub fn unfounded_under(protocol: u32) -> Self {
+        let mesh_id = Digest::of(&Self::document_under(protocol).encode()).into();
         let (state, feeds) = (MemState::new(), BTreeMap::new());
         Self { state, mesh_id, now: 1_800_000_000_000, feeds, history: Vec::new(), commands: 0, policy: None }
     }
@@ -55,8 +61,16 @@ impl TestMesh {
     /// # Panics
     /// When Genesis is not accepted.
     pub fn founded() -> Self {
-        let mut mesh = Self::unfounded();
-        let applied = mesh.submit(&Self::genesis());
+        Self::founded_under(PROTOCOL_VERSION)
+    }
+
+    /// The same, for a mesh of an older protocol.
+    ///
+    /// # Panics
+    /// When Genesis is not accepted.
+    pub fn founded_under(protocol: u32) -> Self {
+        let mut mesh = Self::unfounded_under(protocol);
+        let applied = mesh.submit(&Self::genesis_under(protocol));
         assert_eq!(applied.outcome().code, mesh_model::Code::Accepted, "{}", applied.outcome().detail);
         mesh
     }
@@ -67,7 +81,15 @@ impl TestMesh {
     /// # Panics
     /// When a name is none, or stands there twice.
     pub fn with_domains(names: &[&str]) -> Self {
-        let mut mesh = Self::founded();
+        Self::with_domains_under(PROTOCOL_VERSION, names)
+    }
+
+    /// The same, for a mesh of an older protocol.
+    ///
+    /// # Panics
+    /// When a name is none, or stands there twice.
+    pub fn with_domains_under(protocol: u32, names: &[&str]) -> Self {
+        let mut mesh = Self::founded_under(protocol);
         for name in names {
             let applied = mesh.admit(vec![Self::admission(name)]);
             assert_eq!(applied.outcome().code, mesh_model::Code::Accepted, "{}", applied.outcome().detail);
@@ -77,12 +99,17 @@ impl TestMesh {
 
     /// The founding document.
     pub fn document() -> GenesisDocument {
+        Self::document_under(PROTOCOL_VERSION)
+    }
+
+    /// The founding document of a mesh of an older protocol.
+    pub fn document_under(protocol_version: u32) -> GenesisDocument {
         let seats = (0..3).map(|n| Seat { name: format!("seat-{n}"), key: council(n).public_key(), domain: None });
         GenesisDocument {
             mesh_name: "test mesh".into(),
             council: Council { threshold: 2, seats: seats.collect() },
             voters: (1..=3).map(voter).collect(),
-            protocol_version: 1,
+            protocol_version,
             created_unix_ms: 0,
             nonce: [7; 16],
             recovery_keys: vec![keypair("recovery").public_key()],
@@ -95,7 +122,15 @@ impl TestMesh {
     /// # Panics
     /// Never: it is small.
     pub fn genesis() -> Envelope {
-        let payload = Self::document().encode();
+        Self::genesis_under(PROTOCOL_VERSION)
+    }
+
+    /// The sealed founding document of a mesh of an older protocol.
+    ///
+    /// # Panics
+    /// Never: it is small.
+    pub fn genesis_under(protocol: u32) -> Envelope {
+        let payload = Self::document_under(protocol).encode();
         Envelope::sign(envelope::GENESIS, payload, &[&council(0), &council(1)]).expect("it is small")
     }
 
@@ -138,9 +173,16 @@ impl TestMesh {
         applied
     }
 
-    /// Delegates a domain's feed to a node by its root, and opens the new feed.
+    /// Delegates a domain's feed to a node by its root, from the newest head in the ledger, and opens the new feed.
+    ///
+    /// # Panics
+    /// When the state is damaged.
     pub fn delegate(&mut self, name: &str, node_id: NodeId, epoch: u64) -> Applied {
-        let body = DelegateNode { domain: domain(name), node_id, epoch, base_size: 0, base_root: None };
+        let known = read::domain(&self.state, &domain(name)).expect("memory reads");
+        let in_force = known.and_then(|known| known.delegation).map_or(0, |delegation| delegation.epoch);
+        let head = read::ledger_head(&self.state, &domain(name), in_force).expect("memory reads");
+        let (base_size, base_root) = head.map_or((0, None), |head| (head.size, Some(head.root)));
+        let body = DelegateNode { domain: domain(name), node_id, epoch, base_size, base_root };
         let envelope = self.command(Body::DelegateNode(body), &[keypair(&format!("{name}/root"))]);
         let applied = self.submit(&envelope);
         self.open_feed(&domain(name));

@@ -1,6 +1,7 @@
 //! Batches and their fence.
 
 use mesh_event::command::PublishVersion;
+use mesh_event::genesis::PROTOCOL_VERSION;
 use mesh_event::ledger::EntryBody;
 use mesh_event::{Body, EventKind, FeedBatch, LeafEntry};
 use mesh_model::{Code, DomainName, limits};
@@ -15,7 +16,11 @@ fn sales() -> DomainName {
 
 /// Given domain sales and the publish of `n` products of one version each ...
 fn waiting(n: usize) -> (TestMesh, Vec<Vec<u8>>) {
-    let mut mesh = TestMesh::with_domains(&["sales", "finance"]);
+    waiting_under(PROTOCOL_VERSION, n)
+}
+
+fn waiting_under(protocol: u32, n: usize) -> (TestMesh, Vec<Vec<u8>>) {
+    let mut mesh = TestMesh::with_domains_under(protocol, &["sales", "finance"]);
     let mut publish = |n| mesh.publish_command(descriptor(&format!("sales/p{n}"), "1.0.0", &["id"])).into_bytes();
     let envelopes = (0..n).map(&mut publish).collect();
     (mesh, envelopes)
@@ -101,16 +106,21 @@ fn a_gap_changes_nothing_and_heals() {
 
 #[test]
 fn refuses_a_feed_that_went_back() {
-    let (mut mesh, envelopes) = waiting(2);
-    let mut fork = feed(&mut mesh).clone();
-    let first = batch(&mut mesh, 3, &envelopes[..1]);
-    accepted(&mesh.submit_batch(first)[0]);
-    fork.outbox = 2;
-    let event = fork.command(3, envelopes[1].clone());
-    let forked = fork.batch(vec![event]);
-    let entry = mesh.entry(EntryBody::Feed(forked.clone()));
-    assert_eq!(admit_entry(&mesh.state, &entry, &Strict).unwrap().unwrap_err().code, Code::Gap);
-    refused(&mesh.submit_batch(forked)[0], Code::Gap, "is in event 0; event 0 came before it");
+    // From protocol 2 on the head gives it away, whatever number is in the event.
+    for (protocol, code, detail) in
+        [(1, Code::Gap, "is in event 0; event 0 came before it"), (2, Code::BadAnchor, "with 1 events is another")]
+    {
+        let (mut mesh, envelopes) = waiting_under(protocol, 2);
+        let mut fork = feed(&mut mesh).clone();
+        let first = batch(&mut mesh, 3, &envelopes[..1]);
+        accepted(&mesh.submit_batch(first)[0]);
+        fork.outbox = 2;
+        let event = fork.command(3, envelopes[1].clone());
+        let forked = fork.batch(vec![event]);
+        let entry = mesh.entry(EntryBody::Feed(forked.clone()));
+        assert_eq!(admit_entry(&mesh.state, &entry, &Strict).unwrap().unwrap_err().code, code);
+        refused(&mesh.submit_batch(forked)[0], code, detail);
+    }
 }
 
 #[test]

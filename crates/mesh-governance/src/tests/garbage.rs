@@ -14,7 +14,7 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// Good bytes with some of them changed, cut or doubled.
-fn mutated(good: Vec<u8>) -> impl Strategy<Value = Vec<u8>> {
+pub(super) fn mutated(good: Vec<u8>) -> impl Strategy<Value = Vec<u8>> {
     let size = good.len();
     let edits = proptest::collection::vec((0..size, any::<u8>()), 0..4);
     (edits, 0..=size, any::<bool>()).prop_map(move |(edits, cut, do_cut)| {
@@ -47,7 +47,7 @@ fn proposed() -> (TestMesh, u64) {
     (mesh, at)
 }
 
-fn holds(state: &MemState, entry: &LedgerEntry) {
+pub(super) fn holds(state: &MemState, entry: &LedgerEntry) {
     let all = apply_with(state, entry, &Strict, &TestJudge).unwrap();
     for applied in &all {
         assert_eq!(applied.leaf.encode(), applied.leaf_bytes);

@@ -11,7 +11,7 @@ use crate::testing::{TestMesh, descriptor, keypair};
 use crate::{Effect, KeyPurpose, Strict, admit_entry, apply, read};
 
 /// A record of a node that the ledger does not know, with or without the keys of a voter.
-fn record(name: &str, votes: bool) -> NodeRecord {
+pub(super) fn record(name: &str, votes: bool) -> NodeRecord {
     let keys = [name.to_owned(), format!("{name}/log"), format!("{name}/cosigner")].map(|name| keypair(&name));
     let key = |n: usize| votes.then(|| keys[n].public_key());
     let mut record = NodeRecord {

@@ -12,7 +12,7 @@ impl Keeper {
     /// they lead further. It is the licence to apply leaves up to it; whether the own ledger agrees shows when it is there.
     ///
     /// # Errors
-    /// [`Code::Malformed`], [`Code::WrongMesh`], [`Code::BadSignature`]; [`Code::NotVouched`] when too few voters vouch for it.
+    /// [`Code::Malformed`], [`Code::WrongMesh`], [`Code::BadSignature`]; [`Code::TooFewCosigned`] when too few voters vouch for it.
     pub fn judge_ahead(&self, note: &[u8], handovers: &[Vec<u8>]) -> Result<Target, MeshError> {
         let refuse = |error: &dyn std::fmt::Display, code| MeshError::new(code, format!("the checkpoint: {error}"));
         let found = LedgerCheckpoint::parse(note, self.mesh()).map_err(|error| super::keeper::refuse(&error))?;
@@ -23,9 +23,9 @@ impl Keeper {
         }
         if known.last().is_some_and(|last| last.size() > trust.newest().0) {
             trust = Trust::through(*self.mesh(), self.first_voters(), &known)
-                .map_err(|(_, error)| refuse(&error, Code::NotVouched))?;
+                .map_err(|(_, error)| refuse(&error, Code::TooFewCosigned))?;
         }
-        trust.judge(&found).map_err(|error| refuse(&error, Code::NotVouched))?;
+        trust.judge(&found).map_err(|error| refuse(&error, Code::TooFewCosigned))?;
         Ok(Target { size: found.size(), root: found.root() })
     }
 }

@@ -9,13 +9,13 @@ use mesh_model::{Action, Code, DomainName, ProductId, PublicKey};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::governance_service_server::GovernanceService;
 use mesh_proto::v1::{
-    Acknowledgement, DomainRole, DomainView, GetComplianceRequest, GetComplianceResponse, GetCouncilRequest,
+    Acknowledgement, DomainRole, DomainView, FeedFork, GetComplianceRequest, GetComplianceResponse, GetCouncilRequest,
     GetCouncilResponse, GetDomainRequest, GetDomainResponse, GetDomainRulesRequest, GetDomainRulesResponse,
-    GetMeshRequest, GetMeshResponse, GetProposalRequest, GetProposalResponse, ListDomainsRequest, ListDomainsResponse,
-    ListNodesRequest, ListNodesResponse, ListProposalsRequest, ListProposalsResponse, ListStandardsRequest,
-    ListStandardsResponse, ListTermsRequest, ListTermsResponse, ListWaiversRequest, ListWaiversResponse,
-    PreviewStandardRequest, PreviewStandardResponse, RosterEntry, SetDomainRulesRequest, SetDomainRulesResponse,
-    SubmitRequest, SubmitResponse, WaitLevel, WhoAmIRequest, WhoAmIResponse,
+    GetMeshRequest, GetMeshResponse, GetProposalRequest, GetProposalResponse, LedgerFeedHead, ListDomainsRequest,
+    ListDomainsResponse, ListNodesRequest, ListNodesResponse, ListProposalsRequest, ListProposalsResponse,
+    ListStandardsRequest, ListStandardsResponse, ListTermsRequest, ListTermsResponse, ListWaiversRequest,
+    ListWaiversResponse, PreviewStandardRequest, PreviewStandardResponse, RosterEntry, SetDomainRulesRequest,
+    SetDomainRulesResponse, SubmitRequest, SubmitResponse, WaitLevel, WhoAmIRequest, WhoAmIResponse,
 };
 use tonic::{Request, Response, Status};
 
@@ -43,6 +43,11 @@ impl Service {
         let roster = read::roster(state, Some(&domain.name)).map_err(fail)?;
         let cursor = read::feed_cursor(state, &domain.name).map_err(fail)?;
         let delegation = domain.delegation.as_ref();
+        let feed_head = match delegation {
+            Some(delegation) => read::ledger_head(state, &domain.name, delegation.epoch).map_err(fail)?,
+            None => None,
+        };
+        let fork = read::containment(state, &domain.name).map_err(fail)?;
         Ok(DomainView {
             name: domain.name.to_string(),
             title: domain.title.clone(),
@@ -58,6 +63,20 @@ impl Service {
             admitted_index: domain.admitted_at,
             roster: roster_entries(&roster),
             sealed_commands: cursor.map_or(0, |cursor| cursor.last_outbox),
+            feed_head: feed_head.map(|head| LedgerFeedHead {
+                events: head.size,
+                root: head.root.0.to_vec(),
+                ledger_index: head.index,
+            }),
+            fork: fork.map(|report| FeedFork {
+                ledger_index: report.index,
+                at_unix_ms: report.stamp_unix_ms,
+                node_id: report.node_id,
+                epoch: report.epoch,
+                heads: (report.heads.iter())
+                    .map(|(events, root)| LedgerFeedHead { events: *events, root: root.0.to_vec(), ledger_index: 0 })
+                    .collect(),
+            }),
         })
     }
 }

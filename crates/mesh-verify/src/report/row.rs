@@ -129,5 +129,14 @@ fn subject(body: &Body) -> String {
         Body::Reject(body) => format!("proposal {}", body.proposal),
         Body::Withdraw(body) => format!("proposal {}", body.proposal),
         Body::Comment(body) => format!("proposal {}", body.proposal),
+        Body::AdmitVouchedNode(body) => format!("{} by {}", body.node.name, body.domain),
+        Body::RecoverVoters(body) => {
+            let names: Vec<&str> = body.voters.iter().map(|voter| voter.name.as_str()).collect();
+            format!("{} from {} leaves on", names.join(", "), body.size)
+        }
+        Body::FeedAnchor(body) => format!("{}/{}", body.domain, body.epoch),
+        Body::ReportEquivocation(body) => format!("{}/{}", body.proof.feed.domain, body.proof.feed.epoch),
+        Body::ResolveEquivocation(body) => format!("{} as reported at {}", body.domain, body.report),
+        Body::Erase(body) => format!("{} of {}", body.digest.short(), body.domain),
     }
 }
