@@ -18,6 +18,7 @@
 //! | [`ledger`] | entries that Raft orders, leaves that the ledger keeps |
 //! | [`voters`], [`checkpoint`] | who vouches for the ledger, and the checkpoints that they sign and cosign |
 //! | [`rules`] | a domain's own rules, which stay in its feed |
+//! | [`seal`] | a domain's root asks its home to stop, for a move |
 //! | [`attachment`] | private attachments with their salt |
 //! | [`codec`] | the one place where bincode is configured |
 //! | [`proto`] | generated messages; converted here, used nowhere else but on the wire |
@@ -36,6 +37,7 @@ pub mod ledger;
 pub mod proposal;
 mod proposal_wire;
 pub mod rules;
+pub mod seal;
 pub mod signing;
 mod standard;
 pub mod voters;
@@ -56,6 +58,7 @@ pub use genesis::{Council, GenesisDocument, NodeRecord, Seat};
 pub use ledger::{FeedBatch, LeafEntry, LedgerEntry, LedgerLeaf, Outcome};
 pub use proposal::{ProposalBody, Propose};
 pub use rules::{DomainRules, SignedRules};
+pub use seal::SealRequest;
 pub use signing::{Keypair, KeypairError, Signer};
 pub use standard::{decode_standard, encode_standard, standard_digest};
 pub use voters::{Voter, VoterSet};

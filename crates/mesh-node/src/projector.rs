@@ -19,6 +19,7 @@ use tracing::{info, warn};
 
 use crate::attachments::{self, OWNERS};
 use crate::core::{Core, storage_error};
+use crate::replicas::writers::{self, DELEGATIONS};
 use crate::reads::{AsOf, HISTORY, Subject, history_key, tell_with};
 use crate::synonyms::{Synonyms, decides_words, every_product};
 
@@ -187,6 +188,9 @@ impl Projector {
         }
         if leaf.outcome.code != Code::Accepted {
             return;
+        }
+        if let Some(command) = &command {
+            writers::note(&self.core.store.index(DELEGATIONS), batch, &command.body);
         }
         match command.map(|command| command.body) {
             // Other words for a term may be in force from this leaf on: whatever carries it is found by them, too.
