@@ -238,7 +238,8 @@ impl Page {
         if shown.versions.len() > 1 {
             self.section("Versions");
             for version in &shown.versions {
-                let place = if version.pending { String::new() } else { format!(" (ledger index {})", version.ledger_index) };
+                let place =
+                    if version.pending { String::new() } else { format!(" (ledger index {})", version.ledger_index) };
                 self.item(&format!("{} {}{place}", version.version, version.status));
             }
         }

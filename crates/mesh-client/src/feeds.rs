@@ -51,12 +51,7 @@ impl Client {
     ///
     /// # Errors
     /// [`Code::ThresholdNotMet`], [`Code::OldEpoch`], [`Code::HomeUnreachable`]: nothing happened; or the transport's.
-    pub async fn seal_feed(
-        &self,
-        domain: &DomainName,
-        epoch: u64,
-        root: &[&dyn Signer],
-    ) -> Result<FeedEnd, MeshError> {
+    pub async fn seal_feed(&self, domain: &DomainName, epoch: u64, root: &[&dyn Signer]) -> Result<FeedEnd, MeshError> {
         let mesh_id = self.mesh().await?.id;
         let request = SealRequest { mesh_id, domain: domain.clone(), epoch, at_unix_ms: now_unix_ms() };
         let envelope: Envelope =
@@ -89,7 +84,10 @@ impl Client {
         let nodes = self.node_records().await?.items;
         let home = nodes.iter().find(|node| node.node_id == answer.home_node_id);
         let home = home.ok_or_else(|| {
-            MeshError::new(Code::UnknownNode, format!("node {}, which writes {domain}, is not known", answer.home_node_id))
+            MeshError::new(
+                Code::UnknownNode,
+                format!("node {}, which writes {domain}, is not known", answer.home_node_id),
+            )
         })?;
         let feed = FeedId { domain, epoch: answer.epoch };
         let head = FeedHead::verify(&answer.note, &mesh, &feed, &home.key)

@@ -171,7 +171,8 @@ fn status_of(m: v1::StatusResponse) -> Result<NodeStatus, MeshError> {
         })
     });
     let held_feeds = m.held_feeds.into_iter().map(|feed| {
-        let holder = |one: v1::FeedHolder| FeedHolder { node_id: one.node_id, size: one.size, heard_ms_ago: one.heard_ms_ago };
+        let holder =
+            |one: v1::FeedHolder| FeedHolder { node_id: one.node_id, size: one.size, heard_ms_ago: one.heard_ms_ago };
         Ok(HeldFeed {
             domain: parse("held_feeds.domain", &feed.domain)?,
             epoch: feed.epoch,

@@ -88,10 +88,7 @@ mod tests {
         let envelope = request.sign(&[&root]).unwrap();
         let (read, signers) = SealRequest::verify(&envelope, &MeshId([7; 32])).unwrap();
         assert_eq!((read, signers), (request.clone(), BTreeSet::from([root.public_key()])));
-        assert!(matches!(
-            SealRequest::verify(&envelope, &MeshId([8; 32])),
-            Err(CommandError::WrongMesh { .. })
-        ));
+        assert!(matches!(SealRequest::verify(&envelope, &MeshId([8; 32])), Err(CommandError::WrongMesh { .. })));
         let other = Envelope::sign(envelope::RULES, request.encode(), &[&root]).unwrap();
         assert!(SealRequest::verify(&other, &MeshId([7; 32])).is_err());
     }

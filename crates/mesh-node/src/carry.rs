@@ -22,8 +22,6 @@ const PAGE: u64 = 256;
 
 /// A command of a feed that the ledger has no outcome for.
 pub(crate) struct Unsealed {
-    pub(crate) outbox: u64,
-    pub(crate) seq: u64,
     pub(crate) id: CommandId,
     pub(crate) envelope: Envelope,
 }
@@ -40,7 +38,8 @@ pub(crate) fn unsealed(
     let (mut found, mut to) = (Vec::new(), size);
     while to > 0 {
         let from = to.saturating_sub(PAGE);
-        let page = stored.log().leaves(from..to, usize::try_from(PAGE).expect("small")).map_err(|e| storage_error(&e))?;
+        let page =
+            stored.log().leaves(from..to, usize::try_from(PAGE).expect("small")).map_err(|e| storage_error(&e))?;
         for (seq, bytes) in page.into_iter().rev() {
             let event = FeedEvent::decode(&bytes).map_err(|error| damaged(error.to_string()))?;
             let EventKind::Command { outbox, envelope } = event.kind else { continue };
@@ -51,7 +50,7 @@ pub(crate) fn unsealed(
             }
             let envelope = Envelope::parse(envelope).map_err(|error| damaged(error.to_string()))?;
             let command = Command::decode(envelope.payload()).map_err(|error| damaged(error.to_string()))?;
-            found.push(Unsealed { outbox, seq, id: command.id, envelope });
+            found.push(Unsealed { id: command.id, envelope });
         }
         to = from;
     }
@@ -63,7 +62,7 @@ pub(crate) fn unsealed(
 /// where it was.
 ///
 /// # Errors
-/// [`Code::Damaged`], [`Code::StorageFailed`], [`Code::OutboxFull`]: the epoch is not written until it works.
+/// [`Code::Damaged`], [`Code::StorageFailed`]: the epoch is not written until it works.
 pub(crate) fn carry_over(core: &Arc<Core>, writer: &FeedWriter, before: &FeedId, size: u64) -> Result<(), MeshError> {
     let stored = core.store.feed(store_id(writer.id())?);
     if stored.value(CARRIED).map_err(|e| storage_error(&e))?.is_some() {
@@ -71,7 +70,7 @@ pub(crate) fn carry_over(core: &Arc<Core>, writer: &FeedWriter, before: &FeedId,
     }
     let (commands, _) = unsealed(core, before, size)?;
     let count = commands.len();
-    for Unsealed { id, envelope, .. } in commands {
+    for Unsealed { id, envelope } in commands {
         let is_here = find_command(&core.store, &id)?.is_some_and(|position| position.feed == *writer.id());
         if is_here {
             continue;
@@ -81,7 +80,7 @@ pub(crate) fn carry_over(core: &Arc<Core>, writer: &FeedWriter, before: &FeedId,
             .command(envelope, &core.mesh_id)
             .map_err(|error| MeshError::new(error.code(), error.to_string()))?;
         // Its home admitted it; the ledger judges it again, and the feed keeps the verdict.
-        writer.append(&Admitted::carried(signed, before.domain.clone()), core.ledger_size())?;
+        writer.append_carried(&Admitted::carried(signed, before.domain.clone()), core.ledger_size())?;
     }
     let mut batch = Batch::new();
     stored.put_value(&mut batch, CARRIED, &[]).map_err(|e| storage_error(&e))?;

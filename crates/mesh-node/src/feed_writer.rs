@@ -268,14 +268,26 @@ impl FeedWriter {
     /// [`Code::OutboxFull`] when too much waits for the ledger, [`Code::Unavailable`] when the domain's own rules changed since the
     /// command was admitted: nothing happened.
     pub fn append(&self, admitted: &Admitted, ledger_size: u64) -> Result<Receipt, MeshError> {
+        self.append_below(self.limit, admitted, ledger_size)
+    }
+
+    /// [`FeedWriter::append`] of a command that waited in another epoch's feed already: there is room for it, for it was acknowledged.
+    ///
+    /// # Errors
+    /// As there, without [`Code::OutboxFull`].
+    pub(crate) fn append_carried(&self, admitted: &Admitted, ledger_size: u64) -> Result<Receipt, MeshError> {
+        self.append_below(usize::MAX, admitted, ledger_size)
+    }
+
+    fn append_below(&self, limit: usize, admitted: &Admitted, ledger_size: u64) -> Result<Receipt, MeshError> {
         let command = admitted.signed.command();
         let mut tail = self.tail();
         if let Some(outbox) = tail.commands.get(&command.id).copied() {
             return Ok(tail.receipt_again(&self.id, outbox, self.durable.subscribe()));
         }
         self.check_open(&tail)?;
-        if tail.waiting.len() >= self.limit {
-            let (limit, domain) = (self.limit, &self.id.domain);
+        if tail.waiting.len() >= limit {
+            let domain = &self.id.domain;
             let text = format!("{limit} commands of {domain} wait for the ledger already; nothing happened");
             return Err(MeshError::new(Code::OutboxFull, text));
         }
@@ -351,7 +363,8 @@ impl FeedWriter {
             return Err(MeshError::new(Code::Unavailable, text));
         }
         let (domain, epoch) = (&self.id.domain, self.id.epoch);
-        let text = format!("epoch {epoch} of the feed of {domain} ended, and another one is written now; nothing happened");
+        let text =
+            format!("epoch {epoch} of the feed of {domain} ended, and another one is written now; nothing happened");
         Err(MeshError::new(Code::OldEpoch, text))
     }
 

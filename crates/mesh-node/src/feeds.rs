@@ -13,6 +13,7 @@ use mesh_store::Store;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
+use crate::carry;
 use crate::clock::now_unix_ms;
 use crate::core::Core;
 use crate::feed_tail::outbox_value;
@@ -22,7 +23,6 @@ use crate::outbox::Outbox;
 use crate::replicas::copy::store_id;
 use crate::replicas::intake::Goal;
 use crate::replicas::writers::continued;
-use crate::carry;
 
 /// Where in `mesh_store`'s index space the home node keeps command ids: id -> (epoch, seq, outbox, domain).
 pub const COMMANDS: u8 = 1;
@@ -52,7 +52,8 @@ fn check_base(core: &Core, feed: &FeedId, end: Goal) -> Result<(), MeshError> {
         return Ok(());
     }
     core.replicas.poke(domain.clone());
-    let text = format!("this node's copy of {domain}/{epoch} is not the one with which the feed goes on; nothing happened");
+    let text =
+        format!("this node's copy of {domain}/{epoch} is not the one with which the feed goes on; nothing happened");
     Err(MeshError::new(Code::FeedMissing, text))
 }
 
@@ -160,7 +161,8 @@ impl Feeds {
         if let Some(writer) = writer {
             self.end(&writer);
         }
-        let known = self.refused.lock().unwrap_or_else(PoisonError::into_inner).insert(feed.domain.clone(), why.to_owned());
+        let known =
+            self.refused.lock().unwrap_or_else(PoisonError::into_inner).insert(feed.domain.clone(), why.to_owned());
         if known.as_deref() == Some(why) {
             return Ok(());
         }
@@ -209,7 +211,9 @@ impl Feeds {
                     }
                 }
                 Err(error) if error.code == Code::NotDelegated => {}
-                Err(error) if matches!(error.code, Code::ReadOnly | Code::Damaged | Code::FeedMissing | Code::NotCaughtUp) => {
+                Err(error)
+                    if matches!(error.code, Code::ReadOnly | Code::Damaged | Code::FeedMissing | Code::NotCaughtUp) =>
+                {
                     warn!(%domain, %error, "the feed is not written");
                 }
                 Err(error) => return Err(error),

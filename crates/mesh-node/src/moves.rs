@@ -89,13 +89,17 @@ impl MoveDesk {
     /// [`Code::UnknownDomain`], [`Code::NotDelegated`], or what keeps it from being read.
     pub async fn head(&self, domain: &DomainName) -> Result<FeedHeadResponse, MeshError> {
         let record = read::domain(&self.core.state, domain).map_err(|e| self.core.state_error(&e))?;
-        let record = record.ok_or_else(|| MeshError::new(Code::UnknownDomain, format!("no domain is called {domain}")))?;
+        let record =
+            record.ok_or_else(|| MeshError::new(Code::UnknownDomain, format!("no domain is called {domain}")))?;
         let delegation = record
             .delegation
             .ok_or_else(|| MeshError::new(Code::NotDelegated, format!("no node writes the feed of {domain} yet")))?;
         let feed = FeedId { domain: domain.clone(), epoch: delegation.epoch };
         let (core, id) = (Arc::clone(&self.core), feed.clone());
-        let head = tokio::task::spawn_blocking(move || heads::of_feed(&core, &id))
+        let head = self
+            .core
+            .tasks
+            .spawn_blocking(move || heads::of_feed(&core, &id))
             .await
             .map_err(|error| MeshError::new(Code::Internal, error.to_string()))??;
         let waiting = self.core.feeds.known(&feed).map_or(0, |writer| writer.backlog().0 as u64);

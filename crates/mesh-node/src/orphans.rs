@@ -43,7 +43,10 @@ fn key(feed: &FeedId, outbox: u64) -> Vec<u8> {
 pub(crate) fn reopen(core: &Arc<Core>, feed: &FeedId) -> Result<Option<Arc<FeedWriter>>, MeshError> {
     let stored = core.store.feed(store_id(feed)?);
     let is_settled = stored.value(SETTLED).map_err(|e| storage_error(&e))?.is_some();
-    if is_settled || is_damaged(&core.store, stored.id()) || core.store.lost_authority().map_err(|e| storage_error(&e))?.is_some() {
+    if is_settled
+        || is_damaged(&core.store, stored.id())
+        || core.store.lost_authority().map_err(|e| storage_error(&e))?.is_some()
+    {
         return Ok(None);
     }
     let size = stored.log().size().map_err(|e| storage_error(&e))?;
@@ -92,7 +95,9 @@ pub(crate) async fn offer(core: &Arc<Core>, writer: &FeedWriter) {
                 writer.resolve(outbox, Err(error));
                 continue;
             }
-            Err(error) => debug!(outbox, %error, "the home did not take a command of an epoch that ended; trying again"),
+            Err(error) => {
+                debug!(outbox, %error, "the home did not take a command of an epoch that ended; trying again")
+            }
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
@@ -118,9 +123,8 @@ async fn offer_one(core: &Arc<Core>, envelope: Vec<u8>) -> Result<Option<Decided
 
 fn settled(core: &Core, feed: &FeedId) {
     let mut batch = Batch::new();
-    let put = store_id(feed).and_then(|id| {
-        core.store.feed(id).put_value(&mut batch, SETTLED, &[]).map_err(|e| storage_error(&e))
-    });
+    let put = store_id(feed)
+        .and_then(|id| core.store.feed(id).put_value(&mut batch, SETTLED, &[]).map_err(|e| storage_error(&e)));
     if let Err(error) = put.and_then(|()| core.store.committer().apply_relaxed(batch).map_err(|e| storage_error(&e))) {
         debug!(%error, "an ended feed is looked through again after the next start");
     }
@@ -155,7 +159,10 @@ pub fn alarms(core: &Core) -> Vec<String> {
         let domain = String::from_utf8_lossy(rest.strip_suffix(&[0])?).into_owned();
         let (epoch, outbox) = (u64::from_be_bytes(*epoch), u64::from_be_bytes(*outbox));
         let error = read_refusal(&value)?;
-        Some(format!("command {outbox} of {domain}/{epoch} was acknowledged here and refused later: {} ({})", error.message, error.code))
+        Some(format!(
+            "command {outbox} of {domain}/{epoch} was acknowledged here and refused later: {} ({})",
+            error.message, error.code
+        ))
     };
     refused.into_iter().filter_map(line).collect()
 }

@@ -15,8 +15,8 @@ use mesh_raft::ProposeError;
 use tracing::{debug, warn};
 
 use crate::core::Core;
-use crate::orphans;
 use crate::feed_writer::{Decided, FeedWriter, Position};
+use crate::orphans;
 
 /// How long one proposal may take before the ledger's cursor is asked instead.
 const PROPOSAL: Duration = Duration::from_secs(10);

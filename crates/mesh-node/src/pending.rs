@@ -88,10 +88,13 @@ impl Pending {
         let feed = FeedId { domain: domain.clone(), epoch };
         let size = readable(core, &feed)?;
         let cursor = read::feed_cursor(&core.state, domain).map_err(fail)?.filter(|cursor| cursor.epoch == epoch);
-        let (last_outbox, from) = cursor.map_or((0, 0), |cursor| (cursor.last_outbox, cursor.last_seq.map_or(0, |seq| seq + 1)));
+        let (last_outbox, from) =
+            cursor.map_or((0, 0), |cursor| (cursor.last_outbox, cursor.last_seq.map_or(0, |seq| seq + 1)));
         let mut tails = self.tails.lock().unwrap_or_else(PoisonError::into_inner);
         let read = Instant::now();
-        if let Some(tail) = tails.get_mut(domain).filter(|tail| (tail.epoch, tail.size, tail.last_outbox) == (epoch, size, last_outbox)) {
+        if let Some(tail) =
+            tails.get_mut(domain).filter(|tail| (tail.epoch, tail.size, tail.last_outbox) == (epoch, size, last_outbox))
+        {
             tail.read = read;
             return Ok(Arc::clone(&tail.versions));
         }
@@ -162,8 +165,9 @@ fn read_tail(core: &Core, feed: &FeedId, from: u64, size: u64) -> Result<Vec<Pen
         at = last + 1;
         for (seq, leaf) in page {
             bytes += leaf.len();
-            let event = FeedEvent::decode(&leaf)
-                .map_err(|error| MeshError::new(Code::Damaged, format!("event {seq} of a feed does not decode: {error}")))?;
+            let event = FeedEvent::decode(&leaf).map_err(|error| {
+                MeshError::new(Code::Damaged, format!("event {seq} of a feed does not decode: {error}"))
+            })?;
             let EventKind::Command { envelope, .. } = event.kind else { continue };
             let command = Envelope::parse(envelope).ok().and_then(|envelope| Command::decode(envelope.payload()).ok());
             let Some(Command { author, body: Body::PublishVersion(body), .. }) = command else { continue };

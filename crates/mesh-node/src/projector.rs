@@ -19,8 +19,8 @@ use tracing::{info, warn};
 
 use crate::attachments::{self, OWNERS};
 use crate::core::{Core, storage_error};
-use crate::replicas::writers::{self, DELEGATIONS};
 use crate::reads::{AsOf, HISTORY, Subject, history_key, tell_with};
+use crate::replicas::writers::{self, DELEGATIONS};
 use crate::synonyms::{Synonyms, decides_words, every_product};
 
 /// Where in the store's index space the overflow attachments are noted that this node still has to fetch: digest -> product.

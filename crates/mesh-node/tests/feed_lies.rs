@@ -88,7 +88,9 @@ impl FeedService for Liar {
         let longer = (self.size + 3, made_up.root());
         let (heads, next_domain) = match self.lie {
             Lie::Unsigned => (vec![self.head(longer.0, longer.1, &keypair("stranger"))], String::new()),
-            Lie::Unproved | Lie::Silent | Lie::Empty => (vec![self.head(longer.0, longer.1, &self.writer)], String::new()),
+            Lie::Unproved | Lie::Silent | Lie::Empty => {
+                (vec![self.head(longer.0, longer.1, &self.writer)], String::new())
+            }
             Lie::Endless => (Vec::new(), request.domains[0].clone()),
             Lie::Flood => (vec![self.head(self.size, self.root, &self.writer); 5_000], String::new()),
             Lie::Fork => {
@@ -180,7 +182,8 @@ async fn a_node_that_lies_about_a_feed_is_left_alone_and_nothing_of_it_is_kept()
     for lie in [Lie::Unsigned, Lie::Unproved, Lie::Empty, Lie::Endless, Lie::Flood] {
         let (mesh, liar, stop) = with_liar(lie).await;
         let core = Arc::clone(mesh.node(1).core());
-        until("the lie is noticed", async || core.alarms().iter().any(|alarm| alarm.contains("node 2 is left alone"))).await;
+        until("the lie is noticed", async || core.alarms().iter().any(|alarm| alarm.contains("node 2 is left alone")))
+            .await;
         let asked = liar.asked.load(Ordering::SeqCst);
         assert!(asked < 20, "asked {asked} times");
         for node in [1, 3] {

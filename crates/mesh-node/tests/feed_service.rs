@@ -13,9 +13,7 @@ use mesh_event::{Envelope, Signer as _, envelope, proto};
 use mesh_model::{Attachment, AttachmentPurpose, Code, Digest};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::feed_service_client::FeedServiceClient;
-use mesh_proto::v1::{
-    FeedAttachmentRequest, FeedConsistencyRequest, FeedHeadsRequest, FeedPlace, FeedRangeRequest,
-};
+use mesh_proto::v1::{FeedAttachmentRequest, FeedConsistencyRequest, FeedHeadsRequest, FeedPlace, FeedRangeRequest};
 use prost::Message as _;
 use support::{Mesh, descriptor, keypair};
 use tonic::transport::Channel;
@@ -62,7 +60,14 @@ async fn refuses_what_no_member_asks_and_what_is_over_its_limits() {
     for (request, expected) in refused {
         assert_eq!(code(peer.feed_heads(request).await), expected);
     }
-    let range = FeedRangeRequest { mesh_id: mesh_id.clone(), from_node_id: 2, domain: "domain_1".into(), epoch: 1, from: 0, size: 3 };
+    let range = FeedRangeRequest {
+        mesh_id: mesh_id.clone(),
+        from_node_id: 2,
+        domain: "domain_1".into(),
+        epoch: 1,
+        from: 0,
+        size: 3,
+    };
     let refused = [
         (FeedRangeRequest { size: 4, ..range.clone() }, Code::NotFound),
         (FeedRangeRequest { size: u64::MAX, ..range.clone() }, Code::NotFound),

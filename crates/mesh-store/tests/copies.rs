@@ -90,3 +90,36 @@ fn a_damaged_feed_is_given_up_cut_back_and_filled_from_copies() {
     assert_eq!(feed.log().root().unwrap(), whole);
     assert!(matches!(feed.log().appender(), Err(StoreError::Copy { .. })));
 }
+
+#[test]
+fn a_byte_that_flips_on_the_disk_is_noticed_and_never_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let leaf = |n: u8| [b"a leaf that is found in the file ".as_slice(), &[b'a' + n; 60]].concat();
+    let store = Store::open(folder.path(), StoreOptions::default()).unwrap();
+    let mut batch = Batch::new();
+    store.feed(sales()).log().appender().unwrap().append_all(&mut batch, (0..12).map(leaf));
+    store.committer().commit_blocking(batch).unwrap();
+    store.close().unwrap();
+    drop(store);
+
+    let path = folder.path().join("kv/db");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let last = leaf(11);
+    let places: Vec<usize> =
+        (0..bytes.len() - last.len()).filter(|at| bytes[*at..].starts_with(&last)).map(|at| at + 50).collect();
+    assert!(!places.is_empty(), "the leaf lies in the file as it is");
+    for at in places {
+        bytes[at] ^= 1;
+    }
+    std::fs::write(&path, bytes).unwrap();
+
+    let Ok(store) = Store::open(folder.path(), StoreOptions::default()) else { return };
+    let mut noticed = !store.damage().is_empty();
+    for n in 0..12 {
+        match store.feed(sales()).log().leaf(n.into()) {
+            Ok(Some(read)) => assert_eq!(read, leaf(n), "leaf {n}"),
+            Ok(None) | Err(_) => noticed = true,
+        }
+    }
+    assert!(noticed);
+}

@@ -45,7 +45,7 @@ pub async fn fetch(
 ) -> Result<Fetched, Fault> {
     let Some(_busy) = core.replicas.claim(feed) else { return Ok(Fetched::Busy) };
     let (opening, id) = (Arc::clone(core), feed.clone());
-    let mut copy = blocking(move || Copy::open(&opening.store, &id)).await?;
+    let mut copy = blocking(core, move || Copy::open(&opening.store, &id)).await?;
     if copy.end().size() >= head.goal.size {
         return Ok(Fetched::Whole);
     }
@@ -54,15 +54,23 @@ pub async fn fetch(
     let mut batches = 0;
     while copy.end().size() < head.goal.size {
         if batches == BATCHES || began.elapsed() > STRETCH {
-            return if batches == 0 { Err(Fault::Silent("not one batch in time".to_owned())) } else { Ok(Fetched::Some) };
+            return if batches == 0 {
+                Err(Fault::Silent("not one batch in time".to_owned()))
+            } else {
+                Ok(Fetched::Some)
+            };
         }
         let Some(message) = next(&mut stream).await? else {
             // A server ends a long stream by itself; one that gave nothing has not what it says.
-            return if batches == 0 { Err(Fault::Lie("no event of a feed that it says it has".to_owned())) } else { Ok(Fetched::Some) };
+            return if batches == 0 {
+                Err(Fault::Lie("no event of a feed that it says it has".to_owned()))
+            } else {
+                Ok(Fetched::Some)
+            };
         };
         let proof = hashes(&message.proof)?;
         let (taking, id, events, wanted) = (Arc::clone(core), feed.clone(), message.events, head.clone());
-        let taken = blocking(move || {
+        let taken = blocking(core, move || {
             let checked = check(&taking.mesh_id, &id, copy.end(), &wanted.goal, &events, &proof, &*taking.verified);
             match checked {
                 Ok(next) => {
@@ -95,7 +103,8 @@ async fn whole_again(core: &Arc<Core>, feed: &FeedId) -> Result<(), MeshError> {
         return Ok(());
     }
     let rechecking = Arc::clone(core);
-    let found = blocking(move || rechecking.store.recheck(&LogName::Feed(id)).map_err(|e| storage_error(&e))).await?;
+    let found =
+        blocking(core, move || rechecking.store.recheck(&LogName::Feed(id)).map_err(|e| storage_error(&e))).await?;
     match found {
         None => info!(domain = %feed.domain, epoch = feed.epoch, "a damaged feed is whole again"),
         Some(damage) => warn!(%damage, "a damaged feed got what others have of it, and still lacks some"),
@@ -121,15 +130,15 @@ async fn unproved(
     }
     let store = Arc::clone(&core.store);
     let id = feed.clone();
-    let kept = blocking(move || kept_head(&store, &id)).await?;
+    let kept = blocking(core, move || kept_head(&store, &id)).await?;
     // What we can show to others is the last head that was signed; without one, where the copy ends.
     let (old_size, ours) = match &kept {
         Some(kept) => (kept.goal.size, kept.goal.root),
         None => (size, copy.end().frontier.root()),
     };
     let (old_root, root, proof) = core.replicas.peers().consistency(peer, feed, old_size, head.goal.size).await?;
-    let is_proved = root == head.goal.root
-        && check_consistency(&proof, old_size, old_root, head.goal.size, head.goal.root).is_ok();
+    let is_proved =
+        root == head.goal.root && check_consistency(&proof, old_size, old_root, head.goal.size, head.goal.root).is_ok();
     if !is_proved || old_root == ours {
         return Ok(Fault::Lie(text));
     }
@@ -145,15 +154,16 @@ async fn unproved(
     // No signature of ours contradicts it: this copy was damaged, or its root decided for another history.
     warn!(domain = %feed.domain, epoch = feed.epoch, size, "a copy is of no history that counts; it is fetched anew");
     let store = Arc::clone(&core.store);
-    blocking(move || copy.clear(&store)).await?;
+    blocking(core, move || copy.clear(&store)).await?;
     Ok(Fault::Silent("the copy is fetched anew".to_owned()))
 }
 
-/// Runs what reads and syncs files on a thread that may block.
+/// Runs what reads and syncs files on a thread that may block. The node's stop waits for it: the store is closed after that.
 pub(super) async fn blocking<T: Send + 'static>(
+    core: &Core,
     work: impl FnOnce() -> Result<T, MeshError> + Send + 'static,
 ) -> Result<T, MeshError> {
-    match tokio::task::spawn_blocking(work).await {
+    match core.tasks.spawn_blocking(work).await {
         Ok(result) => result,
         Err(error) => Err(MeshError::new(Code::Internal, error.to_string())),
     }

@@ -31,7 +31,9 @@ fn key(domain: &DomainName, digest: &Digest) -> Vec<u8> {
 pub(super) fn want(store: &Store, batch: &mut Batch, events: &[Vec<u8>]) {
     let index = store.index(WANTED_FILES);
     for bytes in events {
-        let Ok(FeedEvent { feed, kind: EventKind::Command { envelope, .. }, .. }) = FeedEvent::decode(bytes) else { continue };
+        let Ok(FeedEvent { feed, kind: EventKind::Command { envelope, .. }, .. }) = FeedEvent::decode(bytes) else {
+            continue;
+        };
         let command = Envelope::parse(envelope).ok().and_then(|envelope| Command::decode(envelope.payload()).ok());
         let Some(Command { body: Body::PublishVersion(body), .. }) = command else { continue };
         for attachment in &body.descriptor.attachments {
@@ -99,7 +101,7 @@ async fn one(
 
 async fn keep(core: &Arc<Core>, file: Vec<u8>, is_private: bool) -> Result<(), MeshError> {
     let store = Arc::clone(&core.store);
-    blocking(move || {
+    blocking(core, move || {
         let files = if is_private { store.private_attachments() } else { store.attachments() };
         files.put(&file).map(|_| ()).map_err(|e| storage_error(&e))
     })

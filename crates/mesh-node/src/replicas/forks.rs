@@ -58,7 +58,9 @@ impl Forks {
         let (domain, epoch) = (&fork.feed.domain, fork.feed.epoch);
         match written {
             Ok(()) => error!(%domain, epoch, proof = %path.display(), "the feed was signed in two histories"),
-            Err(error) => error!(%domain, epoch, %error, "the feed was signed in two histories, and the proof was not written"),
+            Err(error) => {
+                error!(%domain, epoch, %error, "the feed was signed in two histories, and the proof was not written")
+            }
         }
         standing.insert(domain.clone(), fork);
     }

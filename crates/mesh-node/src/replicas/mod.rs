@@ -222,9 +222,8 @@ fn begin_turns(core: &Arc<Core>, is_round: bool, turns: &Arc<Semaphore>) -> Resu
     for duty in core.replicas.duties.all(core)? {
         // A new epoch is opened without waiting for a publish: it takes over what the one before left.
         if duty.epoch > 1 && duty.home == Some(me) && !core.feeds.is_open(&duty.domain) {
-            match core.feeds.writer(core, &duty.domain) {
-                Ok(_) => {}
-                Err(error) => debug!(domain = %duty.domain, %error, "the feed is not written yet"),
+            if let Err(error) = core.feeds.writer(core, &duty.domain) {
+                debug!(domain = %duty.domain, %error, "the feed is not written yet");
             }
         }
         if is_round || poked.contains(&duty.domain) {

@@ -9,8 +9,8 @@ use mesh_model::{Code, DomainName, MeshId, NodeId};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::feed_service_client::FeedServiceClient;
 use mesh_proto::v1::{
-    FeedAttachmentRequest, FeedAttachmentResponse, FeedConsistencyRequest, FeedHeadsRequest, FeedHeadsResponse, FeedPlace,
-    FeedRangeRequest, FeedRangeResponse,
+    FeedAttachmentRequest, FeedAttachmentResponse, FeedConsistencyRequest, FeedHeadsRequest, FeedHeadsResponse,
+    FeedPlace, FeedRangeRequest, FeedRangeResponse,
 };
 use mesh_tlog::Hash;
 use tonic::Streaming;
@@ -88,15 +88,16 @@ impl FeedPeers {
 
     fn client(&self, id: NodeId, address: &str) -> Result<FeedServiceClient<Channel>, Fault> {
         let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
-        let channel = match channels.get(&id).filter(|(known, _)| known == address) {
-            Some((_, channel)) => channel.clone(),
-            None => {
-                let wrong = |e| MeshError::new(Code::Unreachable, format!("node {id} is at {address}: {e}"));
-                let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|error| Fault::Here(wrong(error)))?;
-                let channel = endpoint.connect_timeout(CONNECT).tcp_nodelay(true).connect_lazy();
-                channels.insert(id, (address.to_owned(), channel.clone()));
-                channel
-            }
+        let known = channels.get(&id).filter(|(known, _)| known == address).map(|(_, channel)| channel.clone());
+        let channel = if let Some(channel) = known {
+            channel
+        } else {
+            let wrong = |e| MeshError::new(Code::Unreachable, format!("node {id} is at {address}: {e}"));
+            let endpoint =
+                Endpoint::from_shared(format!("http://{address}")).map_err(|error| Fault::Here(wrong(error)))?;
+            let channel = endpoint.connect_timeout(CONNECT).tcp_nodelay(true).connect_lazy();
+            channels.insert(id, (address.to_owned(), channel.clone()));
+            channel
         };
         Ok(FeedServiceClient::new(channel).max_decoding_message_size(MESSAGE_BYTES))
     }
@@ -129,7 +130,8 @@ impl FeedPeers {
         size: u64,
     ) -> Result<Streaming<FeedRangeResponse>, Fault> {
         let (domain, epoch) = (feed.domain.to_string(), feed.epoch);
-        let request = FeedRangeRequest { mesh_id: self.mesh.0.to_vec(), from_node_id: self.me, domain, epoch, from, size };
+        let request =
+            FeedRangeRequest { mesh_id: self.mesh.0.to_vec(), from_node_id: self.me, domain, epoch, from, size };
         let mut client = self.client(id, address)?;
         Ok(soon(client.feed_range(request)).await?.into_inner())
     }

@@ -15,7 +15,7 @@ pub(super) async fn prepare(core: &Arc<Core>) {
     for damage in core.store.damage() {
         let Damage::Log { log: LogName::Feed(id), readable_below, .. } = damage else { continue };
         let (store, feed) = (Arc::clone(&core.store), id.clone());
-        match blocking(move || cut(&store, &feed)).await {
+        match blocking(core, move || cut(&store, &feed)).await {
             Ok(()) => info!(feed = %id, readable_below, "a damaged feed waits for what others have of it"),
             Err(error) => warn!(feed = %id, %error, "a damaged feed cannot be repaired"),
         }

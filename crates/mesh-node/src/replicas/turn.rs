@@ -32,7 +32,7 @@ pub(super) async fn turn(core: &Arc<Core>, peer: (NodeId, &str), domains: &[Doma
         let mut rest = chunk;
         while !rest.is_empty() {
             let (reading, asked) = (Arc::clone(core), rest.to_vec());
-            let held = blocking(move || places(&reading, &asked)).await?;
+            let held = blocking(core, move || places(&reading, &asked)).await?;
             let page = core.replicas.peers().heads(peer, rest, held).await?;
             if page.heads.len() > HEADS {
                 return Err(Fault::Lie(format!("{} heads in one answer", page.heads.len())));
@@ -152,7 +152,7 @@ fn aim(writer: &Delegated, shown: Goal, signed: Option<FeedHead>, note: Vec<u8>)
 async fn compare(core: &Arc<Core>, feed: &FeedId, writer: &Delegated, head: KeptHead) -> Result<(), Fault> {
     let (reading, id) = (Arc::clone(core), feed.clone());
     let (size, key) = (head.goal.size, writer.key);
-    let looked = blocking(move || {
+    let looked = blocking(core, move || {
         let log = reading.store.feed(store_id(&id)?);
         let ours = log.log().root_at(size).map_err(|e| storage_error(&e))?;
         let kept = kept_head(&reading.store, &id)?;
@@ -189,7 +189,9 @@ fn own(
     writer: &Delegated,
     signed: Option<&FeedHead>,
 ) -> Result<(), Fault> {
-    let Some(head) = signed.filter(|_| writer.ended_at.is_none() && writer.node == core.node_id()) else { return Ok(()) };
+    let Some(head) = signed.filter(|_| writer.ended_at.is_none() && writer.node == core.node_id()) else {
+        return Ok(());
+    };
     let stored = core.store.feed(store_id(feed)?);
     let size = stored.log().size().map_err(|e| storage_error(&e))?;
     if head.size <= size && stored.log().root_at(head.size).is_ok_and(|root| root == head.root) {

@@ -106,7 +106,11 @@ pub fn of(core: &Core, feed: &FeedId) -> Result<Option<Delegated>, MeshError> {
 ///
 /// # Errors
 /// As [`of`]; [`Code::NotCaughtUp`] while the index of delegations lags.
-pub fn continued(core: &Core, domain: &DomainName, delegation: &Delegation) -> Result<Option<(FeedId, Goal)>, MeshError> {
+pub fn continued(
+    core: &Core,
+    domain: &DomainName,
+    delegation: &Delegation,
+) -> Result<Option<(FeedId, Goal)>, MeshError> {
     let mut goal = base(delegation);
     let mut epoch = delegation.epoch;
     while epoch > 1 {
@@ -114,13 +118,11 @@ pub fn continued(core: &Core, domain: &DomainName, delegation: &Delegation) -> R
             return Ok(Some((FeedId { domain: domain.clone(), epoch: epoch - 1 }, goal)));
         }
         epoch -= 1;
-        goal = match noted(core, domain, epoch)? {
-            Some((_, base)) => base,
-            None => {
-                let text = format!("this node has not read yet who wrote epoch {epoch} of {domain}; nothing happened");
-                return Err(MeshError::new(Code::NotCaughtUp, text));
-            }
+        let Some((_, before)) = noted(core, domain, epoch)? else {
+            let text = format!("this node has not read yet who wrote epoch {epoch} of {domain}; nothing happened");
+            return Err(MeshError::new(Code::NotCaughtUp, text));
         };
+        goal = before;
     }
     Ok(None)
 }

@@ -13,7 +13,8 @@ use mesh_proto::v1::catalog_service_server::CatalogService;
 use mesh_proto::v1::{
     CompleteRequest, CompleteResponse, Facet, FacetValue, GetAttachmentRequest, GetAttachmentResponse,
     GetProductRequest, GetProductResponse, HistoryRequest, HistoryResponse, ListProductsRequest, ListProductsResponse,
-    ProductSummary, ProductVersion, Reason, SearchHit, SearchRequest, SearchResponse, VersionSummary, WatchRequest, WatchResponse,
+    ProductSummary, ProductVersion, Reason, SearchHit, SearchRequest, SearchResponse, VersionSummary, WatchRequest,
+    WatchResponse,
 };
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;

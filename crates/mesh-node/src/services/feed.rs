@@ -76,7 +76,9 @@ impl Service {
         let bad = |text: String| MeshError::new(Code::BadArgument, text);
         let domain = DomainName::parse(domain).map_err(|error| bad(format!("domain: {error}")))?;
         if self.core.replicas.forks().is_forked(&domain) {
-            let text = format!("the feed of {domain} was signed in two histories; nothing of it is served until that is resolved");
+            let text = format!(
+                "the feed of {domain} was signed in two histories; nothing of it is served until that is resolved"
+            );
             return Err(MeshError::new(Code::FeedForked, text));
         }
         let id = FeedId { domain, epoch };
@@ -104,11 +106,12 @@ impl FeedService for Service {
         self.check_sender(&request.mesh_id, request.from_node_id)?;
         if request.domains.len() > DOMAINS || request.held.len() > HEADS {
             let (domains, held) = (request.domains.len(), request.held.len());
-            let text = format!("{domains} domains and {held} heads in one request; at most {DOMAINS} and {HEADS} are taken");
+            let text =
+                format!("{domains} domains and {held} heads in one request; at most {DOMAINS} and {HEADS} are taken");
             return Err(MeshError::new(Code::TooLarge, text).into());
         }
         let core = Arc::clone(&self.core);
-        let answer = tokio::task::spawn_blocking(move || answer_heads(&core, request)).await;
+        let answer = self.core.tasks.spawn_blocking(move || answer_heads(&core, &request)).await;
         Ok(Response::new(answer.map_err(|error| MeshError::new(Code::Internal, error.to_string()))??))
     }
 
@@ -122,8 +125,9 @@ impl FeedService for Service {
         let seat = self.stream_seat()?;
         let feed = self.feed(&request.domain, request.epoch, request.size)?;
         let (tell, told) = mpsc::channel(2);
-        // A thread of its own: it reads from the disk, and waits while the asker is slow. It ends when the asker goes away.
-        tokio::task::spawn_blocking(move || {
+        // A thread of its own: it reads from the disk, and waits while the asker is slow. It ends when the asker goes away or the node stops.
+        let core = Arc::clone(&self.core);
+        self.core.tasks.spawn_blocking(move || {
             let _seat = seat;
             let (mut from, size) = (request.from, request.size);
             for _ in 0..BATCHES {
@@ -131,7 +135,13 @@ impl FeedService for Service {
                 let taken = batch.as_ref().map_or(0, |(count, _)| *count);
                 let message = batch.map(|(_, message)| message).map_err(Status::from);
                 let failed = message.is_err();
-                if tell.blocking_send(message).is_err() || failed {
+                let sent = core.runtime.block_on(async {
+                    tokio::select! {
+                        sent = tell.send(message) => sent.is_ok(),
+                        () = core.stopping.cancelled() => false,
+                    }
+                });
+                if !sent || failed {
                     return;
                 }
                 from += taken;
@@ -150,7 +160,8 @@ impl FeedService for Service {
         let request = request.into_inner();
         self.check_sender(&request.mesh_id, request.from_node_id)?;
         if request.old_size > request.size {
-            let text = format!("old_size is {} and size {}; expected a smaller old_size", request.old_size, request.size);
+            let text =
+                format!("old_size is {} and size {}; expected a smaller old_size", request.old_size, request.size);
             return Err(MeshError::new(Code::BadArgument, text).into());
         }
         let feed = self.feed(&request.domain, request.epoch, request.size)?;
@@ -175,14 +186,20 @@ impl FeedService for Service {
         let domain = DomainName::parse(&request.domain).map_err(|error| bad(format!("domain: {error}")))?;
         let digest = Digest::from_slice(&request.digest).ok_or_else(|| bad("digest: expected 32 bytes".to_owned()))?;
         let seat = self.stream_seat()?;
-        let file = attachments::for_keeper(&self.core, request.from_node_id, &domain, digest, &request.read_request).await?;
+        let file =
+            attachments::for_keeper(&self.core, request.from_node_id, &domain, digest, &request.read_request).await?;
         let (tell, told) = mpsc::channel(2);
+        let stopping = self.core.stopping.clone();
         self.core.tasks.spawn(async move {
             let _seat = seat;
             let length = file.len() as u64;
             for (n, piece) in file.chunks(PIECE).enumerate() {
                 let length = if n == 0 { length } else { 0 };
-                if tell.send(Ok(FeedAttachmentResponse { bytes: piece.to_vec(), length })).await.is_err() {
+                let sent = tokio::select! {
+                    sent = tell.send(Ok(FeedAttachmentResponse { bytes: piece.to_vec(), length })) => sent.is_ok(),
+                    () = stopping.cancelled() => false,
+                };
+                if !sent {
                     return;
                 }
             }
@@ -192,7 +209,7 @@ impl FeedService for Service {
 }
 
 /// A page of heads. What the asker said that it holds goes onto the board.
-fn answer_heads(core: &Arc<Core>, request: FeedHeadsRequest) -> Result<FeedHeadsResponse, MeshError> {
+fn answer_heads(core: &Arc<Core>, request: &FeedHeadsRequest) -> Result<FeedHeadsResponse, MeshError> {
     let mut held = std::collections::BTreeMap::new();
     for place in &request.held {
         let Some((feed, goal)) = read_place(place) else {
@@ -206,7 +223,8 @@ fn answer_heads(core: &Arc<Core>, request: FeedHeadsRequest) -> Result<FeedHeads
     let mut answer = FeedHeadsResponse::default();
     let mut bytes = 0;
     for name in &request.domains {
-        let domain = DomainName::parse(name).map_err(|error| MeshError::new(Code::BadArgument, format!("domains: {error}")))?;
+        let domain =
+            DomainName::parse(name).map_err(|error| MeshError::new(Code::BadArgument, format!("domains: {error}")))?;
         let heads = heads::of_domain(core, &domain)?;
         if !answer.heads.is_empty() && (bytes > PAGE_BYTES || answer.heads.len() + heads.len() > HEADS) {
             answer.next_domain.clone_from(name);

@@ -9,13 +9,14 @@ use mesh_model::{Action, Code, DomainName, ProductId, PublicKey};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::governance_service_server::GovernanceService;
 use mesh_proto::v1::{
-    Acknowledgement, DomainRole, DomainView, FeedHeadResponse, GetComplianceRequest, GetFeedHeadRequest, SealFeedRequest, GetComplianceResponse, GetCouncilRequest,
-    GetCouncilResponse, GetDomainRequest, GetDomainResponse, GetDomainRulesRequest, GetDomainRulesResponse,
-    GetMeshRequest, GetMeshResponse, GetProposalRequest, GetProposalResponse, ListDomainsRequest, ListDomainsResponse,
-    ListNodesRequest, ListNodesResponse, ListProposalsRequest, ListProposalsResponse, ListStandardsRequest,
-    ListStandardsResponse, ListTermsRequest, ListTermsResponse, ListWaiversRequest, ListWaiversResponse,
-    PreviewStandardRequest, PreviewStandardResponse, RosterEntry, SetDomainRulesRequest, SetDomainRulesResponse,
-    SubmitRequest, SubmitResponse, WaitLevel, WhoAmIRequest, WhoAmIResponse,
+    Acknowledgement, DomainRole, DomainView, FeedHeadResponse, GetComplianceRequest, GetComplianceResponse,
+    GetCouncilRequest, GetCouncilResponse, GetDomainRequest, GetDomainResponse, GetDomainRulesRequest,
+    GetDomainRulesResponse, GetFeedHeadRequest, GetMeshRequest, GetMeshResponse, GetProposalRequest,
+    GetProposalResponse, ListDomainsRequest, ListDomainsResponse, ListNodesRequest, ListNodesResponse,
+    ListProposalsRequest, ListProposalsResponse, ListStandardsRequest, ListStandardsResponse, ListTermsRequest,
+    ListTermsResponse, ListWaiversRequest, ListWaiversResponse, PreviewStandardRequest, PreviewStandardResponse,
+    RosterEntry, SealFeedRequest, SetDomainRulesRequest, SetDomainRulesResponse, SubmitRequest, SubmitResponse,
+    WaitLevel, WhoAmIRequest, WhoAmIResponse,
 };
 use tonic::{Request, Response, Status};
 

@@ -9,7 +9,9 @@ use mesh_governance::read;
 use mesh_model::DomainName;
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::node_service_server::NodeService;
-use mesh_proto::v1::{FeedHolder, FeedStatus, HeldFeed, LedgerStatus, RaftStatus, StatusRequest, StatusResponse, StorageStatus};
+use mesh_proto::v1::{
+    FeedHolder, FeedStatus, HeldFeed, LedgerStatus, RaftStatus, StatusRequest, StatusResponse, StorageStatus,
+};
 use mesh_raft::RaftRole;
 use tonic::{Request, Response, Status};
 
