@@ -2,7 +2,7 @@
 
 use protox::prost::Message as _;
 
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
     "common",
     "publish_service",
     "catalog_service",
@@ -12,6 +12,7 @@ const FILES: [&str; 9] = [
     "raft_service",
     "federation_service",
     "tail_service",
+    "feed_service",
 ];
 /// Messages that `mesh-event` generates: one Rust type for one message in the whole workspace.
 const SIGNED: [&str; 4] = ["descriptor", "command", "ledger", "rules"];

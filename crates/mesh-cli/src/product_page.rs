@@ -74,7 +74,11 @@ impl Page {
         self.fact("type", &d.product_type.map_or_else(String::new, |kind| word(&kind)));
         self.fact("tags", &d.tags.join(", "));
         self.fact("license", d.license.as_deref().unwrap_or_default());
-        self.fact("sealed", &format!("ledger index {} at {}", shown.ledger_index, shown.sealed_at));
+        if shown.pending {
+            self.fact("sealed", "not yet: pending in its domain's feed; the ledger may still refuse it");
+        } else {
+            self.fact("sealed", &format!("ledger index {} at {}", shown.ledger_index, shown.sealed_at));
+        }
         self.fact("published by", &shown.author.fingerprint());
     }
 
@@ -235,7 +239,9 @@ impl Page {
         if shown.versions.len() > 1 {
             self.section("Versions");
             for version in &shown.versions {
-                self.item(&format!("{} {} (ledger index {})", version.version, version.status, version.ledger_index));
+                let place =
+                    if version.pending { String::new() } else { format!(" (ledger index {})", version.ledger_index) };
+                self.item(&format!("{} {}{place}", version.version, version.status));
             }
         }
     }

@@ -39,6 +39,7 @@ pub mod checkpoint;
 pub mod client;
 pub mod command;
 mod convert;
+pub mod feeds;
 pub mod governance;
 pub mod ledger;
 pub mod node;
@@ -58,6 +59,7 @@ pub use catalog::{HistoryItem, ListQuery, Listing, Read, SearchPage, SearchQuery
 pub use checkpoint::{Comparison, Finding, VerifiedCheckpoint};
 pub use client::{Client, Mesh};
 pub use command::CommandBuilder;
+pub use feeds::FeedEnd;
 pub use governance::{CouncilView, DomainView, FeedFork, KnownNode, LedgerFeedHead, RosterEntry, WhoAmI};
 pub use ledger::LedgerHead;
 pub use mesh_proto::status::MeshError;

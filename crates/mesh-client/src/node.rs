@@ -33,6 +33,8 @@ pub struct NodeStatus {
     pub ledger: LedgerStatus,
     /// The feeds that it writes.
     pub feeds: Vec<FeedStatus>,
+    /// The feeds that it holds, written there or copied; the first thousand.
+    pub held_feeds: Vec<HeldFeed>,
     /// Its disk.
     pub storage: StorageStatus,
     /// Milliseconds since it started.
@@ -98,6 +100,34 @@ pub struct FeedStatus {
     pub oldest_waiting_ms: Option<u64>,
 }
 
+/// A feed on one node, and who else holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HeldFeed {
+    /// Whose.
+    pub domain: DomainName,
+    /// Which epoch.
+    pub epoch: u64,
+    /// How many events lie under a signed head there.
+    pub size: u64,
+    /// Written there, as opposed to copied.
+    pub written_here: bool,
+    /// The most events that any node said it holds.
+    pub known_size: u64,
+    /// The other nodes that hold some of it.
+    pub holders: Vec<FeedHolder>,
+}
+
+/// What another node said of its copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct FeedHolder {
+    /// Which node.
+    pub node_id: NodeId,
+    /// How many events it holds.
+    pub size: u64,
+    /// How long ago it said so.
+    pub heard_ms_ago: u64,
+}
+
 /// A node's disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct StorageStatus {
@@ -140,7 +170,21 @@ fn status_of(m: v1::StatusResponse) -> Result<NodeStatus, MeshError> {
             oldest_waiting_ms: feed.oldest_waiting_ms,
         })
     });
+    let held_feeds = m.held_feeds.into_iter().map(|feed| {
+        let holder =
+            |one: v1::FeedHolder| FeedHolder { node_id: one.node_id, size: one.size, heard_ms_ago: one.heard_ms_ago };
+        Ok(HeldFeed {
+            domain: parse("held_feeds.domain", &feed.domain)?,
+            epoch: feed.epoch,
+            size: feed.size,
+            written_here: feed.written_here,
+            known_size: feed.known_size,
+            holders: feed.holders.into_iter().map(holder).collect(),
+        })
+    });
+    let held_feeds = held_feeds.collect::<Result<_, MeshError>>()?;
     Ok(NodeStatus {
+        held_feeds,
         node_id: m.node_id,
         name: m.name,
         mesh_id: digest("mesh_id", &m.mesh_id)?.into(),

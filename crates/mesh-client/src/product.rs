@@ -29,6 +29,8 @@ pub struct ProductView {
     pub author: PublicKey,
     /// What plans and conflicts name it by.
     pub descriptor_digest: Digest,
+    /// It is in its domain's feed and not sealed: the ledger may still refuse it. Then index and time of the seal say nothing.
+    pub pending: bool,
     /// All versions of the product, this one included.
     pub versions: Vec<VersionSummary>,
     /// How old the answer may be.
@@ -46,6 +48,8 @@ pub struct VersionSummary {
     pub ledger_index: LedgerIndex,
     /// When, in ledger time.
     pub sealed_unix_ms: UnixMs,
+    /// It is not sealed.
+    pub pending: bool,
 }
 
 impl ProductView {
@@ -57,6 +61,7 @@ impl ProductView {
                 status: version.status,
                 ledger_index: version.ledger_index,
                 sealed_unix_ms: version.sealed_unix_ms,
+                pending: version.pending,
             })
         });
         Ok(Self {
@@ -69,6 +74,7 @@ impl ProductView {
             sealed_unix_ms: product.sealed_unix_ms,
             author: key("product.author", &product.author)?,
             descriptor_digest: digest("product.descriptor_digest", &product.descriptor_digest)?,
+            pending: product.pending,
             versions: versions.collect::<Result<_, MeshError>>()?,
             freshness: Freshness::of(message.freshness),
         })
@@ -94,6 +100,8 @@ pub struct ProductSummary {
     pub tags: Vec<String>,
     /// The leaf that sealed the version.
     pub ledger_index: LedgerIndex,
+    /// It is not sealed: the ledger may still refuse it.
+    pub pending: bool,
 }
 
 impl From<v1::ProductSummary> for ProductSummary {
@@ -107,6 +115,7 @@ impl From<v1::ProductSummary> for ProductSummary {
             owner: m.owner,
             tags: m.tags,
             ledger_index: m.ledger_index,
+            pending: m.pending,
         }
     }
 }

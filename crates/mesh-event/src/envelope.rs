@@ -14,6 +14,8 @@ pub const GENESIS: &str = "application/vnd.datamesh.genesis.v1";
 pub const COMMAND: &str = "application/vnd.datamesh.command.v1";
 /// Payload type of a request to read private bytes.
 pub const READ: &str = "application/vnd.datamesh.read.v1";
+/// Payload type of a request that a domain's home stops appending.
+pub const SEAL: &str = "application/vnd.datamesh.seal.v1";
 /// Payload type of a domain's own rules.
 pub const RULES: &str = "application/vnd.datamesh.rules.v1";
 

@@ -21,6 +21,7 @@
 //! | [`voters`], [`checkpoint`] | who vouches for the ledger, and the checkpoints that they sign and cosign |
 //! | [`recovery`] | voters after a lost quorum, for whoever has checkpoints only |
 //! | [`rules`] | a domain's own rules, which stay in its feed |
+//! | [`seal`] | a domain's root asks its home to stop, for a move |
 //! | [`attachment`] | private attachments with their salt |
 //! | [`codec`] | the one place where bincode is configured |
 //! | [`proto`] | generated messages; converted here, used nowhere else but on the wire |
@@ -43,6 +44,7 @@ pub mod proposal;
 mod proposal_wire;
 pub mod recovery;
 pub mod rules;
+pub mod seal;
 pub mod signing;
 mod standard;
 pub mod voters;
@@ -65,6 +67,7 @@ pub use ledger::{FeedBatch, LeafEntry, LedgerEntry, LedgerLeaf, Outcome};
 pub use proposal::{ProposalBody, Propose};
 pub use recovery::{VoterRecovery, VoterRecoveryError};
 pub use rules::{DomainRules, SignedRules};
+pub use seal::SealRequest;
 pub use signing::{Keypair, KeypairError, Signer};
 pub use standard::{decode_standard, encode_standard, standard_digest};
 pub use voters::{Voter, VoterSet};

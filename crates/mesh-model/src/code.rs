@@ -177,6 +177,8 @@ codes! {
     120 BadRules "bad_rules" Rejected "the domain's own rules do not hold what rules must, or fail their own test cases" "every flaw is listed; `mesh standard test FILE` shows most of them without a node";
     121 StaleRules "stale_rules" Conflict "the domain's own rules changed in between; nothing happened" "`mesh domain rules show DOMAIN` shows those in force; then set them again";
     122 OwnRuleViolated "own_rule_violated" Rejected "the version violates a rule that its own domain set" "every violated rule is listed; mend the product, or have the domain's steward change the rules: `mesh domain rules`";
+    123 FeedForked "feed_forked" Conflict "the writer of the domain's feed signed two histories of it" "`mesh status` names the proof; newer entries are not served until the domain's root resolves it";
+    124 FeedMissing "feed_missing" Unavailable "this node has not fetched the feed that it goes on with; nothing happened" "try again; `mesh status` shows how far its copy is";
 
     200 Usage "usage" Usage "the command line does not fit" "see --help";
     201 KeyFile "key_file" Usage "the key file cannot be used" "the text says why: permissions 0600, PKCS#8 v1 PEM, one Ed25519 key";

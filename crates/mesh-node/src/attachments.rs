@@ -5,9 +5,9 @@
 
 use mesh_event::attachment::PrivateAttachment;
 use mesh_event::envelope::READ;
-use mesh_event::{Envelope, proto};
+use mesh_event::{Body, Command, Envelope, proto};
 use mesh_governance::read;
-use mesh_model::{Action, Attachment, Code, Descriptor, Digest, DomainName, PublicKey, limits};
+use mesh_model::{Action, Attachment, Code, Descriptor, Digest, DomainName, NodeId, PublicKey, limits};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::AttachmentBody;
 use prost::Message as _;
@@ -138,13 +138,67 @@ pub async fn serve(core: &Core, digest: Digest, read_request: Vec<u8>) -> Result
     erasure::refuse(core, &domain, &digest)?;
     if let Some(file) = core.store.private_attachments().get(&digest.0).map_err(|e| storage(&e))? {
         check_reader(core, &read_request, digest, &domain)?;
-        let (salt, body) = file.split_at_checked(16).ok_or_else(|| missing(digest))?;
-        let salt = salt.try_into().map_err(|_| missing(digest))?;
-        let body = PrivateAttachment { salt, body: body.to_vec() }.to_bytes();
+        let body = wire_of(&file).ok_or_else(|| missing(digest))?;
         return Ok(AttachmentBody { digest: digest.0.to_vec(), body, private: true });
     }
     let home = home_of(core, digest).await?;
     core.forward.attachment(home, digest, read_request).await
+}
+
+/// The file of an attachment for another node: public ones freely, private ones for the nodes that keep the feed of the domain whose
+/// version names it, against a request that the node's own key signed.
+///
+/// # Errors
+/// [`Code::ReadDenied`], [`Code::AttachmentMissing`].
+pub async fn for_keeper(
+    core: &Core,
+    node: NodeId,
+    domain: &DomainName,
+    digest: Digest,
+    read_request: &[u8],
+) -> Result<Vec<u8>, MeshError> {
+    if read_request.is_empty() {
+        return core.store.attachments().get(&digest.0).map_err(|e| storage(&e))?.ok_or_else(|| missing(digest));
+    }
+    if owner(core, digest).await? != *domain {
+        return Err(MeshError::new(Code::ReadDenied, format!("no version of {domain} names this attachment")));
+    }
+    let author = check_request(core, read_request, digest)?;
+    let fail = |e| core.state_error(&e);
+    let known = read::node(&core.state, node).map_err(fail)?;
+    let record = read::domain(&core.state, domain).map_err(fail)?;
+    let is_home = record.and_then(|record| record.delegation).is_some_and(|delegation| delegation.node_id == node);
+    let keeps = is_home || core.replicas.duties().keepers_of(core, domain)?.contains(&node);
+    if !keeps || known.is_none_or(|known| known.record.key != author) {
+        let text = format!("node {node} keeps no private attachments of {domain}, or did not sign the request");
+        return Err(MeshError::new(Code::ReadDenied, text));
+    }
+    core.store.private_attachments().get(&digest.0).map_err(|e| storage(&e))?.ok_or_else(|| missing(digest))
+}
+
+/// The attachments that a command names, as far as they are here: to publish it again elsewhere.
+///
+/// # Errors
+/// [`Code::StorageFailed`].
+pub fn of_command(core: &Core, envelope: &Envelope) -> Result<Vec<AttachmentBody>, MeshError> {
+    let Ok(Command { body: Body::PublishVersion(body), .. }) = Command::decode(envelope.payload()) else {
+        return Ok(Vec::new());
+    };
+    let mut bodies = Vec::new();
+    for attachment in &body.descriptor.attachments {
+        let (digest, private) = (attachment.digest, attachment.private);
+        let files = if private { core.store.private_attachments() } else { core.store.attachments() };
+        let Some(file) = files.get(&digest.0).map_err(|e| storage(&e))? else { continue };
+        let body = if private { wire_of(&file).ok_or_else(|| missing(digest))? } else { file };
+        bodies.push(AttachmentBody { digest: digest.0.to_vec(), body, private });
+    }
+    Ok(bodies)
+}
+
+/// A private attachment's file as it travels.
+fn wire_of(file: &[u8]) -> Option<Vec<u8>> {
+    let (salt, body) = file.split_first_chunk()?;
+    Some(PrivateAttachment { salt: *salt, body: body.to_vec() }.to_bytes())
 }
 
 fn missing(digest: Digest) -> MeshError {
@@ -169,6 +223,17 @@ async fn home_of(core: &Core, digest: Digest) -> Result<u64, MeshError> {
 
 /// Who may read a domain's private bytes: the keys whose roles allow it, for five minutes after they signed.
 fn check_reader(core: &Core, request: &[u8], digest: Digest, domain: &DomainName) -> Result<(), MeshError> {
+    let author = check_request(core, request, digest)?;
+    let may = read::may(&core.state, &author, Action::ReadPrivate, domain, core.ledger_size());
+    if may.map_err(|e| core.state_error(&e))? {
+        return Ok(());
+    }
+    let text = format!("the key {} may not read private attachments of {domain}", author.fingerprint());
+    Err(MeshError::new(Code::ReadDenied, text))
+}
+
+/// Whose request it is: signed by its author, for this attachment and this mesh, within five minutes.
+fn check_request(core: &Core, request: &[u8], digest: Digest) -> Result<PublicKey, MeshError> {
     let denied = |text: String| MeshError::new(Code::ReadDenied, text);
     let envelope =
         Envelope::parse(request.to_vec()).map_err(|error| MeshError::new(error.code(), error.to_string()))?;
@@ -186,10 +251,5 @@ fn check_reader(core: &Core, request: &[u8], digest: Digest, domain: &DomainName
     if now_unix_ms().abs_diff(read_request.at_unix_ms) > READ_WINDOW_MS {
         return Err(denied("the request was signed more than five minutes away from this node's clock".into()));
     }
-    let may = read::may(&core.state, &author, Action::ReadPrivate, domain, core.ledger_size());
-    if may.map_err(|e| core.state_error(&e))? {
-        Ok(())
-    } else {
-        Err(denied(format!("the key {} may not read private attachments of {domain}", author.fingerprint())))
-    }
+    Ok(author)
 }

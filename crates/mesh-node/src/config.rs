@@ -29,6 +29,9 @@ pub struct Config {
     /// How voters vouch for the ledger.
     #[serde(default)]
     pub checkpoint: CheckpointSection,
+    /// Copies of feeds.
+    #[serde(default)]
+    pub feeds: FeedsSection,
     /// The disk.
     #[serde(default)]
     pub storage: StorageSection,
@@ -131,6 +134,24 @@ pub struct CheckpointSection {
 impl Default for CheckpointSection {
     fn default() -> Self {
         Self { cosign_ms: 200, refresh_ms: 10_000 }
+    }
+}
+
+/// Copies of feeds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FeedsSection {
+    /// Nodes that keep a domain's feed beside its home. The same on all nodes: each finds out by itself which feeds are its own to keep.
+    pub copies: usize,
+    /// Milliseconds between two comparisons with the other nodes that have to do with the same domains.
+    pub pull_ms: u64,
+    /// Domains whose feeds this node keeps although nobody assigned them to it.
+    pub subscribe: Vec<String>,
+}
+
+impl Default for FeedsSection {
+    fn default() -> Self {
+        Self { copies: 2, pull_ms: 1_000, subscribe: Vec::new() }
     }
 }
 
@@ -262,6 +283,7 @@ impl Config {
             join: JoinSection::default(),
             raft: RaftSection::default(),
             checkpoint: CheckpointSection::default(),
+            feeds: FeedsSection::default(),
             storage: StorageSection::default(),
             search: SearchSection::default(),
             limits: LimitsSection::default(),
@@ -344,6 +366,18 @@ impl Config {
         if !(checkpoint.cosign_ms..=30_000).contains(&checkpoint.refresh_ms) {
             let (found, least) = (checkpoint.refresh_ms, checkpoint.cosign_ms);
             return fail(format!("checkpoint.refresh_ms is {found}; expected {least} (cosign_ms) to 30,000"));
+        }
+        let feeds = &self.feeds;
+        if feeds.copies > 16 {
+            return fail(format!("feeds.copies is {}; expected 0 to 16", feeds.copies));
+        }
+        if !(20..=600_000).contains(&feeds.pull_ms) {
+            return fail(format!("feeds.pull_ms is {}; expected 20 to 600,000", feeds.pull_ms));
+        }
+        for name in &feeds.subscribe {
+            if let Err(error) = mesh_model::DomainName::parse(name) {
+                return fail(format!("feeds.subscribe holds '{name}': {error}"));
+            }
         }
         if self.storage.cache_mib < 8 {
             return fail(format!("storage.cache_mib is {}; expected at least 8", self.storage.cache_mib));

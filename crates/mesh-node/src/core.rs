@@ -26,7 +26,9 @@ use crate::folded::Folded;
 use crate::forward::Forward;
 use crate::metrics::Metrics;
 use crate::outbox::decided_by;
+use crate::pending::Pending;
 use crate::reads::Reads;
+use crate::replicas::Replicas;
 use crate::verified::Verified;
 
 /// What all parts of a node share.
@@ -53,8 +55,12 @@ pub struct Core {
     pub raft: RaftNode,
     /// Feeds that are written here.
     pub feeds: Feeds,
+    /// Copies of feeds, here and elsewhere.
+    pub replicas: Replicas,
     /// Reading.
     pub reads: Reads,
+    /// What is not sealed yet.
+    pub pending: Pending,
     /// The search index.
     pub search: SearchIndex,
     /// Products whose overflowed texts arrived: to be indexed again.
@@ -195,6 +201,8 @@ impl Core {
         }
         alarms.extend(self.checkpoints.alarms());
         alarms.extend(self.feeds.alarms());
+        alarms.extend(self.replicas.alarms());
+        alarms.extend(crate::orphans::alarms(self));
         alarms
     }
 }

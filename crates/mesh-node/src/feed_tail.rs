@@ -43,6 +43,10 @@ pub(crate) struct Tail {
     pub(crate) commands: HashMap<CommandId, u64>,
     /// Products among `waiting`, with how often: what the ledger will say about the next command depends on these.
     pub(crate) products: BTreeMap<ProductId, usize>,
+    /// Nothing new is appended until then.
+    pub(crate) held_until: Option<Instant>,
+    /// Nothing is appended any more.
+    pub(crate) closed: bool,
     /// The domain's own rules in force.
     pub(crate) rules: Option<Arc<FeedRules>>,
 }
@@ -68,6 +72,8 @@ impl Tail {
             waiting: VecDeque::new(),
             commands: HashMap::new(),
             products: BTreeMap::new(),
+            held_until: None,
+            closed: false,
             rules: None,
         }
     }

@@ -75,6 +75,8 @@ pub struct FeedWriter {
     /// Events below this number are durable.
     durable: Arc<watch::Sender<u64>>,
     wake: Arc<Notify>,
+    /// The newest head that was signed for other nodes.
+    signed: Mutex<Option<(FeedHead, Vec<u8>)>>,
 }
 
 /// The wait for an event to be durable.
@@ -179,6 +181,7 @@ impl FeedWriter {
             tail: Mutex::new(tail),
             unsettled: settled + 1..=sealed_outbox,
             wake: Arc::new(Notify::new()),
+            signed: Mutex::default(),
         }))
     }
 
@@ -217,6 +220,47 @@ impl FeedWriter {
         self.tail().appender.size()
     }
 
+    /// Appends nothing new for so long, for the domain is about to move.
+    pub fn hold(&self, long: std::time::Duration) {
+        self.tail().held_until = Some(Instant::now() + long);
+    }
+
+    /// How many events are durable.
+    pub fn durable_size(&self) -> u64 {
+        *self.durable.borrow()
+    }
+
+    /// Stops it for good: its epoch ended, or this node must not write it. What waits is no longer proposed from here.
+    pub fn close(&self) {
+        self.tail().closed = true;
+        self.wake.notify_one();
+    }
+
+    /// Whether it was stopped.
+    pub fn is_closed(&self) -> bool {
+        self.tail().closed
+    }
+
+    /// The head of what is durable, signed; `None` for an empty feed. Signed once for each size: other nodes ask often.
+    ///
+    /// # Errors
+    /// [`Code::Damaged`] when the feed cannot be read.
+    pub fn signed_head(&self, node: &dyn Signer) -> Result<Option<(FeedHead, Vec<u8>)>, MeshError> {
+        let size = *self.durable.borrow();
+        let mut signed = self.signed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((head, note)) = signed.as_ref().filter(|(head, _)| head.size == size) {
+            return Ok(Some((head.clone(), note.clone())));
+        }
+        let damaged = |error: &mesh_store::StoreError| MeshError::new(Code::Damaged, error.to_string());
+        let Some(last) = size.checked_sub(1) else { return Ok(None) };
+        let root = self.feed.log().root_at(size).map_err(|e| damaged(&e))?;
+        let leaf = self.feed.log().leaf(last).map_err(|e| damaged(&e))?.unwrap_or_default();
+        let head = FeedHead { feed: self.id.clone(), size, root, last_leaf: mesh_tlog::leaf_hash(&leaf) };
+        let note = head.sign(&self.mesh, node).expect("a mesh id and a domain name always make an origin");
+        *signed = Some((head.clone(), note.clone()));
+        Ok(Some((head, note)))
+    }
+
     /// Appends an admitted command. The event is numbered here and now, so concurrent callers are ordered; it is durable when
     /// [`Receipt::durable`] says so. A command id that waits already gives the first attempt's receipt.
     ///
@@ -224,13 +268,26 @@ impl FeedWriter {
     /// [`Code::OutboxFull`] when too much waits for the ledger, [`Code::Unavailable`] when the domain's own rules changed since the
     /// command was admitted: nothing happened.
     pub fn append(&self, admitted: &Admitted, ledger_size: u64) -> Result<Receipt, MeshError> {
+        self.append_below(self.limit, admitted, ledger_size)
+    }
+
+    /// [`FeedWriter::append`] of a command that waited in another epoch's feed already: there is room for it, for it was acknowledged.
+    ///
+    /// # Errors
+    /// As there, without [`Code::OutboxFull`].
+    pub(crate) fn append_carried(&self, admitted: &Admitted, ledger_size: u64) -> Result<Receipt, MeshError> {
+        self.append_below(usize::MAX, admitted, ledger_size)
+    }
+
+    fn append_below(&self, limit: usize, admitted: &Admitted, ledger_size: u64) -> Result<Receipt, MeshError> {
         let command = admitted.signed.command();
         let mut tail = self.tail();
         if let Some(outbox) = tail.commands.get(&command.id).copied() {
             return Ok(tail.receipt_again(&self.id, outbox, self.durable.subscribe()));
         }
-        if tail.waiting.len() >= self.limit {
-            let (limit, domain) = (self.limit, &self.id.domain);
+        self.check_open(&tail)?;
+        if tail.waiting.len() >= limit {
+            let domain = &self.id.domain;
             let text = format!("{limit} commands of {domain} wait for the ledger already; nothing happened");
             return Err(MeshError::new(Code::OutboxFull, text));
         }
@@ -277,6 +334,10 @@ impl FeedWriter {
     /// [`Code::StorageFailed`].
     pub fn append_verdict(&self, outbox: u64, decided: &Decided, ledger_size: u64) -> Result<(), MeshError> {
         let mut tail = self.tail();
+        if tail.closed {
+            // The ledger has it, and nobody continues this feed.
+            return Ok(());
+        }
         let kind = EventKind::Verdict {
             outbox,
             ledger_index: decided.ledger_index,
@@ -291,6 +352,20 @@ impl FeedWriter {
         self.put_outbox(&mut batch, tail.last_outbox, outbox)?;
         drop(self.commit(batch, seq));
         Ok(())
+    }
+
+    fn check_open(&self, tail: &Tail) -> Result<(), MeshError> {
+        if !tail.closed {
+            if tail.held_until.is_none_or(|until| Instant::now() >= until) {
+                return Ok(());
+            }
+            let text = format!("{} is about to move to another node; nothing happened", self.id.domain);
+            return Err(MeshError::new(Code::Unavailable, text));
+        }
+        let (domain, epoch) = (&self.id.domain, self.id.epoch);
+        let text =
+            format!("epoch {epoch} of the feed of {domain} ended, and another one is written now; nothing happened");
+        Err(MeshError::new(Code::OldEpoch, text))
     }
 
     /// The event that comes next, by a writer that has applied so much of the ledger.
@@ -324,6 +399,7 @@ impl FeedWriter {
             let (rules, seq) = (Arc::clone(rules), rules.event.seq);
             return Ok(RulesReceipt { rules, durable: self.durable_beyond(seq) });
         }
+        self.check_open(&tail)?;
         let (number, in_force) = (signed.rules().number, tail.rules_number());
         if number.checked_sub(1) != Some(in_force) {
             let domain = &self.id.domain;
@@ -441,6 +517,16 @@ impl FeedWriter {
     /// Outbox numbers that wait, up to and including this one: after a retry, what the ledger may know already.
     pub fn waiting_up_to(&self, outbox: u64) -> Vec<u64> {
         self.tail().waiting.iter().map(|waiting| waiting.outbox).take_while(|number| *number <= outbox).collect()
+    }
+
+    /// The first command that waits: its outbox number, its id and the author's exact envelope.
+    pub fn first_waiting(&self) -> Option<(u64, mesh_model::CommandId, Vec<u8>)> {
+        let tail = self.tail();
+        let first = tail.waiting.front()?;
+        match FeedEvent::decode(&first.bytes).ok()?.kind {
+            EventKind::Command { envelope, .. } => Some((first.outbox, first.command, envelope)),
+            EventKind::Verdict { .. } | EventKind::Rules { .. } => None,
+        }
     }
 
     /// All outbox numbers that wait.

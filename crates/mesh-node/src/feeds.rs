@@ -13,19 +13,56 @@ use mesh_store::Store;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
+use crate::carry;
 use crate::clock::now_unix_ms;
 use crate::core::Core;
 use crate::feed_tail::outbox_value;
 use crate::feed_writer::{Durable, FeedWriter, Position, Resolution};
+use crate::orphans;
 use crate::outbox::Outbox;
+use crate::replicas::copy::store_id;
+use crate::replicas::intake::Goal;
+use crate::replicas::writers::continued;
 
 /// Where in `mesh_store`'s index space the home node keeps command ids: id -> (epoch, seq, outbox, domain).
 pub const COMMANDS: u8 = 1;
+
+/// The feed's named value with the reason why this node never writes it again.
+const FENCED: &str = "fenced";
+
+/// Why this node must not write the feed, if so.
+fn fenced(core: &Core, feed: &FeedId) -> Result<Option<String>, MeshError> {
+    let why = core.store.feed(store_id(feed)?).value(FENCED).map_err(|e| crate::core::storage_error(&e))?;
+    Ok(why.map(|why| String::from_utf8_lossy(&why).into_owned()))
+}
+
+/// Whether the feed that an epoch goes on with is here, as far as it counts.
+fn check_base(core: &Core, feed: &FeedId, end: Goal) -> Result<(), MeshError> {
+    let log = core.store.feed(store_id(feed)?);
+    let (domain, epoch, size) = (&feed.domain, feed.epoch, end.size);
+    let here = log.log().size().map_err(|e| crate::core::storage_error(&e))?;
+    if here < size {
+        core.replicas.poke(domain.clone());
+        let text = format!(
+            "of the {size} events of {domain}/{epoch} with which its feed goes on, this node has {here} yet; nothing happened"
+        );
+        return Err(MeshError::new(Code::FeedMissing, text));
+    }
+    if log.log().root_at(size).map_err(|e| crate::core::storage_error(&e))? == end.root {
+        return Ok(());
+    }
+    core.replicas.poke(domain.clone());
+    let text =
+        format!("this node's copy of {domain}/{epoch} is not the one with which the feed goes on; nothing happened");
+    Err(MeshError::new(Code::FeedMissing, text))
+}
 
 /// The writers, by domain.
 #[derive(Default)]
 pub struct Feeds {
     open: Mutex<BTreeMap<DomainName, Arc<FeedWriter>>>,
+    /// Writers whose epoch ended and whose commands are not all settled, and those that were told to stop.
+    ended: Mutex<BTreeMap<FeedId, Arc<FeedWriter>>>,
     /// Feeds that this node was delegated and must not write, with the reason.
     refused: Mutex<BTreeMap<DomainName, String>>,
 }
@@ -46,6 +83,11 @@ impl Feeds {
         if let Some(writer) = open.get(domain).filter(|writer| *writer.id() == id) {
             return Ok(Arc::clone(writer));
         }
+        if let Some(why) = fenced(core, &id)? {
+            return Err(MeshError::new(Code::ReadOnly, why));
+        }
+        let before = continued(core, domain, &delegation)?;
+        let before = before.map(|(feed, end)| check_base(core, &feed, end).map(|()| (feed, end))).transpose()?;
         let cursor = read::feed_cursor(&core.state, domain).map_err(|e| core.state_error(&e))?;
         let cursor = cursor.filter(|cursor| cursor.epoch == id.epoch);
         let (outbox, seq) = cursor.map_or((0, None), |cursor| (cursor.last_outbox, cursor.last_seq));
@@ -56,9 +98,79 @@ impl Feeds {
             refused.insert(domain.clone(), error.message.clone());
         })?;
         settle(core, &writer)?;
-        open.insert(domain.clone(), Arc::clone(&writer));
+        if let Some((feed, end)) = before {
+            carry::carry_over(core, &writer, &feed, end.size)?;
+        }
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).remove(domain);
+        if let Some(earlier) = open.insert(domain.clone(), Arc::clone(&writer)) {
+            self.end(&earlier);
+        }
         core.tasks.spawn(Outbox::new(Arc::clone(core), Arc::clone(&writer)).run());
         Ok(writer)
+    }
+
+    /// The writer of a feed, of an epoch that ended too, if it is open.
+    pub fn known(&self, feed: &FeedId) -> Option<Arc<FeedWriter>> {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let here = open.get(&feed.domain).filter(|writer| writer.id() == feed).cloned();
+        drop(open);
+        here.or_else(|| self.ended.lock().unwrap_or_else(PoisonError::into_inner).get(feed).cloned())
+    }
+
+    /// Whether the domain's feed is being written here.
+    pub fn is_open(&self, domain: &DomainName) -> bool {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).contains_key(domain)
+    }
+
+    fn end(&self, writer: &Arc<FeedWriter>) {
+        writer.close();
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        ended.insert(writer.id().clone(), Arc::clone(writer));
+    }
+
+    /// Stops the writers of feeds that another node writes now, or this one in another epoch: what they appended and the ledger does not
+    /// have is offered to the domain's home.
+    ///
+    /// # Errors
+    /// When the state cannot be read.
+    pub fn close_ended(&self, core: &Core) -> Result<(), MeshError> {
+        for writer in self.all() {
+            let id = writer.id();
+            let record = read::domain(&core.state, &id.domain).map_err(|e| core.state_error(&e))?;
+            let in_force = record.and_then(|record| record.delegation);
+            if in_force.is_some_and(|one| one.node_id == core.node_id() && one.epoch == id.epoch) {
+                continue;
+            }
+            info!(domain = %id.domain, epoch = id.epoch, "the feed's epoch ended; nothing more is appended to it");
+            let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+            if open.get(&id.domain).is_some_and(|one| Arc::ptr_eq(one, &writer)) {
+                open.remove(&id.domain);
+            }
+            drop(open);
+            self.end(&writer);
+        }
+        Ok(())
+    }
+
+    /// This node never writes the feed again, also after a restart: somebody holds what it forgot, or its key is used elsewhere.
+    ///
+    /// # Errors
+    /// [`Code::StorageFailed`]; it does not write it until the restart all the same.
+    pub fn fence(&self, core: &Core, feed: &FeedId, why: &str) -> Result<(), MeshError> {
+        let writer = self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&feed.domain);
+        if let Some(writer) = writer {
+            self.end(&writer);
+        }
+        let known =
+            self.refused.lock().unwrap_or_else(PoisonError::into_inner).insert(feed.domain.clone(), why.to_owned());
+        if known.as_deref() == Some(why) {
+            return Ok(());
+        }
+        warn!(domain = %feed.domain, epoch = feed.epoch, %why, "the feed is not written here any more");
+        let stored = core.store.feed(store_id(feed)?);
+        let mut batch = mesh_store::Batch::new();
+        stored.put_value(&mut batch, FENCED, why.as_bytes()).map_err(|e| crate::core::storage_error(&e))?;
+        core.store.committer().apply_relaxed(batch).map_err(|e| crate::core::storage_error(&e))
     }
 
     /// Opens every feed of this node that a crash may have left unfinished: with commands that the ledger does not know, or
@@ -69,6 +181,19 @@ impl Feeds {
     pub fn resume(&self, core: &Arc<Core>) -> Result<(), MeshError> {
         for feed in core.store.feeds().map_err(|e| crate::core::storage_error(&e))? {
             let Ok(domain) = DomainName::parse(feed.domain()) else { continue };
+            if core.store.feed(feed.clone()).is_copy().map_err(|e| crate::core::storage_error(&e))? {
+                continue;
+            }
+            let record = read::domain(&core.state, &domain).map_err(|e| core.state_error(&e))?;
+            let in_force = record.and_then(|record| record.delegation);
+            if in_force.is_none_or(|one| one.node_id != core.node_id() || one.epoch != feed.epoch()) {
+                let id = FeedId { domain, epoch: feed.epoch() };
+                if let Some(writer) = orphans::reopen(core, &id)? {
+                    self.end(&writer);
+                    core.tasks.spawn(Outbox::new(Arc::clone(core), writer).run());
+                }
+                continue;
+            }
             let cursor = read::feed_cursor(&core.state, &domain).map_err(|e| core.state_error(&e))?;
             let cursor = cursor.filter(|cursor| cursor.epoch == feed.epoch());
             let sealed = cursor.and_then(|cursor| cursor.last_seq).map_or(0, |seq| seq + 1);
@@ -86,7 +211,9 @@ impl Feeds {
                     }
                 }
                 Err(error) if error.code == Code::NotDelegated => {}
-                Err(error) if matches!(error.code, Code::ReadOnly | Code::Damaged) => {
+                Err(error)
+                    if matches!(error.code, Code::ReadOnly | Code::Damaged | Code::FeedMissing | Code::NotCaughtUp) =>
+                {
                     warn!(%domain, %error, "the feed is not written");
                 }
                 Err(error) => return Err(error),

@@ -14,8 +14,8 @@ use mesh_proto::v1::catalog_service_client::CatalogServiceClient;
 use mesh_proto::v1::governance_service_client::GovernanceServiceClient;
 use mesh_proto::v1::publish_service_client::PublishServiceClient;
 use mesh_proto::v1::{
-    Acknowledgement, AttachmentBody, GetAttachmentRequest, GetDomainRulesRequest, GetDomainRulesResponse,
-    PublishRequest, SetDomainRulesRequest, SetDomainRulesResponse,
+    Acknowledgement, AttachmentBody, FeedHeadResponse, GetAttachmentRequest, GetDomainRulesRequest,
+    GetDomainRulesResponse, PublishRequest, SealFeedRequest, SetDomainRulesRequest, SetDomainRulesResponse,
 };
 use mesh_raft::StoreState;
 use tonic::transport::{Channel, Endpoint};
@@ -152,6 +152,24 @@ impl Forward {
         request.set_timeout(within);
         self.show_token(&mut request);
         let response = client.get_domain_rules(request).await.map_err(|status| self.failed(home, status))?;
+        self.mark(home, true);
+        Ok(response.into_inner())
+    }
+
+    /// Asks a domain's home to stop appending for a move.
+    ///
+    /// # Errors
+    /// [`Code::HomeUnreachable`] (nothing happened), [`Code::OutcomeUnknown`], or what the home node says.
+    pub async fn seal_feed(
+        &self,
+        home: NodeId,
+        envelope: Vec<u8>,
+        within: Duration,
+    ) -> Result<FeedHeadResponse, MeshError> {
+        let mut client = GovernanceServiceClient::new(self.peer(home)?.channel);
+        let mut request = tonic::Request::new(SealFeedRequest { envelope });
+        request.set_timeout(within + Duration::from_millis(500));
+        let response = client.seal_feed(request).await.map_err(|status| self.failed(home, status))?;
         self.mark(home, true);
         Ok(response.into_inner())
     }

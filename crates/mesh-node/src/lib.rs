@@ -7,10 +7,14 @@
 //! | [`publish`] | **the main path**: sign, decode, admit, append, order, decide, as one readable function |
 //! | [`plan`] | what a publish would do, without doing it |
 //! | [`feeds`], [`feed_writer`], [`feed_tail`] | the writers of the feeds that this node was delegated |
+//! | [`moves`] | the home stops for a move and says where its feed ends |
+//! | [`epochs`], [`carry`], [`orphans`] | when a domain moves: stops the old writer, takes over or offers again what the ledger has not |
 //! | [`outbox`] | what takes a feed's commands to the ledger, and goes on after a restart |
 //! | [`reads`] | products, domains, history as of the applied ledger |
 //! | [`tail`], `join` | the ledger of nodes outside Raft; how a new node comes to its number |
+//! | [`pending`] | what is in the feeds of this side and not sealed yet |
 //! | [`projector`], [`folded`] | folds applied leaves into indexes and search |
+//! | [`replicas`] | copies of feeds on other nodes: assigned, verified, served, repaired |
 //! | [`attachments`] | files by digest: taken with a publish, fetched from their home |
 //! | [`forward`] | talking to a domain's home node |
 //! | [`verified`] | each signature checked once per process |
@@ -23,11 +27,13 @@
 //! signature is checked; every queue is bounded; a read says how fresh it is.
 
 pub mod attachments;
+pub mod carry;
 pub mod checkpoints;
 pub mod clock;
 pub mod config;
 pub mod core;
 mod data_folder;
+pub mod epochs;
 pub mod erasure;
 pub mod feed_rules;
 pub mod feed_tail;
@@ -39,13 +45,17 @@ pub mod http;
 mod join;
 pub mod keys;
 pub mod metrics;
+pub mod moves;
 pub mod node;
+pub mod orphans;
 pub mod outbox;
+pub mod pending;
 pub mod plan;
 pub mod plan_standards;
 pub mod projector;
 pub mod publish;
 pub mod reads;
+pub mod replicas;
 pub mod rules_desk;
 pub mod services;
 pub mod start_error;

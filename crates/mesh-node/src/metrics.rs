@@ -30,6 +30,8 @@ pub struct Metrics {
     raft_term: Level,
     raft_is_leader: Level,
     raft_apply_lag: Level,
+    feeds_held: Level,
+    feeds_behind: Level,
     outbox_waiting: Level,
     outbox_oldest_ms: Level,
     disk_bytes: Level,
@@ -53,6 +55,8 @@ impl Default for Metrics {
             raft_term: Level::default(),
             raft_is_leader: Level::default(),
             raft_apply_lag: Level::default(),
+            feeds_held: Level::default(),
+            feeds_behind: Level::default(),
             outbox_waiting: Level::default(),
             outbox_oldest_ms: Level::default(),
             disk_bytes: Level::default(),
@@ -78,6 +82,8 @@ impl Metrics {
             ("raft_term", "Raft's term", &self.raft_term),
             ("raft_leader", "1 on the leader", &self.raft_is_leader),
             ("raft_apply_lag_entries", "Entries in Raft's log that are not applied", &self.raft_apply_lag),
+            ("feeds_held", "Feeds written here or copied", &self.feeds_held),
+            ("feeds_behind", "Copies of which another node holds more", &self.feeds_behind),
             ("outbox_commands", "Commands that wait for the ledger", &self.outbox_waiting),
             ("outbox_oldest_milliseconds", "Age of the oldest waiting command", &self.outbox_oldest_ms),
             ("disk_bytes", "Bytes in the data folder", &self.disk_bytes),
@@ -110,6 +116,9 @@ impl Metrics {
         self.raft_term.set(raft.term);
         self.raft_is_leader.set(u64::from(raft.leader_id == status.node_id));
         self.raft_apply_lag.set(raft.last_log_index.saturating_sub(raft.applied_index));
+        let behind = status.held_feeds.iter().filter(|feed| feed.size < feed.known_size).count();
+        self.feeds_held.set(status.held_feeds.len() as u64);
+        self.feeds_behind.set(behind as u64);
         self.outbox_waiting.set(status.feeds.iter().map(|feed| feed.outbox_waiting).sum());
         self.outbox_oldest_ms.set(status.feeds.iter().filter_map(|feed| feed.oldest_waiting_ms).max().unwrap_or(0));
         self.disk_bytes.set(storage.bytes_on_disk);

@@ -25,11 +25,13 @@ use crate::forward::Forward;
 use crate::join;
 use crate::keys::{NodeIdentity, OwnKeys};
 use crate::metrics::Metrics;
+use crate::pending::Pending;
 use crate::projector::{self, Projector};
 use crate::reads::Reads;
+use crate::replicas::{self, Replicas};
 use crate::start_error::StartError;
 use crate::verified::Verified;
-use crate::{http, services, tail};
+use crate::{epochs, http, services, tail};
 
 /// How long an ordered stop may take before what is left is dropped.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -124,7 +126,9 @@ impl Node {
             mesh_id: genesis.mesh_id,
             state: raft.state(),
             feeds: Feeds::default(),
+            replicas: Replicas::new(genesis.mesh_id, record.node_id, &config.node.data_dir),
             reads: Reads::default(),
+            pending: Pending::default(),
             reindex: Mutex::new(Vec::new()),
             forward: Forward::new(raft.state(), token),
             checkpoints,
@@ -155,6 +159,8 @@ impl Node {
         core.tasks.spawn(projector::fetch_wanted(Arc::clone(&core)));
         core.tasks.spawn(round::run(Arc::clone(&core)));
         core.tasks.spawn(tail::follow::run(Arc::clone(&core)));
+        core.tasks.spawn(replicas::run(Arc::clone(&core)));
+        core.tasks.spawn(epochs::run(Arc::clone(&core)));
         // Weak: the gate lives with Raft, which lives with the core.
         let gate = Arc::downgrade(&core);
         core.raft.keep_gate(move |body| gate.upgrade().and_then(|core| core.refuses(body)));

@@ -11,12 +11,12 @@ use mesh_event::ledger::EntryBody;
 use mesh_event::{FeedBatch, LedgerLeaf};
 use mesh_governance::read;
 use mesh_model::Code;
-use mesh_proto::status::MeshError;
 use mesh_raft::ProposeError;
 use tracing::{debug, warn};
 
 use crate::core::Core;
 use crate::feed_writer::{Decided, FeedWriter, Position};
+use crate::orphans;
 
 /// How long one proposal may take before the ledger's cursor is asked instead.
 const PROPOSAL: Duration = Duration::from_secs(10);
@@ -47,6 +47,9 @@ impl Outbox {
     async fn propose(&self) {
         let mut pause = FIRST_PAUSE;
         loop {
+            if self.writer.is_closed() {
+                return orphans::offer(&self.core, &self.writer).await;
+            }
             let Some((ready, head_note)) = self.writer.ready(&*self.core.keypair) else {
                 self.writer.changed().await;
                 continue;
@@ -94,7 +97,8 @@ impl Outbox {
     /// Takes what one leaf says; returns whether the outbox and the ledger disagree on where to go on.
     fn settle(&self, outbox: u64, decided: Decided) -> bool {
         match decided.code {
-            Code::Gap => return true,
+            // An old epoch's command is not decided: its home offers it again.
+            Code::Gap | Code::OldEpoch => return true,
             // Proposed before under the same number: the first outcome stands, and the ledger has it.
             Code::Duplicate => {
                 let position = Position { feed: self.writer.id().clone(), seq: 0, outbox };
@@ -120,11 +124,8 @@ impl Outbox {
         let feed = self.writer.id();
         let Ok(Some(cursor)) = read::feed_cursor(&self.core.state, &feed.domain) else { return };
         if cursor.epoch != feed.epoch {
-            for outbox in self.writer.waiting() {
-                let text =
-                    format!("{} is written in epoch {} now; this was epoch {}", feed.domain, cursor.epoch, feed.epoch);
-                self.writer.resolve(outbox, Err(MeshError::new(Code::OldEpoch, text)));
-            }
+            // What waits is offered to the domain's home; nobody who waits for it is told anything before that.
+            self.writer.close();
             return;
         }
         for outbox in self.writer.waiting_up_to(cursor.last_outbox) {

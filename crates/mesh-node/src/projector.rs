@@ -21,6 +21,7 @@ use crate::attachments::{self, OWNERS};
 use crate::core::{Core, storage_error};
 use crate::erasure;
 use crate::reads::{AsOf, HISTORY, Subject, history_key, tell_with};
+use crate::replicas::writers::{self, DELEGATIONS};
 use crate::synonyms::{Synonyms, decides_words, every_product};
 
 /// Where in the store's index space the overflow attachments are noted that this node still has to fetch: digest -> product.
@@ -202,6 +203,9 @@ impl Projector {
         }
         if leaf.outcome.code != Code::Accepted {
             return Ok(());
+        }
+        if let Some(command) = &command {
+            writers::note(&self.core.store.index(DELEGATIONS), batch, &command.body);
         }
         match command.map(|command| command.body) {
             // Other words for a term may be in force from this leaf on: whatever carries it is found by them, too.

@@ -30,6 +30,9 @@ use crate::core::Core;
 use crate::feed_writer::{Decided, Position, Resolution};
 use crate::feeds::{self, product_of};
 
+/// How long a publish waits for the feed that a new epoch goes on with.
+const BASE: Duration = Duration::from_secs(5);
+
 /// A command whose signatures hold, with what came along.
 pub struct SignedRequest {
     signed: SignedCommand,
@@ -46,6 +49,14 @@ pub struct Admitted {
     /// The number of the domain's own rules that let it pass, 0 where there are none; `None` where they are not asked.
     pub judged_by: Option<u64>,
     domain: DomainName,
+}
+
+impl Admitted {
+    /// What another home admitted, and this one takes over with the domain.
+    pub(crate) fn carried(signed: SignedCommand, domain: DomainName) -> Self {
+        let product = product_of(&signed.command().body);
+        Self { signed, product, judged_by: None, domain }
+    }
 }
 
 #[cfg(test)]
@@ -107,6 +118,7 @@ impl Publisher {
         if let Route::Home(home) = self.route(&request.domain)? {
             return self.core.forward.publish(home, request.into_wire(wait), within).await;
         }
+        self.await_base(&request.domain, within).await?;
         let admitted = self.admit(request).await?;
         let appended = self.append(admitted).await?;
         self.acknowledge(appended, wait, within).await
@@ -141,14 +153,44 @@ impl Publisher {
             (Some(resolution), _) => resolution,
             (None, Some(decided)) => watch::channel(Some(decided)).1,
             (None, None) => {
-                let writer = self.core.feeds.writer(&self.core, &position.feed.domain)?;
-                writer.resolution(position.outbox).ok_or_else(|| {
-                    let text = "this command was taken in an epoch that ended before the ledger had it; sign it anew";
-                    MeshError::new(Code::OldEpoch, text)
-                })?
+                let writer = match self.core.feeds.writer(&self.core, &position.feed.domain) {
+                    Ok(writer) if *writer.id() == position.feed => writer,
+                    Err(error) if error.code != Code::NotDelegated => return Err(error),
+                    // Its epoch ended before the ledger had it: its home now takes it like any other, by its command id.
+                    _ => return Ok(None),
+                };
+                let waits = writer.resolution(position.outbox).ok_or_else(|| {
+                    MeshError::new(Code::Unavailable, "what became of this command is not known yet; try again")
+                });
+                match waits {
+                    Ok(waits) => waits,
+                    // Decided between the two look-ups.
+                    Err(unknown) => watch::channel(Some(self.core.decided(&position)?.ok_or(unknown)?)).1,
+                }
             }
         };
         Ok(Some(Appended { command: id, version_id: version_id(&request.signed), position, resolution }))
+    }
+
+    /// Waits, for a moment, until this node has the feed that a new epoch goes on with.
+    pub(crate) async fn await_base(&self, domain: &DomainName, within: Duration) -> Result<(), MeshError> {
+        let mut progress = self.core.replicas.progress();
+        let deadline = tokio::time::Instant::now() + within.min(BASE);
+        loop {
+            progress.borrow_and_update();
+            match self.core.feeds.writer(&self.core, domain) {
+                Err(error) if matches!(error.code, Code::FeedMissing | Code::NotCaughtUp) => {
+                    // The index of delegations makes no progress known; it is soon there.
+                    let soon = deadline.min(tokio::time::Instant::now() + Duration::from_millis(100));
+                    let waited = tokio::time::timeout_at(soon, progress.changed()).await;
+                    if waited.is_err() && tokio::time::Instant::now() >= deadline {
+                        return Err(error);
+                    }
+                }
+                // Anything else is said where it is asked for.
+                _ => return Ok(()),
+            }
+        }
     }
 
     /// Which node writes the domain's feed.

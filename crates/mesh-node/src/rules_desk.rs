@@ -83,6 +83,7 @@ impl RulesDesk {
         let size = core.ledger_size();
         let admitted = admit_rules(&core.state, &signed, size, &*core.judge).map_err(|e| core.state_error(&e))?;
         admitted.map_err(|rejection| feeds::refusal(rejection.code, rejection.detail, ""))?;
+        self.publisher.await_base(&signed.rules().domain, within).await?;
         let writer = core.feeds.writer(core, &signed.rules().domain)?;
         let appended = writer.append_rules(&signed, size, |size| stamp_of(core, size))?;
         appended.durable.wait().await?;

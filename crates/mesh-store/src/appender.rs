@@ -14,11 +14,17 @@ use crate::merkle_log::{Edge, MerkleLog};
 pub struct Appender {
     log: MerkleLog,
     edge: Edge,
+    /// What it appends makes the log a copy.
+    copying: bool,
 }
 
 impl Appender {
     pub(crate) fn new(log: MerkleLog, edge: Edge) -> Self {
-        Self { log, edge }
+        Self { log, edge, copying: false }
+    }
+
+    pub(crate) fn copying(log: MerkleLog, edge: Edge) -> Self {
+        Self { log, edge, copying: true }
     }
 
     /// Appends a leaf and returns its index.
@@ -66,6 +72,9 @@ impl Appender {
 
     pub(crate) fn put_edge(&self, batch: &mut Batch) {
         self.log.put_edge(batch, &self.edge);
+        if self.copying {
+            self.log.put_copy_mark(batch);
+        }
     }
 
     fn push(&mut self, batch: &mut Batch, leaf: &[u8]) -> u64 {

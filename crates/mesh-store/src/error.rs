@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::log_name::LogName;
+use crate::log_name::{FeedId, LogName};
 
 /// A failure of the store. It is `Clone` because one failed sync is told to everybody whose batch was in it.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -60,6 +60,18 @@ pub enum StoreError {
         readable_below: u64,
         /// The leaf that was asked for.
         asked: u64,
+    },
+    /// The feed is a copy of what another node wrote: it is never appended to as if it were written here.
+    #[error("the feed of {feed} is a copy; expected one that this node writes")]
+    Copy {
+        /// Which feed.
+        feed: FeedId,
+    },
+    /// The feed is written by this node: no copy goes into it.
+    #[error("the feed of {feed} is written by this node; expected a copy")]
+    Written {
+        /// Which feed.
+        feed: FeedId,
     },
     /// The subtree hash isn't stored: the size was never reached, or the range below an installed snapshot isn't fetched yet.
     #[error("{log} has no hash of subtree ({level}, {index})")]

@@ -24,7 +24,7 @@
 //! - After a failed write or sync nothing is accepted any more, for ever, and the fatal hook is called.
 //! - The HEAD file never runs ahead of durable data. It trails by at most its interval; then it detects less, never wrongly.
 //! - Bytes that are not what was written, and leaves past a log's damage, are errors, never answers.
-//! - A log is appended to by one [`Appender`], which no damaged log gives out.
+//! - A log is appended to by one [`Appender`], which no damaged log gives out. A feed is written here or a copy, never both.
 //! - No record is scanned at start: sizes come from frontiers, and checking a log's tail reads `O(log size)` hashes.
 
 mod appender;
@@ -32,6 +32,7 @@ mod attachments;
 mod batch;
 mod bytes;
 mod chunked;
+mod claims;
 mod commit_loop;
 mod commit_queue;
 mod commit_stats;

@@ -10,9 +10,10 @@ use crate::appender::Appender;
 use crate::batch::Batch;
 use crate::bytes::Reader;
 use crate::chunked::Chunked;
+use crate::claims::{Claims, Hand};
 use crate::damage::{Damage, DamageBoard};
 use crate::heads::Head;
-use crate::log_name::LogName;
+use crate::log_name::{FeedId, LogName};
 use crate::range::{KeyRange, Page};
 use crate::record;
 
@@ -37,9 +38,20 @@ pub struct MerkleLog {
     kv: Arc<Chunked>,
     name: LogName,
     prefix: Vec<u8>,
-    /// A key that lists the log; written with its first leaf.
-    listing: Option<Vec<u8>>,
+    /// What makes the log a feed; `None` for the ledger.
+    feed: Option<FeedMarks>,
     damage: DamageBoard,
+}
+
+/// What a feed has beside its log.
+#[derive(Clone)]
+pub(crate) struct FeedMarks {
+    pub(crate) id: FeedId,
+    /// A key that lists the feed; written with its first leaf.
+    pub(crate) listing: Vec<u8>,
+    /// A key that makes the feed a copy, for ever.
+    pub(crate) copy: Vec<u8>,
+    pub(crate) claims: Claims,
 }
 
 /// The frontier record.
@@ -53,10 +65,10 @@ impl MerkleLog {
         kv: Arc<Chunked>,
         name: LogName,
         prefix: Vec<u8>,
-        listing: Option<Vec<u8>>,
+        feed: Option<FeedMarks>,
         damage: DamageBoard,
     ) -> Self {
-        Self { kv, name, prefix, listing, damage }
+        Self { kv, name, prefix, feed, damage }
     }
 
     /// Which log this is.
@@ -134,20 +146,94 @@ impl MerkleLog {
     /// one, keep it, hand in the batches in the order in which they were filled, and drop it if one of them wasn't committed.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`] for a log that lost something: its writer must never go on under this name.
+    /// [`StoreError::Damaged`] for a log that lost something: its writer must never go on under this name. [`StoreError::Copy`] for a
+    /// feed that is a copy of what another node wrote.
     pub fn appender(&self) -> Result<Appender, StoreError> {
         let edge = self.edge()?;
         self.damage.refuse(&self.name, u64::MAX)?;
+        if let Some(feed) = &self.feed
+            && (self.is_copy()? || !feed.claims.claim(&feed.id, Hand::Writer))
+        {
+            return Err(StoreError::Copy { feed: feed.id.clone() });
+        }
         Ok(Appender::new(self.clone(), edge))
     }
 
     /// An [`Appender`] for a log that may be damaged: for **copies** of what peers have, each leaf verified against a checkpoint before.
-    /// See [`Store::recheck`](crate::Store::recheck).
+    /// See [`Store::recheck`](crate::Store::recheck). A feed without leaves becomes a copy with the appender's first batch.
     ///
     /// # Errors
-    /// When the right edge can't be read; see [`MerkleLog::clear`].
+    /// When the right edge can't be read; see [`MerkleLog::clear`]. [`StoreError::Written`] for a feed that this node writes.
     pub fn repairer(&self) -> Result<Appender, StoreError> {
-        Ok(Appender::new(self.clone(), self.edge()?))
+        let edge = self.edge()?;
+        if let Some(feed) = &self.feed {
+            let is_written = edge.frontier.size() > 0 && !self.is_copy()?;
+            if is_written || !feed.claims.claim(&feed.id, Hand::Copier) {
+                return Err(StoreError::Written { feed: feed.id.clone() });
+            }
+        }
+        Ok(Appender::copying(self.clone(), edge))
+    }
+
+    /// Whether the log is a copy of what another node wrote; never the ledger, which everybody has.
+    pub(crate) fn is_copy(&self) -> Result<bool, StoreError> {
+        let Some(feed) = &self.feed else { return Ok(false) };
+        Ok(self.kv.get(&feed.copy)?.is_some())
+    }
+
+    /// Makes a feed a copy, with the batch: this node never appends to it as its writer again. `false` when its writer is at work.
+    pub(crate) fn turn_into_copy(&self, batch: &mut Batch) -> bool {
+        let Some(feed) = &self.feed else { return false };
+        if !feed.claims.claim(&feed.id, Hand::Copier) {
+            return false;
+        }
+        self.put_copy_mark(batch);
+        true
+    }
+
+    pub(crate) fn put_copy_mark(&self, batch: &mut Batch) {
+        if let Some(feed) = &self.feed {
+            batch.put(feed.copy.clone(), record::wrap(&[]));
+        }
+    }
+
+    /// Goes back to the leaves before the damage, in batches of about `limit` keys, to be applied in their order: the first one sets
+    /// the right edge, the later ones remove what lay behind it. Nothing for a whole log.
+    ///
+    /// # Errors
+    /// When the hashes of what is left can't be read: then [`MerkleLog::clear`] is what is left to do.
+    pub(crate) fn cut_damage(&self, limit: usize) -> Result<Vec<Batch>, StoreError> {
+        let size = self.damage.readable_below(&self.name);
+        if size == u64::MAX {
+            return Ok(Vec::new());
+        }
+        let frontier = match Frontier::from_reader(&Unguarded(self), size) {
+            Ok(frontier) => frontier,
+            Err(ProveError::Read(error)) => return Err(error),
+            Err(error) => return Err(StoreError::Invalid { expected: "a tree size", found: error.to_string() }),
+        };
+        let base = self.edge().map_or(0, |edge| edge.base).min(size);
+        let mut batch = Batch::new();
+        self.put_edge(&mut batch, &Edge { base, frontier });
+        let mut batches = vec![batch];
+        let mut rest = KeyRange::prefix(self.key(LEAF)).from(&self.leaf_key(size));
+        loop {
+            let keys = self.kv.keys(&rest, Page::first(limit))?;
+            let Some(last) = keys.last() else { break };
+            rest = rest.after(last);
+            batches.push(deletion(keys));
+        }
+        for level in 0..u8::try_from(u64::BITS - 1).expect("63") {
+            // The first subtree of the level that reaches beyond what is left.
+            let mut rest = KeyRange::prefix(self.level_key(level)).from(&self.subtree_key(level, size >> level));
+            loop {
+                let keys = self.kv.keys(&rest, Page::first(limit))?;
+                let Some(last) = keys.last() else { break };
+                rest = rest.after(last);
+                batches.push(deletion(keys));
+            }
+        }
+        Ok(batches)
     }
 
     /// Lets the log go on at the right edge of an installed snapshot. The leaves before it may be added later.
@@ -264,8 +350,8 @@ impl MerkleLog {
         let mut bytes = edge.base.to_be_bytes().to_vec();
         bytes.extend_from_slice(&edge.frontier.to_bytes());
         batch.put(self.key(FRONTIER), record::wrap(&bytes));
-        if let Some(listing) = &self.listing {
-            batch.put(listing.clone(), record::wrap(&[]));
+        if let Some(feed) = &self.feed {
+            batch.put(feed.listing.clone(), record::wrap(&[]));
         }
         // A damaged log is filled again from elsewhere: what it has now is no proof that it is what was acknowledged.
         if self.damage.readable_below(&self.name) == u64::MAX {
@@ -300,9 +386,14 @@ impl MerkleLog {
         key
     }
 
-    fn subtree_key(&self, level: u8, index: u64) -> Vec<u8> {
+    fn level_key(&self, level: u8) -> Vec<u8> {
         let mut key = self.key(SUBTREE);
         key.push(level);
+        key
+    }
+
+    fn subtree_key(&self, level: u8, index: u64) -> Vec<u8> {
+        let mut key = self.level_key(level);
         key.extend_from_slice(&index.to_be_bytes());
         key
     }
@@ -318,6 +409,14 @@ impl HashReader for MerkleLog {
         self.damage.refuse(&self.name, last)?;
         self.stored_subtree(level, index)
     }
+}
+
+fn deletion(keys: Vec<Vec<u8>>) -> Batch {
+    let mut batch = Batch::new();
+    for key in keys {
+        batch.delete(key);
+    }
+    batch
 }
 
 /// The stored hashes for the check itself, which decides what is damaged.

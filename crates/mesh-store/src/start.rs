@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::StoreError;
 use crate::batch::Batch;
 use crate::chunked::Chunked;
+use crate::claims::Claims;
 use crate::damage::{Damage, DamageBoard};
 use crate::feed::{self, Feed};
 use crate::format::FORMAT_VERSION;
@@ -57,7 +58,7 @@ pub(crate) fn check_everything(
 pub(crate) fn log_named(kv: &Arc<Chunked>, name: &LogName, damage: &DamageBoard) -> MerkleLog {
     match name {
         LogName::Ledger => ledger(Arc::clone(kv), damage.clone()),
-        LogName::Feed(id) => Feed::new(Arc::clone(kv), id.clone(), damage.clone()).log().clone(),
+        LogName::Feed(id) => Feed::new(Arc::clone(kv), id.clone(), damage.clone(), Claims::default()).log().clone(),
     }
 }
 

@@ -9,6 +9,7 @@ use crate::StoreError;
 use crate::attachments::Attachments;
 use crate::batch::Batch;
 use crate::chunked::Chunked;
+use crate::claims::Claims;
 use crate::committer::Committer;
 use crate::damage::{Damage, DamageBoard};
 use crate::dir_lock::DirLock;
@@ -49,6 +50,7 @@ pub struct Store {
     guarded: Guarded,
     raft_log: RaftLog,
     damage_board: DamageBoard,
+    claims: Claims,
     damage: Mutex<Vec<Damage>>,
     attachments: Attachments,
     private_attachments: Attachments,
@@ -173,6 +175,7 @@ impl Store {
             guarded,
             raft_log,
             damage_board,
+            claims: Claims::default(),
             damage: Mutex::new(damage),
             attachments,
             private_attachments,
@@ -212,7 +215,7 @@ impl Store {
 
     /// A feed, whether it has leaves or not.
     pub fn feed(&self, id: FeedId) -> Feed {
-        Feed::new(Arc::clone(&self.kv), id, self.damage_board.clone())
+        Feed::new(Arc::clone(&self.kv), id, self.damage_board.clone(), self.claims.clone())
     }
 
     /// All feeds that have leaves, by domain, then epoch.
@@ -221,6 +224,14 @@ impl Store {
     /// When they can't be read.
     pub fn feeds(&self) -> Result<Vec<FeedId>, StoreError> {
         feed::list(&self.kv)
+    }
+
+    /// The feeds of one domain that have leaves, by epoch.
+    ///
+    /// # Errors
+    /// When they can't be read.
+    pub fn feeds_of(&self, domain: &str) -> Result<Vec<FeedId>, StoreError> {
+        feed::list_of(&self.kv, domain)
     }
 
     /// A secondary index.

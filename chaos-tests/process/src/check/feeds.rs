@@ -1,4 +1,4 @@
-//! The feeds in the stores of stopped nodes: whole, chained, numbered without gap, and what the ledger says they are.
+//! The feeds in the stores of stopped nodes: whole, chained, numbered without gap, what the ledger says they are, and the same in every copy.
 
 use std::collections::BTreeMap;
 
@@ -21,6 +21,7 @@ const PAGE: usize = 512;
 /// When a store cannot be opened or read.
 pub(crate) fn check(testbed: &Testbed, ledger: &Ledger, findings: &mut Findings) -> Result<()> {
     let mut feeds: BTreeMap<FeedId, Feed> = BTreeMap::new();
+    let mut copies = Vec::new();
     let mut events = 0;
     for node in NODES {
         let store = Store::open(testbed.data_folder(node), StoreOptions::default())
@@ -37,16 +38,26 @@ pub(crate) fn check(testbed: &Testbed, ledger: &Ledger, findings: &mut Findings)
             let stored = store.feed(mesh_store::FeedId::new(id.domain.as_str(), id.epoch)?);
             let feed = read(stored.log(), &id, node, findings)?;
             events += feed.events.len();
+            if stored.is_copy()? {
+                copies.push((id, feed));
+                continue;
+            }
             if feeds.insert(id.clone(), feed).is_some() {
-                findings.violation(format!("two nodes hold the feed of {}/{}", id.domain, id.epoch));
+                findings.violation(format!("two nodes wrote the feed of {}/{}", id.domain, id.epoch));
             }
         }
     }
     findings.checked("feed events", events);
+    findings.checked("copied feeds", copies.len());
+    for (id, copy) in &copies {
+        findings.expect(feeds.get(id).is_some_and(|feed| feed.events.starts_with(&copy.events)), || {
+            format!("node {}'s copy of the feed of {}/{} is not its beginning", copy.node, id.domain, id.epoch)
+        });
+    }
     for (id, feed) in &feeds {
         let home = testbed.domains().iter().find(|(domain, _)| *domain == id.domain).map(|(_, home)| *home);
         findings.expect(home == Some(feed.node), || {
-            format!("node {} holds the feed of {}, at home on {home:?}", feed.node, id.domain)
+            format!("node {} wrote the feed of {}, at home on {home:?}", feed.node, id.domain)
         });
     }
     against_ledger(&feeds, ledger, findings);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use futures::StreamExt as _;
+use mesh_client::node::HeldFeed;
 use mesh_client::{Client, DomainView};
 use mesh_event::command::{AdmitDomains, DelegateNode, DomainAdmission, RoleGrant};
 use mesh_event::proposal::{DomainStanding, ProposalBody};
@@ -50,6 +51,8 @@ enum Action {
     Admit(Box<AdmitArgs>),
     /// Chooses the node that writes a domain's feed; the domain's root decides.
     Delegate(DelegateArgs),
+    /// Moves a domain to another node without losing anything: its home stops, and the other node goes on where it ended.
+    Move(DelegateArgs),
     /// Proposes to keep a domain from acting until it is resumed; the council decides.
     Suspend(StandingArgs),
     /// Proposes to let a suspended domain act again; the council decides.
@@ -141,7 +144,8 @@ pub(crate) async fn run(args: DomainArgs, app: &App) -> Result<(), Failure> {
         Action::List => list(app).await,
         Action::Show { name } => show(app, &name).await,
         Action::Admit(args) => admit(app, *args).await,
-        Action::Delegate(args) => delegate(app, args).await,
+        Action::Delegate(args) => delegate(app, args, false).await,
+        Action::Move(args) => delegate(app, args, true).await,
         Action::Suspend(args) => standing(app, args, ProposalBody::SuspendDomain).await,
         Action::Resume(args) => standing(app, args, ProposalBody::ResumeDomain).await,
         Action::Remove(args) => standing(app, args, ProposalBody::RemoveDomain).await,
@@ -208,12 +212,16 @@ struct Shown {
     #[serde(flatten)]
     domain: DomainView,
     root_digest: Digest,
+    /// Its feeds as the node at hand holds them, and who else does.
+    feeds: Vec<HeldFeed>,
 }
 
 async fn show(app: &App, name: &DomainName) -> Result<(), Failure> {
-    let domain = app.client()?.domain(name, None).await?;
+    let client = app.client()?;
+    let domain = client.domain(name, None).await?;
+    let feeds = client.status().await?.held_feeds.into_iter().filter(|feed| feed.domain == *name).collect();
     let (_, _, root_digest) = Replaced::root(&domain).source();
-    let shown = Shown { domain, root_digest };
+    let shown = Shown { domain, root_digest, feeds };
     app.output().one(&shown, name.as_str(), |style| {
         use std::fmt::Write as _;
         let domain = &shown.domain;
@@ -240,6 +248,9 @@ async fn show(app: &App, name: &DomainName) -> Result<(), Failure> {
                 line("", &format!("{} events with root {}", head.events, head.root));
             }
         }
+        for feed in &shown.feeds {
+            line("feed", &copies(feed));
+        }
         line("root", &format!("{} of {} keys", domain.root_threshold, domain.root_keys.len()));
         for key in &domain.root_keys {
             line("", &named(key));
@@ -252,6 +263,26 @@ async fn show(app: &App, name: &DomainName) -> Result<(), Failure> {
         }
         text
     })
+}
+
+/// A feed and its copies in one line.
+fn copies(feed: &HeldFeed) -> String {
+    let how = if feed.written_here { "written" } else { "copied" };
+    let behind = match feed.known_size.saturating_sub(feed.size) {
+        0 => String::new(),
+        behind => format!(", {behind} behind"),
+    };
+    let here = format!("epoch {}, {} events {how} on this node{behind}", feed.epoch, feed.size);
+    let others: Vec<String> = (feed.holders.iter())
+        .map(|one| match feed.known_size.saturating_sub(one.size) {
+            0 => format!("node {}", one.node_id),
+            behind => format!("node {} ({behind} behind)", one.node_id),
+        })
+        .collect();
+    if others.is_empty() {
+        return format!("{here}; no other node is known to hold it");
+    }
+    format!("{here}; also on {}", others.join(", "))
 }
 
 impl AdmitArgs {
@@ -336,14 +367,23 @@ fn admission(entry: DomainEntry, folder: &Path, signers: &mut Signers) -> Result
     })
 }
 
-async fn delegate(app: &App, args: DelegateArgs) -> Result<(), Failure> {
+/// With `seal`, the home is asked to stop first; without, it may be gone.
+async fn delegate(app: &App, args: DelegateArgs, seal: bool) -> Result<(), Failure> {
     let client = app.client()?;
     let domain = client.domain(&args.name, None).await?;
     let mut signers = Signers::default();
     signers.add_files(&args.root_keys)?;
-    let (base_size, base_root) = sealed_head(&client, &domain).await?;
     let rules = tokio::time::timeout(ASKING, client.domain_rules(&args.name)).await;
     let epoch = domain.epoch + 1;
+    let (base_size, base_root) = if seal {
+        let end = client.seal_feed(&args.name, domain.epoch, &signers.as_dyn()).await?;
+        if end.waiting > 0 {
+            app.note(format!("{} commands wait for the ledger; node {} takes them over", end.waiting, args.to));
+        }
+        (end.size, end.root)
+    } else {
+        known_end(&client, &domain).await?
+    };
     let body =
         Body::DelegateNode(DelegateNode { domain: args.name.clone(), node_id: args.to, epoch, base_size, base_root });
     let deciders = Deciders::root_of(&domain);
@@ -375,6 +415,17 @@ async fn delegate(app: &App, args: DelegateArgs) -> Result<(), Failure> {
         "rules that {name} had of its own did not go along: {lost}; `mesh domain rules set {name} FILE...` sets them again"
     ));
     Ok(())
+}
+
+/// What the next epoch continues from when the home is not asked: the most that the node at hand holds under the home's signature, or
+/// that the ledger knows.
+async fn known_end(client: &Client, domain: &DomainView) -> Result<(u64, Option<Digest>), Failure> {
+    let sealed = sealed_head(client, domain).await?;
+    if domain.home_node_id.is_none() {
+        return Ok(sealed);
+    }
+    let held = client.feed_end(&domain.name).await?;
+    Ok(if held.epoch == domain.epoch && held.size > sealed.0 { (held.size, held.root) } else { sealed })
 }
 
 /// How far the ledger knows the feed of the epoch in force: what the next epoch continues from. Heads are taken only with

@@ -36,7 +36,7 @@ impl Row for ProductSummary {
     fn cells(&self, wide: bool) -> Vec<String> {
         let mut cells = vec![self.id.clone(), self.version.clone(), self.status.clone(), self.owner.clone()];
         if wide {
-            cells.push(self.ledger_index.to_string());
+            cells.push(if self.pending { String::new() } else { self.ledger_index.to_string() });
             cells.push(self.tags.join(", "));
         }
         cells.push(self.title.clone());

@@ -39,6 +39,8 @@ fn at(text: &str) -> Result<Read, String> {
 pub(crate) struct Shown {
     pub(crate) id: ProductId,
     pub(crate) lifecycle: Lifecycle,
+    /// Not sealed: index and time of the seal say nothing.
+    pub(crate) pending: bool,
     pub(crate) ledger_index: LedgerIndex,
     /// RFC 3339.
     pub(crate) sealed_at: String,
@@ -70,6 +72,7 @@ pub(crate) struct ShownVersion {
     pub(crate) version: Version,
     pub(crate) status: String,
     pub(crate) ledger_index: LedgerIndex,
+    pub(crate) pending: bool,
 }
 
 impl Shown {
@@ -81,6 +84,7 @@ impl Shown {
             version: one.version,
             status: one.status,
             ledger_index: one.ledger_index,
+            pending: one.pending,
         });
         Self {
             id: descriptor.id(),
@@ -90,6 +94,7 @@ impl Shown {
                 successor: some(view.successor),
                 reason: some(view.reason),
             },
+            pending: view.pending,
             ledger_index: view.ledger_index,
             sealed_at: time::rfc3339(view.sealed_unix_ms),
             author: view.author,

@@ -33,6 +33,7 @@ impl Row for StatusRow {
                 "voters",
                 "searchable",
                 "feeds",
+                "copies",
                 "disk",
                 "sync p99",
                 "version",
@@ -70,6 +71,7 @@ impl Row for StatusRow {
                 voters(&status.raft),
                 status.ledger.indexed_size.to_string(),
                 feeds.join(", "),
+                held(status),
                 format!("{} KiB", status.storage.bytes_on_disk / 1024),
                 format!("{} µs", status.storage.sync_p99_us),
                 status.version.clone(),
@@ -81,6 +83,13 @@ impl Row for StatusRow {
     fn name(&self) -> String {
         self.url.clone()
     }
+}
+
+/// How many feeds are copied there, and how many of all lag or lack copies.
+fn held(status: &NodeStatus) -> String {
+    let copied = status.held_feeds.iter().filter(|feed| !feed.written_here).count();
+    let behind = status.held_feeds.iter().filter(|feed| feed.size < feed.known_size).count();
+    if behind == 0 { copied.to_string() } else { format!("{copied} ({behind} behind)") }
 }
 
 /// Who votes, and whom the ledger wants to while that is being followed.

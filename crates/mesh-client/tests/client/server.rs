@@ -243,6 +243,18 @@ impl GovernanceService for Service {
     async fn list_domains(&self, _: Request<ListDomainsRequest>) -> Result<Response<ListDomainsResponse>, Status> {
         Err(Status::unimplemented("not in the script"))
     }
+    async fn seal_feed(
+        &self,
+        _: Request<mesh_proto::v1::SealFeedRequest>,
+    ) -> Result<Response<mesh_proto::v1::FeedHeadResponse>, Status> {
+        Err(Status::unimplemented("not in the script"))
+    }
+    async fn get_feed_head(
+        &self,
+        _: Request<mesh_proto::v1::GetFeedHeadRequest>,
+    ) -> Result<Response<mesh_proto::v1::FeedHeadResponse>, Status> {
+        Err(Status::unimplemented("not in the script"))
+    }
     async fn set_domain_rules(
         &self,
         _: Request<SetDomainRulesRequest>,

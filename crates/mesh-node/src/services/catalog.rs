@@ -13,7 +13,8 @@ use mesh_proto::v1::catalog_service_server::CatalogService;
 use mesh_proto::v1::{
     CompleteRequest, CompleteResponse, Facet, FacetValue, GetAttachmentRequest, GetAttachmentResponse,
     GetProductRequest, GetProductResponse, HistoryRequest, HistoryResponse, ListProductsRequest, ListProductsResponse,
-    ProductSummary, Reason, SearchHit, SearchRequest, SearchResponse, WatchRequest, WatchResponse,
+    ProductSummary, ProductVersion, Reason, SearchHit, SearchRequest, SearchResponse, VersionSummary, WatchRequest,
+    WatchResponse,
 };
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -22,6 +23,7 @@ use tonic::{Request, Response, Status};
 use super::view;
 use crate::attachments;
 use crate::core::{Core, storage_error};
+use crate::pending::PendingVersion;
 use crate::reads::{AsOf, Subject, tell};
 
 const PAGE: usize = 200;
@@ -64,6 +66,40 @@ fn product_or_version(id: &str) -> Result<(ProductId, Option<mesh_model::Version
     Ok((ProductId::parse(id).map_err(|error| bad("id", error))?, None))
 }
 
+impl Service {
+    /// What is not sealed is shown beside what is, and in its place only where nothing is.
+    fn product_and_versions(
+        &self,
+        id: &ProductId,
+        version: Option<mesh_model::Version>,
+        as_of: AsOf,
+    ) -> Result<(ProductVersion, Vec<VersionSummary>), MeshError> {
+        let core = &self.core;
+        let sealed = core.reads.product(core, id, version, as_of);
+        let is_now = matches!(as_of, AsOf::Now);
+        match sealed {
+            Ok(found) => {
+                let mut pending = if is_now { core.pending.of_product(core, id, false)? } else { Vec::new() };
+                pending.retain(|one| found.versions.iter().all(|row| row.version != one.descriptor.version));
+                let mut versions = view::pending_versions(&pending);
+                versions.extend(view::versions(&found));
+                Ok((view::product(&found), versions))
+            }
+            Err(error) if is_now && matches!(error.code, Code::UnknownProduct | Code::UnknownVersion) => {
+                let pending = core.pending.of_product(core, id, true)?;
+                let wanted = |one: &&PendingVersion| version.is_none_or(|version| one.descriptor.version == version);
+                let Some(found) = pending.iter().rev().find(wanted) else { return Err(error) };
+                let mut versions = view::pending_versions(&pending);
+                if let Ok(sealed) = core.reads.product(core, id, None, as_of) {
+                    versions.extend(view::versions(&sealed));
+                }
+                Ok((view::pending(found), versions))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
 #[tonic::async_trait]
 impl CatalogService for Service {
     async fn get_product(&self, request: Request<GetProductRequest>) -> Result<Response<GetProductResponse>, Status> {
@@ -85,10 +121,10 @@ impl CatalogService for Service {
             (None, Some(time)) => AsOf::Index(self.core.reads.index_at(&self.core, time)?),
             (None, None) => AsOf::Now,
         };
-        let found = self.core.reads.product(&self.core, &id, version, as_of)?;
+        let (product, versions) = self.product_and_versions(&id, version, as_of)?;
         Ok(Response::new(GetProductResponse {
-            product: Some(view::product(&found)),
-            versions: view::versions(&found),
+            product: Some(product),
+            versions,
             freshness: Some(super::freshness(&self.core)),
         }))
     }
@@ -140,10 +176,22 @@ impl CatalogService for Service {
             explain: request.explain,
         };
         let core = Arc::clone(&self.core);
-        let found = tokio::task::spawn_blocking(move || core.search.search(&query))
-            .await
-            .map_err(|error| MeshError::new(Code::Internal, error.to_string()))?
-            .map_err(|error| MeshError::new(Code::Damaged, error.to_string()))?;
+        let (limit, offset) = (query.limit, query.offset);
+        let (found, pending) = tokio::task::spawn_blocking(move || {
+            let found = core.search.search(&query).map_err(|error| MeshError::new(Code::Damaged, error.to_string()))?;
+            // Sealed products are found as what they are sealed as.
+            let mut pending = core.pending.search(&core, &query)?;
+            let fail = |e| core.state_error(&e);
+            let mut unsealed = Vec::new();
+            for one in pending.drain(..) {
+                if read::product(&core.state, &one.descriptor.id()).map_err(fail)?.is_none() {
+                    unsealed.push(one);
+                }
+            }
+            Ok::<_, MeshError>((found, unsealed))
+        })
+        .await
+        .map_err(|error| MeshError::new(Code::Internal, error.to_string()))??;
         let facet = |name: &str, values: Vec<(String, u64)>| Facet {
             name: name.to_owned(),
             values: values.into_iter().map(|(value, count)| FacetValue { value, count }).collect(),
@@ -164,6 +212,7 @@ impl CatalogService for Service {
                 owner: hit.owner,
                 tags: hit.tags,
                 ledger_index: hit.ledger_index,
+                pending: false,
             }),
             score: hit.score,
             why: (hit.why.into_iter())
@@ -176,9 +225,15 @@ impl CatalogService for Service {
                 })
                 .collect(),
         });
+        let mut hits: Vec<SearchHit> = hits.collect();
+        // After everything that is sealed, as if they were the last hits.
+        let skipped = offset.saturating_sub(found.total);
+        let room = limit.saturating_sub(hits.len());
+        let hit = |one| SearchHit { product: Some(view::pending_summary(one)), score: 0.0, why: Vec::new() };
+        hits.extend(pending.iter().skip(skipped).take(room).map(hit));
         Ok(Response::new(SearchResponse {
-            hits: hits.collect(),
-            total: found.total as u64,
+            hits,
+            total: (found.total + pending.len()) as u64,
             facets,
             freshness: Some(super::freshness(&self.core)),
         }))

@@ -9,18 +9,20 @@ use mesh_model::{Action, Code, DomainName, ProductId, PublicKey};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::governance_service_server::GovernanceService;
 use mesh_proto::v1::{
-    Acknowledgement, DomainRole, DomainView, FeedFork, GetComplianceRequest, GetComplianceResponse, GetCouncilRequest,
-    GetCouncilResponse, GetDomainRequest, GetDomainResponse, GetDomainRulesRequest, GetDomainRulesResponse,
-    GetMeshRequest, GetMeshResponse, GetProposalRequest, GetProposalResponse, LedgerFeedHead, ListDomainsRequest,
-    ListDomainsResponse, ListNodesRequest, ListNodesResponse, ListProposalsRequest, ListProposalsResponse,
-    ListStandardsRequest, ListStandardsResponse, ListTermsRequest, ListTermsResponse, ListWaiversRequest,
-    ListWaiversResponse, PreviewStandardRequest, PreviewStandardResponse, RosterEntry, SetDomainRulesRequest,
-    SetDomainRulesResponse, SubmitRequest, SubmitResponse, WaitLevel, WhoAmIRequest, WhoAmIResponse,
+    Acknowledgement, DomainRole, DomainView, FeedFork, FeedHeadResponse, GetComplianceRequest, GetComplianceResponse,
+    GetCouncilRequest, GetCouncilResponse, GetDomainRequest, GetDomainResponse, GetDomainRulesRequest,
+    GetDomainRulesResponse, GetFeedHeadRequest, GetMeshRequest, GetMeshResponse, GetProposalRequest,
+    GetProposalResponse, LedgerFeedHead, ListDomainsRequest, ListDomainsResponse, ListNodesRequest, ListNodesResponse,
+    ListProposalsRequest, ListProposalsResponse, ListStandardsRequest, ListStandardsResponse, ListTermsRequest,
+    ListTermsResponse, ListWaiversRequest, ListWaiversResponse, PreviewStandardRequest, PreviewStandardResponse,
+    RosterEntry, SealFeedRequest, SetDomainRulesRequest, SetDomainRulesResponse, SubmitRequest, SubmitResponse,
+    WaitLevel, WhoAmIRequest, WhoAmIResponse,
 };
 use tonic::{Request, Response, Status};
 
 use super::{standards, view};
 use crate::core::Core;
+use crate::moves::MoveDesk;
 use crate::rules_desk::RulesDesk;
 
 const PAGE: usize = 200;
@@ -29,12 +31,14 @@ const LARGEST_PAGE: usize = 1_000;
 pub(super) struct Service {
     core: Arc<Core>,
     rules: RulesDesk,
+    moves: MoveDesk,
 }
 
 impl Service {
     pub(super) fn new(core: Arc<Core>) -> Self {
         let rules = RulesDesk::new(Arc::clone(&core));
-        Self { core, rules }
+        let moves = MoveDesk::new(Arc::clone(&core));
+        Self { core, rules, moves }
     }
 
     fn domain(&self, domain: &Domain) -> Result<DomainView, MeshError> {
@@ -210,6 +214,17 @@ impl GovernanceService for Service {
         let domains = domains.iter().map(|domain| self.domain(domain)).collect::<Result<_, _>>()?;
         let freshness = Some(super::freshness(&self.core));
         Ok(Response::new(ListDomainsResponse { domains, next_page_token: next, freshness }))
+    }
+
+    async fn seal_feed(&self, request: Request<SealFeedRequest>) -> Result<Response<FeedHeadResponse>, Status> {
+        let within = super::deadline(&self.core, &request);
+        Ok(Response::new(self.moves.seal(request.into_inner().envelope, within).await?))
+    }
+
+    async fn get_feed_head(&self, request: Request<GetFeedHeadRequest>) -> Result<Response<FeedHeadResponse>, Status> {
+        super::check_token(&self.core, &request)?;
+        let name = DomainName::parse(&request.get_ref().domain).map_err(|error| bad("domain", error))?;
+        Ok(Response::new(self.moves.head(&name).await?))
     }
 
     async fn set_domain_rules(

@@ -2,6 +2,7 @@
 
 mod catalog;
 mod federation;
+mod feed;
 mod governance;
 mod ledger;
 mod node;
@@ -116,6 +117,7 @@ pub async fn serve_peers(core: Arc<Core>, listener: TcpListener) {
         .add_service(core.raft.server())
         .add_service(federation::Service::server(Arc::clone(&core)))
         .add_service(tail::server::Service::server(Arc::clone(&core)))
+        .add_service(feed::Service::server(Arc::clone(&core)))
         .serve_with_incoming_shutdown(incoming, async move { stopping.cancelled().await })
         .await;
     if let Err(error) = served {

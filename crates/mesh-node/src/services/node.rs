@@ -1,16 +1,25 @@
 //! `NodeService`.
 
 use std::sync::Arc;
+use std::time::Instant;
 
+use mesh_event::FeedId;
 use mesh_event::genesis::PROTOCOL_VERSION;
 use mesh_governance::read;
+use mesh_model::DomainName;
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::node_service_server::NodeService;
-use mesh_proto::v1::{FeedStatus, LedgerStatus, RaftStatus, StatusRequest, StatusResponse, StorageStatus};
+use mesh_proto::v1::{
+    FeedHolder, FeedStatus, HeldFeed, LedgerStatus, RaftStatus, StatusRequest, StatusResponse, StorageStatus,
+};
 use mesh_raft::RaftRole;
 use tonic::{Request, Response, Status};
 
 use crate::core::{Core, storage_error};
+use crate::replicas::heads;
+
+/// Feeds that a status lists.
+const LISTED: usize = 1_000;
 
 pub(super) struct Service {
     core: Arc<Core>,
@@ -31,6 +40,35 @@ fn role(role: RaftRole) -> &'static str {
         RaftRole::Observer => "observer",
         RaftRole::Stopped => "stopped",
     }
+}
+
+/// The feeds that are here, and who else holds them.
+fn held_feeds(core: &Core) -> Result<Vec<HeldFeed>, MeshError> {
+    let mut held = Vec::new();
+    for feed in core.store.feeds().map_err(|e| storage_error(&e))? {
+        let Ok(domain) = DomainName::parse(feed.domain()) else { continue };
+        let id = FeedId { domain, epoch: feed.epoch() };
+        let (goal, written_here) = heads::brief(core, &id)?;
+        let now = Instant::now();
+        let holders = core.replicas.copies().of(&id, now);
+        let known_size = holders.iter().map(|holder| holder.size).max().unwrap_or(0).max(goal.size);
+        let ago = |heard: Instant| u64::try_from(now.saturating_duration_since(heard).as_millis()).unwrap_or(u64::MAX);
+        held.push(HeldFeed {
+            domain: id.domain.to_string(),
+            epoch: id.epoch,
+            size: goal.size,
+            root: goal.root.as_bytes().to_vec(),
+            written_here,
+            known_size,
+            holders: (holders.iter())
+                .map(|one| FeedHolder { node_id: one.node, size: one.size, heard_ms_ago: ago(one.heard) })
+                .collect(),
+        });
+        if held.len() == LISTED {
+            break;
+        }
+    }
+    Ok(held)
 }
 
 /// What the node says about itself.
@@ -87,6 +125,7 @@ pub fn status(core: &Core) -> Result<StatusResponse, MeshError> {
             indexed_size: core.indexed_size(),
         }),
         feeds,
+        held_feeds: held_feeds(core)?,
         storage: Some(StorageStatus {
             bytes_on_disk: core.store.disk_usage().map_err(|e| storage_error(&e))?.total,
             commits: commits.commits,

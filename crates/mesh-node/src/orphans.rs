@@ -1,0 +1,168 @@
+//! What a feed still holds when its epoch ended: commands that the ledger did not take in time and that its next writer may not have.
+//! They are offered to the domain's home with the same command ids, in their order, until each has an answer. So nothing that was
+//! acknowledged is lost, and what the home refuses is told.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mesh_event::{Envelope, FeedId};
+use mesh_model::{Class, Code};
+use mesh_proto::status::MeshError;
+use mesh_proto::v1::WaitLevel;
+use mesh_store::{Batch, KeyRange, Page};
+use tracing::{debug, info, warn};
+
+use crate::attachments;
+use crate::carry::unsealed;
+use crate::core::{Core, storage_error};
+use crate::feed_writer::{Decided, FeedWriter, Position};
+use crate::publish::Publisher;
+use crate::replicas::copy::{is_damaged, store_id};
+
+/// Where in the store's index space orphans lie that the domain's home refused: `domain \0 epoch outbox` -> the code's number,
+/// big-endian, and the text.
+pub const ORPHANS: u8 = 7;
+/// The feed's named value that says that all of it is settled.
+const SETTLED: &str = "settled";
+/// How long the home may take for one command before it is offered again.
+const OFFER: Duration = Duration::from_secs(10);
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// Refused orphans that are shown.
+const SHOWN: usize = 100;
+
+fn key(feed: &FeedId, outbox: u64) -> Vec<u8> {
+    let numbers = [feed.epoch.to_be_bytes(), outbox.to_be_bytes()].concat();
+    [feed.domain.as_str().as_bytes(), &[0], &numbers].concat()
+}
+
+/// Opens a feed of an epoch that ended for what it still holds; `None` when that is nothing.
+///
+/// # Errors
+/// When the feed cannot be read.
+pub(crate) fn reopen(core: &Arc<Core>, feed: &FeedId) -> Result<Option<Arc<FeedWriter>>, MeshError> {
+    let stored = core.store.feed(store_id(feed)?);
+    let is_settled = stored.value(SETTLED).map_err(|e| storage_error(&e))?.is_some();
+    if is_settled
+        || is_damaged(&core.store, stored.id())
+        || core.store.lost_authority().map_err(|e| storage_error(&e))?.is_some()
+    {
+        return Ok(None);
+    }
+    let size = stored.log().size().map_err(|e| storage_error(&e))?;
+    let (commands, last) = unsealed(core, feed, size)?;
+    if commands.is_empty() {
+        settled(core, feed);
+        return Ok(None);
+    }
+    info!(domain = %feed.domain, epoch = feed.epoch, count = commands.len(), "commands of an epoch that ended are offered to the domain's home");
+    let (outbox, seq) = last.map_or((0, None), |last| (last.outbox, Some(last.seq)));
+    let writer = FeedWriter::open(feed.clone(), core.mesh_id, Arc::clone(&core.store), usize::MAX, outbox, seq)?;
+    writer.close();
+    Ok(Some(writer))
+}
+
+/// Offers what waits in a feed whose epoch ended, until nothing does.
+pub(crate) async fn offer(core: &Arc<Core>, writer: &FeedWriter) {
+    let mut pause = FIRST_PAUSE;
+    while let Some((outbox, _, envelope)) = writer.first_waiting() {
+        let position = Position { feed: writer.id().clone(), seq: 0, outbox };
+        // The ledger may have taken it in the old epoch's last moments, or the home have refused it before.
+        let known = match core.decided(&position) {
+            Ok(Some(resolution)) => Some(resolution),
+            Ok(None) => refused_before(core, &position).map(Err),
+            Err(error) => {
+                warn!(%error, "what became of a command cannot be read");
+                tokio::time::sleep(LONGEST_PAUSE).await;
+                continue;
+            }
+        };
+        if let Some(resolution) = known {
+            writer.resolve(outbox, resolution);
+            continue;
+        }
+        match offer_one(core, envelope).await {
+            Ok(Some(decided)) => {
+                writer.resolve(outbox, Ok(decided));
+                pause = FIRST_PAUSE;
+                continue;
+            }
+            Ok(None) => debug!(outbox, "the home has the command and waits for the ledger"),
+            Err(error) if is_final(error.code) => {
+                let feed = writer.id();
+                warn!(domain = %feed.domain, epoch = feed.epoch, outbox, %error, "an acknowledged command of an epoch that ended was refused");
+                refuse(core, &position, &error);
+                writer.resolve(outbox, Err(error));
+                continue;
+            }
+            Err(error) => {
+                debug!(outbox, %error, "the home did not take a command of an epoch that ended; trying again");
+            }
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+    settled(core, writer.id());
+}
+
+/// Whether asking again would give the same answer.
+fn is_final(code: Code) -> bool {
+    !matches!(code.class(), Class::Unavailable | Class::Pending | Class::Internal)
+        && !matches!(code, Code::NotDelegated | Code::OldEpoch | Code::UnknownDomain | Code::FeedForked)
+}
+
+/// One command, with its attachments; `None` while the home has it and the ledger has not.
+async fn offer_one(core: &Arc<Core>, envelope: Vec<u8>) -> Result<Option<Decided>, MeshError> {
+    let parsed = Envelope::parse(envelope.clone()).map_err(|error| MeshError::new(error.code(), error.to_string()))?;
+    let bodies = attachments::of_command(core, &parsed)?;
+    let acknowledgement = Publisher::new(Arc::clone(core)).publish(envelope, bodies, WaitLevel::Sealed, OFFER).await?;
+    let Some(ledger_index) = acknowledgement.ledger_index else { return Ok(None) };
+    let code = acknowledgement.code.and_then(Code::from_number).unwrap_or(Code::Accepted);
+    Ok(Some(Decided { ledger_index, code, detail: acknowledgement.detail }))
+}
+
+fn settled(core: &Core, feed: &FeedId) {
+    let mut batch = Batch::new();
+    let put = store_id(feed)
+        .and_then(|id| core.store.feed(id).put_value(&mut batch, SETTLED, &[]).map_err(|e| storage_error(&e)));
+    if let Err(error) = put.and_then(|()| core.store.committer().apply_relaxed(batch).map_err(|e| storage_error(&e))) {
+        debug!(%error, "an ended feed is looked through again after the next start");
+    }
+}
+
+fn refuse(core: &Core, position: &Position, error: &MeshError) {
+    let value = [&error.code.number().to_be_bytes(), error.message.as_bytes()].concat();
+    let mut batch = Batch::new();
+    core.store.index(ORPHANS).put(&mut batch, &key(&position.feed, position.outbox), &value);
+    if let Err(error) = core.store.committer().apply_relaxed(batch) {
+        warn!(%error, "a refused command is offered again after the next start");
+    }
+}
+
+fn read_refusal(value: &[u8]) -> Option<MeshError> {
+    let (number, text) = value.split_first_chunk()?;
+    let code = Code::from_number(u32::from_be_bytes(*number))?;
+    Some(MeshError::new(code, String::from_utf8_lossy(text).into_owned()))
+}
+
+fn refused_before(core: &Core, position: &Position) -> Option<MeshError> {
+    let value = core.store.index(ORPHANS).get(&key(&position.feed, position.outbox)).ok()??;
+    read_refusal(&value)
+}
+
+/// Acknowledged commands that the domains' new homes refused, for people.
+pub fn alarms(core: &Core) -> Vec<String> {
+    let refused = core.store.index(ORPHANS).range(&KeyRange::all(), Page::first(SHOWN)).unwrap_or_default();
+    let line = |(key, value): (Vec<u8>, Vec<u8>)| {
+        let (rest, outbox) = key.split_last_chunk::<8>()?;
+        let (rest, epoch) = rest.split_last_chunk::<8>()?;
+        let domain = String::from_utf8_lossy(rest.strip_suffix(&[0])?).into_owned();
+        let (epoch, outbox) = (u64::from_be_bytes(*epoch), u64::from_be_bytes(*outbox));
+        let error = read_refusal(&value)?;
+        Some(format!(
+            "command {outbox} of {domain}/{epoch} was acknowledged here and refused later: {} ({})",
+            error.message, error.code
+        ))
+    };
+    refused.into_iter().filter_map(line).collect()
+}

@@ -1,0 +1,207 @@
+//! One node's turn: its heads are compared with ours, and what is missing here is fetched.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use mesh_event::{FeedHead, FeedId};
+use mesh_model::{Code, DomainName, NodeId};
+use mesh_proto::status::MeshError;
+use mesh_proto::v1::{FeedPlace, SignedFeedHead};
+use tracing::debug;
+
+use super::copy::{KeptHead, is_damaged, kept_head, note_head, store_id};
+use super::fetch::{blocking, fetch};
+use super::intake::Goal;
+use super::peers::{Fault, hash};
+use super::writers::{self, Delegated};
+use super::{files, heads};
+use crate::core::{Core, storage_error};
+
+/// Domains in one question.
+pub(crate) const DOMAINS: usize = 256;
+/// Heads in one answer.
+pub(crate) const HEADS: usize = 2_048;
+
+/// Asks one node about these domains, which are sorted.
+///
+/// # Errors
+/// The first [`Fault::Silent`] or [`Fault::Lie`]: then the node is left alone for a while. What concerns one feed alone ends nothing.
+pub(super) async fn turn(core: &Arc<Core>, peer: (NodeId, &str), domains: &[DomainName]) -> Result<(), Fault> {
+    for chunk in domains.chunks(DOMAINS) {
+        let mut rest = chunk;
+        while !rest.is_empty() {
+            let (reading, asked) = (Arc::clone(core), rest.to_vec());
+            let held = blocking(core, move || places(&reading, &asked)).await?;
+            let page = core.replicas.peers().heads(peer, rest, held).await?;
+            if page.heads.len() > HEADS {
+                return Err(Fault::Lie(format!("{} heads in one answer", page.heads.len())));
+            }
+            let asked: BTreeSet<&str> = rest.iter().map(DomainName::as_str).collect();
+            for head in page.heads {
+                match consider(core, peer, &asked, head).await {
+                    Err(fault @ (Fault::Silent(_) | Fault::Lie(_))) => return Err(fault),
+                    Err(fault) => debug!(node = peer.0, %fault, "a feed was not fetched"),
+                    Ok(()) => {}
+                }
+            }
+            rest = match page.next_domain.as_str() {
+                "" => &[],
+                next => match rest.iter().position(|domain| domain.as_str() == next) {
+                    Some(at) if at > 0 => &rest[at..],
+                    _ => return Err(Fault::Lie("the same page of heads again".to_owned())),
+                },
+            };
+        }
+    }
+    for domain in domains {
+        files::fetch(core, peer, domain).await?;
+    }
+    Ok(())
+}
+
+/// What is held here of these domains.
+fn places(core: &Arc<Core>, domains: &[DomainName]) -> Result<Vec<FeedPlace>, MeshError> {
+    let mut places = Vec::new();
+    for domain in domains {
+        for (id, head) in heads::of_domain(core, domain)? {
+            places.push(place(&id, head.goal));
+        }
+    }
+    places.truncate(HEADS);
+    Ok(places)
+}
+
+/// A feed at one size, as it travels.
+pub(crate) fn place(id: &FeedId, goal: Goal) -> FeedPlace {
+    let (domain, root) = (id.domain.to_string(), goal.root.as_bytes().to_vec());
+    FeedPlace { domain, epoch: id.epoch, size: goal.size, root }
+}
+
+/// Reads a place as it travels.
+pub(crate) fn read_place(place: &FeedPlace) -> Option<(FeedId, Goal)> {
+    let domain = DomainName::parse(&place.domain).ok()?;
+    let root = mesh_tlog::Hash::try_from(place.root.as_slice()).ok()?;
+    Some((FeedId { domain, epoch: place.epoch }, Goal { size: place.size, root }))
+}
+
+/// Looks at one head that a node shows.
+async fn consider(
+    core: &Arc<Core>,
+    peer: (NodeId, &str),
+    asked: &BTreeSet<&str>,
+    shown: SignedFeedHead,
+) -> Result<(), Fault> {
+    let place = shown.place.unwrap_or_default();
+    hash(&place.root)?;
+    let Some((feed, goal)) = read_place(&place).filter(|(feed, _)| asked.contains(feed.domain.as_str())) else {
+        return Err(Fault::Lie("a head of a feed that it was not asked for".to_owned()));
+    };
+    // An epoch that this node does not know of yet comes with the ledger.
+    let Some(writer) = writers::of(core, &feed)? else { return Ok(()) };
+    core.replicas.copies().heard(&feed, peer.0, goal.size, Instant::now());
+    if core.replicas.forks().is_forked(&feed.domain) || core.replicas.is_flawed(&feed) {
+        return Ok(());
+    }
+    let signed = signed_head(core, &feed, &writer, goal, &shown.note)?;
+    let stored = core.store.feed(store_id(&feed)?);
+    let here = stored.log().frontier().map_err(|e| storage_error(&e))?.size();
+    let is_mine = writer.node == core.node_id() && writer.ended_at.is_none();
+    if (here > 0 || is_mine) && !stored.is_copy().map_err(|e| storage_error(&e))? {
+        return own(core, peer.0, &feed, &writer, signed.as_ref());
+    }
+    let Some(head) = aim(&writer, goal, signed, shown.note) else { return Ok(()) };
+    if head.goal.size > here || is_damaged(&core.store, stored.id()) {
+        fetch(core, peer, &feed, &head, writer.key).await?;
+        return Ok(());
+    }
+    compare(core, &feed, &writer, head).await
+}
+
+/// Checks the note, if there is one: signed by the feed's writer, for this very size and root.
+fn signed_head(
+    core: &Core,
+    feed: &FeedId,
+    writer: &Delegated,
+    goal: Goal,
+    note: &[u8],
+) -> Result<Option<FeedHead>, Fault> {
+    if note.is_empty() {
+        return Ok(None);
+    }
+    let head = FeedHead::verify(note, &core.mesh_id, feed, &writer.key)
+        .map_err(|error| Fault::Lie(format!("a head of {}/{}: {error}", feed.domain, feed.epoch)))?;
+    if (head.size, head.root) != (goal.size, goal.root) {
+        return Err(Fault::Lie(format!("the head of {}/{} for another place", feed.domain, feed.epoch)));
+    }
+    Ok(Some(head))
+}
+
+/// Up to where the feed is to be copied: the signed head while its epoch is in force and its writer not revoked; after that what the
+/// next epoch continues, for which the domain's root has signed. Anything beyond is an orphan, and its home's to offer again.
+fn aim(writer: &Delegated, shown: Goal, signed: Option<FeedHead>, note: Vec<u8>) -> Option<KeptHead> {
+    if let Some(end) = writer.ended_at {
+        let note = if (end.size, end.root) == (shown.size, shown.root) { note } else { Vec::new() };
+        return (end.size > 0 && shown.size >= end.size).then_some(KeptHead { goal: end, note });
+    }
+    let head = signed.filter(|_| !writer.is_revoked)?;
+    Some(KeptHead { goal: Goal { size: head.size, root: head.root }, note })
+}
+
+/// A head that is not longer than what is here: the same history, or the proof of another one.
+async fn compare(core: &Arc<Core>, feed: &FeedId, writer: &Delegated, head: KeptHead) -> Result<(), Fault> {
+    let (reading, id) = (Arc::clone(core), feed.clone());
+    let (size, key) = (head.goal.size, writer.key);
+    let looked = blocking(core, move || {
+        let log = reading.store.feed(store_id(&id)?);
+        let ours = log.log().root_at(size).map_err(|e| storage_error(&e))?;
+        let kept = kept_head(&reading.store, &id)?;
+        if ours == head.goal.root {
+            if kept.is_none_or(|kept| kept.goal.size < size) {
+                note_head(&reading.store, &id, &head)?;
+                reading.replicas.progressed();
+            }
+            return Ok(None);
+        }
+        let Some(kept) = kept else { return Ok(None) };
+        // The smaller head is theirs; the bridge is what our own tree has in its place.
+        let bridge = if kept.goal.size == size {
+            None
+        } else {
+            let proof = mesh_tlog::prove_consistency(log.log(), size, kept.goal.size);
+            Some((ours, proof.map_err(|error| MeshError::new(Code::Damaged, error.to_string()))?))
+        };
+        let fork = super::fork::FeedFork { feed: id, key, smaller: head.note, larger: kept.note, bridge };
+        Ok(fork.verify(&reading.mesh_id).is_ok().then_some(fork))
+    });
+    if let Some(fork) = looked.await? {
+        core.replicas.forks().take(fork);
+    }
+    Ok(())
+}
+
+/// A feed that is written here: nobody can hold more of it than this node appended, or other events, unless this node forgot some or
+/// its key is used elsewhere. Then it never writes this epoch again.
+fn own(
+    core: &Arc<Core>,
+    peer: NodeId,
+    feed: &FeedId,
+    writer: &Delegated,
+    signed: Option<&FeedHead>,
+) -> Result<(), Fault> {
+    let Some(head) = signed.filter(|_| writer.ended_at.is_none() && writer.node == core.node_id()) else {
+        return Ok(());
+    };
+    let stored = core.store.feed(store_id(feed)?);
+    let size = stored.log().size().map_err(|e| storage_error(&e))?;
+    if head.size <= size && stored.log().root_at(head.size).is_ok_and(|root| root == head.root) {
+        return Ok(());
+    }
+    let why = format!(
+        "node {peer} holds {} events of epoch {} signed by this node's key, and this node has {size} or other ones: it forgot some, or its key \
+         is used elsewhere; the domain's root delegates anew: `mesh domain move`",
+        head.size, feed.epoch
+    );
+    core.feeds.fence(core, feed, &why)?;
+    Ok(())
+}
