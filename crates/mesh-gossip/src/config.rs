@@ -29,7 +29,7 @@ pub struct GossipConfig {
     pub round: Duration,
     /// To how many nodes news is passed on in a round. Under two it can die out; many more only repeat each other.
     pub fanout: u8,
-    /// How often each piece of news is passed on by a node, times the logarithm (base 10) of the number of nodes. Under three, somebody
+    /// How often each piece of news is passed on by a node, times the logarithm (base 10) of the number of nodes. Under four, somebody
     /// often misses it and waits for a pull; more only costs bytes.
     pub transmissions: u32,
     /// The wait after the first attempt to reach a node that is not up; it doubles with each attempt. Lower than a round trip, and
@@ -66,7 +66,7 @@ impl Default for GossipConfig {
             suspicion_periods: 4,
             round: Duration::from_millis(200),
             fanout: 3,
-            transmissions: 4,
+            transmissions: 6,
             retry_first: Duration::from_millis(250),
             retry_longest: Duration::from_secs(5),
             retries_per_round: 4,
@@ -168,12 +168,12 @@ impl GossipConfig {
     }
 }
 
-/// `factor` times the logarithm of the number of nodes, rounded up, at least `factor`.
+/// `factor` times the logarithm (base 10) of the number of nodes, at least `factor`; in tenths, rounded up, and in integers, so that no
+/// machine rounds differently.
 fn scaled(factor: u32, nodes: usize) -> NonZeroU8 {
-    // Integers, so that no machine rounds differently: hundredths of log10 at the powers of two, which is fine enough.
-    let log2 = (nodes.max(1) + 1).ilog2();
-    let log10_hundredths = (log2 * 301 / 10).max(100);
-    let scaled = (factor * log10_hundredths).div_ceil(100);
+    // 10 x log10(2) is 3.01.
+    let tenths = ((nodes.max(1) + 1).ilog2() * 301).div_ceil(100).max(10);
+    let scaled = (factor * tenths).div_ceil(10);
     NonZeroU8::new(u8::try_from(scaled).unwrap_or(u8::MAX)).unwrap_or(NonZeroU8::MIN)
 }
 
@@ -193,6 +193,6 @@ mod tests {
     #[test]
     fn larger_meshes_wait_longer_and_repeat_more() {
         let of = |nodes| scaled(4, nodes).get();
-        assert_eq!((of(1), of(3), of(30), of(1_000), of(10_000)), (4, 4, 5, 11, 16));
+        assert_eq!((of(1), of(3), of(30), of(1_000), of(10_000)), (4, 4, 6, 12, 16));
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use foca::{AccumulatingRuntime, Foca, Member, OwnedNotification};
 use mesh_event::Signer;
-use mesh_model::{MeshId, NodeId};
+use mesh_model::{DomainName, MeshId, NodeId};
 use mesh_tlog::Hash;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
@@ -36,8 +36,8 @@ use crate::wire::Wire;
 const RELAYED: usize = 16;
 /// How many nodes are greeted by one that hears of nobody, or came back.
 const GREETED: usize = 3;
-/// How often one that hears of nobody greets.
-const LONELY: Duration = Duration::from_secs(1);
+/// The longest wait between two greetings that ask who else there is.
+const ASKED: Duration = Duration::from_secs(30);
 
 /// What a machine is made of.
 pub struct Setup {
@@ -78,7 +78,8 @@ pub struct Gossip {
     /// Of this node's packets; the next one's.
     counter: u64,
     is_connected: bool,
-    greeted: Duration,
+    /// When somebody is asked next who else there is, and how long the wait after that is.
+    asks: (Duration, Duration),
     /// The second that is running, and the signatures that were checked in it.
     budget: (u64, u32),
     stats: GossipStats,
@@ -117,7 +118,7 @@ impl Gossip {
             scale,
             counter: 1,
             is_connected: false,
-            greeted: Duration::ZERO,
+            asks: (Duration::ZERO, config.round),
             budget: (0, 0),
             stats: GossipStats::default(),
             outputs: VecDeque::new(),
@@ -243,6 +244,7 @@ impl Gossip {
             }
         }
         self.peers.admit(content.from.node_id, now);
+        self.peers.heard(content.from.node_id, now);
         lock(&self.news).now = now;
         // Errors of foca say that the sender's bytes are odd, or that a probe was interrupted: nothing follows but a count.
         if self.foca.handle_data(&content.bytes, &mut self.effects).is_err() {
@@ -273,6 +275,8 @@ impl Gossip {
                     // The answers may have come and not been read: first what waits, then the judgement.
                     let due = now + self.health.stretch(self.config.probe_timeout);
                     self.outputs.push_back(Output::SetTimer(Timer { due, kind: TimerKind::Swim(timer) }));
+                } else if let Some(due) = self.acquits(now, &timer) {
+                    self.outputs.push_back(Output::SetTimer(Timer { due, kind: TimerKind::Swim(timer) }));
                 } else {
                     lock(&self.news).now = now;
                     // As in `take`: an interrupted probe begins anew.
@@ -281,6 +285,16 @@ impl Gossip {
             }
         }
         self.settle(now);
+    }
+
+    /// A suspect whose signed packets arrive is not dead, though the news that it is suspected, or its defence, may have been lost: it is
+    /// judged later. Returns when.
+    fn acquits(&self, now: Duration, timer: &foca::Timer<Identity>) -> Option<Duration> {
+        let foca::Timer::ChangeSuspectToDown { member_id, .. } = timer else { return None };
+        let peer = self.peers.get(member_id.node_id)?;
+        let half = self.config.swim(self.scale).suspect_to_down_after / 2;
+        let is_heard = peer.heard.is_some_and(|heard| now.saturating_sub(heard) < half);
+        is_heard.then_some(now + half)
     }
 
     /// Once a round: who is admitted, who has to be greeted, and what failure detection has found out.
@@ -323,18 +337,31 @@ impl Gossip {
                 drop(self.foca.announce(identity, &mut self.effects));
             }
         }
-        if !self.is_connected && now.saturating_sub(self.greeted) >= LONELY {
-            self.greet_some(now);
-        }
+        self.ask_around(now);
         self.settle(now);
     }
 
-    /// Greets a few of those that were up: whoever answers makes this node part of the mesh again.
-    fn greet_some(&mut self, now: Duration) {
-        self.greeted = now;
+    /// A greeting is answered with some of the nodes that the other one sees up. So whoever hears of nobody becomes part of the mesh
+    /// again, and whoever lacks somebody's address gets it; more and more seldom, while nothing comes of it.
+    fn ask_around(&mut self, now: Duration) {
+        let (due, pause) = self.asks;
+        if now < due {
+            return;
+        }
+        if !self.is_connected {
+            self.greet_some(GREETED);
+        } else if self.peers.iter().any(|peer| peer.address().is_none()) {
+            self.greet_some(1);
+        } else {
+            return;
+        }
+        self.asks = (now + pause, (pause * 2).min(ASKED));
+    }
+
+    fn greet_some(&mut self, count: usize) {
         let mut up = self.peers.up();
         self.random.shuffle(&mut up);
-        for identity in up.into_iter().take(GREETED) {
+        for identity in up.into_iter().take(count) {
             drop(self.foca.announce(identity, &mut self.effects));
         }
     }
@@ -390,7 +417,10 @@ impl Gossip {
     fn tell(&mut self, now: Duration, events: Vec<Event>) {
         for event in events {
             match &event {
-                Event::Up { node, .. } => self.retries.end(*node),
+                Event::Up { node, .. } => {
+                    self.retries.end(*node);
+                    self.asks = (self.asks.0.min(now + self.config.round), self.config.round);
+                }
                 Event::Down { node, .. } => self.retries.begin(now, *node, &self.config),
                 _ => {}
             }
@@ -419,7 +449,8 @@ impl Gossip {
         }
         self.identity.life += 1;
         drop(self.foca.change_identity(self.identity, &mut self.effects));
-        self.greet_some(now);
+        self.greet_some(GREETED);
+        self.asks = (now + self.config.round, self.config.round);
         self.outputs.push_back(Output::Event(Event::Rejoined { life: self.identity.life }));
     }
 
@@ -542,6 +573,11 @@ impl Gossip {
     /// The newest heads that were heard of, by domain.
     pub fn heads(&self) -> Vec<HeardHead> {
         lock(&self.news).heads.iter().cloned().collect()
+    }
+
+    /// The newest head of a domain's feed.
+    pub fn head(&self, domain: &DomainName) -> Option<HeardHead> {
+        lock(&self.news).heads.get(domain).cloned()
     }
 
     /// What was counted.

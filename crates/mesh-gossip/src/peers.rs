@@ -34,6 +34,8 @@ pub struct Peer {
     pub since: Duration,
     /// Its newest life; `None` while it was not heard of.
     pub identity: Option<Identity>,
+    /// When the last signed packet of it came.
+    pub(crate) heard: Option<Duration>,
     /// Where the ledger or an earlier run says that it listens.
     hint: Option<SocketAddr>,
     /// Which of the two addresses is tried next.
@@ -72,6 +74,7 @@ impl Peers {
             state: PeerState::Unheard,
             since: now,
             identity: None,
+            heard: None,
             hint: None,
             try_hint: false,
         };
@@ -85,6 +88,10 @@ impl Peers {
 
     pub(crate) fn hint(&mut self, node: NodeId, address: SocketAddr, now: Duration) {
         self.entry(node, now).hint = Some(address);
+    }
+
+    pub(crate) fn heard(&mut self, node: NodeId, now: Duration) {
+        self.entry(node, now).heard = Some(now);
     }
 
     /// Takes out those that are no part of the mesh any more; returns their lives.

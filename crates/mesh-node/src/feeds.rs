@@ -17,6 +17,7 @@ use crate::clock::now_unix_ms;
 use crate::core::Core;
 use crate::feed_tail::outbox_value;
 use crate::feed_writer::{Durable, FeedWriter, Position, Resolution};
+use crate::gossip::announcer::announce;
 use crate::outbox::Outbox;
 
 /// Where in `mesh_store`'s index space the home node keeps command ids: id -> (epoch, seq, outbox, domain).
@@ -58,6 +59,7 @@ impl Feeds {
         settle(core, &writer)?;
         open.insert(domain.clone(), Arc::clone(&writer));
         core.tasks.spawn(Outbox::new(Arc::clone(core), Arc::clone(&writer)).run());
+        core.tasks.spawn(announce(Arc::clone(core), Arc::clone(&writer)));
         Ok(writer)
     }
 

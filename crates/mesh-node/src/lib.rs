@@ -11,6 +11,7 @@
 //! | [`reads`] | products, domains, history as of the applied ledger |
 //! | [`projector`], [`folded`] | folds applied leaves into indexes and search |
 //! | [`attachments`] | files by digest: taken with a publish, fetched from their home |
+//! | [`gossip`] | who is up, whose feeds grew: the shell around `mesh-gossip` |
 //! | [`forward`] | talking to a domain's home node |
 //! | [`verified`] | each signature checked once per process |
 //! | [`services`] | gRPC, one file per service |
@@ -33,6 +34,7 @@ pub mod feed_writer;
 pub mod feeds;
 pub mod folded;
 pub mod forward;
+pub mod gossip;
 pub mod http;
 pub mod keys;
 pub mod metrics;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use mesh_event::genesis::SealedGenesis;
 use mesh_governance::PolicyJudge;
 use mesh_raft::{RaftNode, RaftOptions};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -23,6 +23,8 @@ use crate::data_folder::open_store;
 use crate::feeds::Feeds;
 use crate::folded::Folded;
 use crate::forward::Forward;
+use crate::gossip::shell::{self, Shell};
+use crate::gossip::{AddressBook, GossipHandle, announcer};
 use crate::keys::{self, NodeIdentity};
 use crate::metrics::Metrics;
 use crate::projector::{self, Projector};
@@ -93,6 +95,14 @@ impl Node {
         let NodeIdentity { record, keypair, voter } = identity;
         let (fatal_tell, fatal) = watch::channel(None);
         let store = open_store(&config, &genesis, &record, fatal_tell.clone())?;
+        let other = |error: mesh_store::StoreError| StartError::Other(error.to_string());
+        let generation = shell::next_generation(&store).map_err(other)?;
+        let addresses_heard = AddressBook::open(Arc::clone(&store)).map_err(other)?;
+        let (gossip, gossip_ends) = GossipHandle::new();
+        let datagrams = UdpSocket::bind(local(&peer)).await;
+        let datagrams =
+            datagrams.map_err(|source| StartError::Listen { what: "gossip", address: local(&peer), source })?;
+        let advertised = advertise(local(&peer), &record.peer_address).await;
         let verified = Arc::new(Verified::default());
         let mut options = RaftOptions::new(record.node_id, genesis.clone(), Arc::new(now_unix_ms));
         options.heartbeat = Duration::from_millis(config.raft.heartbeat_ms);
@@ -127,6 +137,8 @@ impl Node {
             checkpoints,
             cosigner,
             federation: FederationPeers::new(genesis.mesh_id, record.node_id),
+            gossip,
+            addresses: addresses_heard,
             metrics: Metrics::default(),
             stopping: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -155,6 +167,11 @@ impl Node {
         let gate = Arc::downgrade(&core);
         core.raft.keep_gate(move |body| gate.upgrade().and_then(|core| core.refuses(body)));
         core.feeds.resume(&core).map_err(|error| StartError::Other(error.message))?;
+        let gossip = Shell::new(Arc::clone(&core), datagrams, gossip_ends, generation, advertised);
+        let gossip = gossip.map_err(|error| ConfigError::Values(format!("gossip.{error}")))?;
+        core.tasks.spawn(gossip.run());
+        core.tasks.spawn(crate::gossip::checkpoints::announce(Arc::clone(&core)));
+        announcer::open_writers(&core).map_err(|error| StartError::Other(error.message))?;
 
         let serving = TaskTracker::new();
         let (api_address, peer_address) = (local(&api), local(&peer));
@@ -208,6 +225,20 @@ impl Node {
             Ok(Ok(())) => info!(node = self.core.node_id(), "stopped"),
             Ok(Err(error)) => warn!(%error, "the store did not close cleanly; what was acknowledged is safe"),
             Err(error) => warn!(%error, "the store did not close"),
+        }
+    }
+}
+
+/// Where the others are told that this node listens: its own socket, or, when that is open to all addresses, what its record says.
+async fn advertise(listens: SocketAddr, record: &str) -> SocketAddr {
+    if !listens.ip().is_unspecified() {
+        return listens;
+    }
+    match shell::resolve(record).await {
+        Some(address) => address,
+        None => {
+            warn!(record, "the address in this node's record cannot be looked up: others find it by its packets' claim only");
+            SocketAddr::new(std::net::Ipv4Addr::LOCALHOST.into(), listens.port())
         }
     }
 }

@@ -147,6 +147,11 @@ impl Keeper {
         *self.brief.borrow()
     }
 
+    /// Follows it.
+    pub fn follow(&self) -> watch::Receiver<Brief> {
+        self.brief.subscribe()
+    }
+
     /// The newest checkpoint that counts and that the own ledger agrees with.
     pub fn last(&self) -> Option<(LedgerCheckpoint, Counted)> {
         self.kept().last.clone()
