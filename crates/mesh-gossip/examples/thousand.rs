@@ -18,7 +18,9 @@ fn main() {
     let seeds = arguments.next().unwrap_or(3);
     let began = Instant::now();
     println!("{nodes} nodes, virtual time, real packets and signatures; delay 1 to 10 ms");
-    println!("| seed | all see each other | head known by 99.99 % | by all | idle bytes/s per node | 50 % loss: by all | pull rounds |");
+    println!(
+        "| seed | all see each other | head known by 99.99 % | by all | idle bytes/s per node | 50 % loss: by all | pull rounds |"
+    );
     println!("|---|---|---|---|---|---|---|");
     for seed in 1..=seeds {
         row(seed, nodes);
@@ -30,7 +32,7 @@ fn row(seed: u64, nodes: u64) {
     // Each node knows the addresses of seven, as in a founding document.
     let mut world = World::mesh(seed, FINE, nodes, 7);
     let together = world.await_that(seconds(300), World::all_see_each_other).expect("the mesh never came together");
-    world.run(seconds(30));
+    world.run(seconds(10));
 
     let all = usize::try_from(nodes).unwrap();
     let most = (all * 9_999).div_ceil(10_000);
@@ -38,11 +40,11 @@ fn row(seed: u64, nodes: u64) {
     let known = world.await_that(seconds(60), |world| world.knowing(1, 1) >= most).expect("rumour and pulls failed");
     let rest = world.await_that(seconds(60), |world| world.knowing(1, 1) >= all).expect("pulls failed");
 
-    world.run(seconds(30));
+    world.run(seconds(10));
     let bytes = |world: &World| world.processes.iter().map(|process| process.sent_bytes).sum::<u64>();
     let before = bytes(&world);
-    world.run(seconds(20));
-    let idle = (bytes(&world) - before) as f64 / nodes as f64 / 20.0;
+    world.run(seconds(10));
+    let idle = (bytes(&world) - before) as f64 / nodes as f64 / 10.0;
 
     world.weather = Weather { lost: 500, ..FINE };
     world.with(1, |gossip, now| gossip.announce_head(now, &head(2, 1, 0)));

@@ -16,8 +16,8 @@ use crate::config::{GossipConfig, GossipConfigError};
 use crate::content::{self, Content, is_admitted};
 use crate::directory::Directory;
 use crate::drop_reason::DropReason;
+use crate::heads::{Heads, HeardHead, SignedHead, Taken};
 use crate::health::Health;
-use crate::heads::{HeardHead, Heads, SignedHead, Taken};
 use crate::identity::Identity;
 use crate::output::{Event, Output, Timer, TimerKind};
 use crate::packet::{self, Header, Packet};
@@ -170,12 +170,7 @@ impl Gossip {
     }
 
     /// Everything before the content, cheapest first; the signature once, at the end.
-    fn open<'a>(
-        &mut self,
-        now: Duration,
-        from: SocketAddr,
-        bytes: &'a [u8],
-    ) -> Result<(Header, &'a [u8]), DropReason> {
+    fn open<'a>(&mut self, now: Duration, from: SocketAddr, bytes: &'a [u8]) -> Result<(Header, &'a [u8]), DropReason> {
         let packet = Packet::parse(bytes)?;
         let header = packet.header;
         if header.mesh != self.mesh {

@@ -112,14 +112,7 @@ pub(crate) struct News {
 
 impl News {
     pub(crate) fn new(heads: Heads) -> Self {
-        Self {
-            now: Duration::ZERO,
-            heads,
-            events: Vec::new(),
-            checkpoint: 0,
-            hinted: (0, Duration::ZERO),
-            refused: 0,
-        }
+        Self { now: Duration::ZERO, heads, events: Vec::new(), checkpoint: 0, hinted: (0, Duration::ZERO), refused: 0 }
     }
 
     /// Takes a head from a rumour or a pull, and tells of what came of it.

@@ -74,7 +74,8 @@ fn more_heads_than_a_page_are_pulled_in_pages() {
     for node in 1..=600 {
         world.ledger.admit(node);
     }
-    let (one, two) = (world.start(1, support::address(1, 7946), 1, &[2]), world.start(2, support::address(2, 7946), 1, &[1]));
+    let (one, two) =
+        (world.start(1, support::address(1, 7946), 1, &[2]), world.start(2, support::address(2, 7946), 1, &[1]));
     for from in (1..=600).step_by(200) {
         let heads = (from..from + 200).map(|node| head(node, 1, 0)).collect();
         world.with(one, |gossip, now| gossip.handle_push(now, 2, &Push { heads }));
@@ -120,8 +121,12 @@ fn two_histories_of_one_feed_are_told_of_with_both_notes() {
     world.with(0, |gossip, now| gossip.announce_head(now, &head(1, 5, 0)));
     world.run(seconds(2));
     world.with(1, |gossip, now| gossip.handle_push(now, 1, &Push { heads: vec![head(1, 5, 1)] }));
-    let conflicts: Vec<&Event> =
-        world.processes[1].events.iter().map(|(_, event)| event).filter(|e| matches!(e, Event::HeadConflict { .. })).collect();
+    let conflicts: Vec<&Event> = world.processes[1]
+        .events
+        .iter()
+        .map(|(_, event)| event)
+        .filter(|e| matches!(e, Event::HeadConflict { .. }))
+        .collect();
     let [Event::HeadConflict { feed, size, notes, from }] = conflicts[..] else { panic!("{conflicts:?}") };
     assert_eq!((&feed.domain, *size, *from), (&domain(1), 5, Some(1)));
     assert_eq!(**notes, [head(1, 5, 0).note, head(1, 5, 1).note]);

@@ -190,7 +190,8 @@ fn the_own_key_used_elsewhere_is_told_of() {
     assert_eq!(keypair(2).public_key(), support::keypair(2).public_key());
     let heard = |receiver: &mut Gossip, bytes: &[u8], now| {
         assert_eq!(receiver.handle_packet(now, address(7, 7), bytes), Err(DropReason::UnknownSender));
-        std::iter::from_fn(|| receiver.poll()).any(|output| matches!(output, Output::Event(Event::Clone { node: 2, .. })))
+        std::iter::from_fn(|| receiver.poll())
+            .any(|output| matches!(output, Output::Event(Event::Clone { node: 2, .. })))
     };
     assert!(!heard(&mut receiver, &forged, NOW));
     assert!(heard(&mut receiver, &bytes, NOW + Duration::from_secs(20)));

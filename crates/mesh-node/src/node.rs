@@ -237,7 +237,10 @@ async fn advertise(listens: SocketAddr, record: &str) -> SocketAddr {
     match shell::resolve(record).await {
         Some(address) => address,
         None => {
-            warn!(record, "the address in this node's record cannot be looked up: others find it by its packets' claim only");
+            warn!(
+                record,
+                "the address in this node's record cannot be looked up: others find it by its packets' claim only"
+            );
             SocketAddr::new(std::net::Ipv4Addr::LOCALHOST.into(), listens.port())
         }
     }

@@ -25,7 +25,8 @@ struct StatusRow {
 
 impl Row for StatusRow {
     fn columns(wide: bool) -> Vec<&'static str> {
-        let mut columns = vec!["node", "url", "role", "ledger", "checkpoint", "products", "outbox", "age", "peers", "alarms"];
+        let mut columns =
+            vec!["node", "url", "role", "ledger", "checkpoint", "products", "outbox", "age", "peers", "alarms"];
         if wide {
             columns.extend([
                 "term",

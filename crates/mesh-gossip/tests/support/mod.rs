@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use mesh_event::{FeedHead, FeedId, Keypair, Signer as _};
 use mesh_gossip::{
-    Admitted, Directory, Event, Gossip, GossipConfig, HeardHead, Identity, Output, PeerState, PullAnswer, PullRequest, Push,
-    Setup, SignedHead, Timer, Writer,
+    Admitted, Directory, Event, Gossip, GossipConfig, HeardHead, Identity, Output, PeerState, PullAnswer, PullRequest,
+    Push, Setup, SignedHead, Timer, Writer,
 };
 use mesh_model::{Digest, DomainName, MeshId, NodeId};
 use mesh_tlog::Hash;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, RwLock};
 use std::sync::PoisonError;
+use std::sync::{Arc, RwLock};
 
 use mesh_event::codec;
 use mesh_model::NodeId;

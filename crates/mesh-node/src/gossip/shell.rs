@@ -130,6 +130,8 @@ impl Shell {
         for (node, address) in self.core.addresses.all() {
             self.gossip.set_hint(self.now(), node, address);
         }
+        // What is sent before the socket says that it takes something is lost.
+        drop(self.socket.writable().await);
         self.core.tasks.spawn(look_up(Arc::clone(&self.core), Arc::clone(&self.directory)));
         self.gossip.start(self.now());
         self.act();

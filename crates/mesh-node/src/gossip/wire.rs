@@ -107,7 +107,10 @@ mod tests {
         for heads in [many, long, nameless] {
             assert_eq!(push(heads).unwrap_err().code, Code::Malformed);
         }
-        let request = v1::PullHeadsRequest { sums: vec![0; 63], ..pull_to_wire(PullRequest { sums: vec![0; 64], after: None }, vec![], 1) };
+        let request = v1::PullHeadsRequest {
+            sums: vec![0; 63],
+            ..pull_to_wire(PullRequest { sums: vec![0; 64], after: None }, vec![], 1)
+        };
         assert_eq!(pull(&request).unwrap_err().code, Code::Malformed);
     }
 }
