@@ -75,9 +75,9 @@ pub(crate) fn read(header: &Header, own: NodeId, content: &[u8], directory: &dyn
 }
 
 impl Content {
-    /// Whether it says that this node is suspected, or down.
-    pub(crate) fn suspects(&self, node: NodeId) -> bool {
-        self.members.iter().any(|member| member.id().node_id == node && member.state() != State::Alive)
+    /// Whether it says that this life of this node is suspected, or down.
+    pub(crate) fn suspects(&self, identity: &Identity) -> bool {
+        self.members.iter().any(|member| member.id() == identity && member.state() != State::Alive)
     }
 
     /// Whom it calls up.

@@ -229,7 +229,7 @@ impl Gossip {
     }
 
     fn take(&mut self, now: Duration, content: &Content) {
-        if content.suspects(self.identity.node_id) {
+        if content.suspects(&self.identity) {
             self.health.worsen(now);
         }
         // Somebody reaches a node that this one has given up: it may reach it too, now.
