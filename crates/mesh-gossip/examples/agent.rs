@@ -90,7 +90,10 @@ impl Agent {
     fn act(&mut self) {
         while let Some(output) = self.gossip.poll() {
             match output {
-                Output::Send { to, bytes } => drop(self.socket.send_to(&bytes, to)),
+                Output::Send { to, bytes } => {
+                    // Nobody may listen there yet.
+                    self.socket.send_to(&bytes, to).ok();
+                }
                 Output::SetTimer(timer) => {
                     self.order += 1;
                     self.timers.push(Reverse((timer.due, self.order)));

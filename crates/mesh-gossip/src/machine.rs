@@ -21,7 +21,7 @@ use crate::health::Health;
 use crate::identity::Identity;
 use crate::output::{Event, Output, Timer, TimerKind};
 use crate::packet::{self, Header, Packet};
-use crate::peers::{Peer, PeerState, Peers};
+use crate::peers::{Peer, PeerState, Peers, TRIALS, Trial};
 use crate::pull::{self, Next, PAGE_HEADS, PullAnswer, PullRequest, Push, Round};
 use crate::random::Random;
 use crate::rejoin::Rejoin;
@@ -282,14 +282,19 @@ impl Gossip {
         self.settle(now);
     }
 
-    /// A suspect whose signed packets arrive is not dead, though the news that it is suspected, or its defence, may have been lost: it is
-    /// judged later. Returns when.
-    fn acquits(&self, now: Duration, timer: &foca::Timer<Identity>) -> Option<Duration> {
+    /// A suspect whose signed packets arrive is not dead, though the news that it is suspected, or its defence, may have been lost. So it is
+    /// asked directly, a few times, before it is judged; its time to defend itself is shorter by that. Returns when it is judged again.
+    fn acquits(&mut self, now: Duration, timer: &foca::Timer<Identity>) -> Option<Duration> {
         let foca::Timer::ChangeSuspectToDown { member_id, .. } = timer else { return None };
-        let peer = self.peers.get(member_id.node_id)?;
-        let half = self.config.swim(self.scale).suspect_to_down_after / 2;
-        let is_heard = peer.heard.is_some_and(|heard| now.saturating_sub(heard) < half);
-        is_heard.then_some(now + half)
+        let period = self.config.swim(self.scale).suspect_to_down_after;
+        match self.peers.try_suspect(member_id, now, period / 2) {
+            Trial::Heard => Some(now + period / 2),
+            Trial::Ask => {
+                drop(self.foca.announce(*member_id, &mut self.effects));
+                Some(now + self.health.stretch(self.config.probe_timeout))
+            }
+            Trial::Over => None,
+        }
     }
 
     /// Once a round: who is admitted, who has to be greeted, and what failure detection has found out.
@@ -373,7 +378,11 @@ impl Gossip {
                     | foca::Timer::SendIndirectProbe { .. }
                     | foca::Timer::ChangeSuspectToDown { .. }
             );
-            let after = if accuses { self.health.stretch(after) } else { after };
+            let asking = match timer {
+                foca::Timer::ChangeSuspectToDown { .. } => self.config.probe_timeout * TRIALS.into(),
+                _ => Duration::ZERO,
+            };
+            let after = if accuses { self.health.stretch(after.saturating_sub(asking)) } else { after };
             self.outputs.push_back(Output::SetTimer(Timer { due: now + after, kind: TimerKind::Swim(timer) }));
         }
         let mut events = Vec::new();

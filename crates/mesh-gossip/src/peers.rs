@@ -23,6 +23,20 @@ pub enum PeerState {
     Down,
 }
 
+/// How often a suspect is asked directly before it is judged.
+pub(crate) const TRIALS: u8 = 3;
+
+/// What there is to do about a suspect whose time is up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trial {
+    /// It was heard lately.
+    Heard,
+    /// It is asked once more.
+    Ask,
+    /// It was asked often enough, or is no suspect.
+    Over,
+}
+
 /// One other node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peer {
@@ -36,6 +50,8 @@ pub struct Peer {
     pub identity: Option<Identity>,
     /// When the last signed packet of it came.
     pub(crate) heard: Option<Duration>,
+    /// How often it was asked since it was heard.
+    trials: u8,
     /// Where the ledger or an earlier run says that it listens.
     hint: Option<SocketAddr>,
     /// Which of the two addresses is tried next.
@@ -75,6 +91,7 @@ impl Peers {
             since: now,
             identity: None,
             heard: None,
+            trials: 0,
             hint: None,
             try_hint: false,
         };
@@ -91,7 +108,24 @@ impl Peers {
     }
 
     pub(crate) fn heard(&mut self, node: NodeId, now: Duration) {
-        self.entry(node, now).heard = Some(now);
+        let peer = self.entry(node, now);
+        (peer.heard, peer.trials) = (Some(now), 0);
+    }
+
+    /// What there is to do about a suspect whose time is up, when it has to have been heard within so long.
+    pub(crate) fn try_suspect(&mut self, suspect: &Identity, now: Duration, within: Duration) -> Trial {
+        let Some(peer) = self.by_node.get_mut(&suspect.node_id) else { return Trial::Over };
+        if peer.identity.as_ref() != Some(suspect) || peer.state == PeerState::Down {
+            return Trial::Over;
+        }
+        if peer.heard.is_some_and(|heard| now.saturating_sub(heard) < within) {
+            return Trial::Heard;
+        }
+        if peer.trials >= TRIALS {
+            return Trial::Over;
+        }
+        peer.trials += 1;
+        Trial::Ask
     }
 
     /// Takes out those that are no part of the mesh any more; returns their lives.

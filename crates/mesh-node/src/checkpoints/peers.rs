@@ -8,7 +8,7 @@ use mesh_model::{Code, MeshId, NodeId};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::federation_service_client::FederationServiceClient;
 use mesh_proto::v1::{
-    CosignRequest, GetCheckpointRequest, OfferCheckpointRequest, PullHeadsRequest, PullHeadsResponse, PushHeadsRequest,
+    CosignRequest, FetchCheckpointRequest, OfferCheckpointRequest, PullHeadsRequest, PullHeadsResponse, PushHeadsRequest,
 };
 use mesh_tlog::NoteSignature;
 use tonic::transport::{Channel, Endpoint};
@@ -72,8 +72,8 @@ impl FederationPeers {
     /// # Errors
     /// What it says, or that it does not answer.
     pub async fn checkpoint(&self, id: NodeId, address: &str) -> Result<(Vec<u8>, Vec<Vec<u8>>), MeshError> {
-        let request = GetCheckpointRequest { mesh_id: self.mesh.0.to_vec(), from_node_id: self.me };
-        let answer = self.client(id, address)?.get_checkpoint(request).await?.into_inner();
+        let request = FetchCheckpointRequest { mesh_id: self.mesh.0.to_vec(), from_node_id: self.me };
+        let answer = self.client(id, address)?.fetch_checkpoint(request).await?.into_inner();
         Ok((answer.note, answer.handovers))
     }
 

@@ -48,7 +48,7 @@ async fn sign(core: &Arc<Core>, writer: &Arc<FeedWriter>, size: u64) -> Result<S
     let signed = tokio::task::spawn_blocking(move || {
         let head = reader.head_at(size)?;
         let note = head.sign(&mesh, &*key).expect("a mesh id and a domain name always make an origin");
-        Ok(SignedHead { feed: head.feed, size, note })
+        Ok::<_, MeshError>(SignedHead { feed: head.feed, size, note })
     });
     signed.await.map_err(|error| MeshError::new(mesh_model::Code::Internal, error.to_string()))?
 }

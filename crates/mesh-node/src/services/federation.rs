@@ -7,7 +7,7 @@ use mesh_model::{Code, NodeId};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::federation_service_server::{FederationService, FederationServiceServer};
 use mesh_proto::v1::{
-    CosignRequest, CosignResponse, GetCheckpointRequest, GetCheckpointResponse, OfferCheckpointRequest,
+    CosignRequest, CosignResponse, FetchCheckpointRequest, FetchCheckpointResponse, OfferCheckpointRequest,
     OfferCheckpointResponse, PullHeadsRequest, PullHeadsResponse, PushHeadsRequest, PushHeadsResponse,
 };
 use tonic::{Request, Response, Status};
@@ -55,14 +55,14 @@ impl FederationService for Service {
         Ok(Response::new(CosignResponse { lines: lines.iter().map(ToString::to_string).collect() }))
     }
 
-    async fn get_checkpoint(
+    async fn fetch_checkpoint(
         &self,
-        request: Request<GetCheckpointRequest>,
-    ) -> Result<Response<GetCheckpointResponse>, Status> {
+        request: Request<FetchCheckpointRequest>,
+    ) -> Result<Response<FetchCheckpointResponse>, Status> {
         let request = request.into_inner();
         self.check_sender(&request.mesh_id, request.from_node_id)?;
         let note = self.core.checkpoints.last().map_or_else(Vec::new, |(last, _)| last.bytes());
-        Ok(Response::new(GetCheckpointResponse { note, handovers: self.core.checkpoints.handovers() }))
+        Ok(Response::new(FetchCheckpointResponse { note, handovers: self.core.checkpoints.handovers() }))
     }
 
     async fn pull_heads(&self, request: Request<PullHeadsRequest>) -> Result<Response<PullHeadsResponse>, Status> {
