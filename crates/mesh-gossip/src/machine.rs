@@ -1,4 +1,13 @@
 //! The machine: packets, timers and answers go in, what to do comes out.
+//!
+//! | part | holds |
+//! |---|---|
+//! | [`packets`] | the way in of a datagram |
+//! | [`exchange`] | heads and checkpoints: told, compared, taken |
+//! | here | timers, greetings, and what foca asks for |
+
+mod exchange;
+mod packets;
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -8,32 +17,27 @@ use std::sync::{Arc, Mutex};
 use foca::{AccumulatingRuntime, Foca, Member, OwnedNotification};
 use mesh_event::Signer;
 use mesh_model::{DomainName, MeshId, NodeId};
-use mesh_tlog::Hash;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use crate::clones::Clones;
 use crate::config::{GossipConfig, GossipConfigError};
-use crate::content::{self, Content, is_admitted};
+use crate::content::is_admitted;
 use crate::directory::Directory;
-use crate::drop_reason::DropReason;
-use crate::heads::{Heads, HeardHead, SignedHead, Taken};
+use crate::heads::{Heads, HeardHead};
 use crate::health::Health;
 use crate::identity::Identity;
 use crate::output::{Event, Output, Timer, TimerKind};
-use crate::packet::{self, Header, Packet};
+use crate::packet::{self, Header};
 use crate::peers::{Peer, PeerState, Peers, TRIALS, Trial};
-use crate::pull::{self, Next, PAGE_HEADS, PullAnswer, PullRequest, Push, Round};
+use crate::pull::Round;
 use crate::random::Random;
 use crate::rejoin::Rejoin;
 use crate::replay::Replays;
 use crate::retry::Retries;
-use crate::rumour::{CHECKPOINT_BYTES, News, Rumour, Rumours, SharedNews, lock};
+use crate::rumour::{News, Rumours, SharedNews, lock};
 use crate::stats::GossipStats;
 use crate::wire::Wire;
 
-/// Newer heads of one pull that are passed on as rumours too: a healed partition hears fast, a newcomer that fetches everything
-/// bothers nobody.
-const RELAYED: usize = 16;
 /// How many nodes are greeted by one that hears of nobody, or came back.
 const GREETED: usize = 3;
 /// The longest wait between two greetings that ask who else there is.
@@ -145,107 +149,6 @@ impl Gossip {
         if node != self.identity.node_id {
             self.peers.hint(node, address, now);
         }
-    }
-
-    /// Takes a datagram. It is dropped, and counted, unless it is signed by an admitted node, for this node, for the first time.
-    ///
-    /// # Errors
-    /// Why it was dropped; nothing changed, besides what is known of clones.
-    pub fn handle_packet(&mut self, now: Duration, from: SocketAddr, bytes: &[u8]) -> Result<(), DropReason> {
-        let taken = self.open(now, from, bytes).and_then(|(header, content)| {
-            content::read(&header, self.identity.node_id, content, &*self.directory).ok_or(DropReason::BadContent)
-        });
-        match taken {
-            Ok(content) => {
-                self.stats.received += 1;
-                self.take(now, &content);
-                Ok(())
-            }
-            Err(reason) => {
-                self.stats.drop(reason);
-                self.settle(now);
-                Err(reason)
-            }
-        }
-    }
-
-    /// Everything before the content, cheapest first; the signature once, at the end.
-    fn open<'a>(&mut self, now: Duration, from: SocketAddr, bytes: &'a [u8]) -> Result<(Header, &'a [u8]), DropReason> {
-        let packet = Packet::parse(bytes)?;
-        let header = packet.header;
-        if header.mesh != self.mesh {
-            return Err(DropReason::WrongMesh);
-        }
-        if header.receiver != self.identity.node_id {
-            return Err(DropReason::WrongReceiver);
-        }
-        let sender = self.directory.node(header.sender).ok_or(DropReason::UnknownSender)?;
-        if sender.is_revoked {
-            return Err(DropReason::RevokedSender);
-        }
-        let (node, start) = (header.sender, (header.generation, header.instance));
-        if node == self.identity.node_id {
-            if self.clones.own(now, node) && self.check(now, &packet, &sender.key).is_ok() {
-                self.outputs.push_back(Output::Event(Event::Clone { node, address: from }));
-            }
-            return Err(DropReason::UnknownSender);
-        }
-        if let Err(reason) = self.replays.check(&header) {
-            let newest = self.replays.newest(node).unwrap_or(start);
-            let is_beyond = self.replays.is_beyond(&header);
-            let is_old = reason == DropReason::OldGeneration;
-            if is_old
-                && self.clones.is_worth_a_look(now, node, start, newest, is_beyond)
-                && self.check(now, &packet, &sender.key).is_ok()
-            {
-                self.outputs.push_back(Output::Event(Event::Clone { node, address: from }));
-            }
-            return Err(reason);
-        }
-        let content = self.check(now, &packet, &sender.key)?;
-        if let Some(before) = self.replays.saw(&header)
-            && self.clones.restarted(now, node, before, start)
-        {
-            self.outputs.push_back(Output::Event(Event::Clone { node, address: from }));
-        }
-        Ok((header, content))
-    }
-
-    fn check<'a>(
-        &mut self,
-        now: Duration,
-        packet: &Packet<'a>,
-        key: &mesh_model::PublicKey,
-    ) -> Result<&'a [u8], DropReason> {
-        if self.budget.0 != now.as_secs() {
-            self.budget = (now.as_secs(), 0);
-        }
-        if self.budget.1 >= self.config.checks_per_second {
-            return Err(DropReason::OverBudget);
-        }
-        self.budget.1 += 1;
-        self.stats.checked += 1;
-        packet.open(key)
-    }
-
-    fn take(&mut self, now: Duration, content: &Content) {
-        if content.suspects(&self.identity) {
-            self.health.worsen(now);
-        }
-        // Somebody reaches a node that this one has given up: it may reach it too, now.
-        for up in content.up() {
-            if self.peers.get(up.node_id).is_some_and(|peer| peer.state == PeerState::Down) {
-                self.retries.hurry(now, up.node_id);
-            }
-        }
-        self.peers.admit(content.from.node_id, now);
-        self.peers.heard(content.from.node_id, now);
-        lock(&self.news).now = now;
-        // Errors of foca say that the sender's bytes are odd, or that a probe was interrupted: nothing follows but a count.
-        if self.foca.handle_data(&content.bytes, &mut self.effects).is_err() {
-            self.stats.drop(DropReason::BadContent);
-        }
-        self.settle(now);
     }
 
     /// Takes a timer back. Late is fine; it is noticed.
@@ -379,7 +282,7 @@ impl Gossip {
                     | foca::Timer::ChangeSuspectToDown { .. }
             );
             let asking = match timer {
-                foca::Timer::ChangeSuspectToDown { .. } => self.config.probe_timeout * TRIALS.into(),
+                foca::Timer::ChangeSuspectToDown { .. } => self.config.probe_timeout * u32::from(TRIALS),
                 _ => Duration::ZERO,
             };
             let after = if accuses { self.health.stretch(after.saturating_sub(asking)) } else { after };
@@ -463,105 +366,6 @@ impl Gossip {
         self.rejoin.leave();
         drop(self.foca.leave_cluster(&mut self.effects));
         self.settle(now);
-    }
-
-    /// Tells of the newest head of a feed that is written here: durable, and signed by this node.
-    ///
-    /// Returns what came of it; anything but [`Taken::Newer`] is not told of.
-    pub fn announce_head(&mut self, now: Duration, head: &SignedHead) -> Taken {
-        let taken = {
-            let mut news = lock(&self.news);
-            news.now = now;
-            news.take_head(&*self.directory, head, None)
-        };
-        if taken == Taken::Newer {
-            self.pass_on(&Rumour::Head(head.clone()));
-        }
-        self.settle(now);
-        taken
-    }
-
-    /// Tells that this node has judged a checkpoint good and keeps it; a note that is too long is left for the others to fetch.
-    pub fn announce_checkpoint(&mut self, now: Duration, size: u64, root: Hash, note: &[u8]) {
-        let note = if note.len() <= CHECKPOINT_BYTES { note.to_vec() } else { Vec::new() };
-        self.pass_on(&Rumour::Checkpoint { size, root, note });
-        self.settle(now);
-    }
-
-    fn pass_on(&mut self, rumour: &Rumour) {
-        // It is refused for being empty or over a packet, and it is neither.
-        drop(self.foca.add_broadcast(&rumour.encode()));
-    }
-
-    fn begin_pull(&mut self, now: Duration) {
-        if self.round.as_ref().is_some_and(|round| now.saturating_sub(round.began) < self.config.pull_timeout) {
-            return;
-        }
-        self.round = None;
-        let up = self.peers.up();
-        if up.is_empty() {
-            return;
-        }
-        let peer = up[self.random.below(up.len())].node_id;
-        let (round, request) = Round::begin(peer, now, &lock(&self.news).heads);
-        self.round = Some(round);
-        self.outputs.push_back(Output::Pull { peer, request });
-    }
-
-    /// Answers another node's comparison; `None` for a question that is none.
-    pub fn answer_pull(&self, request: &PullRequest) -> Option<PullAnswer> {
-        pull::answer(&lock(&self.news).heads, request)
-    }
-
-    /// Takes the answer to the comparison that is under way. Every head in it is checked like a rumour.
-    pub fn handle_pull_answer(&mut self, now: Duration, peer: NodeId, answer: &PullAnswer) {
-        let Some(mut round) = self.round.take_if(|round| round.peer == peer) else { return };
-        if answer.heads.len() > PAGE_HEADS {
-            return;
-        }
-        self.take_heads(now, peer, &answer.heads);
-        let next = round.next(answer, &lock(&self.news).heads);
-        match next {
-            Next::Ask(request) => {
-                self.round = Some(round);
-                self.outputs.push_back(Output::Pull { peer, request });
-            }
-            Next::Done { pushes } => {
-                self.outputs.extend(pushes.into_iter().map(|push| Output::Push { peer, push }));
-            }
-        }
-        self.settle(now);
-    }
-
-    /// The node did not answer: the next round asks another.
-    pub fn handle_pull_failed(&mut self, peer: NodeId) {
-        self.round.take_if(|round| round.peer == peer);
-    }
-
-    /// Takes heads that another node shows over the peer channel.
-    pub fn handle_push(&mut self, now: Duration, peer: NodeId, push: &Push) {
-        if push.heads.len() <= PAGE_HEADS {
-            self.take_heads(now, peer, &push.heads);
-        }
-        self.settle(now);
-    }
-
-    fn take_heads(&mut self, now: Duration, peer: NodeId, heads: &[SignedHead]) {
-        let mut newer = Vec::new();
-        {
-            let mut news = lock(&self.news);
-            news.now = now;
-            for head in heads {
-                if news.take_head(&*self.directory, head, Some(peer)) == Taken::Newer {
-                    newer.push(head.clone());
-                }
-            }
-        }
-        if newer.len() <= RELAYED {
-            for head in newer {
-                self.pass_on(&Rumour::Head(head));
-            }
-        }
     }
 
     /// This node.

@@ -8,7 +8,8 @@ use mesh_model::{Code, MeshId, NodeId};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::federation_service_client::FederationServiceClient;
 use mesh_proto::v1::{
-    CosignRequest, FetchCheckpointRequest, OfferCheckpointRequest, PullHeadsRequest, PullHeadsResponse, PushHeadsRequest,
+    CosignRequest, FetchCheckpointRequest, OfferCheckpointRequest, PullHeadsRequest, PullHeadsResponse,
+    PushHeadsRequest,
 };
 use mesh_tlog::NoteSignature;
 use tonic::transport::{Channel, Endpoint};

@@ -13,6 +13,7 @@
 //! | [`handle`] | what the other parts of the node ask and see |
 //! | [`announcer`] | step 7 of a publish: tells of a feed's new durable head |
 //! | [`checkpoints`] | tells of checkpoints that were judged good, fetches those hinted at |
+//! | [`section`] | what the configuration says about it |
 //! | [`directory`] | the applied ledger's answers, and the founding document's before there is one |
 //! | [`address_book`] | where nodes listen, kept over restarts |
 //! | [`wire`] | heads and comparisons as messages of the peer port |
@@ -25,6 +26,7 @@ pub mod checkpoints;
 pub mod directory;
 mod figures;
 pub mod handle;
+pub mod section;
 pub mod shell;
 pub mod view;
 pub mod wire;
