@@ -45,6 +45,25 @@ pub struct NodeStatus {
     pub products: u64,
     /// How old that may be.
     pub freshness: Freshness,
+    /// The other nodes, as it sees them.
+    pub peers: Vec<PeerStatus>,
+    /// Which start of it this is.
+    pub generation: u64,
+}
+
+/// A node as another one sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PeerStatus {
+    /// Its number.
+    pub node_id: NodeId,
+    /// `unheard` (not since the other one started), `alive`, `suspect` or `down`.
+    pub state: String,
+    /// Its start; `None` while it was not heard of.
+    pub generation: Option<u64>,
+    /// Milliseconds for which it is so.
+    pub for_ms: u64,
+    /// Where it says that its peer port is, or where it is looked for.
+    pub address: Option<String>,
 }
 
 /// A node's part in ordering the ledger.
@@ -221,5 +240,15 @@ fn status_of(m: v1::StatusResponse) -> Result<NodeStatus, MeshError> {
         alarms: m.alarms,
         products: m.products,
         freshness: Freshness::of(m.freshness),
+        peers: (m.peers.into_iter())
+            .map(|peer| PeerStatus {
+                node_id: peer.node_id,
+                state: peer.state,
+                generation: Some(peer.generation).filter(|generation| *generation > 0),
+                for_ms: peer.for_ms,
+                address: Some(peer.address).filter(|address| !address.is_empty()),
+            })
+            .collect(),
+        generation: m.generation,
     })
 }

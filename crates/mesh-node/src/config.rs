@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::gossip::section::GossipSection;
+
 /// Everything a node is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,6 +34,9 @@ pub struct Config {
     /// Copies of feeds.
     #[serde(default)]
     pub feeds: FeedsSection,
+    /// Who is up, and whose feeds grew.
+    #[serde(default)]
+    pub gossip: GossipSection,
     /// The disk.
     #[serde(default)]
     pub storage: StorageSection,
@@ -284,6 +289,7 @@ impl Config {
             raft: RaftSection::default(),
             checkpoint: CheckpointSection::default(),
             feeds: FeedsSection::default(),
+            gossip: GossipSection::default(),
             storage: StorageSection::default(),
             search: SearchSection::default(),
             limits: LimitsSection::default(),
@@ -379,6 +385,7 @@ impl Config {
                 return fail(format!("feeds.subscribe holds '{name}': {error}"));
             }
         }
+        self.gossip.machine().check().map_err(|error| ConfigError::Values(format!("gossip: {error}")))?;
         if self.storage.cache_mib < 8 {
             return fail(format!("storage.cache_mib is {}; expected at least 8", self.storage.cache_mib));
         }

@@ -24,6 +24,7 @@ use crate::feed_writer::{Position, Resolution};
 use crate::feeds::Feeds;
 use crate::folded::Folded;
 use crate::forward::Forward;
+use crate::gossip::{AddressBook, GossipHandle};
 use crate::metrics::Metrics;
 use crate::outbox::decided_by;
 use crate::pending::Pending;
@@ -73,6 +74,10 @@ pub struct Core {
     pub cosigner: Option<Cosigner>,
     /// The other nodes' peer ports.
     pub federation: FederationPeers,
+    /// Who is up, and whose feeds grew.
+    pub gossip: GossipHandle,
+    /// Where the other nodes say that they are.
+    pub addresses: AddressBook,
     /// Figures.
     pub metrics: Metrics,
     /// Ends everything.
@@ -99,6 +104,21 @@ impl Core {
     /// This node's number.
     pub fn node_id(&self) -> NodeId {
         self.record.node_id
+    }
+
+    /// The peer port of another node: where it says that it is, else where the ledger says so.
+    ///
+    /// # Errors
+    /// [`Code::UnknownNode`].
+    pub fn peer_address(&self, id: NodeId) -> Result<String, MeshError> {
+        if let Some(address) = self.addresses.get(id) {
+            return Ok(address);
+        }
+        let node = read::node(&self.state, id).map_err(|error| self.state_error(&error))?;
+        let founder = || self.genesis.document.voters.iter().find(|voter| voter.node_id == id).cloned();
+        let record = node.map(|node| node.record).or_else(founder);
+        let record = record.ok_or_else(|| MeshError::new(Code::UnknownNode, format!("no node {id} is known")))?;
+        Ok(record.peer_address)
     }
 
     /// How many ledger leaves are applied.
@@ -203,6 +223,7 @@ impl Core {
         alarms.extend(self.feeds.alarms());
         alarms.extend(self.replicas.alarms());
         alarms.extend(crate::orphans::alarms(self));
+        alarms.extend(self.gossip.alarms(self.node_id()));
         alarms
     }
 }

@@ -529,6 +529,24 @@ impl FeedWriter {
         }
     }
 
+    /// How many events are durable, whenever that changes.
+    pub fn follow_durable(&self) -> watch::Receiver<u64> {
+        self.durable.subscribe()
+    }
+
+    /// The head over the first `size` events, which are durable and at least one.
+    ///
+    /// # Errors
+    /// [`Code::StorageFailed`] or [`Code::Damaged`] when they cannot be read.
+    pub fn head_at(&self, size: u64) -> Result<FeedHead, MeshError> {
+        let root = self.feed.log().root_at(size).map_err(|e| storage(&e))?;
+        let last = size.checked_sub(1).map(|last| self.feed.log().leaf(last)).transpose().map_err(|e| storage(&e))?;
+        let Some(last) = last.flatten() else {
+            return Err(MeshError::new(Code::Damaged, format!("event {size} of the feed is not there")));
+        };
+        Ok(FeedHead { feed: self.id.clone(), size, root, last_leaf: mesh_tlog::leaf_hash(&last) })
+    }
+
     /// All outbox numbers that wait.
     pub fn waiting(&self) -> Vec<u64> {
         self.tail().waiting.iter().map(|waiting| waiting.outbox).collect()

@@ -18,6 +18,7 @@ use crate::clock::now_unix_ms;
 use crate::core::Core;
 use crate::feed_tail::outbox_value;
 use crate::feed_writer::{Durable, FeedWriter, Position, Resolution};
+use crate::gossip::announcer::announce;
 use crate::orphans;
 use crate::outbox::Outbox;
 use crate::replicas::copy::store_id;
@@ -106,6 +107,7 @@ impl Feeds {
             self.end(&earlier);
         }
         core.tasks.spawn(Outbox::new(Arc::clone(core), Arc::clone(&writer)).run());
+        core.tasks.spawn(announce(Arc::clone(core), Arc::clone(&writer)));
         Ok(writer)
     }
 

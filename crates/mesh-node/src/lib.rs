@@ -16,6 +16,7 @@
 //! | [`projector`], [`folded`] | folds applied leaves into indexes and search |
 //! | [`replicas`] | copies of feeds on other nodes: assigned, verified, served, repaired |
 //! | [`attachments`] | files by digest: taken with a publish, fetched from their home |
+//! | [`gossip`] | who is up, whose feeds grew: the shell around `mesh-gossip` |
 //! | [`forward`] | talking to a domain's home node |
 //! | [`verified`] | each signature checked once per process |
 //! | [`services`] | gRPC, one file per service |
@@ -41,6 +42,7 @@ pub mod feed_writer;
 pub mod feeds;
 pub mod folded;
 pub mod forward;
+pub mod gossip;
 pub mod http;
 mod join;
 pub mod keys;

@@ -11,6 +11,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::gossip::GossipFigures;
+
 type Level = Gauge<u64, AtomicU64>;
 
 /// How a publish ended.
@@ -41,6 +43,8 @@ pub struct Metrics {
     alarms: Level,
     checkpoint_size: Level,
     checkpoint_age_ms: Level,
+    /// Gossip's own.
+    pub gossip: GossipFigures,
 }
 
 impl Default for Metrics {
@@ -66,6 +70,7 @@ impl Default for Metrics {
             alarms: Level::default(),
             checkpoint_size: Level::default(),
             checkpoint_age_ms: Level::default(),
+            gossip: GossipFigures::default(),
         };
         metrics.registered()
     }
@@ -97,6 +102,7 @@ impl Metrics {
         for (name, help, level) in levels {
             r.register(name, help, level.clone());
         }
+        self.gossip.register(r);
         self
     }
 

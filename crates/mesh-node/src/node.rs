@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use mesh_event::genesis::SealedGenesis;
 use mesh_governance::PolicyJudge;
 use mesh_raft::{LedgerTail, RaftNode, RaftOptions};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -22,6 +22,8 @@ use crate::data_folder::{claim, open_store};
 use crate::feeds::Feeds;
 use crate::folded::Folded;
 use crate::forward::Forward;
+use crate::gossip::shell::{self, Shell};
+use crate::gossip::{AddressBook, GossipHandle, announcer};
 use crate::join;
 use crate::keys::{NodeIdentity, OwnKeys};
 use crate::metrics::Metrics;
@@ -88,7 +90,7 @@ impl Node {
         let api = listen("api", config.api.listen).await?;
         let peer = listen("peer", config.peer.listen).await?;
         let (fatal_tell, fatal) = watch::channel(None);
-        let store = open_store(&config, &genesis, fatal_tell)?;
+        let store = open_store(&config, &genesis, fatal_tell.clone())?;
         let verified = Arc::new(Verified::default());
         let judge = Arc::new(PolicyJudge::default());
         let record = if let Some(record) = join::known(&genesis, &keys, &store)? {
@@ -100,6 +102,14 @@ impl Node {
         };
         claim(&config, &genesis, &store, &record)?;
         let NodeIdentity { record, keypair, voter } = keys.identify(record)?;
+        let other = |error: mesh_store::StoreError| StartError::Other(error.to_string());
+        let generation = shell::next_generation(&store).map_err(other)?;
+        let addresses_heard = AddressBook::open(Arc::clone(&store)).map_err(other)?;
+        let (gossip, gossip_ends) = GossipHandle::new();
+        let datagrams = UdpSocket::bind(local(&peer)).await;
+        let datagrams =
+            datagrams.map_err(|source| StartError::Listen { what: "gossip", address: local(&peer), source })?;
+        let advertised = advertise(local(&peer), &record.peer_address).await;
         let mut options = RaftOptions::new(record.node_id, genesis.clone(), Arc::new(now_unix_ms));
         options.heartbeat = Duration::from_millis(config.raft.heartbeat_ms);
         options.election_min = Duration::from_millis(config.raft.election_min_ms);
@@ -134,6 +144,8 @@ impl Node {
             checkpoints,
             cosigner,
             federation: FederationPeers::new(genesis.mesh_id, record.node_id),
+            gossip,
+            addresses: addresses_heard,
             metrics: Metrics::default(),
             stopping: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -165,6 +177,11 @@ impl Node {
         let gate = Arc::downgrade(&core);
         core.raft.keep_gate(move |body| gate.upgrade().and_then(|core| core.refuses(body)));
         core.feeds.resume(&core).map_err(|error| StartError::Other(error.message))?;
+        let gossip = Shell::new(Arc::clone(&core), datagrams, gossip_ends, generation, advertised);
+        let gossip = gossip.map_err(|error| ConfigError::Values(format!("gossip.{error}")))?;
+        core.tasks.spawn(gossip.run());
+        core.tasks.spawn(crate::gossip::checkpoints::announce(Arc::clone(&core)));
+        announcer::open_writers(&core).map_err(|error| StartError::Other(error.message))?;
 
         let serving = TaskTracker::new();
         let (api_address, peer_address) = (local(&api), local(&peer));
@@ -220,6 +237,18 @@ impl Node {
             Err(error) => warn!(%error, "the store did not close"),
         }
     }
+}
+
+/// Where the others are told that this node listens: its own socket, or, when that is open to all addresses, what its record says.
+async fn advertise(listens: SocketAddr, record: &str) -> SocketAddr {
+    if !listens.ip().is_unspecified() {
+        return listens;
+    }
+    if let Some(address) = shell::resolve(record).await {
+        return address;
+    }
+    warn!(record, "the address in this node's record cannot be looked up: others find it by its packets' claim only");
+    SocketAddr::new(std::net::Ipv4Addr::LOCALHOST.into(), listens.port())
 }
 
 fn local(listener: &TcpListener) -> SocketAddr {

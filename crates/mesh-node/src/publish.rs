@@ -9,9 +9,10 @@
 //! | 4 order | [`crate::outbox::Outbox::run`] | **yes, on a quorum** |
 //! | 5 decide | `mesh_governance::apply`, on every voter | by replay |
 //! | 6 project | [`crate::projector::Projector::run`] | rebuildable |
+//! | 7 announce | [`crate::gossip::announcer::announce`] | no |
 //! | 8 show | [`crate::reads::Reads`] | - |
 //!
-//! (Step 7, announce, comes with gossip.) Each step takes the proof that the one before returned, so an edit cannot reorder
+//! Each step takes the proof that the one before returned, so an edit cannot reorder
 //! them: [`SignedRequest`] -> [`Admitted`] -> [`Appended`] -> [`Decided`].
 
 use std::sync::Arc;

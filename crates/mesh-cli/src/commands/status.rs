@@ -25,7 +25,8 @@ struct StatusRow {
 
 impl Row for StatusRow {
     fn columns(wide: bool) -> Vec<&'static str> {
-        let mut columns = vec!["node", "url", "role", "ledger", "checkpoint", "products", "outbox", "age", "alarms"];
+        let mut columns =
+            vec!["node", "url", "role", "ledger", "checkpoint", "products", "outbox", "age", "peers", "alarms"];
         if wide {
             columns.extend([
                 "term",
@@ -47,7 +48,7 @@ impl Row for StatusRow {
             let mut cells = vec![String::new(); Self::columns(wide).len()];
             cells[1].clone_from(&self.url);
             "does not answer".clone_into(&mut cells[2]);
-            cells[8] = self.error.clone().unwrap_or_default();
+            cells[9] = self.error.clone().unwrap_or_default();
             return cells;
         };
         let waiting: u64 = status.feeds.iter().map(|feed| feed.outbox_waiting).sum();
@@ -60,6 +61,7 @@ impl Row for StatusRow {
             status.products.to_string(),
             waiting.to_string(),
             status.freshness.age_ms.map_or_else(|| "never current".to_owned(), time::age),
+            peers(status),
             printable(&status.alarms.join("; ")),
         ];
         if wide {
@@ -90,6 +92,15 @@ fn held(status: &NodeStatus) -> String {
     let copied = status.held_feeds.iter().filter(|feed| !feed.written_here).count();
     let behind = status.held_feeds.iter().filter(|feed| feed.size < feed.known_size).count();
     if behind == 0 { copied.to_string() } else { format!("{copied} ({behind} behind)") }
+}
+
+/// How many of the other nodes answer, and who does not.
+fn peers(status: &NodeStatus) -> String {
+    let alive = status.peers.iter().filter(|peer| peer.state == "alive").count();
+    let others = status.peers.iter().filter(|peer| peer.state != "alive");
+    let others: Vec<String> = others.map(|peer| format!("{} {}", peer.node_id, printable(&peer.state))).collect();
+    let count = format!("{alive} of {}", status.peers.len());
+    if others.is_empty() { count } else { format!("{count}: {}", others.join(", ")) }
 }
 
 /// Who votes, and whom the ledger wants to while that is being followed.

@@ -8,7 +8,10 @@ use mesh_model::{Code, MeshId, NodeId};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::federation_service_client::FederationServiceClient;
 use mesh_proto::v1::tail_service_client::TailServiceClient;
-use mesh_proto::v1::{CosignRequest, OfferCheckpointRequest, TailItem, TailRequest};
+use mesh_proto::v1::{
+    CosignRequest, FetchCheckpointRequest, OfferCheckpointRequest, PullHeadsRequest, PullHeadsResponse,
+    PushHeadsRequest, TailItem, TailRequest,
+};
 use mesh_tlog::NoteSignature;
 use tonic::Streaming;
 use tonic::transport::{Channel, Endpoint};
@@ -84,6 +87,38 @@ impl FederationPeers {
         let lines = answer.into_inner().lines;
         let odd = |error: mesh_tlog::SignatureError| MeshError::new(Code::Malformed, error.to_string());
         lines.iter().map(|line| line.parse().map_err(odd)).collect()
+    }
+
+    /// Asks a node for its newest checkpoint, and all changes of voters.
+    ///
+    /// # Errors
+    /// What it says, or that it does not answer.
+    pub async fn checkpoint(&self, id: NodeId, address: &str) -> Result<(Vec<u8>, Vec<Vec<u8>>), MeshError> {
+        let request = FetchCheckpointRequest { mesh_id: self.mesh.0.to_vec(), from_node_id: self.me };
+        let answer = self.client(id, address)?.fetch_checkpoint(request).await?.into_inner();
+        Ok((answer.note, answer.handovers))
+    }
+
+    /// Compares heads of feeds with a node.
+    ///
+    /// # Errors
+    /// What it says, or that it does not answer.
+    pub async fn pull_heads(
+        &self,
+        id: NodeId,
+        address: &str,
+        request: PullHeadsRequest,
+    ) -> Result<PullHeadsResponse, MeshError> {
+        Ok(self.client(id, address)?.pull_heads(request).await?.into_inner())
+    }
+
+    /// Shows a node heads of feeds that it lacks.
+    ///
+    /// # Errors
+    /// What it says, or that it does not answer.
+    pub async fn push_heads(&self, id: NodeId, address: &str, request: PushHeadsRequest) -> Result<(), MeshError> {
+        self.client(id, address)?.push_heads(request).await?;
+        Ok(())
     }
 
     /// Shows a node what is known here; gives back the proof of a fork that stands there, if it is news. `None` while the same node is

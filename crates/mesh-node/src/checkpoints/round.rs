@@ -143,17 +143,11 @@ async fn ask(
     if id == core.node_id() {
         return (id, core.cosign(text).await.map(Vec::from));
     }
-    let answer = match address(core, id) {
+    let answer = match core.peer_address(id) {
         Ok(address) => core.federation.cosign(id, &address, text.to_owned()).await,
         Err(error) => Err(error),
     };
     (id, answer.and_then(|lines| two_lines_of(&core.mesh_id, id, text, lines, sets)))
-}
-
-fn address(core: &Core, id: NodeId) -> Result<String, MeshError> {
-    let node = read::node(&core.state, id).map_err(|error| core.state_error(&error))?;
-    let node = node.ok_or_else(|| MeshError::new(Code::UnknownNode, format!("no node {id} is known")))?;
-    Ok(node.record.peer_address)
 }
 
 /// Shows the other voters, and whoever receives Raft's entries, the newest checkpoint, the changes of voters and a fork that stands; takes a fork that stands there. Nobody
@@ -180,7 +174,8 @@ pub fn offer(core: &Arc<Core>) {
         }
         let (here, offer) = (Arc::clone(core), offer.clone());
         core.tasks.spawn(async move {
-            let (id, address) = (node.record.node_id, node.record.peer_address);
+            let id = node.record.node_id;
+            let address = here.addresses.get(id).unwrap_or(node.record.peer_address);
             match here.federation.offer(id, &address, offer).await {
                 Ok(Some(theirs)) => {
                     if let Err(error) = here.hear_fork(theirs).await {

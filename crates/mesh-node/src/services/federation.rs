@@ -6,10 +6,14 @@ use mesh_governance::read;
 use mesh_model::{Code, NodeId};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::federation_service_server::{FederationService, FederationServiceServer};
-use mesh_proto::v1::{CosignRequest, CosignResponse, OfferCheckpointRequest, OfferCheckpointResponse};
+use mesh_proto::v1::{
+    CosignRequest, CosignResponse, FetchCheckpointRequest, FetchCheckpointResponse, OfferCheckpointRequest,
+    OfferCheckpointResponse, PullHeadsRequest, PullHeadsResponse, PushHeadsRequest, PushHeadsResponse,
+};
 use tonic::{Request, Response, Status};
 
 use crate::core::Core;
+use crate::gossip::{Ask, wire};
 
 /// Largest message of a peer here, in bytes: the proof of a fork with its founding document.
 const MESSAGE_BYTES: usize = 8 << 20;
@@ -49,6 +53,32 @@ impl FederationService for Service {
         self.check_sender(&request.mesh_id, request.from_node_id)?;
         let lines = self.core.cosign(&request.checkpoint).await?;
         Ok(Response::new(CosignResponse { lines: lines.iter().map(ToString::to_string).collect() }))
+    }
+
+    async fn fetch_checkpoint(
+        &self,
+        request: Request<FetchCheckpointRequest>,
+    ) -> Result<Response<FetchCheckpointResponse>, Status> {
+        let request = request.into_inner();
+        self.check_sender(&request.mesh_id, request.from_node_id)?;
+        let note = self.core.checkpoints.last().map_or_else(Vec::new, |(last, _)| last.bytes());
+        Ok(Response::new(FetchCheckpointResponse { note, handovers: self.core.checkpoints.handovers() }))
+    }
+
+    async fn pull_heads(&self, request: Request<PullHeadsRequest>) -> Result<Response<PullHeadsResponse>, Status> {
+        let request = request.into_inner();
+        self.check_sender(&request.mesh_id, request.from_node_id)?;
+        let answer = self.core.gossip.pull(wire::pull(&request)?).await;
+        let answer = answer.ok_or_else(|| MeshError::new(Code::Unavailable, "this node stops; nothing happened"))?;
+        Ok(Response::new(wire::answer_to_wire(answer)))
+    }
+
+    async fn push_heads(&self, request: Request<PushHeadsRequest>) -> Result<Response<PushHeadsResponse>, Status> {
+        let request = request.into_inner();
+        self.check_sender(&request.mesh_id, request.from_node_id)?;
+        let ask = Ask::Push { peer: request.from_node_id, push: wire::push(request.heads)? };
+        self.core.gossip.ask(ask).await;
+        Ok(Response::new(PushHeadsResponse {}))
     }
 
     async fn offer_checkpoint(

@@ -10,12 +10,14 @@ use mesh_model::DomainName;
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::node_service_server::NodeService;
 use mesh_proto::v1::{
-    FeedHolder, FeedStatus, HeldFeed, LedgerStatus, RaftStatus, StatusRequest, StatusResponse, StorageStatus,
+    FeedHolder, FeedStatus, HeldFeed, LedgerStatus, PeerStatus, RaftStatus, StatusRequest, StatusResponse,
+    StorageStatus,
 };
 use mesh_raft::RaftRole;
 use tonic::{Request, Response, Status};
 
 use crate::core::{Core, storage_error};
+use crate::gossip::view::state_name;
 use crate::replicas::heads;
 
 /// Feeds that a status lists.
@@ -98,6 +100,14 @@ pub fn status(core: &Core) -> Result<StatusResponse, MeshError> {
         .collect();
     feeds.sort_by(|a, b| a.domain.cmp(&b.domain));
     let commits = core.store.committer().stats();
+    let gossip = core.gossip.view();
+    let peers = gossip.peers.iter().map(|peer| PeerStatus {
+        node_id: peer.node,
+        state: state_name(peer.state).to_owned(),
+        generation: peer.generation.unwrap_or(0),
+        for_ms: u64::try_from(peer.since.elapsed().as_millis()).unwrap_or(u64::MAX),
+        address: peer.address.map_or_else(String::new, |address| address.to_string()),
+    });
     Ok(StatusResponse {
         node_id: core.node_id(),
         name: core.record.name.clone(),
@@ -136,6 +146,8 @@ pub fn status(core: &Core) -> Result<StatusResponse, MeshError> {
         alarms: core.alarms(),
         freshness: Some(super::freshness(core)),
         products: core.search.len() as u64,
+        peers: peers.collect(),
+        generation: gossip.generation,
     })
 }
 

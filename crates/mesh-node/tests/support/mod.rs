@@ -2,9 +2,10 @@
 
 #![allow(clippy::unwrap_used, dead_code, missing_docs, unreachable_pub)]
 
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use mesh_client::{Client, ClientOptions, CommandBuilder, Outgoing, WaitLevel};
@@ -38,9 +39,22 @@ pub struct Mesh {
     pub records: Vec<NodeRecord>,
 }
 
-/// Ports that were free a moment ago.
+/// A port that is free for TCP and UDP, below those that the system gives to outgoing connections; no two tests of this process get
+/// the same one.
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let next = NEXT.fetch_add(1, Ordering::Relaxed) + std::process::id() * 61;
+        let port = u16::try_from(10_000 + next % 20_000).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() && UdpSocket::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+/// An address on loopback with such a port.
+pub fn free_address() -> std::net::SocketAddr {
+    std::net::SocketAddr::from(([127, 0, 0, 1], free_port()))
 }
 
 fn write_key(path: &Path, key: &Keypair) {
