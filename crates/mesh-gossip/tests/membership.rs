@@ -53,16 +53,18 @@ fn nobody_is_suspected_while_nothing_is_lost() {
     assert_eq!(world.count(is_accusation), 0);
 }
 
+/// With a fifth of all packets lost somebody is always suspected somewhere. Nearly always it defends itself; where that is lost too, it is
+/// greeted again at once, and nobody stays down.
 #[test]
-fn packets_lost_doubled_and_overtaken_leave_everybody_up() {
+fn packets_lost_doubled_and_overtaken_leave_nobody_down() {
+    let (nodes, time) = (12, 300);
     for seed in 0..5 {
-        let mut world = World::mesh(seed, BAD, 12, 12);
-        world.run(seconds(300));
-        // With a fifth of all packets lost somebody is always suspected somewhere, and defends itself.
-        for (_, gossip) in world.running() {
-            assert!(gossip.peers().all(|peer| matches!(peer.state, PeerState::Up | PeerState::Suspect)), "seed {seed}");
-        }
-        assert_eq!(world.count(is_down), 0, "seed {seed}");
+        let mut world = World::mesh(seed, BAD, nodes, 12);
+        world.run(seconds(time));
+        let probes = nodes * time;
+        let wrong = world.count(is_down) as u64;
+        assert!(wrong * 200 <= probes, "seed {seed}: {wrong} of {probes} probes ended in a wrong verdict");
+        assert!(world.await_that(seconds(30), World::all_see_each_other).is_some(), "seed {seed}: somebody stays down");
     }
 }
 
