@@ -34,6 +34,7 @@
 struct control {
     int64_t skew_ns;       /* harness: added to the wall clock */
     uint64_t lying;        /* harness: when set, a sync says yes and does nothing */
+    uint64_t sync_us;      /* harness: how long a sync takes at least, in microseconds: a RAM disk has none to wait for */
     uint64_t skewed_reads; /* how often a skewed time was read */
     uint64_t refused;      /* writes that the full disk refused */
     uint64_t pending;      /* changes that are not durable now */
@@ -235,6 +236,9 @@ static int sync_file(int fd, long call) {
     struct stat st;
     if (!on_disk(fd, &st)) return (int)syscall(call, fd);
     if (control->lying) return 0;
+    /* Before the lock: meanwhile others write, and what they write does not become durable by this sync on a real disk either, or
+     * does; here it does. */
+    if (control->sync_us) usleep((useconds_t)control->sync_us);
     pthread_mutex_lock(&lock);
     int done = (int)syscall(call, fd);
     if (done == 0) durable(st.st_ino);

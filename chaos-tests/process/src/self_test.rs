@@ -67,7 +67,8 @@ pub(crate) fn run() -> Result<bool> {
 /// Runs a script on the machine's disk and in its namespace.
 fn shell(lab: &Lab, machine: &Machine, script: &str) -> Result<String> {
     let (program, arguments) = lab.command(machine, Path::new("sh"), &["-c".into(), script.into()]);
-    let output = Command::new(program).args(arguments).current_dir(machine.disk()).output().context("cannot start sh")?;
+    let output =
+        Command::new(program).args(arguments).current_dir(machine.disk()).output().context("cannot start sh")?;
     ensure!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

@@ -286,7 +286,9 @@ async fn give_time_to_stop(testbed: &mut Testbed, node: NodeNumber, before: u64)
         }
         if Instant::now() >= deadline {
             let words = testbed.node(node).last_words();
-            bail!("a full disk refused writes of node {node}; it has room again, and the node neither stopped nor went on:\n{words}");
+            bail!(
+                "a full disk refused writes of node {node}; it has room again, and the node neither stopped nor went on:\n{words}"
+            );
         }
         tokio::time::sleep(20 * POLL).await;
     }

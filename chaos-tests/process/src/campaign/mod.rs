@@ -116,10 +116,15 @@ async fn schedule(options: &LabOptions, meshd: &Path, mesh: &Path, lab: &Arc<Lab
     let mut testbed = Testbed::found(&settings).await.context("the mesh was not founded")?;
     for node in testbed.nodes() {
         testbed.machine(node).lie(options.lying_disks)?;
+        testbed.machine(node).slow_syncs(plan.sync_micros)?;
     }
     let oracle = Arc::new(Oracle::default());
-    let mut inflictor =
-        Inflictor { lab: Arc::clone(lab), mesh: mesh.to_path_buf(), done: std::collections::BTreeMap::new(), lost: Lost::default() };
+    let mut inflictor = Inflictor {
+        lab: Arc::clone(lab),
+        mesh: mesh.to_path_buf(),
+        done: std::collections::BTreeMap::new(),
+        lost: Lost::default(),
+    };
     let mut findings = Findings::default();
     let raged = rage(options, seed, &plan, &mut testbed, &oracle, &mut inflictor, &mut findings);
     match tokio::time::timeout_at(deadline, raged).await {

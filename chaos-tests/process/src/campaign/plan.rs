@@ -126,6 +126,8 @@ pub(crate) struct Step {
 pub(crate) struct Plan {
     /// How many nodes vote at first, which are all.
     pub(crate) voters: NodeNumber,
+    /// How long a sync takes at least, in microseconds.
+    pub(crate) sync_micros: u64,
     /// In order.
     pub(crate) steps: Vec<Step>,
 }
@@ -187,17 +189,22 @@ impl Plan {
         let mut rng = StdRng::seed_from_u64(seed);
         let drawn = if rng.random_range(0..4) == 0 { 5 } else { 3 };
         let voters = voters.unwrap_or(drawn);
+        let sync_micros = rng.random_range(100..=3_000);
         let mut kinds = KINDS;
         kinds.shuffle(&mut rng);
-        let mut maker = Maker { rng, nodes: (1..=voters).collect() };
+        let wrong_clock = rng.random_range(1..=voters);
+        let mut maker = Maker { rng, nodes: (1..=voters).collect(), wrong_clock };
         let steps = kinds.into_iter().take(STEPS).map(|kind| maker.step(kind)).collect();
-        Self { voters, steps }
+        Self { voters, sync_micros, steps }
     }
 }
 
 struct Maker {
     rng: StdRng,
     nodes: Vec<NodeNumber>,
+    /// The only one whose clock ever goes wrong. What is promised is that one node may be off: a stamp from the future that stays
+    /// in one voter's log is taken by a second one whose clock goes wrong later, and then the mesh waits for that future.
+    wrong_clock: NodeNumber,
 }
 
 impl Maker {
@@ -256,7 +263,7 @@ impl Maker {
             Drawn::Full => Fault::Full { node: self.node() },
             Drawn::Skew => {
                 let seconds = if self.rng.random_bool(0.5) { 3_600 } else { -3_600 };
-                Fault::Skew { node: self.node(), seconds }
+                Fault::Skew { node: self.wrong_clock, seconds }
             }
             Drawn::RollingRestart => Fault::RollingRestart,
             Drawn::SetVoters => {

@@ -58,10 +58,14 @@ impl Tally {
     /// The progress: one line a schedule.
     pub(crate) fn line(&self, outcome: &Outcome) -> String {
         let state = if outcome.findings.violations().is_empty() { "held" } else { "FAILED" };
-        let faults: Vec<String> = outcome.done.iter().map(|(kind, count)| match count {
-            1 => (*kind).to_owned(),
-            more => format!("{kind} x{more}"),
-        }).collect();
+        let faults: Vec<String> = outcome
+            .done
+            .iter()
+            .map(|(kind, count)| match count {
+                1 => (*kind).to_owned(),
+                more => format!("{kind} x{more}"),
+            })
+            .collect();
         format!(
             "{:>4}  seed {:<6} {state}  {:>5.1} s  {:>5} operations  {:>5} sealed  {}",
             self.schedules(),

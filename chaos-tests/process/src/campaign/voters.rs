@@ -42,7 +42,10 @@ async fn propose(testbed: &Testbed, mesh: &Path, voters: &[NodeNumber], deadline
         for node in testbed.nodes() {
             command.arg("--node").arg(format!("http://{}", testbed.api_address(node)));
         }
-        command.arg("--mesh-id").arg(testbed.genesis().mesh_id.to_string()).args(["--yes", "proposal", "open", "voters"]);
+        command
+            .arg("--mesh-id")
+            .arg(testbed.genesis().mesh_id.to_string())
+            .args(["--yes", "proposal", "open", "voters"]);
         command.args(voters.iter().map(ToString::to_string));
         for seat in ["seat-1", "seat-2"] {
             command.arg("--council-key").arg(testbed.folder().join(format!("{seat}.pem")));

@@ -32,7 +32,9 @@ pub fn obstacle() -> Option<String> {
     let path = path();
     for program in PROGRAMS {
         if !path.split(':').any(|folder| Path::new(folder).join(program).is_file()) {
-            return Some(format!("there is no {program} (Debian: apt-get install iproute2 nftables util-linux gcc libc6-dev)"));
+            return Some(format!(
+                "there is no {program} (Debian: apt-get install iproute2 nftables util-linux gcc libc6-dev)"
+            ));
         }
     }
     let script = format!("export PATH='{path}' && mount -t tmpfs tmpfs /run && mkdir /run/netns && {TRIAL}");

@@ -141,11 +141,17 @@ pub(super) fn lose_unsynced(journal: &Path, disk: &Path, seed: Option<u64>) -> R
     for pending in take_back.iter().rev() {
         // Looked up anew: what is taken back moves names.
         let files = files(disk)?;
-        pending.change.take_back(pending.inode, &files, disk).with_context(|| format!("cannot take back {:?}", pending.change.brief()))?;
+        pending
+            .change
+            .take_back(pending.inode, &files, disk)
+            .with_context(|| format!("cannot take back {:?}", pending.change.brief()))?;
     }
     let files = files(disk)?;
     for pending in again {
-        pending.change.repeat(pending.inode, &files).with_context(|| format!("cannot keep {:?}", pending.change.brief()))?;
+        pending
+            .change
+            .repeat(pending.inode, &files)
+            .with_context(|| format!("cannot keep {:?}", pending.change.brief()))?;
     }
     empty(journal, disk)?;
     Ok(lost)

@@ -16,11 +16,12 @@ const SHIM: &str = include_str!("../../shim/machine.c");
 const PAGE_BYTES: u64 = 4096;
 const SKEW_NS: u64 = 0;
 const LYING: u64 = 1;
-const SKEWED_READS: u64 = 2;
-const REFUSED: u64 = 3;
-const PENDING: u64 = 4;
-const WRITES: u64 = 5;
-const SYNCS: u64 = 6;
+const SYNC_MICROS: u64 = 2;
+const SKEWED_READS: u64 = 3;
+const REFUSED: u64 = 4;
+const PENDING: u64 = 5;
+const WRITES: u64 = 6;
+const SYNCS: u64 = 7;
 /// Takes up room on the disk.
 const BALLAST: &str = "ballast";
 
@@ -145,6 +146,14 @@ impl Machine {
     /// When the control page cannot be written.
     pub fn lie(&self, lying: bool) -> Result<()> {
         self.set(LYING, u64::from(lying).to_ne_bytes())
+    }
+
+    /// How long a sync takes at least, in microseconds. As long, something is not synced, and a power cut has something to take.
+    ///
+    /// # Errors
+    /// When the control page cannot be written.
+    pub fn slow_syncs(&self, micros: u64) -> Result<()> {
+        self.set(SYNC_MICROS, micros.to_ne_bytes())
     }
 
     /// What a power cut does after the program was killed: everything that was not synced is lost, or, with a seed, what it picks of it,

@@ -77,7 +77,8 @@ impl Rule {
 
     fn write(self, number: usize, script: &mut String) {
         let rule = |script: &mut String, chain: &str, what: String| {
-            writeln!(script, "add rule inet {TABLE} {chain} {what} comment \"{number}\"").expect("a string takes everything");
+            writeln!(script, "add rule inet {TABLE} {chain} {what} comment \"{number}\"")
+                .expect("a string takes everything");
         };
         match self {
             Self::Cut { from, .. } => rule(script, "arrive", format!("ip saddr {} counter drop", address(from))),
@@ -88,7 +89,8 @@ impl Rule {
             Self::Through { to, port, .. } => {
                 let to = address(to);
                 for protocol in ["tcp", "udp"] {
-                    let what = format!("ip daddr {to} {protocol} dport {PEER_PORT} counter dnat ip to {HARNESS}:{port}");
+                    let what =
+                        format!("ip daddr {to} {protocol} dport {PEER_PORT} counter dnat ip to {HARNESS}:{port}");
                     rule(script, "turn", what);
                 }
                 // What was connected before does not pass the table of translations; new connections go elsewhere by now.
@@ -193,7 +195,8 @@ fn count(listed: &str, hits: &mut [u64]) -> Result<()> {
     let listed: Value = serde_json::from_str(listed).context("nft lists no JSON")?;
     for rule in listed["nftables"].as_array().into_iter().flatten().map(|item| &item["rule"]) {
         let Some(number) = rule["comment"].as_str().and_then(|comment| comment.parse::<usize>().ok()) else { continue };
-        let packets = rule["expr"].as_array().into_iter().flatten().find_map(|part| part["counter"]["packets"].as_u64());
+        let packets =
+            rule["expr"].as_array().into_iter().flatten().find_map(|part| part["counter"]["packets"].as_u64());
         if let (Some(hits), Some(packets)) = (hits.get_mut(number), packets) {
             *hits += packets;
         }

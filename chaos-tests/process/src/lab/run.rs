@@ -26,7 +26,12 @@ pub(super) fn feed(program: &str, arguments: &[&str], input: &str) -> Result<Str
         .spawn()
         .with_context(|| format!("cannot start {program}"))?;
     // Texts are far below a pipe's capacity, so this cannot wait for a reader that waits itself.
-    child.stdin.take().context("no way in")?.write_all(input.as_bytes()).with_context(|| format!("{program} reads nothing"))?;
+    child
+        .stdin
+        .take()
+        .context("no way in")?
+        .write_all(input.as_bytes())
+        .with_context(|| format!("{program} reads nothing"))?;
     let output = child.wait_with_output().with_context(|| format!("cannot wait for {program}"))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);

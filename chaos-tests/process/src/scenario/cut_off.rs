@@ -39,7 +39,8 @@ pub(crate) async fn run(options: &CutOffOptions) -> Result<bool> {
         let id = Command::decode(outgoing.envelope.payload()).context("a command that was just signed")?.id;
         oracle.sends(id, record(&descriptor, &outgoing));
         let said = Said::of(&client.publish_within(&outgoing, WaitLevel::Local, CALL).await);
-        findings.expect(matches!(said, Said::Local { .. }), || format!("version {number}, cut off, was answered {said:?}"));
+        findings
+            .expect(matches!(said, Said::Local { .. }), || format!("version {number}, cut off, was answered {said:?}"));
         oracle.heard(&id, said);
         tokio::time::sleep_until(cut + pause * u32::try_from(number + 1).unwrap_or(u32::MAX)).await;
     }
@@ -63,7 +64,8 @@ pub(crate) async fn run(options: &CutOffOptions) -> Result<bool> {
             took.as_secs_f64(),
             options.within.as_secs_f64()
         ),
-        None => findings.violation(format!("not all versions were sealed on all nodes within {:?} of healing", options.within)),
+        None => findings
+            .violation(format!("not all versions were sealed on all nodes within {:?} of healing", options.within)),
     }
     campaign::check(&mut stage.testbed, &oracle, Instant::now() + CHECKS, &mut findings).await?;
     for what in findings.violations() {

@@ -40,7 +40,9 @@ pub(crate) async fn run(options: &EverywhereOptions) -> Result<bool> {
         took.extend(found.into_iter().max());
     }
     took.sort_unstable();
-    let at = |percent: usize| took.get((took.len() * percent / 100).min(took.len().saturating_sub(1))).copied().unwrap_or_default();
+    let at = |percent: usize| {
+        took.get((took.len() * percent / 100).min(took.len().saturating_sub(1))).copied().unwrap_or_default()
+    };
     let (p50, p99) = (at(50), at(99));
     println!(
         "{} products, {} nodes: found everywhere after {:.0} ms (p50), {:.0} ms (p99), {:.0} ms (most); at most {:.0} ms (p99) is asked",

@@ -23,6 +23,7 @@
 //! | [`peers`] | the other nodes, for both |
 
 mod answer;
+mod brief;
 mod cosigner;
 mod fork;
 mod gate;
@@ -31,6 +32,7 @@ mod kept;
 pub mod peers;
 pub mod round;
 
+pub use brief::Brief;
 pub use cosigner::Cosigner;
 pub use fork::Fork;
-pub use keeper::{Brief, Heard, Keeper};
+pub use keeper::{Heard, Keeper};
