@@ -191,7 +191,8 @@ async fn rage(
         if !step.faults.contains(&Fault::RollingRestart) {
             tokio::time::sleep(step.length).await;
         }
-        for (fault, under) in under {
+        // The last first: where a node failed in a broken network, it runs again before the network is asked what it did.
+        for (fault, under) in under.into_iter().rev() {
             let what = || format!("{}, {fault:?}", fault.kind());
             inflictor.end(testbed, fault, under).await.with_context(what)?;
         }

@@ -115,7 +115,7 @@ impl Fault {
 pub(crate) struct Step {
     /// How long nothing goes wrong.
     pub(crate) calm: Duration,
-    /// What goes wrong then, in this order; ended in the same order.
+    /// What goes wrong then, in this order; ended in the opposite one.
     pub(crate) faults: Vec<Fault>,
     /// For how long.
     pub(crate) length: Duration,
