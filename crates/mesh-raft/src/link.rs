@@ -24,8 +24,10 @@ use tonic::{Request, Response, Status};
 use crate::export::Export;
 use crate::exports::StatePage;
 use crate::frame::{self, SnapshotAnswer, SnapshotHeader};
+use crate::giving_way::Doubts;
 use crate::identity::Identity;
 use crate::peer::{Client, Connected, Peer};
+use crate::server::STAMP_AHEAD;
 use crate::snapshot::{Data, Snapshot, SnapshotData};
 use crate::tokio_config::{Config, Runtime};
 use crate::type_config::Vote;
@@ -46,13 +48,14 @@ const CHUNK_BYTES: usize = 1 << 20;
 pub(crate) struct Link {
     me: Arc<Identity>,
     peer: Arc<Peer>,
+    doubts: Doubts,
 }
 
 type Error = RPCError<Config>;
 
 impl Link {
-    pub(crate) fn new(me: Arc<Identity>, peer: Arc<Peer>) -> Self {
-        Self { me, peer }
+    pub(crate) fn new(me: Arc<Identity>, peer: Arc<Peer>, doubts: Doubts) -> Self {
+        Self { me, peer, doubts }
     }
 
     async fn connected(&self, within: Duration) -> Result<Connected, Error> {
@@ -95,6 +98,9 @@ impl Link {
         let said_by_peer = said_by_peer(status);
         if !said_by_peer {
             self.peer.broke(connection);
+        }
+        if said_by_peer && status.code() == STAMP_AHEAD {
+            self.doubts.hear(self.peer.id());
         }
         let text = format!("node {}: {}", self.peer.id(), status.message());
         if said_by_peer { Unreachable::from_string(text).into() } else { NetworkError::from_string(text).into() }

@@ -18,6 +18,7 @@ use crate::applied::{Announcer, Applied, LedgerEnd};
 use crate::contact::Contact;
 use crate::frame::MESSAGE_BYTES;
 use crate::gate::Gate;
+use crate::giving_way::GivingWay;
 use crate::identity::Identity;
 use crate::log_store::LogStore;
 use crate::machine::Machine;
@@ -81,6 +82,8 @@ impl RaftNode {
         let peers = Peers::new(Arc::clone(&me), options.addresses.clone());
         let raft = Raft::new(node_id, Arc::new(config), peers.clone(), log, state_machine).await;
         let raft = raft.map_err(|fatal| StartError::Raft(fatal.to_string()))?;
+        let giving_way =
+            GivingWay { raft: raft.clone(), doubts: peers.doubts().clone(), election_max: options.election_max };
         let (proposer, queue) = Proposer::new(options.queue);
         let gate = Gate::default();
         let sequencer = Sequencer {
@@ -107,6 +110,7 @@ impl RaftNode {
             round: options.election_min,
         };
         tasks.spawn(follower.run());
+        tasks.spawn(giving_way.run());
         let contact = Arc::new(Contact::new());
         let tasks = tokio::sync::Mutex::new(tasks);
         let node = Self {

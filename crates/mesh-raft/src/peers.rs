@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use mesh_model::NodeId;
 use openraft::{BasicNode, RaftNetworkFactory};
 
+use crate::giving_way::Doubts;
 use crate::identity::Identity;
 use crate::link::Link;
 use crate::peer::Peer;
@@ -18,11 +19,17 @@ pub(crate) struct Peers {
     /// Addresses that win over what the membership says.
     addresses: Arc<BTreeMap<NodeId, String>>,
     known: Arc<Mutex<BTreeMap<NodeId, Arc<Peer>>>>,
+    doubts: Doubts,
 }
 
 impl Peers {
     pub(crate) fn new(me: Arc<Identity>, addresses: BTreeMap<NodeId, String>) -> Self {
-        Self { me, addresses: Arc::new(addresses), known: Arc::default() }
+        Self { me, addresses: Arc::new(addresses), known: Arc::default(), doubts: Doubts::new() }
+    }
+
+    /// Who refuses this node's stamps.
+    pub(crate) fn doubts(&self) -> &Doubts {
+        &self.doubts
     }
 
     pub(crate) fn mesh_id(&self) -> mesh_model::MeshId {
@@ -43,6 +50,6 @@ impl RaftNetworkFactory<Config> for Peers {
     type Network = Link;
 
     async fn new_client(&mut self, target: NodeId, node: &BasicNode) -> Link {
-        Link::new(Arc::clone(&self.me), self.peer(target, &node.addr))
+        Link::new(Arc::clone(&self.me), self.peer(target, &node.addr), self.doubts.clone())
     }
 }
