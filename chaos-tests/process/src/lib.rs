@@ -5,5 +5,7 @@
 //!
 //! [`testbed::Testbed`] founds a mesh in a temporary folder with keys that everybody can derive, starts the nodes and
 //! admits domains. [`testbed::Process`] is a child that never outlives its owner: dropped, it is killed and reaped.
+//! [`lab::Lab`] gives each node a network namespace, a disk and a clock of its own, so that all of them can fail.
 
+pub mod lab;
 pub mod testbed;

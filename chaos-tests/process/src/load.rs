@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use chaos_process::testbed::{Engineer, NODES, Testbed};
+use chaos_process::testbed::{Engineer, Testbed};
 use mesh_client::{Client, Outgoing, WaitLevel};
 use mesh_event::{Command, descriptor_digest};
 use mesh_model::{Code, CommandId, Descriptor, Digest, DomainName, Name, OutputPort, PortKind, Version};
@@ -48,11 +48,12 @@ impl Publisher {
         // Streams that don't overlap for any number of clients.
         let rng = StdRng::seed_from_u64(rng.random::<u64>().wrapping_add(number as u64));
         // Every fourth client knows one node only; the others know all, each beginning elsewhere.
-        let mut order = NODES;
-        order.rotate_left(number % NODES.len());
+        let mut order = testbed.nodes();
+        let count = order.len();
+        order.rotate_left(number % count);
         let known = if number % 4 == 3 { &order[..1] } else { &order[..] };
         let mut clients = vec![testbed.client(known, CALL)?];
-        for node in NODES {
+        for node in testbed.nodes() {
             clients.push(testbed.client(&[node], CALL)?);
         }
         Ok(Self {

@@ -1,4 +1,4 @@
-//! `chaos-process`: three real nodes under load and kill -9, then every promise checked.
+//! `chaos-process`: real nodes under load and faults, then every promise checked.
 //!
 //! | module | holds |
 //! |---|---|
@@ -10,9 +10,14 @@
 //! | [`oracle`] | what was sent and what was said |
 //! | [`check`] | whether it holds |
 //! | [`report`] | the table at the end |
+//! | [`campaign`] | the same in a laboratory, with every kind of fault |
+//! | [`scenario`] | what is promised of certain situations, measured |
+//! | [`self_test`] | whether the laboratory's instruments work |
 //!
-//! Exit code: 0 when everything held, 1 when something did not, 2 when the run could not begin, 130 when it was interrupted.
+//! Exit code: 0 when everything held, 1 when something did not, 2 when the run could not begin, 77 when it was skipped because
+//! this machine has no network namespaces for it, 130 when it was interrupted.
 
+mod campaign;
 mod check;
 mod faults;
 mod load;
@@ -20,15 +25,21 @@ mod options;
 mod oracle;
 mod report;
 mod run;
+mod scenario;
 mod schedule;
+mod self_test;
 
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use chaos_process::lab::enter;
 use clap::Parser as _;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::options::Options;
+use crate::options::{InLab, Options};
+
+/// As other test programs say that they were skipped.
+const SKIPPED: u8 = 77;
 
 fn main() -> ExitCode {
     let options = Options::parse();
@@ -42,6 +53,13 @@ fn main() -> ExitCode {
 }
 
 fn start(options: &Options) -> anyhow::Result<ExitCode> {
+    if options.command.is_some() && !enter::is_inside() {
+        if let Some(obstacle) = enter::obstacle() {
+            println!("skipped: {obstacle}");
+            return Ok(ExitCode::from(SKIPPED));
+        }
+        enter::enter()?;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
     runtime.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be received")?;
@@ -49,12 +67,23 @@ fn start(options: &Options) -> anyhow::Result<ExitCode> {
         let mut hang_up = signal(SignalKind::hangup()).context("signals cannot be received")?;
         // Whoever wins, the run is dropped here, and with it every process that it started; so it is when it panics.
         tokio::select! {
-            whole = run::run(options) => Ok(if whole? { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
+            whole = perform(options) => Ok(if whole? { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
             _ = interrupt.recv() => Ok(interrupted()),
             _ = terminate.recv() => Ok(interrupted()),
             _ = hang_up.recv() => Ok(interrupted()),
         }
     })
+}
+
+async fn perform(options: &Options) -> anyhow::Result<bool> {
+    match &options.command {
+        None => run::run(options).await,
+        Some(InLab::Lab(options)) => campaign::run(options).await,
+        Some(InLab::CutOff(options)) => scenario::cut_off::run(options).await,
+        Some(InLab::Everywhere(options)) => scenario::everywhere::run(options).await,
+        Some(InLab::SlowClock(options)) => scenario::slow_clock::run(options).await,
+        Some(InLab::SelfTest) => self_test::run(),
+    }
 }
 
 fn interrupted() -> ExitCode {

@@ -3,12 +3,16 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Parser;
+use chaos_process::testbed::NodeNumber;
+use clap::{Args, Parser, Subcommand};
 
 /// Three real nodes under load and kill -9; afterwards everything that was promised is checked.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "chaos-process", version)]
+#[command(name = "chaos-process", version, args_conflicts_with_subcommands = true)]
 pub(crate) struct Options {
+    /// Without one: kill -9 on loopback, which needs no root.
+    #[command(subcommand)]
+    pub(crate) command: Option<InLab>,
     /// Decides the faults, their times and the load. The nodes' own timing is not part of it.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
@@ -52,6 +56,104 @@ impl Options {
             self.clients
         )
     }
+}
+
+/// What needs network namespaces, and so root. Where there are none, it says so, and the exit code is 77.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum InLab {
+    /// Schedules of all kinds of faults, each with nodes of its own; stops at the first that fails
+    Lab(LabOptions),
+    /// A domain cut off for a minute publishes 1,000 versions; after healing all are sealed once, in order, on all nodes
+    CutOff(CutOffOptions),
+    /// What is published anywhere is searchable everywhere, and how soon
+    Everywhere(EverywhereOptions),
+    /// A node whose clock is an hour slow is cut off for over a minute and must not call itself current
+    SlowClock(Common),
+    /// Whether the instruments work: programs that do not sync lose data, clocks are wrong, disks are full
+    SelfTest,
+}
+
+/// Where programs and folders are.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Common {
+    /// The daemon; the one beside this program when left out.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) meshd: Option<PathBuf>,
+    /// Where the temporary folders are made.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) folder: Option<PathBuf>,
+    /// Keep the folder even when nothing is wrong.
+    #[arg(long)]
+    pub(crate) keep: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct LabOptions {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// Decides nodes, faults, their times and the load of the first schedule; the others count on from it.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// How many schedules.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) schedules: u64,
+    /// Least calls of clients in each schedule.
+    #[arg(long, default_value_t = 500)]
+    pub(crate) operations: usize,
+    /// Least faults that took effect in each schedule.
+    #[arg(long, default_value_t = 5)]
+    pub(crate) faults: usize,
+    /// Longest one schedule may take.
+    #[arg(long, default_value = "180s", value_parser = duration)]
+    pub(crate) time_limit: Duration,
+    /// No new schedule begins after this time; none when left out.
+    #[arg(long, value_parser = duration)]
+    pub(crate) for_at_most: Option<Duration>,
+    /// Clients that publish at once.
+    #[arg(long, default_value_t = 8)]
+    pub(crate) clients: usize,
+    /// Nodes that vote; the seed's choice of three or five when left out.
+    #[arg(long)]
+    pub(crate) voters: Option<NodeNumber>,
+    /// The `mesh` command; the one beside this program when left out.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) mesh: Option<PathBuf>,
+    /// Writes what was done and found as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Every sync says yes and does nothing. No honest node stands that: the run has to fail.
+    #[arg(long, hide = true)]
+    pub(crate) lying_disks: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct CutOffOptions {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// How long.
+    #[arg(long, default_value = "60s", value_parser = duration)]
+    pub(crate) length: Duration,
+    /// How many versions are published meanwhile.
+    #[arg(long, default_value_t = 1_000)]
+    pub(crate) versions: usize,
+    /// Longest until all are sealed everywhere after healing.
+    #[arg(long, default_value = "10s", value_parser = duration)]
+    pub(crate) within: Duration,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct EverywhereOptions {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// Nodes, all of which vote.
+    #[arg(long, default_value_t = 3)]
+    pub(crate) voters: NodeNumber,
+    /// Products.
+    #[arg(long, default_value_t = 200)]
+    pub(crate) products: usize,
+    /// Longest from the call until the 99th of a hundred is found on the last node.
+    #[arg(long, default_value = "2s", value_parser = duration)]
+    pub(crate) within: Duration,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -4,7 +4,9 @@
 //! told is a promise.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use mesh_client::{Acknowledgement, FeedPosition, MeshError, WaitLevel};
 use mesh_model::{Code, CommandId, Digest};
@@ -34,7 +36,8 @@ impl Said {
                 }
             },
             Err(error) => match error.code {
-                Code::OutcomeUnknown => Self::Unknown,
+                // A disk that refuses may have taken part of it.
+                Code::OutcomeUnknown | Code::StorageFailed => Self::Unknown,
                 Code::Unreachable
                 | Code::Unavailable
                 | Code::QueueFull
@@ -112,6 +115,9 @@ impl Record {
 #[derive(Debug, Default)]
 pub(crate) struct Oracle {
     records: Mutex<BTreeMap<CommandId, Record>>,
+    /// When somebody was told of which leaf, in the order of time.
+    sealed: Mutex<Vec<(Instant, u64)>>,
+    calls: AtomicUsize,
 }
 
 impl Oracle {
@@ -122,9 +128,25 @@ impl Oracle {
 
     /// Notes what was said.
     pub(crate) fn heard(&self, id: &CommandId, said: Said) {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        if let Said::Sealed { index, .. } = &said {
+            let mut sealed = self.sealed.lock().unwrap_or_else(PoisonError::into_inner);
+            sealed.push((Instant::now(), *index));
+        }
         if let Some(record) = self.lock().get_mut(id) {
             record.said.push(said);
         }
+    }
+
+    /// How many calls ended, however.
+    pub(crate) fn calls(&self) -> usize {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// The highest leaf that somebody had been told of at that time.
+    pub(crate) fn known_at(&self, time: Instant) -> Option<u64> {
+        let sealed = self.sealed.lock().unwrap_or_else(PoisonError::into_inner);
+        sealed.iter().take_while(|(told, _)| *told <= time).map(|(_, index)| *index).max()
     }
 
     /// How many commands some client was told are sealed and accepted.

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use mesh_event::{Envelope, EventKind, FeedEvent, FeedHead, FeedId, SignedRules, Signer};
 use mesh_governance::OwnRules;
-use mesh_model::{Code, LedgerIndex, MeshId, ProductId, UnixMs, limits};
+use mesh_model::{Code, CommandId, LedgerIndex, MeshId, ProductId, UnixMs, limits};
 use mesh_proto::status::MeshError;
 use mesh_store::{Batch, Feed, Store};
 use tokio::sync::{Notify, oneshot, watch};
@@ -207,6 +207,13 @@ impl FeedWriter {
                 EventKind::Verdict { .. } | EventKind::Rules { .. } => None,
             })
             .collect()
+    }
+
+    /// The receipt of a command that waits for the ledger.
+    pub fn receipt_of(&self, command: &CommandId) -> Option<Receipt> {
+        let tail = self.tail();
+        let outbox = tail.commands.get(command).copied()?;
+        Some(tail.receipt_again(&self.id, outbox, self.durable.subscribe()))
     }
 
     /// How many commands wait, and for how long the oldest does.

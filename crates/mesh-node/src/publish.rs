@@ -113,14 +113,23 @@ impl Publisher {
         within: Duration,
     ) -> Result<Acknowledgement, MeshError> {
         let request = self.decode(envelope, attachments)?;
-        if let Some(earlier) = self.earlier(&request).await? {
+        let (id, version_id) = (request.signed.command().id, version_id(&request.signed));
+        if let Some(earlier) = self.earlier(id, &version_id).await? {
             return self.acknowledge(earlier, wait, within).await;
         }
         if let Route::Home(home) = self.route(&request.domain)? {
             return self.core.forward.publish(home, request.into_wire(wait), within).await;
         }
         self.await_base(&request.domain, within).await?;
-        let admitted = self.admit(request).await?;
+        let domain = request.domain.clone();
+        let admitted = match self.admit(request).await {
+            Ok(admitted) => admitted,
+            // Sent twice at once, it may be refused for what its own first try did in between: that one's answer counts.
+            Err(refused) => match self.taken_meanwhile(id, &version_id, &domain).await? {
+                Some(earlier) => return self.acknowledge(earlier, wait, within).await,
+                None => return Err(refused),
+            },
+        };
         let appended = self.append(admitted).await?;
         self.acknowledge(appended, wait, within).await
     }
@@ -141,8 +150,7 @@ impl Publisher {
     }
 
     /// A command that this node took before is answered with its first result, whatever became of it.
-    async fn earlier(&self, request: &SignedRequest) -> Result<Option<Appended>, MeshError> {
-        let id = request.signed.command().id;
+    async fn earlier(&self, id: CommandId, version_id: &str) -> Result<Option<Appended>, MeshError> {
         let Some(position) = feeds::find_command(&self.core.store, &id)? else { return Ok(None) };
         // The index can be read before it is durable: an acknowledgement must not run ahead of the disk.
         if let Some(durable) = self.core.feeds.durable(&position) {
@@ -170,7 +178,22 @@ impl Publisher {
                 }
             }
         };
-        Ok(Some(Appended { command: id, version_id: version_id(&request.signed), position, resolution }))
+        Ok(Some(Appended { command: id, version_id: version_id.to_owned(), position, resolution }))
+    }
+
+    /// A command that was not known when it came and is now: it waits in its feed, or even that is over.
+    async fn taken_meanwhile(
+        &self,
+        id: CommandId,
+        version_id: &str,
+        domain: &DomainName,
+    ) -> Result<Option<Appended>, MeshError> {
+        // What waits first: it waits before the index can be read, and is in the index when it waits no longer.
+        let waiting = self.core.feeds.writer(&self.core, domain).ok().and_then(|writer| writer.receipt_of(&id));
+        let Some(receipt) = waiting else { return self.earlier(id, version_id).await };
+        receipt.durable.wait().await?;
+        let (position, resolution) = (receipt.position, receipt.resolution);
+        Ok(Some(Appended { command: id, version_id: version_id.to_owned(), position, resolution }))
     }
 
     /// Waits, for a moment, until this node has the feed that a new epoch goes on with.

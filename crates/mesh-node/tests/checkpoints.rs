@@ -113,7 +113,7 @@ async fn an_unchanged_ledger_is_cosigned_again_and_a_cut_off_one_grows_old() {
     mesh.stop_node(2).await;
     let (_, last) = time(&mesh).await;
     let brief = mesh.node(3).core().checkpoints.brief();
-    let age = |later_ms: u64| brief.age(last * 1000 + later_ms).unwrap();
+    let age = |later_ms: u64| brief.age(last * 1000 + later_ms, brief.heard.unwrap()).unwrap();
     assert_eq!((age(0), age(61_000)), (Duration::ZERO, Duration::from_secs(61)));
     mesh.stop().await;
 }

@@ -42,6 +42,24 @@ async fn a_product_published_through_any_node_is_read_and_found_on_every_node() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_sent_several_times_at_once_is_taken_once_and_answered_alike() {
+    let mesh = Mesh::start().await;
+    mesh.admit_domains().await;
+    for number in 0..40 {
+        let outgoing = mesh.publish_command(descriptor(1, &format!("at_once_{number}")), None);
+        let tries = (0..8).map(|n| {
+            let (client, outgoing) = (mesh.client(1 + n % 3), outgoing.clone());
+            async move { client.publish(&outgoing, WaitLevel::Sealed).await }
+        });
+        let answers = futures::future::join_all(tries).await;
+        let told: Vec<_> =
+            answers.iter().map(|answer| answer.as_ref().map(|ack| (ack.ledger_index, ack.code))).collect();
+        assert!(told.iter().all(|answer| answer.is_ok() && *answer == told[0]), "{told:?}");
+    }
+    mesh.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_retry_with_the_same_command_id_gets_the_first_answer() {
     let mesh = Mesh::start().await;
     mesh.admit_domains().await;

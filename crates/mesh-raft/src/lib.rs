@@ -25,13 +25,15 @@
 //! | `Applier` | writes what either of the two decided: ledger and state, one batch per run |
 //! | [`StoreState`] | the applied state as governance reads it |
 //! | [`RaftServer`] | what peers ask; `Link` is what openraft asks of them |
+//! | `GivingWay` | on a leader whose clock is ahead: falls silent, so that another is elected |
 //! | `VoterFollower` | on the leader: brings Raft's membership to the voters that the ledger names |
 //!
 //! # Invariants
 //!
 //! - A caller is told that *nothing happened* only when the proposal was given up before it was handed to Raft or to the leader
 //!   (`Ticket`: one atomic decides between the caller who gives up and the task that hands over). All else is *unknown*.
-//! - Stamps never go back. A voter refuses one that is over 30 s ahead of its clock; a leader over 30 s behind ledger time steps down.
+//! - Stamps never go back. A voter refuses one that is over 30 s ahead of its clock; a leader over 30 s behind ledger time steps down,
+//!   and one whose stamps so many refuse that no quorum is left gives way.
 //! - Ledger, state, applied log id and membership change in one batch. It isn't synced: the raft log is durable before, and the store
 //!   keeps the order of batches, so a restart applies again exactly what is lost.
 //! - Who votes is decided in the ledger, and Raft follows it, never the other way round: by joint consensus, and only to nodes that are up
@@ -64,6 +66,7 @@ mod exports;
 mod forward;
 mod frame;
 mod gate;
+mod giving_way;
 mod guess;
 mod identity;
 mod import;

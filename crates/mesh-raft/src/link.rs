@@ -26,9 +26,11 @@ use tonic::{Request, Response, Status};
 use crate::export::Export;
 use crate::exports::StatePage;
 use crate::frame::{self, SnapshotAnswer, SnapshotHeader};
+use crate::giving_way::Doubts;
 use crate::identity::Identity;
 use crate::machine::Machine;
 use crate::peer::{Client, Connected, Peer};
+use crate::server::STAMP_AHEAD;
 use crate::snapshot::{Data, Snapshot, SnapshotData};
 use crate::tokio_config::{Config, Runtime};
 use crate::type_config::Vote;
@@ -50,19 +52,21 @@ pub(crate) struct Link {
     me: Arc<Identity>,
     peer: Arc<Peer>,
     machine: Arc<Machine>,
+    doubts: Doubts,
 }
 
 type Error = RPCError<Config>;
 
 impl Link {
-    pub(crate) fn new(me: Arc<Identity>, peer: Arc<Peer>, machine: Arc<Machine>) -> Self {
-        Self { me, peer, machine }
+    pub(crate) fn new(me: Arc<Identity>, peer: Arc<Peer>, machine: Arc<Machine>, doubts: Doubts) -> Self {
+        Self { me, peer, machine, doubts }
     }
 
     /// Sends a snapshot to a peer that was an observer and now receives the log: openraft itself would begin with the log's first entry.
     /// It goes on by itself; openraft asks again until the peer has it.
     fn bring_up(&self, vote: Vote<Runtime>) {
-        let link = Self { me: Arc::clone(&self.me), peer: Arc::clone(&self.peer), machine: Arc::clone(&self.machine) };
+        let (me, peer) = (Arc::clone(&self.me), Arc::clone(&self.peer));
+        let link = Self { me, peer, machine: Arc::clone(&self.machine), doubts: self.doubts.clone() };
         tokio::spawn(async move {
             let Some(_alone) = link.peer.begin_snapshot() else { return };
             let peer = link.peer.id();
@@ -117,6 +121,9 @@ impl Link {
         let said_by_peer = said_by_peer(status);
         if !said_by_peer {
             self.peer.broke(connection);
+        }
+        if said_by_peer && status.code() == STAMP_AHEAD {
+            self.doubts.hear(self.peer.id());
         }
         let text = format!("node {}: {}", self.peer.id(), status.message());
         if said_by_peer { Unreachable::from_string(text).into() } else { NetworkError::from_string(text).into() }

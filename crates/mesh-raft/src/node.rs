@@ -19,6 +19,7 @@ use crate::applier::Applier;
 use crate::contact::Contact;
 use crate::frame::MESSAGE_BYTES;
 use crate::gate::Gate;
+use crate::giving_way::GivingWay;
 use crate::guess::Guess;
 use crate::identity::Identity;
 use crate::log_store::LogStore;
@@ -93,6 +94,8 @@ impl RaftNode {
         let peers = Peers::new(Arc::clone(&me), options.addresses.clone(), Arc::clone(&machine));
         let raft = Raft::new(node_id, Arc::new(config), peers.clone(), log, state_machine).await;
         let raft = raft.map_err(|fatal| StartError::Raft(fatal.to_string()))?;
+        let giving_way =
+            GivingWay { raft: raft.clone(), doubts: peers.doubts().clone(), election_max: options.election_max };
         let (proposer, queue) = Proposer::new(options.queue);
         let gate = Gate::default();
         let guess = Guess::default();
@@ -121,6 +124,7 @@ impl RaftNode {
             round: options.election_min,
         };
         tasks.spawn(follower.run());
+        tasks.spawn(giving_way.run());
         let tasks = tokio::sync::Mutex::new(tasks);
         let node = Self {
             options,

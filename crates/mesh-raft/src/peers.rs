@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use mesh_model::NodeId;
 use openraft::{BasicNode, RaftNetworkFactory};
 
+use crate::giving_way::Doubts;
 use crate::identity::Identity;
 use crate::link::Link;
 use crate::machine::Machine;
@@ -21,11 +22,17 @@ pub(crate) struct Peers {
     known: Arc<Mutex<BTreeMap<NodeId, Arc<Peer>>>>,
     /// For snapshots.
     machine: Arc<Machine>,
+    doubts: Doubts,
 }
 
 impl Peers {
     pub(crate) fn new(me: Arc<Identity>, addresses: BTreeMap<NodeId, String>, machine: Arc<Machine>) -> Self {
-        Self { me, addresses: Arc::new(addresses), known: Arc::default(), machine }
+        Self { me, addresses: Arc::new(addresses), known: Arc::default(), machine, doubts: Doubts::new() }
+    }
+
+    /// Who refuses this node's stamps.
+    pub(crate) fn doubts(&self) -> &Doubts {
+        &self.doubts
     }
 
     pub(crate) fn mesh_id(&self) -> mesh_model::MeshId {
@@ -46,6 +53,7 @@ impl RaftNetworkFactory<Config> for Peers {
     type Network = Link;
 
     async fn new_client(&mut self, target: NodeId, node: &BasicNode) -> Link {
-        Link::new(Arc::clone(&self.me), self.peer(target, &node.addr), Arc::clone(&self.machine))
+        let peer = self.peer(target, &node.addr);
+        Link::new(Arc::clone(&self.me), peer, Arc::clone(&self.machine), self.doubts.clone())
     }
 }

@@ -42,6 +42,8 @@ use crate::tokio_config::{Config, Raft, Runtime};
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Longest wait for the next chunk of a snapshot.
 const CHUNK: Duration = Duration::from_secs(30);
+/// How a leader is told that its stamp is not believed; nothing else that peers ask is answered so.
+pub(crate) const STAMP_AHEAD: tonic::Code = tonic::Code::OutOfRange;
 /// Most entries in one request to propose.
 const ENTRIES: usize = 1024;
 /// What a node says that has a ledger and nothing of Raft.
@@ -123,7 +125,7 @@ impl RaftServer {
                     "expected a stamp at most {} ms ahead of this node's clock, found one {ahead} ms ahead",
                     limits::STAMP_AHEAD_MS
                 );
-                return Err(MeshError::new(Code::Unavailable, text).into());
+                return Err(Status::new(STAMP_AHEAD, text));
             }
         }
         Ok(())

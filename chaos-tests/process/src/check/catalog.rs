@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use chaos_process::testbed::{NODES, Testbed};
+use chaos_process::testbed::Testbed;
 use futures::StreamExt as _;
 use mesh_client::Read;
 use mesh_model::Code;
@@ -25,7 +25,7 @@ pub(crate) async fn check(testbed: &Testbed, ledger: &Ledger, findings: &mut Fin
     let sealed: Vec<_> = sealed.filter_map(|sealed| Some((sealed.index, sealed.version.as_ref()?))).collect();
     let step = sealed.len().div_ceil(MOST).max(1);
     let mut read = 0;
-    for node in NODES {
+    for node in testbed.nodes() {
         let client = testbed.client(&[node], CALL)?;
         let reads = sealed.iter().step_by(step).map(|(index, (version, content))| {
             let client = client.clone();

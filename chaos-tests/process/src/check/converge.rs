@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use chaos_process::testbed::{NODES, Testbed};
+use chaos_process::testbed::Testbed;
 use mesh_client::{Client, NodeStatus};
 use tokio::time::Instant;
 
@@ -17,11 +17,11 @@ const QUIET: usize = 3;
 /// # Errors
 /// When a node ended by itself or does not get ready, or they do not agree in time: what each of them shows.
 pub(crate) async fn converge(testbed: &mut Testbed, deadline: Instant) -> Result<()> {
-    for node in NODES {
+    let nodes = testbed.nodes();
+    for node in nodes.iter().copied() {
         testbed.wait_ready_until(node, deadline).await?;
     }
-    let clients = NODES.map(|node| testbed.client(&[node], CALL));
-    let clients = clients.into_iter().collect::<Result<Vec<Client>>>()?;
+    let clients = nodes.iter().map(|node| testbed.client(&[*node], CALL)).collect::<Result<Vec<Client>>>()?;
     let (mut quiet, mut last_size) = (0, 0);
     loop {
         let statuses = futures::future::join_all(clients.iter().map(Client::status)).await;
@@ -33,7 +33,7 @@ pub(crate) async fn converge(testbed: &mut Testbed, deadline: Instant) -> Result
             })
             .collect();
         let statuses: Vec<NodeStatus> = statuses.into_iter().flatten().collect();
-        match agreed_size(&statuses) {
+        match agreed_size(&statuses, nodes.len()) {
             Some(size) if size == last_size => quiet += 1,
             Some(size) => (quiet, last_size) = (1, size),
             None => quiet = 0,
@@ -49,8 +49,8 @@ pub(crate) async fn converge(testbed: &mut Testbed, deadline: Instant) -> Result
 }
 
 /// The size that all show, with the same root and digest and empty outboxes.
-fn agreed_size(statuses: &[NodeStatus]) -> Option<u64> {
-    let first = statuses.first().filter(|_| statuses.len() == NODES.len())?;
+fn agreed_size(statuses: &[NodeStatus], nodes: usize) -> Option<u64> {
+    let first = statuses.first().filter(|_| statuses.len() == nodes)?;
     let agree = statuses.iter().all(|status| {
         let same = |a: &NodeStatus, b: &NodeStatus| {
             (a.ledger.size, a.ledger.root, a.ledger.state_digest)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
-use chaos_process::testbed::{NODES, NodeNumber, Testbed};
+use chaos_process::testbed::{NodeNumber, Testbed};
 use mesh_event::event::NO_LEAF;
 use mesh_event::{DomainRules, Envelope, EventKind, FeedEvent, FeedId};
 use mesh_model::{Code, DomainName};
@@ -23,7 +23,7 @@ pub(crate) fn check(testbed: &Testbed, ledger: &Ledger, findings: &mut Findings)
     let mut feeds: BTreeMap<FeedId, Feed> = BTreeMap::new();
     let mut copies = Vec::new();
     let mut events = 0;
-    for node in NODES {
+    for node in testbed.nodes() {
         let store = Store::open(testbed.data_folder(node), StoreOptions::default())
             .with_context(|| format!("the store of node {node} does not open"))?;
         for damage in store.damage() {

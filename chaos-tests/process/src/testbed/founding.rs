@@ -13,8 +13,7 @@ use mesh_event::{Council, Envelope, GenesisDocument, Keypair, NodeRecord, Seat, 
 use mesh_model::{Digest, DomainName, Role};
 use zeroize::Zeroizing;
 
-use super::ports::free_ports;
-use super::{NODES, NodeNumber};
+use super::NodeNumber;
 
 /// The key that belongs to a name.
 pub(super) fn keypair(name: &str) -> Keypair {
@@ -22,8 +21,8 @@ pub(super) fn keypair(name: &str) -> Keypair {
 }
 
 /// The domains' names with their homes.
-pub(super) fn domains(per_node: usize) -> Vec<(DomainName, NodeNumber)> {
-    let names = NODES.iter().flat_map(|node| (1..=per_node).map(move |n| (format!("domain_{node}_{n}"), *node)));
+pub(super) fn domains(nodes: &[NodeNumber], per_node: usize) -> Vec<(DomainName, NodeNumber)> {
+    let names = nodes.iter().flat_map(|node| (1..=per_node).map(move |n| (format!("domain_{node}_{n}"), *node)));
     names.map(|(name, node)| (DomainName::parse(&name).expect("letters, digits, underscores"), node)).collect()
 }
 
@@ -50,12 +49,25 @@ pub(super) fn admissions(domains: &[(DomainName, NodeNumber)]) -> (Vec<DomainAdm
     (admissions, keys)
 }
 
-/// Writes `genesis.bin`, keys and configuration of each node.
-pub(super) fn found(folder: &Path, sections: &str) -> Result<SealedGenesis> {
-    let ports = free_ports(2 * NODES.len())?;
+/// Where a node is.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    /// Of clients.
+    pub(super) api: String,
+    /// Of peers.
+    pub(super) peer: String,
+    /// The data folder, below the node's own.
+    pub(super) data: &'static str,
+}
+
+/// Writes `genesis.bin`, two seats' keys, and keys and configuration of each voter.
+pub(super) fn found(folder: &Path, places: &[(NodeNumber, Place)], sections: &str) -> Result<SealedGenesis> {
     let mut voters = Vec::new();
-    for (node, ports) in NODES.into_iter().zip(ports.chunks_exact(2)) {
-        voters.push(found_node(&folder.join(format!("node-{node}")), node, ports[0], ports[1], sections)?);
+    for (node, place) in places {
+        voters.push(found_node(&folder.join(format!("node-{node}")), *node, place, sections)?);
+    }
+    for seat in ["seat-1", "seat-2"] {
+        write_key(&folder.join(format!("{seat}.pem")), &keypair(seat))?;
     }
     let seat =
         |n: u32| Seat { name: format!("seat-{n}"), key: keypair(&format!("seat-{n}")).public_key(), domain: None };
@@ -76,15 +88,18 @@ pub(super) fn found(folder: &Path, sections: &str) -> Result<SealedGenesis> {
     SealedGenesis::parse(envelope.into_bytes()).context("the genesis does not verify")
 }
 
-fn found_node(home: &Path, node: NodeNumber, api: u16, peer: u16, sections: &str) -> Result<NodeRecord> {
+fn write_key(path: &Path, key: &Keypair) -> Result<()> {
+    let written = fs::write(path, key.to_pem().as_bytes())
+        .and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(0o600)));
+    written.with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn found_node(home: &Path, node: NodeNumber, place: &Place, sections: &str) -> Result<NodeRecord> {
     let keys_dir = home.join("keys");
     fs::create_dir_all(&keys_dir).with_context(|| format!("cannot make {}", keys_dir.display()))?;
     let keys = ["node", "log", "cosigner"].map(|kind| keypair(&format!("{kind}-{node}")));
     for (kind, key) in ["node", "log", "cosigner"].iter().zip(&keys) {
-        let path = keys_dir.join(format!("{kind}.pem"));
-        let written = fs::write(&path, key.to_pem().as_bytes())
-            .and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(0o600)));
-        written.with_context(|| format!("cannot write {}", path.display()))?;
+        write_key(&keys_dir.join(format!("{kind}.pem")), key)?;
     }
     let mut record = NodeRecord {
         node_id: node,
@@ -92,17 +107,19 @@ fn found_node(home: &Path, node: NodeNumber, api: u16, peer: u16, sections: &str
         key: keys[0].public_key(),
         log_key: Some(keys[1].public_key()),
         cosigner_key: Some(keys[2].public_key()),
-        api_address: format!("127.0.0.1:{api}"),
-        peer_address: format!("127.0.0.1:{peer}"),
+        api_address: place.api.clone(),
+        peer_address: place.peer.clone(),
         possession: Vec::new(),
     };
     record.prove_possession(&[&keys[0], &keys[1], &keys[2]]);
     let mut config = String::new();
-    let (api, peer) = (&record.api_address, &record.peer_address);
+    let Place { api, peer, data } = place;
+    // Until peers prove who they are, this is what lets them leave loopback.
+    let insecure = if peer.starts_with("127.") { "" } else { "insecure_peers = true\n" };
     write!(
         config,
-        "[node]\ndata_dir = \"data\"\nkeys_dir = \"keys\"\ngenesis = \"../genesis.bin\"\n\
-         [api]\nlisten = \"{api}\"\n[peer]\nlisten = \"{peer}\"\n{sections}"
+        "[node]\ndata_dir = \"{data}\"\nkeys_dir = \"keys\"\ngenesis = \"../genesis.bin\"\n\
+         [api]\nlisten = \"{api}\"\n[peer]\nlisten = \"{peer}\"\n{insecure}{sections}"
     )?;
     fs::write(home.join("node.toml"), config).context("cannot write node.toml")?;
     Ok(record)

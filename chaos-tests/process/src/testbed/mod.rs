@@ -1,4 +1,5 @@
-//! Three voters on loopback, each a process with its own data folder, keys and configuration file.
+//! Voters, each a process with its own data folder, keys and configuration file: on loopback, or each on a machine of a
+//! [`Lab`].
 
 mod founding;
 mod ports;
@@ -6,7 +7,9 @@ mod probe;
 mod process;
 mod program;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -18,18 +21,24 @@ use mesh_model::{Descriptor, Digest, DomainName};
 use tempfile::TempDir;
 use tokio::time::Instant;
 
+use founding::Place;
 pub use ports::free_ports;
 pub use process::Process;
 pub use program::{beside_this_program, find_program};
 
+use crate::lab::{Lab, Machine};
+
 /// A voter's number, from 1.
 pub type NodeNumber = u64;
 
-/// How many voters a testbed has.
+/// How many voters a testbed has, unless it is told.
 pub const VOTERS: NodeNumber = 3;
-/// All of them.
+/// All of those.
 pub const NODES: [NodeNumber; 3] = [1, 2, 3];
 
+/// The data folder below a node's own.
+const ON_LOOPBACK: &str = "data";
+const ON_MACHINE: &str = "disk/data";
 const POLL: Duration = Duration::from_millis(20);
 
 /// What a testbed can be told.
@@ -39,6 +48,12 @@ pub struct Settings {
     pub meshd: PathBuf,
     /// Where the temporary folder is made; the system's place for such when `None`. On a RAM disk a sync costs nothing.
     pub folder: Option<PathBuf>,
+    /// Voters, numbered from 1: 1, 3, 5 or 7.
+    pub voters: NodeNumber,
+    /// Where each node gets a machine of its own; on loopback when `None`.
+    pub lab: Option<Arc<Lab>>,
+    /// Size of a machine's disk, in MiB.
+    pub disk_mib: u64,
     /// Domains that are at home on each node.
     pub domains_per_node: usize,
     /// TOML after `[node]`, `[api]` and `[peer]`, for all nodes.
@@ -48,10 +63,19 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// One domain per node, the daemon's defaults, 30 seconds.
+    /// Three voters on loopback, one domain per node, the daemon's defaults, 30 seconds.
     pub fn new(meshd: PathBuf) -> Self {
         let patience = Duration::from_secs(30);
-        Self { meshd, folder: None, domains_per_node: 1, sections: String::new(), patience }
+        Self {
+            meshd,
+            folder: None,
+            voters: VOTERS,
+            lab: None,
+            disk_mib: 128,
+            domains_per_node: 1,
+            sections: String::new(),
+            patience,
+        }
     }
 }
 
@@ -59,6 +83,7 @@ impl Settings {
 pub struct Testbed {
     // Before the folder: what still runs must not write into what is being deleted.
     nodes: Vec<Process>,
+    machines: Vec<Machine>,
     folder: TempDir,
     genesis: SealedGenesis,
     engineer: Keypair,
@@ -79,22 +104,47 @@ impl Testbed {
             None => builder.tempdir(),
         }
         .context("cannot make a temporary folder")?;
-        let genesis = founding::found(folder.path(), &settings.sections)?;
-        let mut nodes = Vec::new();
-        for node in NODES {
+        let numbers: Vec<NodeNumber> = (1..=settings.voters).collect();
+        let places = places(settings, &numbers)?;
+        let genesis = founding::found(folder.path(), &places, &settings.sections)?;
+        let (mut nodes, mut machines) = (Vec::new(), Vec::new());
+        for node in &numbers {
             let home = folder.path().join(format!("node-{node}"));
-            let arguments = ["--config".into(), home.join("node.toml").into_os_string()];
-            nodes.push(Process::new(format!("node {node}"), &settings.meshd, arguments, home.join("trace")));
+            let arguments: Vec<OsString> = vec!["--config".into(), home.join("node.toml").into_os_string()];
+            let (program, arguments) = match &settings.lab {
+                None => (settings.meshd.clone(), arguments),
+                Some(lab) => {
+                    let machine = Machine::new(*node, &home, settings.disk_mib)?;
+                    let command = lab.command(&machine, &settings.meshd, &arguments);
+                    machines.push(machine);
+                    command
+                }
+            };
+            nodes.push(Process::new(format!("node {node}"), &program, arguments, home.join("trace")));
         }
-        let domains = founding::domains(settings.domains_per_node);
+        let domains = founding::domains(&numbers, settings.domains_per_node);
         let engineer = founding::keypair("engineer");
-        let mut testbed = Self { nodes, folder, genesis, engineer, domains, patience: settings.patience };
-        for node in NODES {
-            testbed.node_mut(node).start()?;
+        let patience = settings.patience;
+        let mut testbed = Self { nodes, machines, folder, genesis, engineer, domains, patience };
+        for node in &numbers {
+            testbed.node_mut(*node).start()?;
         }
-        testbed.wait_ready(NODES).await?;
+        testbed.wait_ready(numbers).await?;
         testbed.admit_domains().await?;
         Ok(testbed)
+    }
+
+    /// All nodes' numbers.
+    pub fn nodes(&self) -> Vec<NodeNumber> {
+        self.genesis.document.voters.iter().map(|voter| voter.node_id).collect()
+    }
+
+    /// A node's machine.
+    ///
+    /// # Panics
+    /// Outside of a laboratory, and for a number that no node has.
+    pub fn machine(&self, node: NodeNumber) -> &Machine {
+        &self.machines[place(node)]
     }
 
     /// The temporary folder: `node-N/data`, `node-N/keys`, `node-N/node.toml`, `node-N/trace`, `genesis.bin`.
@@ -102,15 +152,21 @@ impl Testbed {
         self.folder.path()
     }
 
-    /// Keeps the folder, for somebody who wants to look at it.
+    /// Keeps the folder, for somebody who wants to look at it; of machines' disks a copy, where that is possible.
     pub fn keep_folder(&mut self) -> &Path {
         self.folder.disable_cleanup(true);
+        for machine in &self.machines {
+            if let Err(error) = machine.keep() {
+                eprintln!("warning: the disk of node {} is not kept: {error:#}", machine.node());
+            }
+        }
         self.folder.path()
     }
 
     /// A node's data folder.
     pub fn data_folder(&self, node: NodeNumber) -> PathBuf {
-        self.folder().join(format!("node-{node}/data"))
+        let home = self.folder().join(format!("node-{node}"));
+        home.join(if self.machines.is_empty() { ON_LOOPBACK } else { ON_MACHINE })
     }
 
     /// The founding document.
@@ -215,9 +271,9 @@ impl Testbed {
         let body = Body::AdmitDomains(AdmitDomains { domains, council_version: 1 });
         let signers: Vec<&dyn Signer> = keys.iter().map(|key| key as &dyn Signer).collect();
         let envelope = CommandBuilder::new(self.genesis.mesh_id).sign(body, &signers)?;
-        let admitted = self.client(&NODES, self.patience)?.submit(&envelope).await?.accepted()?;
+        let admitted = self.client(&self.nodes(), self.patience)?.submit(&envelope).await?.accepted()?;
         let index = admitted.ledger_index.context("the admission of domains was not sealed")?;
-        for node in NODES {
+        for node in self.nodes() {
             let deadline = Instant::now() + self.patience;
             let client = self.client(&[node], self.patience)?;
             while client.ledger_head(Some(index + 1)).await.is_err() {
@@ -251,6 +307,23 @@ impl Engineer {
 fn sign_publish(by: &Engineer, descriptor: Descriptor, planned_against: Option<Digest>) -> Result<Outgoing> {
     let body = Body::PublishVersion(PublishVersion { descriptor, planned_against, overflow_breaks: Vec::new() });
     Ok(Outgoing::new(by.builder.sign(body, &[&by.key])?))
+}
+
+/// Addresses and data folders.
+fn places(settings: &Settings, nodes: &[NodeNumber]) -> Result<Vec<(NodeNumber, Place)>> {
+    if let Some(lab) = &settings.lab {
+        let place = |node| {
+            let (api, peer) = lab.addresses(node);
+            (node, Place { api, peer, data: ON_MACHINE })
+        };
+        return Ok(nodes.iter().copied().map(place).collect());
+    }
+    let ports = free_ports(2 * nodes.len())?;
+    let place = |(node, ports): (&NodeNumber, &[u16])| {
+        let at = |port: u16| format!("127.0.0.1:{port}");
+        (*node, Place { api: at(ports[0]), peer: at(ports[1]), data: ON_LOOPBACK })
+    };
+    Ok(nodes.iter().zip(ports.chunks_exact(2)).map(place).collect())
 }
 
 fn place(node: NodeNumber) -> usize {

@@ -65,6 +65,25 @@ impl Process {
         self.child.is_some()
     }
 
+    /// Its process id, while it was started and not ended from here.
+    pub fn id(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
+    /// Whether it is stopped by a signal, as the system sees it.
+    pub fn is_paused(&self) -> bool {
+        let stat = self.id().and_then(|id| fs::read_to_string(format!("/proc/{id}/stat")).ok());
+        // The state follows the name, which may hold anything but ends with the last parenthesis.
+        stat.is_some_and(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T')))
+    }
+
+    /// Takes note of an end that was its own; afterwards it can be started again. `None` while it runs.
+    pub fn reap(&mut self) -> Option<ExitStatus> {
+        let status = self.ended()?;
+        self.child = None;
+        Some(status)
+    }
+
     /// How it ended, if it did so by itself.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.as_mut()?.try_wait().ok().flatten()

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mesh_event::checkpoint::{Counted, LedgerCheckpoint, LedgerCheckpointError, Trust};
 use mesh_event::genesis::SealedGenesis;
@@ -21,6 +21,7 @@ use mesh_verify::{Bridge, ForkProof};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
+use super::brief::Brief;
 use super::fork::Fork;
 use super::kept::{FalseHead, Kept};
 use crate::core::storage_error;
@@ -53,28 +54,6 @@ pub enum Heard {
     },
     /// The same, and the council has said that it is not the mesh's history.
     Refused,
-}
-
-/// What reads ask of checkpoints, without waiting for anybody.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Brief {
-    /// How many leaves the newest checkpoint covers.
-    pub size: u64,
-    /// When a majority had cosigned it, in seconds since 1970; `None` before the first.
-    pub time_unix_s: Option<u64>,
-    /// Whether a fork stands.
-    pub is_forked: bool,
-    /// Whether a majority signed what contradicts the own ledger: a fork that stands, or one whose proof waits for a checkpoint.
-    pub is_contradicted: bool,
-}
-
-impl Brief {
-    /// How old what this node shows may be: its clock minus the time that a majority had reached when they cosigned the newest
-    /// checkpoint. `None` before the first.
-    pub fn age(&self, now_unix_ms: u64) -> Option<Duration> {
-        let cosigned = self.time_unix_s?.saturating_mul(1000);
-        Some(Duration::from_millis(now_unix_ms.saturating_sub(cosigned)))
-    }
 }
 
 /// Keeps the newest checkpoint that counts, and every sign that something is wrong.
@@ -134,11 +113,11 @@ impl Keeper {
 
     fn tell(&self, kept: &Kept) {
         let counted = kept.last.as_ref().map(|(_, counted)| counted);
-        self.brief.send_replace(Brief {
-            size: counted.map_or(0, |counted| counted.size),
-            time_unix_s: counted.map(|counted| counted.time_unix_s),
-            is_forked: kept.fork.is_some(),
-            is_contradicted: kept.fork.is_some() || kept.contradiction.is_some(),
+        let (is_forked, is_contradicted) = (kept.fork.is_some(), kept.contradiction.is_some());
+        self.brief.send_modify(|brief| {
+            brief.heard(counted.map(|counted| (counted.size, counted.time_unix_s)), Instant::now());
+            brief.is_forked = is_forked;
+            brief.is_contradicted = is_forked || is_contradicted;
         });
     }
 

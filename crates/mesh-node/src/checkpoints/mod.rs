@@ -24,6 +24,7 @@
 
 mod ahead;
 mod answer;
+mod brief;
 mod cosigner;
 mod fork;
 mod gate;
@@ -32,6 +33,7 @@ mod kept;
 pub mod peers;
 pub mod round;
 
+pub use brief::Brief;
 pub use cosigner::Cosigner;
 pub use fork::Fork;
-pub use keeper::{Brief, Heard, Keeper};
+pub use keeper::{Heard, Keeper};

@@ -11,7 +11,7 @@ mod standards;
 mod view;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mesh_model::Code;
 use mesh_proto::status::MeshError;
@@ -185,7 +185,7 @@ const CURRENT: Duration = Duration::from_mins(1);
 pub fn freshness(core: &Core) -> Freshness {
     let end = core.ledger_end();
     let brief = core.checkpoints.brief();
-    let age = brief.age(now_unix_ms());
+    let age = brief.age(now_unix_ms(), Instant::now());
     Freshness {
         checkpoint_size: brief.size,
         is_current: age.is_some_and(|age| age <= CURRENT) && !brief.is_contradicted,
