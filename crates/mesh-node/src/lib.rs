@@ -17,6 +17,9 @@
 //! | [`replicas`] | copies of feeds on other nodes: assigned, verified, served, repaired |
 //! | [`attachments`] | files by digest: taken with a publish, fetched from their home |
 //! | [`forward`] | talking to a domain's home node |
+//! | [`api_port`] | the API port: TLS, and bounds per address |
+//! | [`transport`] | TLS between nodes: who may connect, and who is at the other end |
+//! | [`limits`] | too much, too often |
 //! | [`verified`] | each signature checked once per process |
 //! | [`services`] | gRPC, one file per service |
 //! | [`http`] | JSON, OpenAPI, metrics and health on the same port |
@@ -26,6 +29,7 @@
 //! Invariants kept here: a command is acknowledged only after its event is durable; nothing acts on bytes before their
 //! signature is checked; every queue is bounded; a read says how fresh it is.
 
+pub mod api_port;
 pub mod attachments;
 pub mod carry;
 pub mod checkpoints;
@@ -44,6 +48,7 @@ pub mod forward;
 pub mod http;
 mod join;
 pub mod keys;
+pub mod limits;
 pub mod metrics;
 pub mod moves;
 pub mod node;
@@ -62,6 +67,7 @@ pub mod start_error;
 pub mod synonyms;
 pub mod tail;
 pub mod tiles;
+pub mod transport;
 pub mod verified;
 
 pub use config::{Config, ConfigError};

@@ -7,6 +7,7 @@ use mesh_model::{Code, NodeId};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::federation_service_server::{FederationService, FederationServiceServer};
 use mesh_proto::v1::{CosignRequest, CosignResponse, OfferCheckpointRequest, OfferCheckpointResponse};
+use mesh_raft::PeerIdentity;
 use tonic::{Request, Response, Status};
 
 use crate::core::Core;
@@ -27,8 +28,9 @@ impl Service {
             .max_encoding_message_size(MESSAGE_BYTES)
     }
 
-    /// It is the transport's business that a sender can't lie about who it is; what it shows is believed for its signatures only.
-    fn check_sender(&self, mesh_id: &[u8], from: NodeId) -> Result<(), MeshError> {
+    /// A sender can't lie about who it is; what it shows is believed for its signatures only.
+    fn check_sender<T>(&self, request: &Request<T>, mesh_id: &[u8], from: NodeId) -> Result<(), MeshError> {
+        PeerIdentity::check_sender(request.extensions(), from)?;
         if mesh_id != self.core.mesh_id.0 {
             return Err(MeshError::new(Code::WrongMesh, "the request names another mesh"));
         }
@@ -45,8 +47,9 @@ impl Service {
 #[tonic::async_trait]
 impl FederationService for Service {
     async fn cosign(&self, request: Request<CosignRequest>) -> Result<Response<CosignResponse>, Status> {
+        let message = request.get_ref();
+        self.check_sender(&request, &message.mesh_id, message.from_node_id)?;
         let request = request.into_inner();
-        self.check_sender(&request.mesh_id, request.from_node_id)?;
         let lines = self.core.cosign(&request.checkpoint).await?;
         Ok(Response::new(CosignResponse { lines: lines.iter().map(ToString::to_string).collect() }))
     }
@@ -55,8 +58,9 @@ impl FederationService for Service {
         &self,
         request: Request<OfferCheckpointRequest>,
     ) -> Result<Response<OfferCheckpointResponse>, Status> {
+        let message = request.get_ref();
+        self.check_sender(&request, &message.mesh_id, message.from_node_id)?;
         let request = request.into_inner();
-        self.check_sender(&request.mesh_id, request.from_node_id)?;
         let OfferCheckpointRequest { note, handovers, fork_proof, .. } = request;
         // Each by itself: what is wrong with one keeps none of the others back. In this order: the note may need the voters that a
         // handover names.
