@@ -2,7 +2,7 @@
 
 use protox::prost::Message as _;
 
-const FILES: [&str; 10] = [
+const FILES: [&str; 12] = [
     "common",
     "publish_service",
     "catalog_service",
@@ -13,6 +13,8 @@ const FILES: [&str; 10] = [
     "federation_service",
     "tail_service",
     "feed_service",
+    "greeting",
+    "home_service",
 ];
 /// Messages that `mesh-event` generates: one Rust type for one message in the whole workspace.
 const SIGNED: [&str; 4] = ["descriptor", "command", "ledger", "rules"];

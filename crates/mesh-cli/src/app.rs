@@ -22,9 +22,12 @@ use crate::style::Style;
 /// Flags that every command takes.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct GlobalArgs {
-    /// A node to talk to, http://host:port; repeat it to fail over between several [env: MESH_NODE]
+    /// A node to talk to, http://host:port or https://host:port; repeat it to fail over between several [env: MESH_NODE]
     #[arg(long, global = true, value_name = "URL", help_heading = "Global options")]
     pub(crate) node: Vec<String>,
+    /// Certificates that vouch for https:// nodes, a PEM file; the system's when absent [env: MESH_CA_FILE]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
+    pub(crate) ca: Option<std::path::PathBuf>,
     /// The private key to sign with, a PEM file of mode 0600 [env: MESH_KEY_FILE, or MESH_KEY with the PEM text; MESH_KEY_PASSPHRASE]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
     pub(crate) key: Option<std::path::PathBuf>,
@@ -100,6 +103,7 @@ impl App {
             nodes: self.globals.node.clone(),
             mesh_id: self.globals.mesh_id,
             key: self.globals.key.clone(),
+            ca: self.globals.ca.clone(),
             context: self.globals.context.clone(),
             ..Places::of_process()
         };
@@ -127,12 +131,8 @@ impl App {
             )
             .hint("`mesh up --sample` starts a local mesh; `mesh context add` names another; or set MESH_NODE"));
         }
-        Ok(Client::connect(ClientOptions {
-            mesh_id: context.mesh_id,
-            timeout,
-            user_agent: concat!("mesh/", env!("CARGO_PKG_VERSION")).to_owned(),
-            ..ClientOptions::new(context.nodes)
-        })?)
+        let user_agent = concat!("mesh/", env!("CARGO_PKG_VERSION")).to_owned();
+        Ok(Client::connect(ClientOptions { timeout, user_agent, ..context.options()? })?)
     }
 
     /// The key to sign with.

@@ -40,7 +40,7 @@ fn ask(question: impl AsyncFnOnce(Client) -> Vec<String>) -> Vec<CompletionCandi
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return Vec::new() };
     let found = runtime.block_on(async {
         let context = Places::of_process().resolve().ok()?;
-        let options = ClientOptions { mesh_id: context.mesh_id, timeout: LIMIT, ..ClientOptions::new(context.nodes) };
+        let options = ClientOptions { timeout: LIMIT, ..context.options().ok()? };
         let client = Client::connect(options).ok()?;
         tokio::time::timeout(LIMIT, question(client)).await.ok()
     });

@@ -3,8 +3,8 @@
 //!
 //! | place | form |
 //! |---|---|
-//! | flags | `--node --mesh-id --key`, and `--context NAME`, which comes right after them |
-//! | environment | `MESH_NODE` (commas between several), `MESH_ID`, `MESH_KEY` (PEM text) or `MESH_KEY_FILE` |
+//! | flags | `--node --ca --mesh-id --key`, and `--context NAME`, which comes right after them |
+//! | environment | `MESH_NODE` (commas between several), `MESH_CA_FILE`, `MESH_TOKEN` for reads, `MESH_ID`, `MESH_KEY` (PEM text) or `MESH_KEY_FILE` |
 //! | `.mesh/context.toml` | in this folder or one above it, as `mesh up` writes it |
 //! | `$XDG_CONFIG_HOME/mesh/contexts.toml` | or `~/.config/mesh/contexts.toml`: named contexts, one of them current |
 
@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use mesh_client::ClientOptions;
 use mesh_model::{Code, MeshId};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -25,6 +26,9 @@ pub(crate) struct Context {
     /// Nodes, in the order to try.
     #[serde(default)]
     pub(crate) nodes: Vec<String>,
+    /// Certificates that vouch for them, PEM; relative to the folder of the file that says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ca_file: Option<PathBuf>,
     /// The mesh that they have to belong to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) mesh_id: Option<MeshId>,
@@ -63,11 +67,25 @@ impl std::fmt::Debug for KeySource {
     }
 }
 
+/// A bearer token; never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Token(Zeroizing<String>);
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
 /// What a command works with.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Resolved {
     /// Nodes, in the order to try; may be empty.
     pub(crate) nodes: Vec<String>,
+    /// Certificates that vouch for them.
+    pub(crate) ca: Option<PathBuf>,
+    /// Opens reads where nodes ask for one.
+    pub(crate) token: Option<Token>,
     /// The pinned mesh.
     pub(crate) mesh_id: Option<MeshId>,
     /// The key to sign with.
@@ -84,6 +102,8 @@ pub(crate) struct Resolved {
 pub(crate) struct Places {
     /// `--node`, any number of times.
     pub(crate) nodes: Vec<String>,
+    /// `--ca`.
+    pub(crate) ca: Option<PathBuf>,
     /// `--mesh-id`.
     pub(crate) mesh_id: Option<MeshId>,
     /// `--key`.
@@ -176,7 +196,7 @@ impl Contexts {
 impl Places {
     /// Flags are the caller's; the rest is this process's surroundings.
     pub(crate) fn of_process() -> Self {
-        let names = ["MESH_NODE", "MESH_ID", "MESH_KEY", "MESH_KEY_FILE"];
+        let names = ["MESH_NODE", "MESH_CA_FILE", "MESH_TOKEN", "MESH_ID", "MESH_KEY", "MESH_KEY_FILE"];
         let env = names.iter().filter_map(|name| {
             let value = std::env::var(name).ok().filter(|value| !value.trim().is_empty())?;
             Some(((*name).to_owned(), value))
@@ -192,8 +212,10 @@ impl Places {
     /// [`Code::Config`] when a file or variable that is looked at does not fit.
     pub(crate) fn resolve(&self) -> Result<Resolved, Failure> {
         let mut found = Resolved { mesh_dir: find_mesh_dir(&self.start), ..Resolved::default() };
+        found.token = self.env.get("MESH_TOKEN").map(|token| Token(Zeroizing::new(token.trim().to_owned())));
         let flags = Layer {
             nodes: self.nodes.clone(),
+            ca: self.ca.clone(),
             mesh_id: self.mesh_id,
             key: self.key.clone().map(KeySource::File),
             origin: None,
@@ -207,6 +229,7 @@ impl Places {
             let context: Context = read_toml(&dir.join(CONTEXT_FILE))?.unwrap_or_default();
             found.fill(Layer {
                 key: context.key_source(&dir),
+                ca: context.ca_file.map(|file| dir.join(file)),
                 nodes: context.nodes,
                 mesh_id: context.mesh_id,
                 origin: Some(dir.display().to_string()),
@@ -232,6 +255,7 @@ impl Places {
         let context = Contexts::read(config)?.contexts.remove(name).ok_or_else(none)?;
         Ok(Layer {
             key: context.key_source(config),
+            ca: context.ca_file.map(|file| config.join(file)),
             nodes: context.nodes,
             mesh_id: context.mesh_id,
             origin: Some(name.to_owned()),
@@ -261,19 +285,31 @@ impl Places {
             (None, Some(path)) => Some(KeySource::File(PathBuf::from(path))),
             (None, None) => None,
         };
-        Ok(Layer { nodes, mesh_id, key, origin: None })
+        Ok(Layer { nodes, ca: get("MESH_CA_FILE").map(PathBuf::from), mesh_id, key, origin: None })
     }
 }
 
 /// What one place says.
 struct Layer {
     nodes: Vec<String>,
+    ca: Option<PathBuf>,
     mesh_id: Option<MeshId>,
     key: Option<KeySource>,
     origin: Option<String>,
 }
 
 impl Resolved {
+    /// How a client reaches the mesh.
+    ///
+    /// # Errors
+    /// When the certificates cannot be read.
+    pub(crate) fn options(self) -> Result<ClientOptions, Failure> {
+        let read = |path: &PathBuf| fs::read(path).map_err(|error| Failure::io("read", path, &error));
+        let ca = self.ca.as_ref().map(read).transpose()?;
+        let token = self.token.map(|token| token.0.to_string());
+        Ok(ClientOptions { mesh_id: self.mesh_id, ca, token, ..ClientOptions::new(self.nodes) })
+    }
+
     fn wants_more(&self) -> bool {
         self.nodes.is_empty() || self.mesh_id.is_none() || self.key.is_none()
     }
@@ -281,6 +317,10 @@ impl Resolved {
     /// Takes from a place what no earlier place named.
     fn fill(&mut self, layer: Layer) {
         let mut used = false;
+        // What a file names vouches for the nodes that it names, and for no others.
+        if self.ca.is_none() && (layer.origin.is_none() || (self.nodes.is_empty() && !layer.nodes.is_empty())) {
+            self.ca = layer.ca;
+        }
         if self.nodes.is_empty() && !layer.nodes.is_empty() {
             self.nodes = layer.nodes;
             used = true;
@@ -313,6 +353,7 @@ mod tests {
         let config = dir.join("config");
         let context = |n: u8| Context {
             nodes: vec![format!("http://node{n}")],
+            ca_file: Some(format!("ca{n}.pem").into()),
             mesh_id: Some(id(n)),
             key_file: Some(format!("key{n}.pem").into()),
         };
@@ -342,6 +383,8 @@ mod tests {
         let found = all.resolve().unwrap();
         assert_eq!((found.nodes, found.mesh_id), (vec!["http://node1".into()], Some(id(1))));
         assert_eq!((found.key, found.origin), (Some(KeySource::File("key1.pem".into())), None));
+        // The nodes are not the folder's: its certificates don't vouch for them.
+        assert_eq!(found.ca, None);
 
         let no_flags = Places { nodes: vec![], mesh_id: None, key: None, ..all };
         let found = no_flags.resolve().unwrap();
@@ -354,6 +397,7 @@ mod tests {
         let found = no_env.resolve().unwrap();
         assert_eq!(found.key, Some(KeySource::File(dir.path().join("project/.mesh/key3.pem"))));
         assert_eq!(found.nodes, ["http://node3"]);
+        assert_eq!(found.ca, Some(dir.path().join("project/.mesh/ca3.pem")));
 
         let elsewhere = Places { start: dir.path().to_owned(), ..no_env };
         let found = elsewhere.resolve().unwrap();

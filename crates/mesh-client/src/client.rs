@@ -16,6 +16,7 @@ use tonic::transport::{Channel, Endpoint};
 
 use crate::options::ClientOptions;
 use crate::retry::{Effect, Failed, ROUNDS, Repeat, more_telling, pause};
+use crate::tls;
 
 /// Largest answer that is taken, in bytes: a page of 1,000 products or an attachment of 4 MiB fit by far.
 pub(crate) const ANSWER_BYTES: usize = 64 * 1024 * 1024;
@@ -48,6 +49,8 @@ struct Inner {
     pinned: OnceCell<MeshId>,
     token: Option<MetadataValue<Ascii>>,
     timeout: Duration,
+    /// As it was made, for [`Client::of_node`].
+    options: ClientOptions,
 }
 
 /// A client of one mesh. Cheap to clone; clones share their connections.
@@ -121,14 +124,20 @@ impl Client {
             return Err(bad("expected at least one node; found none".into()));
         }
         let mut nodes = Vec::new();
-        for address in options.nodes {
+        for address in &options.nodes {
             let url = if address.contains("://") { address.clone() } else { format!("http://{address}") };
-            if !url.starts_with("http://") {
-                return Err(bad(format!("'{address}' is no node address; expected http://host:port")));
+            let no_address =
+                || bad(format!("'{address}' is no node address; expected http://host:port or https://host:port"));
+            if !url.starts_with("http://") && !url.starts_with("https://") {
+                return Err(no_address());
             }
-            let endpoint = Endpoint::from_shared(url.clone())
+            let mut endpoint = Endpoint::from_shared(url.clone())
                 .and_then(|endpoint| endpoint.user_agent(options.user_agent.clone()))
-                .map_err(|_| bad(format!("'{address}' is no node address; expected http://host:port")))?;
+                .map_err(|_| no_address())?;
+            if url.starts_with("https://") {
+                endpoint =
+                    endpoint.tls_config(tls::config(options.ca.as_deref())?).map_err(|error| tls::unusable(&error))?;
+            }
             let channel = endpoint
                 .connect_timeout(CONNECT.min(options.timeout))
                 .tcp_nodelay(true)
@@ -137,16 +146,47 @@ impl Client {
                 .connect_lazy();
             nodes.push(Node { url, channel, mesh: OnceCell::new() });
         }
-        let token = match options.token {
-            None => None,
-            Some(token) => Some(
-                MetadataValue::try_from(format!("Bearer {token}"))
-                    .map_err(|_| bad("the token has characters that no header can carry".into()))?,
-            ),
-        };
+        Self::of(nodes, options)
+    }
+
+    /// A client of one node over a channel that was made elsewhere; `options.nodes` says what to call it.
+    ///
+    /// # Errors
+    /// [`Code::BadArgument`] when the token is none.
+    pub fn over(channel: Channel, options: ClientOptions) -> Result<Self, MeshError> {
+        let url = options.nodes.first().cloned().unwrap_or_default();
+        Self::of(vec![Node { url, channel, mesh: OnceCell::new() }], options)
+    }
+
+    fn of(nodes: Vec<Node>, options: ClientOptions) -> Result<Self, MeshError> {
+        let token = options.token.as_ref().map(|token| MetadataValue::try_from(format!("Bearer {token}"))).transpose();
+        let no_header = |_| MeshError::new(Code::BadArgument, "the token has characters that no header can carry");
+        let token = token.map_err(no_header)?;
         let pinned = OnceCell::new_with(options.mesh_id);
-        let inner = Inner { nodes, preferred: AtomicUsize::new(0), pinned, token, timeout: options.timeout };
+        let timeout = options.timeout;
+        let inner = Inner { nodes, preferred: AtomicUsize::new(0), pinned, token, timeout, options };
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// A client of one node, with this one's options. An address without a scheme gets that of this client's first node.
+    ///
+    /// # Errors
+    /// As [`Client::connect`].
+    pub fn of_node(&self, address: &str) -> Result<Self, MeshError> {
+        let options = &self.inner.options;
+        let first = options.nodes.first().map_or("", String::as_str);
+        let scheme = if first.starts_with("https://") { "https" } else { "http" };
+        let url = if address.contains("://") { address.to_owned() } else { format!("{scheme}://{address}") };
+        let mesh_id = options.mesh_id.or(self.inner.pinned.get().copied());
+        Self::connect(ClientOptions { nodes: vec![url], mesh_id, ..options.clone() })
+    }
+
+    /// The same with another time limit for each call.
+    ///
+    /// # Errors
+    /// As [`Client::connect`].
+    pub fn within(&self, timeout: Duration) -> Result<Self, MeshError> {
+        Self::connect(ClientOptions { timeout, ..self.inner.options.clone() })
     }
 
     /// The nodes' addresses, in the order of the options.

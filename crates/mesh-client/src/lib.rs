@@ -17,6 +17,7 @@
 //! |---|---|
 //! | [`options`] | where the mesh is and how long to wait |
 //! | [`client`] | [`Client`]: connections, fail-over, the pinned mesh id |
+//! | `tls` | `https://` nodes: whose certificates are trusted, and what a failure means |
 //! | [`retry`] | what may be tried again, and how often |
 //! | [`command`] | building and signing commands: the layer that draws random ids |
 //! | [`publish`], [`stream`] | plan and publish, one or many |
@@ -52,6 +53,7 @@ pub mod retry;
 pub mod rules;
 pub mod standards;
 pub mod stream;
+mod tls;
 pub mod watch;
 
 pub use acknowledgement::{Acknowledgement, FeedPosition, Freshness, WaitLevel};

@@ -7,12 +7,14 @@ use mesh_model::MeshId;
 /// How a [`crate::Client`] reaches its mesh.
 #[derive(Debug, Clone)]
 pub struct ClientOptions {
-    /// Nodes to talk to, `http://host:port` or `host:port`, in the order to try. At least one.
+    /// Nodes to talk to, `http://host:port`, `https://host:port` or `host:port`, in the order to try. At least one.
     pub nodes: Vec<String>,
     /// The mesh that the nodes have to belong to. Without it the first answer is believed and pinned.
     pub mesh_id: Option<MeshId>,
-    /// Sent as `authorization: Bearer …`, for proxies that ask for one. Nodes themselves trust signatures.
+    /// Sent as `authorization: Bearer …`: nodes may ask for one before they let anybody read. Commands need none.
     pub token: Option<String>,
+    /// Certificates, as PEM, one of which has to vouch for the nodes at `https://` addresses. Without it the system's are asked.
+    pub ca: Option<Vec<u8>>,
     /// How long one call may take, tries and pauses included. Too low: a publish that waits for its seal is reported as
     /// unknown; too high: a dead node holds up a script.
     pub timeout: Duration,
@@ -27,6 +29,7 @@ impl ClientOptions {
             nodes: nodes.into_iter().map(Into::into).collect(),
             mesh_id: None,
             token: None,
+            ca: None,
             timeout: Duration::from_secs(10),
             user_agent: concat!("mesh-client/", env!("CARGO_PKG_VERSION")).to_owned(),
         }

@@ -48,13 +48,20 @@ impl Failed {
         if answered {
             let error = MeshError::from(status);
             let effect = match error.code {
-                Code::Unavailable | Code::QueueFull | Code::HomeUnreachable | Code::OutboxFull | Code::ReadOnly => {
-                    Effect::Nothing
-                }
+                Code::Unavailable
+                | Code::QueueFull
+                | Code::HomeUnreachable
+                | Code::OutboxFull
+                | Code::ReadOnly
+                | Code::Throttled => Effect::Nothing,
                 Code::OutcomeUnknown => Effect::Unknown,
                 _ => Effect::Answered,
             };
             return Self { error, effect };
+        }
+        if let Some(why) = status.source().and_then(|error| crate::tls::reason(error, node)) {
+            let error = MeshError::new(Code::Unreachable, format!("{why}; nothing happened"));
+            return Self { error, effect: Effect::Nothing };
         }
         if never_connected(&status) {
             let message = format!("{node} does not answer; nothing happened");

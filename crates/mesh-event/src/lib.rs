@@ -22,6 +22,7 @@
 //! | [`recovery`] | voters after a lost quorum, for whoever has checkpoints only |
 //! | [`rules`] | a domain's own rules, which stay in its feed |
 //! | [`seal`] | a domain's root asks its home to stop, for a move |
+//! | [`tls_key`] | a node's TLS key: derived, and certified by the node key |
 //! | [`attachment`] | private attachments with their salt |
 //! | [`codec`] | the one place where bincode is configured |
 //! | [`proto`] | generated messages; converted here, used nowhere else but on the wire |
@@ -47,6 +48,7 @@ pub mod rules;
 pub mod seal;
 pub mod signing;
 mod standard;
+pub mod tls_key;
 pub mod voters;
 
 /// Generated messages of `proto/datamesh/v1/{descriptor,command,ledger,rules}.proto`.
@@ -68,6 +70,7 @@ pub use proposal::{ProposalBody, Propose};
 pub use recovery::{VoterRecovery, VoterRecoveryError};
 pub use rules::{DomainRules, SignedRules};
 pub use seal::SealRequest;
-pub use signing::{Keypair, KeypairError, Signer};
+pub use signing::{Keypair, KeypairError, Signer, verify};
 pub use standard::{decode_standard, encode_standard, standard_digest};
+pub use tls_key::{certify_tls_key, is_tls_key_of, tls_keypair};
 pub use voters::{Voter, VoterSet};

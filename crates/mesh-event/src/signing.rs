@@ -54,6 +54,25 @@ impl Keypair {
     }
 }
 
+impl Keypair {
+    /// Writes PKCS#8 version 1 DER, as [`Keypair::to_pem`] without its frame.
+    pub fn to_pkcs8_der(&self) -> Zeroizing<Vec<u8>> {
+        let bytes = KeypairBytes { secret_key: self.0.to_bytes(), public_key: None };
+        Zeroizing::new(bytes.to_pkcs8_der().expect("32 bytes always encode").as_bytes().to_vec())
+    }
+
+    /// A key of the same holder for another purpose: HKDF-SHA256 (RFC 5869) over the seed, with the purpose's type string as salt and
+    /// what it is for as info. Whoever knows it learns nothing about this key.
+    pub(crate) fn derive(&self, purpose: &[u8], info: &[u8]) -> Self {
+        let mut seed = Zeroizing::new([0; 32]);
+        let secret = Zeroizing::new(self.0.to_bytes());
+        hkdf::Hkdf::<sha2::Sha256>::new(Some(purpose), secret.as_slice())
+            .expand(info, seed.as_mut_slice())
+            .expect("32 bytes are one block of the hash");
+        Self::from_seed(&seed)
+    }
+}
+
 impl Signer for Keypair {
     fn public_key(&self) -> PublicKey {
         PublicKey(self.0.verifying_key().to_bytes())

@@ -179,6 +179,8 @@ codes! {
     122 OwnRuleViolated "own_rule_violated" Rejected "the version violates a rule that its own domain set" "every violated rule is listed; mend the product, or have the domain's steward change the rules: `mesh domain rules`";
     123 FeedForked "feed_forked" Conflict "the writer of the domain's feed signed two histories of it" "`mesh status` names the proof; newer entries are not served until the domain's root resolves it";
     124 FeedMissing "feed_missing" Unavailable "this node has not fetched the feed that it goes on with; nothing happened" "try again; `mesh status` shows how far its copy is";
+    130 Throttled "throttled" Unavailable "too much comes too fast from one key or address; nothing happened" "slow down; the text says when there is room again";
+    131 QuotaUsedUp "quota_used_up" Unavailable "the domain used up what it may seal in a day; nothing happened" "go on after midnight UTC, or have the operator of the domain's node raise limits.domain_commands_day or limits.domain_mib_day";
 
     200 Usage "usage" Usage "the command line does not fit" "see --help";
     201 KeyFile "key_file" Usage "the key file cannot be used" "the text says why: permissions 0600, PKCS#8 v1 PEM, one Ed25519 key";

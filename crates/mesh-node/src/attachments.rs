@@ -134,12 +134,8 @@ pub async fn serve(core: &Core, digest: Digest, read_request: Vec<u8>) -> Result
         let body = public(core, digest).await?;
         return Ok(AttachmentBody { digest: digest.0.to_vec(), body, private: false });
     }
-    let domain = owner(core, digest).await?;
-    erasure::refuse(core, &domain, &digest)?;
-    if let Some(file) = core.store.private_attachments().get(&digest.0).map_err(|e| storage(&e))? {
-        check_reader(core, &read_request, digest, &domain)?;
-        let body = wire_of(&file).ok_or_else(|| missing(digest))?;
-        return Ok(AttachmentBody { digest: digest.0.to_vec(), body, private: true });
+    if let Some(body) = private_here(core, digest, &read_request).await? {
+        return Ok(body);
     }
     let home = home_of(core, digest).await?;
     core.forward.attachment(home, digest, read_request).await
@@ -199,6 +195,30 @@ pub fn of_command(core: &Core, envelope: &Envelope) -> Result<Vec<AttachmentBody
 fn wire_of(file: &[u8]) -> Option<Vec<u8>> {
     let (salt, body) = file.split_first_chunk()?;
     Some(PrivateAttachment { salt: *salt, body: body.to_vec() }.to_bytes())
+}
+
+/// An attachment for another node, whose client asked it: what lies here, on the same conditions.
+///
+/// # Errors
+/// [`Code::ReadDenied`], [`Code::AttachmentMissing`], [`Code::Erased`].
+pub async fn serve_here(core: &Core, digest: Digest, read_request: Vec<u8>) -> Result<AttachmentBody, MeshError> {
+    if !read_request.is_empty() {
+        return private_here(core, digest, &read_request).await?.ok_or_else(|| missing(digest));
+    }
+    erasure::refuse_known(core, &digest)?;
+    let body = core.store.attachments().get(&digest.0).map_err(|e| storage(&e))?.ok_or_else(|| missing(digest))?;
+    Ok(AttachmentBody { digest: digest.0.to_vec(), body, private: false })
+}
+
+/// A private attachment, if it lies here, for whom the request names and only then.
+async fn private_here(core: &Core, digest: Digest, read_request: &[u8]) -> Result<Option<AttachmentBody>, MeshError> {
+    let domain = owner(core, digest).await?;
+    erasure::refuse(core, &domain, &digest)?;
+    let file = core.store.private_attachments().get(&digest.0).map_err(|e| storage(&e))?;
+    let Some(file) = file else { return Ok(None) };
+    check_reader(core, read_request, digest, &domain)?;
+    let body = wire_of(&file).ok_or_else(|| missing(digest))?;
+    Ok(Some(AttachmentBody { digest: digest.0.to_vec(), body, private: true }))
 }
 
 fn missing(digest: Digest) -> MeshError {

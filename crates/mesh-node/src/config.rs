@@ -5,10 +5,13 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 pub use crate::gossip::section::GossipSection;
+use crate::limits::DayQuota;
+use crate::transport::{ConnectionLimits, DoorLimits};
 
 /// Everything a node is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,13 +72,18 @@ pub struct NodeSection {
 pub struct ApiSection {
     /// Address and port of gRPC and HTTP.
     pub listen: SocketAddr,
+    /// The operator's certificate with its chain, PEM; clients come in over TLS when it is set. Empty for none.
+    pub tls_cert: PathBuf,
+    /// Its private key, PEM.
+    pub tls_key: PathBuf,
     /// Bearer tokens, one of which a read needs; reads are open when the list is empty. Commands authenticate themselves.
     pub read_tokens: Vec<String>,
 }
 
 impl Default for ApiSection {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 7080)), read_tokens: Vec::new() }
+        let listen = SocketAddr::from(([127, 0, 0, 1], 7080));
+        Self { listen, tls_cert: PathBuf::new(), tls_key: PathBuf::new(), read_tokens: Vec::new() }
     }
 }
 
@@ -85,13 +93,51 @@ impl Default for ApiSection {
 pub struct PeerSection {
     /// Address and port of the peer services.
     pub listen: SocketAddr,
-    /// Allows peer addresses that are not loopback although peers don't prove who they are yet.
-    pub insecure_peers: bool,
+    /// Milliseconds that a connection may take until it has proved which node it is of.
+    pub handshake_ms: u64,
+    /// Connections that have not proved it yet, at once and in all.
+    pub handshakes: usize,
+    /// The same from one address; an IPv6 address counts as its /64.
+    pub handshakes_per_address: usize,
+    /// New connections from one address each second, after a burst of four times as many.
+    pub handshakes_per_second: u32,
+    /// Open connections of one node.
+    pub connections_per_node: usize,
+    /// Open connections of all nodes.
+    pub connections: usize,
+    /// Requests that one connection may have under way.
+    pub streams: u32,
+}
+
+impl PeerSection {
+    /// What may cost how much before anything is proven.
+    pub fn door_limits(&self) -> DoorLimits {
+        DoorLimits {
+            within: Duration::from_millis(self.handshake_ms),
+            at_once: self.handshakes,
+            at_once_per_address: self.handshakes_per_address,
+            per_second: self.handshakes_per_second,
+        }
+    }
+
+    /// How many may be open.
+    pub fn connection_limits(&self) -> ConnectionLimits {
+        ConnectionLimits { per_node: self.connections_per_node, in_all: self.connections }
+    }
 }
 
 impl Default for PeerSection {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 7946)), insecure_peers: false }
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 7946)),
+            handshake_ms: 5_000,
+            handshakes: 128,
+            handshakes_per_address: 32,
+            handshakes_per_second: 64,
+            connections_per_node: 16,
+            connections: 2_048,
+            streams: 1_024,
+        }
     }
 }
 
@@ -200,8 +246,18 @@ pub struct LimitsSection {
     pub outbox_commands: usize,
     /// Requests that one stream may have under way.
     pub stream_window: usize,
-    /// Client requests under way at once.
+    /// Client requests under way at once; more wait.
     pub requests: usize,
+    /// Those of one address; more are refused.
+    pub requests_per_address: usize,
+    /// New connections of clients from one address each second.
+    pub connections_per_second: u32,
+    /// Commands of one key each second.
+    pub commands_per_second: u32,
+    /// Commands that one domain may seal in a day, by UTC.
+    pub domain_commands_day: u64,
+    /// Their bytes, in MiB.
+    pub domain_mib_day: u64,
     /// Longest a publish waits for the ledger when the client sets no deadline, in milliseconds.
     pub publish_wait_ms: u64,
     /// Attachment bytes of one publish, in MiB.
@@ -214,9 +270,21 @@ impl Default for LimitsSection {
             outbox_commands: 20_000,
             stream_window: 1_024,
             requests: 4_096,
+            requests_per_address: 2_048,
+            connections_per_second: 1_000,
+            commands_per_second: 5_000,
+            domain_commands_day: 1_000_000,
+            domain_mib_day: 4_096,
             publish_wait_ms: 30_000,
             publish_mib: 32,
         }
+    }
+}
+
+impl LimitsSection {
+    /// What one domain may seal in a day.
+    pub fn day_quota(&self) -> DayQuota {
+        DayQuota { commands: self.domain_commands_day, bytes: self.domain_mib_day << 20 }
     }
 }
 
@@ -309,8 +377,10 @@ impl Config {
         for path in [&mut config.node.data_dir, &mut config.node.keys_dir, &mut config.node.genesis] {
             *path = folder.join(&*path);
         }
-        if !config.join.checkpoint.as_os_str().is_empty() {
-            config.join.checkpoint = folder.join(&config.join.checkpoint);
+        for path in [&mut config.join.checkpoint, &mut config.api.tls_cert, &mut config.api.tls_key] {
+            if !path.as_os_str().is_empty() {
+                *path = folder.join(&*path);
+            }
         }
         Ok(config)
     }
@@ -322,6 +392,10 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         let error = |message: String| ConfigError::Parse { path: path.into(), message };
         let mut table: toml::Table = text.parse().map_err(|e: toml::de::Error| error(e.to_string()))?;
+        if table.get("peer").and_then(toml::Value::as_table).is_some_and(|peer| peer.contains_key("insecure_peers")) {
+            let gone = "peer.insecure_peers is gone: nodes prove who they are to each other; remove the line";
+            return Err(error(gone.to_owned()));
+        }
         // Parsed once without the environment, so that an error names the file's own line.
         let _: Self = toml::from_str(text).map_err(|e| error(e.to_string()))?;
         for (name, value) in environment {
@@ -397,12 +471,25 @@ impl Config {
             ("outbox_commands", limits.outbox_commands),
             ("stream_window", limits.stream_window),
             ("requests", limits.requests),
+            ("requests_per_address", limits.requests_per_address),
+            ("connections_per_second", limits.connections_per_second as usize),
+            ("commands_per_second", limits.commands_per_second as usize),
             ("publish_mib", limits.publish_mib),
         ];
         for (key, value) in counts {
             if !(1..=1_000_000).contains(&value) {
                 return fail(format!("limits.{key} is {value}; expected 1 to 1,000,000"));
             }
+        }
+        for (key, value) in
+            [("domain_commands_day", limits.domain_commands_day), ("domain_mib_day", limits.domain_mib_day)]
+        {
+            if !(1..=1_000_000_000).contains(&value) {
+                return fail(format!("limits.{key} is {value}; expected 1 to 1,000,000,000"));
+            }
+        }
+        if self.api.tls_cert.as_os_str().is_empty() != self.api.tls_key.as_os_str().is_empty() {
+            return fail("api.tls_cert and api.tls_key: expected both or none".to_owned());
         }
         if self.api.listen == self.peer.listen {
             return fail(format!("api.listen and peer.listen are both {}; expected two ports", self.api.listen));
@@ -416,11 +503,22 @@ impl Config {
         if let Err(error) = tracing_subscriber::EnvFilter::try_new(&self.trace.filter) {
             return fail(format!("trace.filter is '{}': {error}", self.trace.filter));
         }
-        if !self.peer.insecure_peers && !self.peer.listen.ip().is_loopback() {
-            let listen = self.peer.listen;
-            return fail(format!(
-                "peer.listen is {listen}; peers don't prove who they are yet, so addresses beyond loopback need peer.insecure_peers = true and a network of your own"
-            ));
+        let peer = &self.peer;
+        if !(100..=60_000).contains(&peer.handshake_ms) {
+            return fail(format!("peer.handshake_ms is {}; expected 100 to 60,000", peer.handshake_ms));
+        }
+        let counts = [
+            ("handshakes", peer.handshakes),
+            ("handshakes_per_address", peer.handshakes_per_address),
+            ("handshakes_per_second", peer.handshakes_per_second as usize),
+            ("connections_per_node", peer.connections_per_node),
+            ("connections", peer.connections),
+            ("streams", peer.streams as usize),
+        ];
+        for (key, value) in counts {
+            if !(1..=1_000_000).contains(&value) {
+                return fail(format!("peer.{key} is {value}; expected 1 to 1,000,000"));
+            }
         }
         Ok(())
     }
@@ -474,8 +572,9 @@ mod tests {
     fn errors_name_file_line_and_key() {
         let error = parse(&format!("{MINIMAL}[api]\nlisen = \"x\"\n"), &[]).unwrap_err().to_string();
         assert!(error.contains("node.toml") && error.contains("line 6") && error.contains("lisen"), "{error}");
-        let error = parse(&format!("{MINIMAL}[peer]\nlisten = \"0.0.0.0:7946\"\n"), &[]).unwrap_err().to_string();
-        assert!(error.contains("insecure_peers"), "{error}");
+        parse(&format!("{MINIMAL}[peer]\nlisten = \"0.0.0.0:7946\"\n"), &[]).unwrap();
+        let error = parse(&format!("{MINIMAL}[peer]\ninsecure_peers = true\n"), &[]).unwrap_err().to_string();
+        assert!(error.contains("insecure_peers is gone"), "{error}");
         let error = parse(&format!("{MINIMAL}[raft]\nelection_min_ms = 100\n"), &[]).unwrap_err().to_string();
         assert!(error.contains("three times"), "{error}");
     }

@@ -25,11 +25,13 @@ use crate::feeds::Feeds;
 use crate::folded::Folded;
 use crate::forward::Forward;
 use crate::gossip::{AddressBook, GossipHandle};
+use crate::limits::CommandRate;
 use crate::metrics::Metrics;
 use crate::outbox::decided_by;
 use crate::pending::Pending;
 use crate::reads::Reads;
 use crate::replicas::Replicas;
+use crate::transport::{LedgerAdmitted, PeerChannels, Transport};
 use crate::verified::Verified;
 
 /// What all parts of a node share.
@@ -78,6 +80,14 @@ pub struct Core {
     pub gossip: GossipHandle,
     /// Where the other nodes say that they are.
     pub addresses: AddressBook,
+    /// TLS with other nodes, and the connections that live.
+    pub transport: Arc<Transport>,
+    /// Whose keys count there.
+    pub admitted: Arc<LedgerAdmitted>,
+    /// Channels to other nodes, for everything but Raft.
+    pub peers: Arc<PeerChannels>,
+    /// How often each key may command.
+    pub command_rate: CommandRate,
     /// Figures.
     pub metrics: Metrics,
     /// Ends everything.

@@ -15,9 +15,13 @@ use tokio::sync::watch;
 use crate::feed_rules::FeedRules;
 use crate::feed_writer::{Durable, Position, Receipt, Resolution};
 use crate::feeds::product_of;
+use crate::limits::DayUse;
 
 /// The feed's named value with the last outbox number that was given out, and the last one up to which the feed has every verdict.
 pub(crate) const OUTBOX: &str = "outbox";
+
+/// The feed's named value with what its domain used up of a day.
+pub(crate) const DAY: &str = "day";
 
 /// A command that is durable here and waits for the ledger.
 pub(crate) struct Waiting {
@@ -47,6 +51,8 @@ pub(crate) struct Tail {
     pub(crate) held_until: Option<Instant>,
     /// Nothing is appended any more.
     pub(crate) closed: bool,
+    /// What the domain used up of its day.
+    pub(crate) used: DayUse,
     /// The domain's own rules in force.
     pub(crate) rules: Option<Arc<FeedRules>>,
 }
@@ -74,6 +80,7 @@ impl Tail {
             products: BTreeMap::new(),
             held_until: None,
             closed: false,
+            used: DayUse::default(),
             rules: None,
         }
     }

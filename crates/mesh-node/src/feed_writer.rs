@@ -15,8 +15,9 @@ use tokio::sync::{Notify, oneshot, watch};
 
 use crate::clock::now_unix_ms;
 use crate::feed_rules::{FeedRules, RULES};
-use crate::feed_tail::{OUTBOX, Tail, Waiting, outbox_value};
+use crate::feed_tail::{DAY, OUTBOX, Tail, Waiting, outbox_value};
 use crate::feeds::{COMMANDS, encode_position};
+use crate::limits::{DayQuota, DayUse};
 use crate::publish::Admitted;
 
 /// What the ledger said about a command; everybody who waits for it sees the same.
@@ -69,6 +70,7 @@ pub struct FeedWriter {
     store: Arc<Store>,
     feed: Feed,
     limit: usize,
+    quota: DayQuota,
     tail: Mutex<Tail>,
     /// Outbox numbers that the ledger decided and whose verdicts a crash may have kept out of the feed.
     unsettled: std::ops::RangeInclusive<u64>,
@@ -129,7 +131,7 @@ fn storage(error: &mesh_store::StoreError) -> MeshError {
 impl FeedWriter {
     /// Opens the feed for writing: finds its end and every command that the ledger has not decided yet.
     ///
-    /// `sealed_outbox` and `sealed_seq` are the ledger's cursor for this epoch.
+    /// `limit` commands may wait, and `quota` be taken in a day. `sealed_outbox` and `sealed_seq` are the ledger's cursor for this epoch.
     ///
     /// # Errors
     /// [`Code::Damaged`] or [`Code::StorageFailed`] when the feed's end cannot be read.
@@ -137,7 +139,7 @@ impl FeedWriter {
         id: FeedId,
         mesh: MeshId,
         store: Arc<Store>,
-        limit: usize,
+        (limit, quota): (usize, DayQuota),
         sealed_outbox: u64,
         sealed_seq: Option<u64>,
     ) -> Result<Arc<Self>, MeshError> {
@@ -161,6 +163,8 @@ impl FeedWriter {
         let (given_out, settled) = outbox_value(&feed).map_err(|e| damaged(&e))?;
         let mut tail = Tail::new(appender, last_leaf.as_deref(), given_out.max(sealed_outbox));
         // Rules that cannot be read keep the feed from being written: nothing would hold in it.
+        let used = feed.value(DAY).map_err(|e| damaged(&e))?;
+        tail.used = used.and_then(|bytes| DayUse::from_bytes(&bytes)).unwrap_or_default();
         tail.rules = FeedRules::stored(&feed, &mesh)?.map(Arc::new);
         let mut from = sealed_seq.map_or(0, |seq| seq + 1);
         while from < size {
@@ -177,6 +181,7 @@ impl FeedWriter {
             store,
             feed,
             limit,
+            quota,
             durable: Arc::new(watch::Sender::new(tail.appender.size())),
             tail: Mutex::new(tail),
             unsettled: settled + 1..=sealed_outbox,
@@ -272,7 +277,7 @@ impl FeedWriter {
     /// [`Receipt::durable`] says so. A command id that waits already gives the first attempt's receipt.
     ///
     /// # Errors
-    /// [`Code::OutboxFull`] when too much waits for the ledger, [`Code::Unavailable`] when the domain's own rules changed since the
+    /// [`Code::OutboxFull`] when too much waits for the ledger, [`Code::QuotaUsedUp`] for today, [`Code::Unavailable`] when the domain's own rules changed since the
     /// command was admitted: nothing happened.
     pub fn append(&self, admitted: &Admitted, ledger_size: u64) -> Result<Receipt, MeshError> {
         self.append_below(self.limit, admitted, ledger_size)
@@ -310,8 +315,11 @@ impl FeedWriter {
         let kind = EventKind::Command { outbox, envelope: admitted.signed.envelope().bytes().to_vec() };
         let event = self.next_event(&mut tail, ledger_size, kind);
         let (seq, bytes) = (event.seq, event.encode());
+        let used = tail.used.with(bytes.len() as u64, event.at_unix_ms, &self.quota, &self.id.domain)?;
         let position = Position { feed: self.id.clone(), seq, outbox };
         let mut batch = Batch::new();
+        self.feed.put_value(&mut batch, DAY, &used.to_bytes()).map_err(|e| storage(&e))?;
+        tail.used = used;
         tail.write(&mut batch, &bytes);
         self.put_outbox(&mut batch, outbox, tail.settled())?;
         let key = encode_position(&position);

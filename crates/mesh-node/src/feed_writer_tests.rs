@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use super::*;
 
 const DOMAIN: &str = "orders";
+const QUOTA: DayQuota = DayQuota { commands: 1_000, bytes: 1 << 20 };
 
 fn store(disk: &MemDisk) -> Arc<Store> {
     Arc::new(Store::open_memory(disk, MemoryLoop::Inline, StoreOptions::default()).unwrap())
@@ -17,7 +18,7 @@ fn store(disk: &MemDisk) -> Arc<Store> {
 
 fn writer(store: &Arc<Store>, sealed_outbox: u64, sealed_seq: Option<u64>) -> Arc<FeedWriter> {
     let id = FeedId { domain: DomainName::parse(DOMAIN).unwrap(), epoch: 1 };
-    FeedWriter::open(id, MeshId([7; 32]), Arc::clone(store), 10, sealed_outbox, sealed_seq).unwrap()
+    FeedWriter::open(id, MeshId([7; 32]), Arc::clone(store), (10, QUOTA), sealed_outbox, sealed_seq).unwrap()
 }
 
 fn admitted(number: u8) -> Admitted {
@@ -165,7 +166,7 @@ fn a_place_of_rules_that_holds_something_else_is_damage_and_the_feed_is_not_writ
         let mut batch = Batch::new();
         feed.feed.put_value(&mut batch, RULES, place).unwrap();
         store.committer().commit_blocking(batch).unwrap();
-        let opened = FeedWriter::open(feed.id().clone(), mesh, Arc::clone(&store), 10, 0, None);
+        let opened = FeedWriter::open(feed.id().clone(), mesh, Arc::clone(&store), (10, QUOTA), 0, None);
         assert_eq!(opened.err().map(|error| error.code), Some(Code::Damaged), "{place:?}");
     }
 }

@@ -93,7 +93,8 @@ impl Feeds {
         let cursor = cursor.filter(|cursor| cursor.epoch == id.epoch);
         let (outbox, seq) = cursor.map_or((0, None), |cursor| (cursor.last_outbox, cursor.last_seq));
         let limit = core.config.limits.outbox_commands;
-        let writer = FeedWriter::open(id, core.mesh_id, Arc::clone(&core.store), limit, outbox, seq);
+        let bounds = (limit, core.config.limits.day_quota());
+        let writer = FeedWriter::open(id, core.mesh_id, Arc::clone(&core.store), bounds, outbox, seq);
         let writer = writer.inspect_err(|error| {
             let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
             refused.insert(domain.clone(), error.message.clone());

@@ -1,76 +1,61 @@
-//! Talking to another node as its client: a publish that belongs to another home, an attachment that lies elsewhere.
+//! Talking to another node for a client: a publish that belongs to another home, an attachment that lies elsewhere.
 //!
-//! One lazy, long-lived channel per node. What was certainly not handed over is answered with "nothing happened"; a connection that
+//! Over the peer port, so that it is that node and no other, whatever its API asks of clients. What was certainly not handed over is answered with "nothing happened"; a connection that
 //! broke after that is "outcome unknown", and a retry with the same command id is safe.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use mesh_governance::read;
 use mesh_model::{Code, Digest, DomainName, NodeId};
 use mesh_proto::status::MeshError;
-use mesh_proto::v1::catalog_service_client::CatalogServiceClient;
-use mesh_proto::v1::governance_service_client::GovernanceServiceClient;
-use mesh_proto::v1::publish_service_client::PublishServiceClient;
+use mesh_proto::v1::home_service_client::HomeServiceClient;
 use mesh_proto::v1::{
     Acknowledgement, AttachmentBody, FeedHeadResponse, GetAttachmentRequest, GetDomainRulesRequest,
     GetDomainRulesResponse, PublishRequest, SealFeedRequest, SetDomainRulesRequest, SetDomainRulesResponse,
 };
 use mesh_raft::StoreState;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Channel;
+
+use crate::transport::PeerChannels;
 
 /// Largest message of a forwarded publish, in bytes: envelope and attachments.
 const MESSAGE_BYTES: usize = 64 << 20;
-const CONNECT: Duration = Duration::from_secs(2);
 const FETCH: Duration = Duration::from_secs(10);
 
-/// The other nodes, as this one reaches them.
+/// The other nodes, as homes of domains.
 pub struct Forward {
-    /// Where the ledger says that nodes are.
     state: StoreState,
-    token: Option<String>,
-    peers: Mutex<BTreeMap<NodeId, Peer>>,
-}
-
-#[derive(Clone)]
-struct Peer {
-    channel: Channel,
-    /// Since when it does not answer.
-    down_since: Option<Instant>,
+    peers: Arc<PeerChannels>,
+    /// Since when which node does not answer.
+    down: Mutex<BTreeMap<NodeId, Instant>>,
 }
 
 impl Forward {
-    /// Knows the API addresses of the nodes from the applied state; `token` is shown where reads need one.
-    pub fn new(state: StoreState, token: Option<String>) -> Self {
-        Self { state, token, peers: Mutex::new(BTreeMap::new()) }
+    /// Finds the nodes by the applied state.
+    pub fn new(state: StoreState, peers: Arc<PeerChannels>) -> Self {
+        Self { state, peers, down: Mutex::default() }
     }
 
-    fn peer(&self, node: NodeId) -> Result<Peer, MeshError> {
-        let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(peer) = peers.get(&node) {
-            return Ok(peer.clone());
-        }
+    fn home(&self, node: NodeId) -> Result<HomeServiceClient<Channel>, MeshError> {
         let unreachable = |text: String| MeshError::new(Code::HomeUnreachable, text);
         let known = read::node(&self.state, node).map_err(|error| MeshError::new(Code::Damaged, error.to_string()))?;
-        let known = known.ok_or_else(|| unreachable(format!("no address of node {node} is known")))?;
-        let address = known.record.api_address;
-        let endpoint = Endpoint::from_shared(format!("http://{address}"))
-            .map_err(|error| unreachable(format!("node {node} has the address {address}: {error}")))?;
-        let channel = endpoint.connect_timeout(CONNECT).tcp_nodelay(true).connect_lazy();
-        let peer = Peer { channel, down_since: None };
-        peers.insert(node, peer.clone());
-        Ok(peer)
+        let known =
+            known.ok_or_else(|| unreachable(format!("no address of node {node} is known; nothing happened")))?;
+        let channel = self.peers.channel(node, &known.record.peer_address);
+        let channel = channel.map_err(|error| unreachable(format!("{}; nothing happened", error.message)))?;
+        let client = HomeServiceClient::new(channel);
+        Ok(client.max_encoding_message_size(MESSAGE_BYTES).max_decoding_message_size(MESSAGE_BYTES))
     }
 
     fn mark(&self, node: NodeId, answers: bool) -> Option<Duration> {
-        let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
-        let peer = peers.get_mut(&node)?;
+        let mut down = self.down.lock().unwrap_or_else(PoisonError::into_inner);
         if answers {
-            peer.down_since = None;
+            down.remove(&node);
             return None;
         }
-        Some(peer.down_since.get_or_insert_with(Instant::now).elapsed())
+        Some(down.entry(node).or_insert_with(Instant::now).elapsed())
     }
 
     /// Hands a publish to the domain's home and passes its answer on.
@@ -83,8 +68,7 @@ impl Forward {
         request: PublishRequest,
         within: Duration,
     ) -> Result<Acknowledgement, MeshError> {
-        let peer = self.peer(home)?;
-        let mut client = PublishServiceClient::new(peer.channel).max_encoding_message_size(MESSAGE_BYTES);
+        let mut client = self.home(home)?;
         let mut request = tonic::Request::new(request);
         // The home node stops waiting a little before this one does, so that its answer still arrives.
         request.set_timeout(within + Duration::from_millis(500));
@@ -129,7 +113,7 @@ impl Forward {
         envelope: Vec<u8>,
         within: Duration,
     ) -> Result<SetDomainRulesResponse, MeshError> {
-        let mut client = GovernanceServiceClient::new(self.peer(home)?.channel);
+        let mut client = self.home(home)?;
         let mut request = tonic::Request::new(SetDomainRulesRequest { envelope });
         request.set_timeout(within + Duration::from_millis(500));
         let response = client.set_domain_rules(request).await.map_err(|status| self.failed(home, status))?;
@@ -147,10 +131,9 @@ impl Forward {
         domain: &DomainName,
         within: Duration,
     ) -> Result<GetDomainRulesResponse, MeshError> {
-        let mut client = GovernanceServiceClient::new(self.peer(home)?.channel);
+        let mut client = self.home(home)?;
         let mut request = tonic::Request::new(GetDomainRulesRequest { domain: domain.to_string() });
         request.set_timeout(within);
-        self.show_token(&mut request);
         let response = client.get_domain_rules(request).await.map_err(|status| self.failed(home, status))?;
         self.mark(home, true);
         Ok(response.into_inner())
@@ -166,18 +149,12 @@ impl Forward {
         envelope: Vec<u8>,
         within: Duration,
     ) -> Result<FeedHeadResponse, MeshError> {
-        let mut client = GovernanceServiceClient::new(self.peer(home)?.channel);
+        let mut client = self.home(home)?;
         let mut request = tonic::Request::new(SealFeedRequest { envelope });
         request.set_timeout(within + Duration::from_millis(500));
         let response = client.seal_feed(request).await.map_err(|status| self.failed(home, status))?;
         self.mark(home, true);
         Ok(response.into_inner())
-    }
-
-    fn show_token<T>(&self, request: &mut tonic::Request<T>) {
-        if let Some(token) = self.token.as_ref().and_then(|token| format!("Bearer {token}").parse().ok()) {
-            request.metadata_mut().insert("authorization", token);
-        }
     }
 
     /// Fetches an attachment.
@@ -190,11 +167,9 @@ impl Forward {
         digest: Digest,
         read_request: Vec<u8>,
     ) -> Result<AttachmentBody, MeshError> {
-        let peer = self.peer(node)?;
-        let mut client = CatalogServiceClient::new(peer.channel).max_decoding_message_size(MESSAGE_BYTES);
+        let mut client = self.home(node)?;
         let mut request = tonic::Request::new(GetAttachmentRequest { digest: digest.0.to_vec(), read_request });
         request.set_timeout(FETCH);
-        self.show_token(&mut request);
         let response = client.get_attachment(request).await.map_err(|status| self.failed(node, status))?;
         response
             .into_inner()
@@ -203,15 +178,14 @@ impl Forward {
     }
 }
 
-/// Whether the request never left: tonic reports a failed connection as `Unavailable` with a transport error as its source.
+/// Whether the request never left: there was no connection, or TLS or the greeting ended it.
 fn is_connect_error(status: &tonic::Status) -> bool {
     let mut source = std::error::Error::source(status);
     while let Some(error) = source {
-        let text = error.to_string();
-        if text.contains("tcp connect error") || text.contains("dns error") || text.contains("Connection refused") {
+        if error.is::<tonic::ConnectError>() {
             return true;
         }
         source = error.source();
     }
-    status.message().contains("tcp connect error")
+    false
 }

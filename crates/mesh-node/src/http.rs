@@ -13,16 +13,18 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Json, Response};
 use axum::routing::{get, post};
-use axum::serve::ListenerExt as _;
 use mesh_client::{Client, ClientOptions, ListQuery, Read, SearchQuery};
 use mesh_event::{Command, Envelope};
 use mesh_model::{Class, Code, Digest, DomainName};
 use mesh_proto::status::MeshError;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
+use tokio_rustls::rustls::ServerConfig;
 use tower::limit::GlobalConcurrencyLimitLayer;
 use tracing::{debug, warn};
 
+use crate::api_port::{self, ApiListener, ClientAddress, RequestBounds};
+use crate::clock::now_unix_ms;
 use crate::core::Core;
 use crate::{services, tiles};
 
@@ -41,7 +43,7 @@ struct Gateway {
 type Answer = Result<Response, Failure>;
 
 /// An error as JSON.
-struct Failure(MeshError);
+pub(crate) struct Failure(pub(crate) MeshError);
 
 impl From<MeshError> for Failure {
     fn from(error: MeshError) -> Self {
@@ -56,6 +58,7 @@ impl IntoResponse for Failure {
             Class::Done => StatusCode::OK,
             Class::Pending => StatusCode::ACCEPTED,
             _ if error.code == Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            _ if retry_after(error.code).is_some() => StatusCode::TOO_MANY_REQUESTS,
             Class::Usage | Class::Rejected => StatusCode::BAD_REQUEST,
             Class::NotFound => StatusCode::NOT_FOUND,
             Class::Conflict => StatusCode::CONFLICT,
@@ -74,7 +77,19 @@ impl IntoResponse for Failure {
             "hint": error.code.next_step(),
             "fields": fields,
         }});
-        (status, Json(body)).into_response()
+        match retry_after(error.code) {
+            Some(seconds) => (status, [(header::RETRY_AFTER, seconds)], Json(body)).into_response(),
+            None => (status, Json(body)).into_response(),
+        }
+    }
+}
+
+/// In how many seconds there is room again, for what is refused because there was too much.
+fn retry_after(code: Code) -> Option<u64> {
+    match code {
+        Code::Throttled | Code::QueueFull => Some(1),
+        Code::QuotaUsedUp => Some(86_400 - now_unix_ms() / 1_000 % 86_400),
+        _ => None,
     }
 }
 
@@ -100,32 +115,33 @@ fn bad(message: impl std::fmt::Display) -> Failure {
     Failure(MeshError::new(Code::BadArgument, message.to_string()))
 }
 
-/// Serves until the node stops.
-pub async fn serve(core: Arc<Core>, listener: TcpListener) {
-    let address = listener.local_addr().unwrap_or(core.config.api.listen);
-    let host = if address.ip().is_unspecified() { "127.0.0.1".to_owned() } else { host_of(address.ip()) };
-    let mut options = ClientOptions::new([format!("http://{host}:{}", address.port())]).pinned(core.mesh_id);
+/// Serves until the node stops, over TLS when there is a configuration for it.
+pub async fn serve(core: Arc<Core>, listener: TcpListener, tls: Option<Arc<ServerConfig>>) {
+    let limits = &core.config.limits;
+    let routes = services::routes(&core);
+    let mut options = ClientOptions::new(["this node"]).pinned(core.mesh_id);
     options.token = core.config.api.read_tokens.first().cloned();
     options.timeout = Duration::from_secs(30);
-    let client = match Client::connect(options) {
-        Ok(client) => client,
-        Err(error) => {
-            warn!(%error, "the API port does not open");
-            return;
-        }
+    let client = Client::over(api_port::channel(routes.clone(), core.stopping.clone(), &core.tasks), options);
+    let opened = ApiListener::new(listener, tls, limits.connections_per_second, core.stopping.clone());
+    let (client, listener) = match (client, opened) {
+        (Ok(client), Ok(listener)) => (client, listener),
+        (Err(error), _) => return warn!(%error, "the API port does not open"),
+        (_, Err(error)) => return warn!(%error, "the API port does not open"),
     };
-    // A bound of its own on each side: a JSON request waits for a gRPC one of this same port, and must not hold its place.
-    let bound = || GlobalConcurrencyLimitLayer::new(core.config.limits.requests);
-    let grpc = services::routes(&core).into_axum_router().layer(bound());
+    let grpc = routes.into_axum_router();
     let gateway = Gateway { core: Arc::clone(&core), client };
+    let per_address = RequestBounds::new(limits.requests_per_address);
     let app = grpc
-        .merge(json_routes(gateway.clone()).layer(bound()))
+        .merge(json_routes(gateway.clone()))
+        .layer(GlobalConcurrencyLimitLayer::new(limits.requests))
+        // Outermost: what is refused holds no place that others wait for.
+        .layer(axum::middleware::from_fn_with_state(per_address, api_port::bound))
         .merge(plain_routes(gateway))
         .fallback(nothing_there)
         .method_not_allowed_fallback(wrong_method);
     let stopping = core.stopping.clone();
-    // Small answers that wait for an acknowledgement of the ones before would take 40 ms each. A socket that refuses is slow, no more.
-    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+    let app = app.into_make_service_with_connect_info::<ClientAddress>();
     let served = axum::serve(listener, app).with_graceful_shutdown(async move { stopping.cancelled().await });
     let cut = async {
         core.stopping.cancelled().await;
@@ -136,13 +152,6 @@ pub async fn serve(core: Arc<Core>, listener: TcpListener) {
             warn!(%error, "the API port closed");
         },
         () = cut => debug!("connections that did not end were cut"),
-    }
-}
-
-fn host_of(ip: std::net::IpAddr) -> String {
-    match ip {
-        std::net::IpAddr::V4(ip) => ip.to_string(),
-        std::net::IpAddr::V6(ip) => format!("[{ip}]"),
     }
 }
 

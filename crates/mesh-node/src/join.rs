@@ -20,6 +20,7 @@ use crate::config::{Config, ConfigError, JoinSection};
 use crate::keys::OwnKeys;
 use crate::start_error::StartError;
 use crate::tail::{SessionError, TailSession};
+use crate::transport::{Anybody, Dialer, NO_NUMBER, PeerChannels, Transport};
 
 /// Pause before the next peer is asked, doubled while none knows the node, up to the longest.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
@@ -78,7 +79,10 @@ pub(crate) async fn admitted(
     let other = |error: MeshError| StartError::Other(error.message);
     let keeper = Keeper::open(genesis, Arc::clone(store), tail.state().clone(), config.node.data_dir.clone());
     let pinned = pinned(&config.join, genesis)?;
-    let joining = Joining { genesis, keys, tail, keeper: Arc::new(keeper.map_err(other)?), pinned };
+    let transport = Transport::new(NO_NUMBER, genesis, &keys.keypair, Arc::new(Anybody), &config.peer);
+    let transport = transport.map_err(|error| StartError::Other(error.to_string()))?;
+    let channels = Arc::new(PeerChannels::new(Dialer::new(Arc::new(transport))));
+    let joining = Joining { genesis, keys, tail, keeper: Arc::new(keeper.map_err(other)?), pinned, channels };
     info!(key = %keys.fingerprint(), ?peers, "this node's number is the ledger's to give: asking peers for it");
     let (mut pause, mut told) = (PAUSE_MIN, String::new());
     for peer in peers.iter().cycle() {
@@ -108,6 +112,7 @@ struct Joining<'a> {
     tail: LedgerTail,
     keeper: Arc<Keeper>,
     pinned: Option<LedgerCheckpoint>,
+    channels: Arc<PeerChannels>,
 }
 
 impl Joining<'_> {
@@ -116,12 +121,12 @@ impl Joining<'_> {
         let mesh = self.genesis.mesh_id;
         let request = TailRequest {
             mesh_id: mesh.0.to_vec(),
-            from_node_id: 0,
+            from_node_id: NO_NUMBER,
             node_key: self.keys.keypair.public_key().0.to_vec(),
             next_index: self.tail.next_index(),
         };
-        let federation = FederationPeers::new(mesh, 0);
-        let mut items = federation.tail(0, address, request).await?;
+        let federation = FederationPeers::new(mesh, NO_NUMBER, Arc::clone(&self.channels));
+        let mut items = federation.tail(NO_NUMBER, address, request).await?;
         let mut session = TailSession::new(mesh, self.tail.clone(), Arc::clone(&self.keeper));
         let (mut goal, mut told) = (0, Instant::now());
         loop {

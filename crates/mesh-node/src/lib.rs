@@ -18,6 +18,9 @@
 //! | [`attachments`] | files by digest: taken with a publish, fetched from their home |
 //! | [`gossip`] | who is up, whose feeds grew: the shell around `mesh-gossip` |
 //! | [`forward`] | talking to a domain's home node |
+//! | [`api_port`] | the API port: TLS, and bounds per address |
+//! | [`transport`] | TLS between nodes: who may connect, and who is at the other end |
+//! | [`limits`] | too much, too often |
 //! | [`verified`] | each signature checked once per process |
 //! | [`services`] | gRPC, one file per service |
 //! | [`http`] | JSON, OpenAPI, metrics and health on the same port |
@@ -27,6 +30,7 @@
 //! Invariants kept here: a command is acknowledged only after its event is durable; nothing acts on bytes before their
 //! signature is checked; every queue is bounded; a read says how fresh it is.
 
+pub mod api_port;
 pub mod attachments;
 pub mod carry;
 pub mod checkpoints;
@@ -46,6 +50,7 @@ pub mod gossip;
 pub mod http;
 mod join;
 pub mod keys;
+pub mod limits;
 pub mod metrics;
 pub mod moves;
 pub mod node;
@@ -64,6 +69,7 @@ pub mod start_error;
 pub mod synonyms;
 pub mod tail;
 pub mod tiles;
+pub mod transport;
 pub mod verified;
 
 pub use config::{Config, ConfigError};

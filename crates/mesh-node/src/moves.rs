@@ -31,9 +31,15 @@ pub struct MoveDesk {
 }
 
 impl MoveDesk {
-    /// Over the node's parts.
+    /// For clients, over the node's parts.
     pub fn new(core: Arc<Core>) -> Self {
         let publisher = Publisher::new(Arc::clone(&core));
+        Self { core, publisher }
+    }
+
+    /// For other nodes: nothing is passed on.
+    pub fn of_home(core: Arc<Core>) -> Self {
+        let publisher = Publisher::of_home(Arc::clone(&core));
         Self { core, publisher }
     }
 
@@ -48,6 +54,7 @@ impl MoveDesk {
             .map_err(|error| MeshError::new(error.code(), error.to_string()))?;
         let domain = &request.domain;
         if let Route::Home(home) = self.publisher.route(domain)? {
+            self.publisher.check_passes_on(home, domain)?;
             return self.core.forward.seal_feed(home, envelope.bytes().to_vec(), within).await;
         }
         if now_unix_ms().abs_diff(request.at_unix_ms) > WINDOW_MS {

@@ -9,6 +9,7 @@ use mesh_governance::PolicyJudge;
 use mesh_raft::{LedgerTail, RaftNode, RaftOptions};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::watch;
+use tokio_rustls::rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
@@ -26,14 +27,16 @@ use crate::gossip::shell::{self, Shell};
 use crate::gossip::{AddressBook, GossipHandle, announcer};
 use crate::join;
 use crate::keys::{NodeIdentity, OwnKeys};
+use crate::limits::CommandRate;
 use crate::metrics::Metrics;
 use crate::pending::Pending;
 use crate::projector::{self, Projector};
 use crate::reads::Reads;
 use crate::replicas::{self, Replicas};
 use crate::start_error::StartError;
+use crate::transport::{self, Dialer, LedgerAdmitted, PeerChannels, Transport};
 use crate::verified::Verified;
-use crate::{epochs, http, services, tail};
+use crate::{api_port, epochs, http, services, tail};
 
 /// How long an ordered stop may take before what is left is dropped.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -58,25 +61,18 @@ pub fn check(config: &Config) -> Result<(SealedGenesis, OwnKeys), StartError> {
     let bytes = std::fs::read(path).map_err(|e| error(e.to_string()))?;
     let genesis = SealedGenesis::parse(bytes).map_err(|e| error(e.to_string()))?;
     let keys = OwnKeys::read(&config.node.keys_dir)?;
-    if let Some(founder) = keys.founder(&genesis) {
-        keys.identify(founder)?;
-    }
     join::pinned(&config.join, &genesis)?;
-    if !config.peer.insecure_peers {
-        for voter in &genesis.document.voters {
-            let host = voter.peer_address.rsplit_once(':').map_or("", |(host, _)| host);
-            let loopback = host == "localhost"
-                || host.trim_matches(['[', ']']).parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
-            if !loopback {
-                let text = format!(
-                    "the peer {} is at {host}; peers don't prove who they are yet, so addresses beyond loopback need peer.insecure_peers = true",
-                    voter.name
-                );
-                return Err(ConfigError::Values(text).into());
-            }
-        }
-    }
+    api_tls(config)?;
     Ok((genesis, keys))
+}
+
+/// The operator's certificate for the API port, if there is one.
+fn api_tls(config: &Config) -> Result<Option<Arc<ServerConfig>>, StartError> {
+    let (certificate, key) = (&config.api.tls_cert, &config.api.tls_key);
+    if certificate.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(api_port::server_config(certificate, key)?))
 }
 
 impl Node {
@@ -89,6 +85,7 @@ impl Node {
         let (genesis, keys) = check(&config)?;
         let api = listen("api", config.api.listen).await?;
         let peer = listen("peer", config.peer.listen).await?;
+        let tls = api_tls(&config)?;
         let (fatal_tell, fatal) = watch::channel(None);
         let store = open_store(&config, &genesis, fatal_tell.clone())?;
         let verified = Arc::new(Verified::default());
@@ -115,9 +112,17 @@ impl Node {
         options.election_min = Duration::from_millis(config.raft.election_min_ms);
         options.election_max = Duration::from_millis(config.raft.election_max_ms);
         options.snapshot_every = config.raft.snapshot_every;
+        let admitted = LedgerAdmitted::new(&genesis);
+        let transport = Transport::new(record.node_id, &genesis, &keypair, admitted.clone(), &config.peer)
+            .map_err(|error| StartError::Other(error.to_string()))?;
+        let transport = Arc::new(transport);
+        let dialer = Dialer::new(Arc::clone(&transport));
+        options.dial = Arc::new(dialer.clone());
         let raft = RaftNode::start(options, Arc::clone(&store), verified.clone(), judge.clone())
             .await
             .map_err(|error| StartError::Raft(error.to_string()))?;
+        admitted.follow(raft.state());
+        let peers = Arc::new(PeerChannels::new(dialer));
 
         let (search, indexed_size) =
             projector::open_search(&config.node.data_dir.join("search"), config.search.heap_mib)
@@ -129,21 +134,24 @@ impl Node {
         );
         let cosigner = voter.map(|(log, cosigner)| Cosigner::new(record.node_id, log, cosigner, Arc::clone(&store)));
         let (indexed_tell, indexed) = watch::channel(indexed_size);
-        let token = config.api.read_tokens.first().cloned();
         let end = raft.ledger_end();
         projector::report(indexed_size, end.borrow().size);
         let core = Arc::new(Core {
             mesh_id: genesis.mesh_id,
             state: raft.state(),
             feeds: Feeds::default(),
-            replicas: Replicas::new(genesis.mesh_id, record.node_id, &config.node.data_dir),
+            replicas: Replicas::new(genesis.mesh_id, record.node_id, &config.node.data_dir, Arc::clone(&peers)),
             reads: Reads::default(),
             pending: Pending::default(),
             reindex: Mutex::new(Vec::new()),
-            forward: Forward::new(raft.state(), token),
+            forward: Forward::new(raft.state(), Arc::clone(&peers)),
             checkpoints,
             cosigner,
-            federation: FederationPeers::new(genesis.mesh_id, record.node_id),
+            federation: FederationPeers::new(genesis.mesh_id, record.node_id, Arc::clone(&peers)),
+            transport,
+            admitted,
+            peers,
+            command_rate: CommandRate::new(config.limits.commands_per_second),
             gossip,
             addresses: addresses_heard,
             metrics: Metrics::default(),
@@ -173,6 +181,8 @@ impl Node {
         core.tasks.spawn(tail::follow::run(Arc::clone(&core)));
         core.tasks.spawn(replicas::run(Arc::clone(&core)));
         core.tasks.spawn(epochs::run(Arc::clone(&core)));
+        let revocations = transport::follow_revocations(Arc::clone(&core.transport), core.raft.applied());
+        core.tasks.spawn(core.stopping.clone().run_until_cancelled_owned(revocations));
         // Weak: the gate lives with Raft, which lives with the core.
         let gate = Arc::downgrade(&core);
         core.raft.keep_gate(move |body| gate.upgrade().and_then(|core| core.refuses(body)));
@@ -185,7 +195,7 @@ impl Node {
 
         let serving = TaskTracker::new();
         let (api_address, peer_address) = (local(&api), local(&peer));
-        serving.spawn(http::serve(Arc::clone(&core), api));
+        serving.spawn(http::serve(Arc::clone(&core), api, tls));
         serving.spawn(services::serve_peers(Arc::clone(&core), peer));
         info!(node = core.node_id(), name = %core.record.name, mesh = %core.mesh_id.short(), api = %api_address, peer = %peer_address, "serving");
         Ok(Self { core, api: api_address, peer: peer_address, serving, fatal })
@@ -230,6 +240,7 @@ impl Node {
         if tokio::time::timeout(DRAIN, drained).await.is_err() {
             warn!("some requests were cut off");
         }
+        self.core.admitted.release();
         let store = Arc::clone(&self.core.store);
         match tokio::task::spawn_blocking(move || store.close()).await {
             Ok(Ok(())) => info!(node = self.core.node_id(), "stopped"),

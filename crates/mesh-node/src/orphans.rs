@@ -16,6 +16,7 @@ use crate::attachments;
 use crate::carry::unsealed;
 use crate::core::{Core, storage_error};
 use crate::feed_writer::{Decided, FeedWriter, Position};
+use crate::limits::DayQuota;
 use crate::publish::Publisher;
 use crate::replicas::copy::{is_damaged, store_id};
 
@@ -57,7 +58,14 @@ pub(crate) fn reopen(core: &Arc<Core>, feed: &FeedId) -> Result<Option<Arc<FeedW
     }
     info!(domain = %feed.domain, epoch = feed.epoch, count = commands.len(), "commands of an epoch that ended are offered to the domain's home");
     let (outbox, seq) = last.map_or((0, None), |last| (last.outbox, Some(last.seq)));
-    let writer = FeedWriter::open(feed.clone(), core.mesh_id, Arc::clone(&core.store), usize::MAX, outbox, seq)?;
+    let writer = FeedWriter::open(
+        feed.clone(),
+        core.mesh_id,
+        Arc::clone(&core.store),
+        (usize::MAX, DayQuota::NONE),
+        outbox,
+        seq,
+    )?;
     writer.close();
     Ok(Some(writer))
 }

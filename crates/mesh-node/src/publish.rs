@@ -89,6 +89,8 @@ pub enum Route {
 #[derive(Clone)]
 pub struct Publisher {
     core: Arc<Core>,
+    /// Whether what belongs elsewhere is passed on: for clients, not for other nodes.
+    passes_on: bool,
 }
 
 fn from_command(error: &CommandError) -> MeshError {
@@ -96,9 +98,14 @@ fn from_command(error: &CommandError) -> MeshError {
 }
 
 impl Publisher {
-    /// Over the node's parts.
+    /// For clients, over the node's parts.
     pub fn new(core: Arc<Core>) -> Self {
-        Self { core }
+        Self { core, passes_on: true }
+    }
+
+    /// For other nodes: what two of them believe to be the other's would go to and fro.
+    pub fn of_home(core: Arc<Core>) -> Self {
+        Self { core, passes_on: false }
     }
 
     /// The path of one publish, from received bytes to the acknowledgement that the client asked for.
@@ -118,8 +125,11 @@ impl Publisher {
             return self.acknowledge(earlier, wait, within).await;
         }
         if let Route::Home(home) = self.route(&request.domain)? {
+            self.check_passes_on(home, &request.domain)?;
             return self.core.forward.publish(home, request.into_wire(wait), within).await;
         }
+        // Here, after retries and what goes elsewhere: others who send a command again don't use up its author's share.
+        self.core.command_rate.count(&request.signed.command().author, Instant::now())?;
         self.await_base(&request.domain, within).await?;
         let domain = request.domain.clone();
         let admitted = match self.admit(request).await {
@@ -215,6 +225,21 @@ impl Publisher {
                 _ => return Ok(()),
             }
         }
+    }
+
+    /// Whether what belongs to `home` is passed on to it.
+    ///
+    /// # Errors
+    /// [`Code::HomeUnreachable`]: nothing happened.
+    pub fn check_passes_on(&self, home: NodeId, domain: &DomainName) -> Result<(), MeshError> {
+        if self.passes_on {
+            return Ok(());
+        }
+        let (here, size) = (self.core.node_id(), self.core.ledger_size());
+        let text = format!(
+            "node {home} writes the feed of {domain}, by the {size} leaves that node {here} has applied; nothing happened"
+        );
+        Err(MeshError::new(Code::HomeUnreachable, text))
     }
 
     /// Which node writes the domain's feed.

@@ -59,9 +59,15 @@ fn from_command(error: &CommandError) -> MeshError {
 }
 
 impl RulesDesk {
-    /// Over the node's parts.
+    /// For clients, over the node's parts.
     pub fn new(core: Arc<Core>) -> Self {
         let publisher = Publisher::new(Arc::clone(&core));
+        Self { core, publisher, silent: Arc::default() }
+    }
+
+    /// For other nodes: nothing is passed on.
+    pub fn of_home(core: Arc<Core>) -> Self {
+        let publisher = Publisher::of_home(Arc::clone(&core));
         Self { core, publisher, silent: Arc::default() }
     }
 
@@ -75,6 +81,7 @@ impl RulesDesk {
         let envelope = Envelope::parse(envelope).map_err(|error| MeshError::new(error.code(), error.to_string()))?;
         let signed = SignedRules::verify(envelope, &self.core.mesh_id).map_err(|e| from_command(&e))?;
         if let Route::Home(home) = self.publisher.route(&signed.rules().domain)? {
+            self.publisher.check_passes_on(home, &signed.rules().domain)?;
             return self.core.forward.set_rules(home, signed.envelope().bytes().to_vec(), within).await;
         }
         let core = &self.core;
@@ -99,7 +106,10 @@ impl RulesDesk {
     pub async fn get(&self, domain: &DomainName, within: Duration) -> Result<Found, MeshError> {
         match self.publisher.route(domain)? {
             Route::Here => self.here(domain).await,
-            Route::Home(home) => self.elsewhere(home, domain, within).await,
+            Route::Home(home) => {
+                self.publisher.check_passes_on(home, domain)?;
+                self.elsewhere(home, domain, within).await
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use mesh_model::Code;
 use mesh_store::StoreError;
 
+use crate::api_port::ApiTlsError;
 use crate::config::ConfigError;
 use crate::keys::KeyFileError;
 
@@ -33,6 +34,9 @@ pub enum StartError {
         /// Why.
         source: StoreError,
     },
+    /// The certificate of the API port.
+    #[error(transparent)]
+    ApiTls(#[from] ApiTlsError),
     /// The folder belongs to another mesh or node.
     #[error("{0}")]
     WrongStore(String),
@@ -63,7 +67,9 @@ impl StartError {
             Self::Store { source: StoreError::NewerFormat { .. }, .. } => Code::StoreTooNew,
             Self::Store { .. } => Code::StorageFailed,
             Self::Listen { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => Code::AddressInUse,
-            Self::Config(_) | Self::Genesis { .. } | Self::WrongStore(_) | Self::Listen { .. } => Code::Config,
+            Self::Config(_) | Self::ApiTls(_) | Self::Genesis { .. } | Self::WrongStore(_) | Self::Listen { .. } => {
+                Code::Config
+            }
             Self::Raft(_) | Self::Other(_) => Code::Internal,
         }
     }

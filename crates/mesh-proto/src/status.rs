@@ -28,7 +28,9 @@ impl MeshError {
     /// The gRPC code that fits.
     pub fn grpc_code(&self) -> tonic::Code {
         match self.code {
-            Code::TooLarge | Code::QueueFull | Code::OutboxFull => tonic::Code::ResourceExhausted,
+            Code::TooLarge | Code::QueueFull | Code::OutboxFull | Code::Throttled | Code::QuotaUsedUp => {
+                tonic::Code::ResourceExhausted
+            }
             Code::OutcomeUnknown => tonic::Code::DeadlineExceeded,
             Code::AlreadySo | Code::Duplicate | Code::DomainExists | Code::VersionConflict => {
                 tonic::Code::AlreadyExists

@@ -114,11 +114,12 @@ fn read(result: ProposeResult) -> Answer {
     }
 }
 
-/// Whether the request can't have left: nobody listens at the address.
+/// Whether the request can't have left: no connection came about.
 fn never_sent(status: &Status) -> bool {
     let mut cause = status.source();
     while let Some(error) = cause {
-        if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
+        let refused = |error: &io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
+        if error.is::<tonic::ConnectError>() || error.downcast_ref().is_some_and(refused) {
             return true;
         }
         cause = error.source();

@@ -9,7 +9,7 @@ use mesh_proto::v1::{HelloRequest, HelloResponse};
 
 /// What a node says of itself to peers.
 #[derive(Debug, Clone)]
-pub(crate) struct Identity {
+pub struct Identity {
     pub(crate) node_id: NodeId,
     pub(crate) mesh_id: MeshId,
     pub(crate) protocols: RangeInclusive<u32>,
@@ -62,8 +62,20 @@ impl fmt::Display for Span {
 }
 
 impl Identity {
-    pub(crate) fn new(node_id: NodeId, mesh_id: MeshId, build: String) -> Self {
+    /// A node of this build; `build` is its name and version.
+    pub fn new(node_id: NodeId, mesh_id: MeshId, build: String) -> Self {
         Self { node_id, mesh_id, protocols: 1..=PROTOCOL_VERSION, build }
+    }
+
+    /// The same with other protocol versions.
+    #[must_use]
+    pub fn speaking(self, protocols: RangeInclusive<u32>) -> Self {
+        Self { protocols, ..self }
+    }
+
+    /// The mesh that it speaks for.
+    pub fn mesh_id(&self) -> MeshId {
+        self.mesh_id
     }
 
     fn span(&self) -> Span {
@@ -84,7 +96,8 @@ impl Identity {
         if common { Ok(()) } else { Err(Mismatch::Protocol { ours, theirs }) }
     }
 
-    pub(crate) fn hello(&self) -> HelloRequest {
+    /// What it says first.
+    pub fn hello(&self) -> HelloRequest {
         HelloRequest {
             mesh_id: self.mesh_id.0.to_vec(),
             node_id: self.node_id,
@@ -95,7 +108,10 @@ impl Identity {
     }
 
     /// The answer to a peer's hello.
-    pub(crate) fn greet(&self, hello: &HelloRequest) -> Result<HelloResponse, Mismatch> {
+    ///
+    /// # Errors
+    /// [`Mismatch`]: the two don't speak.
+    pub fn greet(&self, hello: &HelloRequest) -> Result<HelloResponse, Mismatch> {
         self.check_mesh(&hello.mesh_id)?;
         self.check_protocols(hello.protocol_min, hello.protocol_max)?;
         Ok(HelloResponse {
@@ -107,7 +123,10 @@ impl Identity {
     }
 
     /// Whether the answer is from whom we called.
-    pub(crate) fn check_greeting(&self, called: NodeId, greeting: &HelloResponse) -> Result<(), Mismatch> {
+    ///
+    /// # Errors
+    /// [`Mismatch`]: the two don't speak.
+    pub fn check_greeting(&self, called: NodeId, greeting: &HelloResponse) -> Result<(), Mismatch> {
         if greeting.node_id != called {
             return Err(Mismatch::Node { expected: called, found: greeting.node_id });
         }

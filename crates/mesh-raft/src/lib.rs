@@ -18,6 +18,7 @@
 //! |---|---|
 //! | [`RaftNode`] | starts, founds the mesh, tells how it does, stops; on an observer it only waits to be needed |
 //! | [`Proposer`] | takes entries on any node, in a bounded queue; the task behind it batches, stamps, admits, or forwards |
+//! | [`Dial`], [`PeerIdentity`] | how connections are made, and who is at their other end: the node's, so that all its connections are alike |
 //! | `Gate` | what the node does not want to be ordered at present |
 //! | [`LogStore`] | openraft's log over the store: readable at once, durable with the group's sync |
 //! | [`StateMachine`] | runs of committed entries through `mesh_governance::apply`, one batch each |
@@ -61,6 +62,7 @@ mod applied;
 mod applied_record;
 mod applier;
 mod contact;
+mod dial;
 mod export;
 mod exports;
 mod forward;
@@ -77,6 +79,7 @@ mod node;
 mod options;
 mod other_history;
 mod peer;
+mod peer_identity;
 mod peers;
 mod proposal;
 mod propose_error;
@@ -98,10 +101,12 @@ mod voter_follower;
 mod waiting;
 
 pub use applied::{Applied, LedgerEnd};
-pub use identity::{Mismatch, Span};
+pub use dial::{Dial, Dialing, PlainDial};
+pub use identity::{Identity, Mismatch, Span};
 pub use log_store::LogStore;
 pub use node::RaftNode;
 pub use options::{Clock, RaftOptions};
+pub use peer_identity::PeerIdentity;
 pub use proposal::Proposal;
 pub use propose_error::ProposeError;
 pub use proposer::{ENTRY_BYTES, Proposer};

@@ -91,7 +91,8 @@ impl RaftNode {
             .map_err(std::io::Error::from)?;
         let machine = Arc::clone(state_machine.machine());
         let me = Arc::new(Identity::new(node_id, mesh_id, options.build.clone()));
-        let peers = Peers::new(Arc::clone(&me), options.addresses.clone(), Arc::clone(&machine));
+        let peers =
+            Peers::new(Arc::clone(&me), Arc::clone(&options.dial), options.addresses.clone(), Arc::clone(&machine));
         let raft = Raft::new(node_id, Arc::new(config), peers.clone(), log, state_machine).await;
         let raft = raft.map_err(|fatal| StartError::Raft(fatal.to_string()))?;
         let giving_way =
@@ -204,6 +205,7 @@ impl RaftNode {
             machine: Arc::clone(&self.machine),
             tail: self.tail.clone(),
             proposer: self.proposer.clone(),
+            authenticates: self.options.dial.authenticates(),
             founders,
             clock: Arc::clone(&self.options.clock),
             contact: Arc::clone(&self.contact),

@@ -7,6 +7,8 @@ use std::time::Duration;
 use mesh_event::genesis::SealedGenesis;
 use mesh_model::{NodeId, UnixMs};
 
+use crate::dial::{Dial, PlainDial};
+
 /// The node's clock: milliseconds since 1970. Handed in, so that tests and simulations have their own.
 pub type Clock = Arc<dyn Fn() -> UnixMs + Send + Sync>;
 
@@ -19,6 +21,8 @@ pub struct RaftOptions {
     pub genesis: SealedGenesis,
     /// Peer addresses that win over those of the founding document and the membership: addresses are hints.
     pub addresses: BTreeMap<NodeId, String>,
+    /// Makes the connections to the others.
+    pub dial: Arc<dyn Dial>,
     /// The clock that stamps entries and judges others' stamps.
     pub clock: Clock,
     /// Name and version of the program, for greetings.
@@ -38,12 +42,13 @@ pub struct RaftOptions {
 }
 
 impl RaftOptions {
-    /// The usual settings.
+    /// The usual settings, over plain TCP.
     pub fn new(node_id: NodeId, genesis: SealedGenesis, clock: Clock) -> Self {
         Self {
             node_id,
             genesis,
             addresses: BTreeMap::new(),
+            dial: Arc::new(PlainDial),
             clock,
             build: concat!("datamesh/", env!("CARGO_PKG_VERSION")).to_owned(),
             heartbeat: Duration::from_millis(100),

@@ -8,6 +8,7 @@ use mesh_proto::v1::raft_service_client::RaftServiceClient;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tonic::transport::{Channel, Endpoint};
 
+use crate::dial::Dial;
 use crate::frame::MESSAGE_BYTES;
 use crate::identity::{Identity, Mismatch};
 
@@ -37,6 +38,7 @@ pub(crate) enum PeerError {
 /// A peer with one long-lived connection, made when it is first needed and again after it broke. Each begins with a greeting.
 pub(crate) struct Peer {
     me: Arc<Identity>,
+    dial: Arc<dyn Dial>,
     id: NodeId,
     address: Mutex<String>,
     link: watch::Sender<Link>,
@@ -58,9 +60,9 @@ pub(crate) struct Connected {
 }
 
 impl Peer {
-    pub(crate) fn new(me: Arc<Identity>, id: NodeId, address: String) -> Self {
+    pub(crate) fn new(me: Arc<Identity>, dial: Arc<dyn Dial>, id: NodeId, address: String) -> Self {
         let link = watch::Sender::new(Link::Down { until: None, pause: PAUSE_MIN, why: None });
-        Self { me, id, address: Mutex::new(address), link, snapshot: Arc::new(Semaphore::new(1)) }
+        Self { me, dial, id, address: Mutex::new(address), link, snapshot: Arc::new(Semaphore::new(1)) }
     }
 
     pub(crate) fn id(&self) -> NodeId {
@@ -156,7 +158,7 @@ impl Peer {
             .http2_keep_alive_interval(Duration::from_secs(5))
             .keep_alive_timeout(Duration::from_secs(5))
             .connect_timeout(CONNECT);
-        let channel = endpoint.connect().await.map_err(|error| unreachable(chain(&error)))?;
+        let channel = self.dial.dial(self.id, endpoint).await.map_err(|error| unreachable(chain(&error)))?;
         let mut client = RaftServiceClient::new(channel)
             .max_decoding_message_size(MESSAGE_BYTES)
             .max_encoding_message_size(MESSAGE_BYTES);

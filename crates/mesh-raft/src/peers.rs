@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use mesh_model::NodeId;
 use openraft::{BasicNode, RaftNetworkFactory};
 
+use crate::dial::Dial;
 use crate::giving_way::Doubts;
 use crate::identity::Identity;
 use crate::link::Link;
@@ -17,6 +18,7 @@ use crate::tokio_config::Config;
 #[derive(Clone)]
 pub(crate) struct Peers {
     me: Arc<Identity>,
+    dial: Arc<dyn Dial>,
     /// Addresses that win over what the membership says.
     addresses: Arc<BTreeMap<NodeId, String>>,
     known: Arc<Mutex<BTreeMap<NodeId, Arc<Peer>>>>,
@@ -26,8 +28,13 @@ pub(crate) struct Peers {
 }
 
 impl Peers {
-    pub(crate) fn new(me: Arc<Identity>, addresses: BTreeMap<NodeId, String>, machine: Arc<Machine>) -> Self {
-        Self { me, addresses: Arc::new(addresses), known: Arc::default(), machine, doubts: Doubts::new() }
+    pub(crate) fn new(
+        me: Arc<Identity>,
+        dial: Arc<dyn Dial>,
+        addresses: BTreeMap<NodeId, String>,
+        machine: Arc<Machine>,
+    ) -> Self {
+        Self { me, dial, addresses: Arc::new(addresses), known: Arc::default(), machine, doubts: Doubts::new() }
     }
 
     /// Who refuses this node's stamps.
@@ -43,7 +50,8 @@ impl Peers {
     pub(crate) fn peer(&self, id: NodeId, address: &str) -> Arc<Peer> {
         let address = self.addresses.get(&id).map_or(address, String::as_str);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let peer = known.entry(id).or_insert_with(|| Arc::new(Peer::new(Arc::clone(&self.me), id, address.to_owned())));
+        let peer = || Arc::new(Peer::new(Arc::clone(&self.me), Arc::clone(&self.dial), id, address.to_owned()));
+        let peer = known.entry(id).or_insert_with(peer);
         peer.move_to(address);
         Arc::clone(peer)
     }

@@ -32,6 +32,7 @@ use crate::identity::Identity;
 use crate::import::{Import, ImportError};
 use crate::machine::Machine;
 use crate::options::Clock;
+use crate::peer_identity::PeerIdentity;
 use crate::propose_error::ProposeError;
 use crate::proposer::Proposer;
 use crate::snapshot::{Data, Snapshot, SnapshotData};
@@ -51,20 +52,25 @@ const NEEDS_SNAPSHOT: &str = "this node's ledger came from its peers: it needs a
 
 /// Serves `RaftService`: openraft's questions from voters, and entries from any node of the mesh.
 ///
-/// Each frame names its mesh and its sender, who must be a voter or learner. It is the transport's business that a sender can't lie
-/// about who it is.
+/// Each frame names its mesh and its sender, who must be a voter or learner, and the one that the transport proved.
 pub struct RaftServer {
     pub(crate) me: Arc<Identity>,
     pub(crate) raft: Raft,
     pub(crate) machine: Arc<Machine>,
     pub(crate) tail: LedgerTail,
     pub(crate) proposer: Proposer,
+    /// Whether the transport proves who sends.
+    pub(crate) authenticates: bool,
     pub(crate) founders: BTreeSet<NodeId>,
     pub(crate) clock: Clock,
     pub(crate) contact: Arc<Contact>,
     /// True once the node stops: streams of peers, who don't know, end then.
     pub(crate) stopping: watch::Receiver<bool>,
 }
+
+/// Who the transport says is at the other end; `None` where it proves nothing.
+#[derive(Debug, Clone, Copy)]
+struct Sender(Option<NodeId>);
 
 /// The stamp alone: the rest of an entry is skipped, not copied.
 #[derive(prost::Message)]
@@ -100,7 +106,13 @@ impl RaftServer {
         Err(MeshError::new(Code::UnknownNode, format!("node {from} is no voter or learner of this mesh")).into())
     }
 
-    fn open<T: DeserializeOwned>(&self, frame: &RaftFrame) -> Result<T, Status> {
+    fn sender<T>(&self, request: &Request<T>) -> Result<Sender, Status> {
+        let proven = self.authenticates.then(|| PeerIdentity::of(request.extensions())).transpose()?;
+        Ok(Sender(proven.map(|peer| peer.node_id)))
+    }
+
+    fn open<T: DeserializeOwned>(&self, sender: Sender, frame: &RaftFrame) -> Result<T, Status> {
+        sender.check(frame.from_node_id)?;
         self.check_member(&frame.mesh_id, frame.from_node_id)?;
         frame::decode(&frame.frame).map_err(|error| malformed(error.to_string()))
     }
@@ -140,8 +152,12 @@ impl RaftServer {
     }
 
     /// Takes a snapshot in, or says what of it is needed.
-    async fn receive(&self, mut chunks: Streaming<SnapshotChunk>) -> Result<SnapshotAnswer<Runtime>, Status> {
-        let Some(Part::Header(header)) = self.next_part(&mut chunks).await? else {
+    async fn receive(
+        &self,
+        sender: Sender,
+        mut chunks: Streaming<SnapshotChunk>,
+    ) -> Result<SnapshotAnswer<Runtime>, Status> {
+        let Some(Part::Header(header)) = self.next_part(sender, &mut chunks).await? else {
             return Err(malformed("a snapshot begins with its header".into()));
         };
         let header: SnapshotHeader<Runtime> = frame::decode(&header).map_err(|error| malformed(error.to_string()))?;
@@ -160,7 +176,7 @@ impl RaftServer {
         let tail = self.tail.clone();
         drop(tokio::task::spawn_blocking(move || tail.settle()).await);
         let mut import = Import::begin(slot, target).await.map_err(refused)?;
-        while let Some(part) = self.next_part(&mut chunks).await? {
+        while let Some(part) = self.next_part(sender, &mut chunks).await? {
             match part {
                 Part::State(records) => import.state(records.keys, records.values).await,
                 Part::Leaves(leaves) => import.leaves(leaves.first_index, &leaves.leaves).await,
@@ -194,11 +210,12 @@ impl RaftServer {
         }
     }
 
-    async fn next_part(&self, chunks: &mut Streaming<SnapshotChunk>) -> Result<Option<Part>, Status> {
+    async fn next_part(&self, sender: Sender, chunks: &mut Streaming<SnapshotChunk>) -> Result<Option<Part>, Status> {
         let next = tokio::time::timeout(CHUNK, chunks.message()).await;
         let Some(chunk) = next.map_err(|_| Status::deadline_exceeded("the next chunk did not come in time"))?? else {
             return Ok(None);
         };
+        sender.check(chunk.from_node_id)?;
         self.check_member(&chunk.mesh_id, chunk.from_node_id)?;
         let part = chunk.part.ok_or_else(|| malformed("a chunk without a part".into()))?;
         Ok(Some(part))
@@ -234,6 +251,7 @@ impl RaftServer {
 #[tonic::async_trait]
 impl RaftService for RaftServer {
     async fn hello(&self, request: Request<HelloRequest>) -> Result<Response<HelloResponse>, Status> {
+        self.sender(&request)?.check(request.get_ref().node_id)?;
         let hello = request.into_inner();
         let greeting = self.me.greet(&hello);
         greeting.map(Response::new).map_err(|mismatch| {
@@ -243,19 +261,19 @@ impl RaftService for RaftServer {
     }
 
     async fn vote(&self, request: Request<RaftFrame>) -> Result<Response<RaftFrame>, Status> {
-        let question: VoteRequest<Config> = self.open(request.get_ref())?;
+        let question: VoteRequest<Config> = self.open(self.sender(&request)?, request.get_ref())?;
         let answer = self.raft.vote(question).await.map_err(|error| Status::unavailable(error.to_string()))?;
         Ok(self.seal(&answer))
     }
 
     async fn pre_vote(&self, request: Request<RaftFrame>) -> Result<Response<RaftFrame>, Status> {
-        let question: VoteRequest<Config> = self.open(request.get_ref())?;
+        let question: VoteRequest<Config> = self.open(self.sender(&request)?, request.get_ref())?;
         let answer = self.raft.pre_vote(question).await.map_err(|error| Status::unavailable(error.to_string()))?;
         Ok(self.seal(&answer))
     }
 
     async fn transfer_leader(&self, request: Request<RaftFrame>) -> Result<Response<RaftFrame>, Status> {
-        let question: TransferLeaderRequest<Config> = self.open(request.get_ref())?;
+        let question: TransferLeaderRequest<Config> = self.open(self.sender(&request)?, request.get_ref())?;
         let answer = self.raft.handle_transfer_leader(question).await;
         Ok(self.seal(&answer.map_err(|fatal| Status::unavailable(fatal.to_string()))?))
     }
@@ -266,6 +284,7 @@ impl RaftService for RaftServer {
         &self,
         request: Request<Streaming<RaftFrame>>,
     ) -> Result<Response<Self::AppendStreamStream>, Status> {
+        let sender = self.sender(&request)?;
         let (server, stopped) = (self.handle(), self.stopped());
         let frames = request.into_inner();
         // What ended the input, for the end of the output.
@@ -277,7 +296,7 @@ impl RaftService for RaftServer {
                 let (mut frames, server) = state?;
                 let request = match frames.message().await {
                     Ok(None) => return None,
-                    Ok(Some(frame)) => server.open::<AppendEntriesRequest<Config>>(&frame),
+                    Ok(Some(frame)) => server.open::<AppendEntriesRequest<Config>>(sender, &frame),
                     Err(status) => Err(status),
                 };
                 match request.and_then(|request| {
@@ -310,13 +329,16 @@ impl RaftService for RaftServer {
         &self,
         request: Request<Streaming<SnapshotChunk>>,
     ) -> Result<Response<RaftFrame>, Status> {
+        let sender = self.sender(&request)?;
         tokio::select! {
-            answer = self.receive(request.into_inner()) => Ok(self.seal(&answer?)),
+            answer = self.receive(sender, request.into_inner()) => Ok(self.seal(&answer?)),
             () = self.stopped() => Err(Status::unavailable("the node is stopping")),
         }
     }
 
     async fn propose(&self, request: Request<ProposeRequest>) -> Result<Response<ProposeResponse>, Status> {
+        // Any node of the mesh may; its entries prove themselves.
+        self.sender(&request)?;
         let ProposeRequest { mesh_id, entries } = request.into_inner();
         self.check_mesh(&mesh_id)?;
         if entries.len() > ENTRIES {
@@ -347,10 +369,20 @@ impl RaftServer {
             machine: Arc::clone(&self.machine),
             tail: self.tail.clone(),
             proposer: self.proposer.clone(),
+            authenticates: self.authenticates,
             founders: self.founders.clone(),
             clock: Arc::clone(&self.clock),
             contact: Arc::clone(&self.contact),
             stopping: self.stopping.clone(),
+        }
+    }
+}
+
+impl Sender {
+    fn check(self, from: NodeId) -> Result<(), MeshError> {
+        match self.0 {
+            Some(proven) if proven != from => Err(PeerIdentity::other_sender(proven, from)),
+            _ => Ok(()),
         }
     }
 }

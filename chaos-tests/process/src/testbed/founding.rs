@@ -114,12 +114,10 @@ fn found_node(home: &Path, node: NodeNumber, place: &Place, sections: &str) -> R
     record.prove_possession(&[&keys[0], &keys[1], &keys[2]]);
     let mut config = String::new();
     let Place { api, peer, data } = place;
-    // Until peers prove who they are, this is what lets them leave loopback.
-    let insecure = if peer.starts_with("127.") { "" } else { "insecure_peers = true\n" };
     write!(
         config,
         "[node]\ndata_dir = \"{data}\"\nkeys_dir = \"keys\"\ngenesis = \"../genesis.bin\"\n\
-         [api]\nlisten = \"{api}\"\n[peer]\nlisten = \"{peer}\"\n{insecure}{sections}"
+         [api]\nlisten = \"{api}\"\n[peer]\nlisten = \"{peer}\"\n{sections}"
     )?;
     fs::write(home.join("node.toml"), config).context("cannot write node.toml")?;
     Ok(record)

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use mesh_client::{Client, ClientOptions};
+use mesh_client::Client;
 use mesh_model::{Code, MeshId, Name};
 use serde::Serialize;
 
 use crate::app::App;
-use crate::context::{Context, Contexts, KeySource, config_dir};
+use crate::context::{Context, Contexts, KeySource, Resolved, config_dir};
 use crate::failure::Failure;
 use crate::output::{Row, printable};
 
@@ -21,7 +21,7 @@ pub(crate) struct ContextArgs {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Adds a context, made of --node, --mesh-id and --key, and uses it if it is the first
+    /// Adds a context, made of --node, --ca, --mesh-id and --key, and uses it if it is the first
     ///
     /// Without --mesh-id the node is asked, and what it says is pinned from then on: compare it with what somebody you
     /// trust says.
@@ -120,14 +120,19 @@ async fn add(app: &App, name: &str) -> Result<(), Failure> {
         None => None,
         Some(path) => Some(std::path::absolute(path).map_err(|error| Failure::io("find", path, &error))?),
     };
+    let ca_file = match &globals.ca {
+        None => None,
+        Some(path) => Some(std::path::absolute(path).map_err(|error| Failure::io("find", path, &error))?),
+    };
     let mesh_id = if let Some(id) = globals.mesh_id {
         id
     } else {
-        let mesh = Client::connect(ClientOptions::new(globals.node.clone()))?.mesh().await?;
+        let asked = Resolved { nodes: globals.node.clone(), ca: ca_file.clone(), ..Resolved::default() };
+        let mesh = Client::connect(asked.options()?)?.mesh().await?;
         app.warn(format!("pinned the mesh {} ({}) on the word of the node alone", mesh.id, printable(&mesh.name)));
         mesh.id
     };
-    let context = Context { nodes: globals.node.clone(), mesh_id: Some(mesh_id), key_file };
+    let context = Context { nodes: globals.node.clone(), ca_file, mesh_id: Some(mesh_id), key_file };
     contexts.contexts.insert(name.to_owned(), context);
     let first = contexts.current.is_none();
     if first {

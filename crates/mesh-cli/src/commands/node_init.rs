@@ -25,9 +25,6 @@ pub(crate) struct InitArgs {
     /// Where other nodes come in; the address of the founding document when absent
     #[arg(long, value_name = "IP:PORT")]
     peer: Option<SocketAddr>,
-    /// Accept a peer address beyond loopback, although peers don't prove who they are: on a network of your own only
-    #[arg(long)]
-    insecure_peers: bool,
     /// The data folder
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
@@ -140,7 +137,6 @@ fn init_joiner(args: &InitArgs, mesh: &Mesh, app: &App) -> Result<(), Failure> {
 fn write(args: &InitArgs, mesh: &Mesh, api: SocketAddr, peer: SocketAddr) -> Result<(), Failure> {
     let mut config = Config::new(absolute(&args.data)?, absolute(&args.keys)?, absolute(&mesh.path)?);
     (config.api.listen, config.peer.listen) = (api, peer);
-    config.peer.insecure_peers = args.insecure_peers;
     config.join.peers.clone_from(&mesh.peers);
     if let Some((path, checkpoint)) = &mesh.checkpoint {
         files::create(&mesh.path, mesh.genesis.envelope.bytes())?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use mesh_client::{Client, ClientOptions, KnownNode};
+use mesh_client::{Client, KnownNode};
 use mesh_event::federation::AdmissionRule;
 use mesh_event::proposal::{ProposalBody, RevokeNode, SetProtocol, SetVoters};
 use mesh_model::{Code, NodeId};
@@ -92,7 +92,7 @@ pub(super) async fn run(args: OpenArgs, app: &App, client: &Client) -> Result<()
         Matter::RevokeNode { node_id, reason, proposing } => revoke(app, client, node_id, reason, proposing).await,
         Matter::Protocol { protocol_version: version, mut proposing } => {
             let present = client.mesh().await?.protocol_version;
-            let silent = knowing(app, client, version).await?;
+            let silent = knowing(client, version).await?;
             let mut impact = format!(
                 "version {present} is in force; a node whose program does not know version {version} stops at that leaf"
             );
@@ -119,12 +119,11 @@ fn summarise(proposing: &mut ProposingArgs, impact: impl FnOnce() -> String) {
 ///
 /// # Errors
 /// [`Code::Usage`] when one does not know it: it would stop.
-async fn knowing(app: &App, client: &Client, version: u32) -> Result<Vec<String>, Failure> {
-    let mesh_id = app.context()?.mesh_id;
+async fn knowing(client: &Client, version: u32) -> Result<Vec<String>, Failure> {
+    let client = client.within(ANSWER)?;
     let (mut silent, mut older) = (Vec::new(), Vec::new());
     for url in client.nodes() {
-        let options = ClientOptions { mesh_id, timeout: ANSWER, ..ClientOptions::new([url.to_owned()]) };
-        let status = match Client::connect(options) {
+        let status = match client.of_node(url) {
             Ok(node) => node.status().await,
             Err(error) => Err(error),
         };

@@ -1,8 +1,8 @@
 //! `mesh status`: how the nodes are.
 
 use clap::Args;
+use mesh_client::NodeStatus;
 use mesh_client::node::RaftStatus;
-use mesh_client::{Client, ClientOptions, NodeStatus};
 use mesh_model::NodeId;
 use serde::Serialize;
 
@@ -116,16 +116,16 @@ fn voters(raft: &RaftStatus) -> String {
 
 pub(crate) async fn run(_args: StatusArgs, app: &App) -> Result<(), Failure> {
     // The context's checks and messages, before the nodes are asked one by one.
-    let urls: Vec<String> = app.client()?.nodes().map(str::to_owned).collect();
-    let mesh_id = app.context()?.mesh_id;
-    let asked = urls.into_iter().map(|url| async move {
-        let options =
-            ClientOptions { mesh_id, timeout: std::time::Duration::from_secs(3), ..ClientOptions::new([url.clone()]) };
-        let status = match Client::connect(options) {
-            Ok(client) => client.status().await,
-            Err(error) => Err(error),
-        };
-        (url, status)
+    let all = app.client_within(std::time::Duration::from_secs(3))?;
+    let asked = all.nodes().map(|url| {
+        let node = all.of_node(url);
+        async move {
+            let status = match node {
+                Ok(client) => client.status().await,
+                Err(error) => Err(error),
+            };
+            (url.to_owned(), status)
+        }
     });
     let mut rows = Vec::new();
     let mut failures = Vec::new();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use mesh_client::{Client, ClientOptions, CommandBuilder, CouncilView, DomainView};
+use mesh_client::{Client, CommandBuilder, CouncilView, DomainView};
 use mesh_event::command::{AdmitDomains, DomainAdmission, GrantRole, RoleGrant};
 use mesh_event::{Body, Keypair, NodeRecord, Signer};
 use mesh_model::{Code, DomainName, LedgerIndex, MeshId, Role, limits};
@@ -58,7 +58,7 @@ pub(super) async fn admit(
         progress.finish();
     }
     if let Some(index) = last_index {
-        wait_everywhere(app, client, mesh_id, &nodes, records, index).await;
+        wait_everywhere(app, client, &nodes, records, index).await;
     }
     Ok(())
 }
@@ -210,18 +210,10 @@ async fn grant_missing_roles(
 }
 
 /// Waits until every node that answers has applied the admissions: homes refuse what they don't know of yet.
-async fn wait_everywhere(
-    app: &App,
-    client: &Client,
-    mesh_id: MeshId,
-    nodes: &[NodeRecord],
-    records: &Records,
-    index: LedgerIndex,
-) {
+async fn wait_everywhere(app: &App, client: &Client, nodes: &[NodeRecord], records: &Records, index: LedgerIndex) {
     let Some(domain) = records.domains.keys().next() else { return };
     for node in nodes {
-        let options = ClientOptions { timeout: client.timeout(), ..ClientOptions::new([node.api_address.clone()]) };
-        let Ok(one) = Client::connect(options.pinned(mesh_id)) else { continue };
+        let Ok(one) = client.of_node(&node.api_address) else { continue };
         if let Err(error) = one.domain(domain, Some(index)).await {
             app.warn(format!("node {} ({}) may not know the new domains yet: {error}", node.node_id, node.name));
         }

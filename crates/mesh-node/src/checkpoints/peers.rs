@@ -1,7 +1,7 @@
 //! The other nodes' peer ports, for checkpoints and the tail of the ledger.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use mesh_model::{Code, MeshId, NodeId};
@@ -13,18 +13,19 @@ use mesh_proto::v1::{
     PushHeadsRequest, TailItem, TailRequest,
 };
 use mesh_tlog::NoteSignature;
-use tonic::Streaming;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Channel;
+use tonic::{Request, Streaming};
+
+use crate::transport::PeerChannels;
 
 /// How long a node may take to answer.
 const ANSWER: Duration = Duration::from_secs(2);
-const CONNECT: Duration = Duration::from_secs(1);
 
-/// One lazy connection to each of the other nodes.
+/// What is asked of and shown to the other nodes.
 pub struct FederationPeers {
     mesh: MeshId,
     me: NodeId,
-    channels: Mutex<BTreeMap<NodeId, (String, Channel)>>,
+    channels: Arc<PeerChannels>,
     /// Who is being shown something: the next thing comes with the next round.
     busy: Mutex<BTreeSet<NodeId>>,
 }
@@ -42,24 +43,12 @@ pub struct Offer {
 
 impl FederationPeers {
     /// Speaks for node `me`.
-    pub fn new(mesh: MeshId, me: NodeId) -> Self {
-        Self { mesh, me, channels: Mutex::default(), busy: Mutex::default() }
+    pub fn new(mesh: MeshId, me: NodeId, channels: Arc<PeerChannels>) -> Self {
+        Self { mesh, me, channels, busy: Mutex::default() }
     }
 
     fn client(&self, id: NodeId, address: &str) -> Result<FederationServiceClient<Channel>, MeshError> {
-        Ok(FederationServiceClient::new(self.channel(id, address)?))
-    }
-
-    fn channel(&self, id: NodeId, address: &str) -> Result<Channel, MeshError> {
-        let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, channel)) = channels.get(&id).filter(|(known, _)| known == address) {
-            return Ok(channel.clone());
-        }
-        let endpoint = Endpoint::from_shared(format!("http://{address}"))
-            .map_err(|error| MeshError::new(Code::Unreachable, format!("node {id} is at {address}: {error}")))?;
-        let channel = endpoint.connect_timeout(CONNECT).timeout(ANSWER).tcp_nodelay(true).connect_lazy();
-        channels.insert(id, (address.to_owned(), channel.clone()));
-        Ok(channel)
+        Ok(FederationServiceClient::new(self.channels.channel(id, address)?))
     }
 
     /// Begins to tail a node's ledger.
@@ -72,9 +61,12 @@ impl FederationPeers {
         address: &str,
         request: TailRequest,
     ) -> Result<Streaming<TailItem>, MeshError> {
-        let client = TailServiceClient::new(self.channel(id, address)?);
+        let client = TailServiceClient::new(self.channels.channel(id, address)?);
         let mut client = client.max_decoding_message_size(crate::tail::server::MESSAGE_BYTES);
-        Ok(client.tail(request).await?.into_inner())
+        // The beginning has a deadline, the stream has none.
+        let begun = tokio::time::timeout(ANSWER, client.tail(request)).await;
+        let late = |_| MeshError::new(Code::Unreachable, format!("node {id} at {address} does not answer"));
+        Ok(begun.map_err(late)??.into_inner())
     }
 
     /// Asks a voter for its two lines.
@@ -83,7 +75,7 @@ impl FederationPeers {
     /// What it says, or that it does not answer.
     pub async fn cosign(&self, id: NodeId, address: &str, checkpoint: String) -> Result<Vec<NoteSignature>, MeshError> {
         let request = CosignRequest { mesh_id: self.mesh.0.to_vec(), from_node_id: self.me, checkpoint };
-        let answer = self.client(id, address)?.cosign(request).await?;
+        let answer = self.client(id, address)?.cosign(soon(request)).await?;
         let lines = answer.into_inner().lines;
         let odd = |error: mesh_tlog::SignatureError| MeshError::new(Code::Malformed, error.to_string());
         lines.iter().map(|line| line.parse().map_err(odd)).collect()
@@ -135,10 +127,16 @@ impl FederationPeers {
         let (mesh_id, from_node_id) = (self.mesh.0.to_vec(), self.me);
         let request = OfferCheckpointRequest { mesh_id, from_node_id, note, handovers, fork_proof };
         let answer = match self.client(id, address) {
-            Ok(mut client) => client.offer_checkpoint(request).await.map_err(MeshError::from),
+            Ok(mut client) => client.offer_checkpoint(soon(request)).await.map_err(MeshError::from),
             Err(error) => Err(error),
         };
         busy().remove(&id);
         Ok(Some(answer?.into_inner().fork_proof).filter(|proof| !proof.is_empty()))
     }
+}
+
+fn soon<T>(message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    request.set_timeout(ANSWER);
+    request
 }

@@ -47,6 +47,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tracing::{debug, warn};
 
 use crate::core::Core;
+use crate::transport::PeerChannels;
 use copies::Copies;
 use duty::Duties;
 use forks::Forks;
@@ -94,9 +95,9 @@ impl Drop for Filling {
 
 impl Replicas {
     /// Of node `me`, with its proofs of forks in `data_dir`.
-    pub fn new(mesh: MeshId, me: NodeId, data_dir: &Path) -> Self {
+    pub fn new(mesh: MeshId, me: NodeId, data_dir: &Path, channels: Arc<PeerChannels>) -> Self {
         Self {
-            peers: FeedPeers::new(mesh, me),
+            peers: FeedPeers::new(mesh, me, channels),
             copies: Copies::default(),
             duties: Duties::default(),
             forks: Forks::open(mesh, data_dir),

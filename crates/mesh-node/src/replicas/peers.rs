@@ -1,11 +1,10 @@
 //! The other nodes' feed services.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use mesh_event::FeedId;
-use mesh_model::{Code, DomainName, MeshId, NodeId};
+use mesh_model::{DomainName, MeshId, NodeId};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::feed_service_client::FeedServiceClient;
 use mesh_proto::v1::{
@@ -14,11 +13,12 @@ use mesh_proto::v1::{
 };
 use mesh_tlog::Hash;
 use tonic::Streaming;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Channel;
+
+use crate::transport::PeerChannels;
 
 /// How long a node may take for an answer, or for the next message of one.
 const ANSWER: Duration = Duration::from_secs(5);
-const CONNECT: Duration = Duration::from_secs(1);
 /// Largest message, in bytes: a batch of events with its proof, or a page of heads.
 const MESSAGE_BYTES: usize = 2 << 20;
 
@@ -58,11 +58,11 @@ impl From<MeshError> for Fault {
     }
 }
 
-/// One lazy connection to each of the other nodes.
+/// What is asked of the other nodes.
 pub struct FeedPeers {
     mesh: MeshId,
     me: NodeId,
-    channels: Mutex<BTreeMap<NodeId, (String, Channel)>>,
+    channels: Arc<PeerChannels>,
 }
 
 async fn soon<T>(answer: impl Future<Output = Result<T, tonic::Status>>) -> Result<T, Fault> {
@@ -82,23 +82,12 @@ pub async fn next<T>(stream: &mut Streaming<T>) -> Result<Option<T>, Fault> {
 
 impl FeedPeers {
     /// Speaks for node `me`.
-    pub fn new(mesh: MeshId, me: NodeId) -> Self {
-        Self { mesh, me, channels: Mutex::default() }
+    pub fn new(mesh: MeshId, me: NodeId, channels: Arc<PeerChannels>) -> Self {
+        Self { mesh, me, channels }
     }
 
     fn client(&self, id: NodeId, address: &str) -> Result<FeedServiceClient<Channel>, Fault> {
-        let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = channels.get(&id).filter(|(known, _)| known == address).map(|(_, channel)| channel.clone());
-        let channel = if let Some(channel) = known {
-            channel
-        } else {
-            let wrong = |e| MeshError::new(Code::Unreachable, format!("node {id} is at {address}: {e}"));
-            let endpoint =
-                Endpoint::from_shared(format!("http://{address}")).map_err(|error| Fault::Here(wrong(error)))?;
-            let channel = endpoint.connect_timeout(CONNECT).tcp_nodelay(true).connect_lazy();
-            channels.insert(id, (address.to_owned(), channel.clone()));
-            channel
-        };
+        let channel = self.channels.channel(id, address).map_err(Fault::Here)?;
         Ok(FeedServiceClient::new(channel).max_decoding_message_size(MESSAGE_BYTES))
     }
 

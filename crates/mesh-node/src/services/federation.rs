@@ -10,6 +10,7 @@ use mesh_proto::v1::{
     CosignRequest, CosignResponse, FetchCheckpointRequest, FetchCheckpointResponse, OfferCheckpointRequest,
     OfferCheckpointResponse, PullHeadsRequest, PullHeadsResponse, PushHeadsRequest, PushHeadsResponse,
 };
+use mesh_raft::PeerIdentity;
 use tonic::{Request, Response, Status};
 
 use crate::core::Core;
@@ -31,8 +32,9 @@ impl Service {
             .max_encoding_message_size(MESSAGE_BYTES)
     }
 
-    /// It is the transport's business that a sender can't lie about who it is; what it shows is believed for its signatures only.
-    fn check_sender(&self, mesh_id: &[u8], from: NodeId) -> Result<(), MeshError> {
+    /// A sender can't lie about who it is; what it shows is believed for its signatures only.
+    fn check_sender<T>(&self, request: &Request<T>, mesh_id: &[u8], from: NodeId) -> Result<(), MeshError> {
+        PeerIdentity::check_sender(request.extensions(), from)?;
         if mesh_id != self.core.mesh_id.0 {
             return Err(MeshError::new(Code::WrongMesh, "the request names another mesh"));
         }
@@ -49,8 +51,9 @@ impl Service {
 #[tonic::async_trait]
 impl FederationService for Service {
     async fn cosign(&self, request: Request<CosignRequest>) -> Result<Response<CosignResponse>, Status> {
+        let message = request.get_ref();
+        self.check_sender(&request, &message.mesh_id, message.from_node_id)?;
         let request = request.into_inner();
-        self.check_sender(&request.mesh_id, request.from_node_id)?;
         let lines = self.core.cosign(&request.checkpoint).await?;
         Ok(Response::new(CosignResponse { lines: lines.iter().map(ToString::to_string).collect() }))
     }
@@ -59,23 +62,25 @@ impl FederationService for Service {
         &self,
         request: Request<FetchCheckpointRequest>,
     ) -> Result<Response<FetchCheckpointResponse>, Status> {
-        let request = request.into_inner();
-        self.check_sender(&request.mesh_id, request.from_node_id)?;
+        let message = request.get_ref();
+        self.check_sender(&request, &message.mesh_id, message.from_node_id)?;
         let note = self.core.checkpoints.last().map_or_else(Vec::new, |(last, _)| last.bytes());
         Ok(Response::new(FetchCheckpointResponse { note, handovers: self.core.checkpoints.handovers() }))
     }
 
     async fn pull_heads(&self, request: Request<PullHeadsRequest>) -> Result<Response<PullHeadsResponse>, Status> {
+        let message = request.get_ref();
+        self.check_sender(&request, &message.mesh_id, message.from_node_id)?;
         let request = request.into_inner();
-        self.check_sender(&request.mesh_id, request.from_node_id)?;
         let answer = self.core.gossip.pull(wire::pull(&request)?).await;
         let answer = answer.ok_or_else(|| MeshError::new(Code::Unavailable, "this node stops; nothing happened"))?;
         Ok(Response::new(wire::answer_to_wire(answer)))
     }
 
     async fn push_heads(&self, request: Request<PushHeadsRequest>) -> Result<Response<PushHeadsResponse>, Status> {
+        let message = request.get_ref();
+        self.check_sender(&request, &message.mesh_id, message.from_node_id)?;
         let request = request.into_inner();
-        self.check_sender(&request.mesh_id, request.from_node_id)?;
         let ask = Ask::Push { peer: request.from_node_id, push: wire::push(request.heads)? };
         self.core.gossip.ask(ask).await;
         Ok(Response::new(PushHeadsResponse {}))
@@ -85,8 +90,9 @@ impl FederationService for Service {
         &self,
         request: Request<OfferCheckpointRequest>,
     ) -> Result<Response<OfferCheckpointResponse>, Status> {
+        let message = request.get_ref();
+        self.check_sender(&request, &message.mesh_id, message.from_node_id)?;
         let request = request.into_inner();
-        self.check_sender(&request.mesh_id, request.from_node_id)?;
         let OfferCheckpointRequest { note, handovers, fork_proof, .. } = request;
         // Each by itself: what is wrong with one keeps none of the others back. In this order: the note may need the voters that a
         // handover names.

@@ -13,6 +13,7 @@ use mesh_proto::v1::{
     FeedAttachmentRequest, FeedAttachmentResponse, FeedConsistencyRequest, FeedConsistencyResponse, FeedHeadsRequest,
     FeedHeadsResponse, FeedRangeRequest, FeedRangeResponse, SignedFeedHead,
 };
+use mesh_raft::PeerIdentity;
 use mesh_tlog::{Hash, ProveError, prove_consistency};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
@@ -58,7 +59,8 @@ impl Service {
 
     /// It is the transport's business that a sender can't lie about who it is; what it is told is public to the mesh, except private
     /// attachments, for which it has to sign.
-    fn check_sender(&self, mesh_id: &[u8], from: NodeId) -> Result<(), MeshError> {
+    fn check_sender<T>(&self, request: &Request<T>, mesh_id: &[u8], from: NodeId) -> Result<(), MeshError> {
+        PeerIdentity::check_sender(request.extensions(), from)?;
         if mesh_id != self.core.mesh_id.0 {
             return Err(MeshError::new(Code::WrongMesh, "the request names another mesh"));
         }
@@ -102,8 +104,9 @@ impl FeedService for Service {
     type FeedAttachmentStream = Answers<FeedAttachmentResponse>;
 
     async fn feed_heads(&self, request: Request<FeedHeadsRequest>) -> Result<Response<FeedHeadsResponse>, Status> {
+        let message = request.get_ref();
+        self.check_sender(&request, &message.mesh_id, message.from_node_id)?;
         let request = request.into_inner();
-        self.check_sender(&request.mesh_id, request.from_node_id)?;
         if request.domains.len() > DOMAINS || request.held.len() > HEADS {
             let (domains, held) = (request.domains.len(), request.held.len());
             let text =
@@ -116,8 +119,9 @@ impl FeedService for Service {
     }
 
     async fn feed_range(&self, request: Request<FeedRangeRequest>) -> Result<Response<Self::FeedRangeStream>, Status> {
+        let message = request.get_ref();
+        self.check_sender(&request, &message.mesh_id, message.from_node_id)?;
         let request = request.into_inner();
-        self.check_sender(&request.mesh_id, request.from_node_id)?;
         if request.from >= request.size {
             let text = format!("from is {} and size {}; expected a smaller from", request.from, request.size);
             return Err(MeshError::new(Code::BadArgument, text).into());
@@ -157,8 +161,9 @@ impl FeedService for Service {
         &self,
         request: Request<FeedConsistencyRequest>,
     ) -> Result<Response<FeedConsistencyResponse>, Status> {
+        let message = request.get_ref();
+        self.check_sender(&request, &message.mesh_id, message.from_node_id)?;
         let request = request.into_inner();
-        self.check_sender(&request.mesh_id, request.from_node_id)?;
         if request.old_size > request.size {
             let text =
                 format!("old_size is {} and size {}; expected a smaller old_size", request.old_size, request.size);
@@ -180,8 +185,9 @@ impl FeedService for Service {
         &self,
         request: Request<FeedAttachmentRequest>,
     ) -> Result<Response<Self::FeedAttachmentStream>, Status> {
+        let message = request.get_ref();
+        self.check_sender(&request, &message.mesh_id, message.from_node_id)?;
         let request = request.into_inner();
-        self.check_sender(&request.mesh_id, request.from_node_id)?;
         let bad = |text: String| MeshError::new(Code::BadArgument, text);
         let domain = DomainName::parse(&request.domain).map_err(|error| bad(format!("domain: {error}")))?;
         let digest = Digest::from_slice(&request.digest).ok_or_else(|| bad("digest: expected 32 bytes".to_owned()))?;

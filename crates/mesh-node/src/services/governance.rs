@@ -23,7 +23,7 @@ use tonic::{Request, Response, Status};
 use super::{standards, view};
 use crate::core::Core;
 use crate::moves::MoveDesk;
-use crate::rules_desk::RulesDesk;
+use crate::rules_desk::{Found, RulesDesk};
 
 const PAGE: usize = 200;
 const LARGEST_PAGE: usize = 1_000;
@@ -98,6 +98,18 @@ fn roster_entries(roster: &[Entry]) -> Vec<RosterEntry> {
         .collect()
 }
 
+/// A domain's own rules as they cross the wire.
+pub(super) fn rules_response(core: &Core, found: &Found) -> GetDomainRulesResponse {
+    let rules = found.rules.as_ref();
+    GetDomainRulesResponse {
+        event: rules.map_or_else(Vec::new, |rules| rules.bytes.clone()),
+        since_unix_ms: rules.map_or_else(Vec::new, |rules| rules.own.since()),
+        epoch: found.epoch,
+        home_node_id: found.home,
+        freshness: Some(super::freshness(core)),
+    }
+}
+
 fn bad(field: &str, error: impl std::fmt::Display) -> MeshError {
     let why = error.to_string();
     MeshError { code: Code::BadArgument, message: format!("{field}: {why}"), fields: vec![(field.to_owned(), why)] }
@@ -125,6 +137,7 @@ impl GovernanceService for Service {
             let leaf = leaf.ok_or_else(|| MeshError::new(Code::Damaged, "a sealed leaf is not there"))?;
             (leaf.index, leaf.outcome.code, leaf.outcome.detail)
         } else {
+            self.core.command_rate.count(&command.author, std::time::Instant::now())?;
             self.core.check_no_fork(&command.body)?;
             self.core.check_handed_over(&command.body)?;
             let body = EntryBody::Envelope(signed.envelope().bytes().to_vec());
@@ -243,14 +256,7 @@ impl GovernanceService for Service {
         let within = super::deadline(&self.core, &request);
         let name = DomainName::parse(&request.get_ref().domain).map_err(|error| bad("domain", error))?;
         let found = self.rules.get(&name, within).await?;
-        let rules = found.rules.as_ref();
-        Ok(Response::new(GetDomainRulesResponse {
-            event: rules.map_or_else(Vec::new, |rules| rules.bytes.clone()),
-            since_unix_ms: rules.map_or_else(Vec::new, |rules| rules.own.since()),
-            epoch: found.epoch,
-            home_node_id: found.home,
-            freshness: Some(super::freshness(&self.core)),
-        }))
+        Ok(Response::new(rules_response(&self.core, &found)))
     }
 
     async fn list_nodes(&self, request: Request<ListNodesRequest>) -> Result<Response<ListNodesResponse>, Status> {

@@ -4,6 +4,7 @@ mod catalog;
 mod federation;
 mod feed;
 mod governance;
+mod home;
 mod ledger;
 mod node;
 mod publish;
@@ -23,7 +24,6 @@ use mesh_proto::v1::node_service_server::NodeServiceServer;
 use mesh_proto::v1::publish_service_server::PublishServiceServer;
 use mesh_raft::RaftRole;
 use tokio::net::TcpListener;
-use tokio_stream::StreamExt as _;
 use tonic::service::Routes;
 use tonic::{Request, Status};
 use tracing::warn;
@@ -34,6 +34,7 @@ use crate::clock::now_unix_ms;
 use crate::core::Core;
 use crate::publish::Publisher;
 use crate::tail;
+use crate::transport;
 
 /// Largest message from a client, in bytes: a publish with its attachments.
 const MESSAGE_BYTES: usize = 64 << 20;
@@ -106,18 +107,19 @@ pub fn is_ready(core: &Core) -> Result<(), String> {
     core.check_writable().map_err(|error| error.message)
 }
 
-/// The peer port: Raft, and what nodes show each other.
+/// The peer port: Raft, what nodes show each other, and what a home does for other nodes' clients. All of it over connections that
+/// proved which node they are of.
 pub async fn serve_peers(core: Arc<Core>, listener: TcpListener) {
-    // The builder's own setting does not reach connections that are handed in.
-    let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener)
-        .map(|stream| stream.inspect(|stream| drop(stream.set_nodelay(true))));
-    let stopping = core.stopping.clone();
+    let (peer, stopping) = (&core.config.peer, core.stopping.clone());
+    let incoming = transport::receive(Arc::clone(&core.transport), listener, peer.door_limits(), stopping.clone());
     let served = tonic::transport::Server::builder()
         .http2_keepalive_interval(Some(Duration::from_secs(10)))
+        .max_concurrent_streams(peer.streams)
         .add_service(core.raft.server())
         .add_service(federation::Service::server(Arc::clone(&core)))
         .add_service(tail::server::Service::server(Arc::clone(&core)))
         .add_service(feed::Service::server(Arc::clone(&core)))
+        .add_service(home::Service::server(&core))
         .serve_with_incoming_shutdown(incoming, async move { stopping.cancelled().await })
         .await;
     if let Err(error) = served {

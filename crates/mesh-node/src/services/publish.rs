@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use futures::{Stream, StreamExt as _};
 use mesh_model::{Bump, ChangeKind, Code};
@@ -9,8 +10,8 @@ use mesh_proto::status::MeshError;
 use mesh_proto::v1::plan_response::Action as WireAction;
 use mesh_proto::v1::publish_service_server::PublishService;
 use mesh_proto::v1::{
-    PlanRequest, PlanResponse, PlannedChange, Problem, PublishRequest, PublishResponse, PublishStreamResponse,
-    StreamError, WaitLevel, publish_stream_response,
+    Acknowledgement, PlanRequest, PlanResponse, PlannedChange, Problem, PublishRequest, PublishResponse,
+    PublishStreamResponse, StreamError, WaitLevel, publish_stream_response,
 };
 use prost::Message as _;
 use tonic::{Request, Response, Status, Streaming};
@@ -21,6 +22,9 @@ use crate::plan::{self, Action, Plan, Warning, Wishes};
 use crate::plan_standards::{judge_plan, judge_plan_by_own};
 use crate::publish::{Publisher, Route};
 use crate::rules_desk::RulesDesk;
+
+/// How long a command waits that came too soon, before it is tried again.
+const TURN: Duration = Duration::from_millis(20);
 
 pub(super) struct Service {
     core: Arc<Core>,
@@ -63,11 +67,28 @@ fn in_one(error: &MeshError) -> String {
     if fields.is_empty() { error.message.clone() } else { format!("{}: {fields}", error.message) }
 }
 
-fn wait_of(request: &PublishRequest) -> Result<WaitLevel, MeshError> {
+pub(super) fn wait_of(request: &PublishRequest) -> Result<WaitLevel, MeshError> {
     match WaitLevel::try_from(request.wait) {
         Ok(WaitLevel::Unspecified) => Ok(WaitLevel::Sealed),
         Ok(wait) => Ok(wait),
         Err(_) => Err(MeshError::new(Code::BadArgument, format!("wait: {} is no wait level", request.wait))),
+    }
+}
+
+/// A key that sends too fast waits in its stream, whose window then holds it back; nothing happened to what is sent again.
+async fn publish_in_turn(
+    publisher: &Publisher,
+    request: PublishRequest,
+    wait: WaitLevel,
+    within: Duration,
+) -> Result<Acknowledgement, MeshError> {
+    let until = Instant::now() + within;
+    loop {
+        let PublishRequest { envelope, attachments, .. } = request.clone();
+        match publisher.publish(envelope, attachments, wait, within).await {
+            Err(error) if error.code == Code::Throttled && Instant::now() < until => tokio::time::sleep(TURN).await,
+            answer => return answer,
+        }
     }
 }
 
@@ -153,7 +174,7 @@ impl PublishService for Service {
         &self,
         request: Request<Streaming<PublishRequest>>,
     ) -> Result<Response<Self::PublishStreamStream>, Status> {
-        let within = std::time::Duration::from_millis(self.core.config.limits.publish_wait_ms);
+        let within = Duration::from_millis(self.core.config.limits.publish_wait_ms);
         let publisher = self.publisher.clone();
         let window = self.core.config.limits.stream_window;
         // Requests enter the path in their order, and up to `window` of them wait for the ledger at once; a client that
@@ -163,7 +184,7 @@ impl PublishService for Service {
             async move {
                 let request = request?;
                 let answer = match wait_of(&request) {
-                    Ok(wait) => publisher.publish(request.envelope, request.attachments, wait, within).await,
+                    Ok(wait) => publish_in_turn(&publisher, request, wait, within).await,
                     Err(error) => Err(error),
                 };
                 let result = match answer {

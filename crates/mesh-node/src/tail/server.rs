@@ -9,6 +9,7 @@ use mesh_model::{Code, PublicKey};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::tail_service_server::{TailService, TailServiceServer};
 use mesh_proto::v1::{TailCheckpoint, TailItem, TailLeaves, TailRequest, tail_item::Item};
+use mesh_raft::PeerIdentity;
 use mesh_tlog::{ProveError, prove_consistency};
 use mesh_verify::Found;
 use tokio::sync::mpsc;
@@ -41,12 +42,17 @@ impl Service {
     }
 
     /// Who is admitted may read, whether it knows its number or not.
-    fn check_sender(&self, request: &TailRequest) -> Result<(), MeshError> {
+    fn check_sender(&self, request: &TailRequest, peer: &PeerIdentity) -> Result<(), MeshError> {
         if request.mesh_id != self.core.mesh_id.0 {
             return Err(MeshError::new(Code::WrongMesh, "the request names another mesh"));
         }
         let key = PublicKey::from_slice(&request.node_key)
             .ok_or_else(|| MeshError::new(Code::Malformed, "node_key: expected a public key of 32 bytes"))?;
+        if key != peer.key {
+            let (said, proven) = (key.fingerprint(), peer.key.fingerprint());
+            let text = format!("the request says that it is from the key {said}; the connection is {proven}'s");
+            return Err(MeshError::new(Code::UnknownNode, text));
+        }
         let purpose = read::key_purpose(&self.core.state, &key).map_err(|error| self.core.state_error(&error))?;
         let unknown = || {
             let text = format!("the key {} is no node's of this mesh, as far as this node knows", key.fingerprint());
@@ -71,8 +77,8 @@ impl TailService for Service {
     type TailStream = Pin<Box<dyn Stream<Item = Result<TailItem, Status>> + Send>>;
 
     async fn tail(&self, request: Request<TailRequest>) -> Result<Response<Self::TailStream>, Status> {
+        self.check_sender(request.get_ref(), PeerIdentity::of(request.extensions())?)?;
         let request = request.into_inner();
-        self.check_sender(&request)?;
         let (send, receive) = mpsc::channel(AHEAD);
         let core = Arc::clone(&self.core);
         self.core.tasks.spawn(async move {

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, dead_code, missing_docs, unreachable_pub)]
 
+pub mod strangers;
+
 use std::net::{TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -181,28 +183,7 @@ impl Mesh {
 
     /// Admits one domain on each node, with the key `engineer` in all of them; returns the ledger index.
     pub async fn admit_domains(&self) -> u64 {
-        let engineer = keypair("engineer").public_key();
-        let owner = keypair("owner").public_key();
-        let domains = (1..=VOTERS).map(|node| DomainAdmission {
-            name: domain_of(node),
-            title: format!("Domain {node}"),
-            description: String::new(),
-            responsibilities: vec!["its own data".into()],
-            parent: None,
-            root_keys: vec![keypair(&format!("root-{node}")).public_key()],
-            root_threshold: 1,
-            roles: vec![
-                RoleGrant { key: engineer, role: Role::DomainDataEngineer },
-                RoleGrant { key: owner, role: Role::DataProductOwner },
-            ],
-            delegate: Some(node),
-        });
-        let body = Body::AdmitDomains(AdmitDomains { domains: domains.collect(), council_version: 1 });
-        let names = ["seat-1", "seat-2", "root-1", "root-2", "root-3", "engineer", "owner"];
-        let keys: Vec<Keypair> = names.iter().map(|name| keypair(name)).collect();
-        let signers: Vec<&dyn Signer> = keys.iter().map(|key| key as &dyn Signer).collect();
-        let envelope = self.builder().sign(body, &signers).unwrap();
-        let index = self.client(1).submit(&envelope).await.unwrap().ledger_index.unwrap();
+        let index = self.client(1).submit(&admission(self)).await.unwrap().ledger_index.unwrap();
         for node in self.nodes.iter().flatten() {
             assert!(node.core().wait_applied(index, Duration::from_secs(10)).await);
         }
@@ -228,6 +209,31 @@ impl Mesh {
             }
         }
     }
+}
+
+/// Admits one domain on each node, with the key `engineer` in all of them.
+pub fn admission(mesh: &Mesh) -> Envelope {
+    let engineer = keypair("engineer").public_key();
+    let owner = keypair("owner").public_key();
+    let domains = (1..=VOTERS).map(|node| DomainAdmission {
+        name: domain_of(node),
+        title: format!("Domain {node}"),
+        description: String::new(),
+        responsibilities: vec!["its own data".into()],
+        parent: None,
+        root_keys: vec![keypair(&format!("root-{node}")).public_key()],
+        root_threshold: 1,
+        roles: vec![
+            RoleGrant { key: engineer, role: Role::DomainDataEngineer },
+            RoleGrant { key: owner, role: Role::DataProductOwner },
+        ],
+        delegate: Some(node),
+    });
+    let body = Body::AdmitDomains(AdmitDomains { domains: domains.collect(), council_version: 1 });
+    let names = ["seat-1", "seat-2", "root-1", "root-2", "root-3", "engineer", "owner"];
+    let keys: Vec<Keypair> = names.iter().map(|name| keypair(name)).collect();
+    let signers: Vec<&dyn Signer> = keys.iter().map(|key| key as &dyn Signer).collect();
+    mesh.builder().sign(body, &signers).unwrap()
 }
 
 pub fn descriptor(node: u64, name: &str) -> Descriptor {

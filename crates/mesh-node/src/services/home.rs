@@ -1,0 +1,96 @@
+//! `HomeService`: what this node, as a domain's home, does for other nodes' clients. Peers only.
+
+use std::sync::Arc;
+
+use mesh_model::{Code, Digest, DomainName};
+use mesh_proto::status::MeshError;
+use mesh_proto::v1::home_service_server::{HomeService, HomeServiceServer};
+use mesh_proto::v1::{
+    FeedHeadResponse, GetAttachmentRequest, GetAttachmentResponse, GetDomainRulesRequest, GetDomainRulesResponse,
+    PublishRequest, PublishResponse, SealFeedRequest, SetDomainRulesRequest, SetDomainRulesResponse,
+};
+use mesh_raft::PeerIdentity;
+use tonic::{Request, Response, Status};
+
+use super::publish::wait_of;
+use super::{MESSAGE_BYTES, deadline, governance};
+use crate::attachments;
+use crate::core::Core;
+use crate::moves::MoveDesk;
+use crate::publish::Publisher;
+use crate::rules_desk::RulesDesk;
+
+/// Bytes of a publish beside its attachments: envelope, digests, framing.
+const BESIDE_ATTACHMENTS: usize = 1 << 20;
+
+pub(super) struct Service {
+    core: Arc<Core>,
+    publisher: Publisher,
+    rules: RulesDesk,
+    moves: MoveDesk,
+}
+
+impl Service {
+    pub(super) fn server(core: &Arc<Core>) -> HomeServiceServer<Self> {
+        let (publisher, rules) = (Publisher::of_home(Arc::clone(core)), RulesDesk::of_home(Arc::clone(core)));
+        let moves = MoveDesk::of_home(Arc::clone(core));
+        // A publish with the attachments that one may have, and no more: other nodes may be anybody's.
+        let largest = (core.config.limits.publish_mib << 20) + BESIDE_ATTACHMENTS;
+        HomeServiceServer::new(Self { core: Arc::clone(core), publisher, rules, moves })
+            .max_decoding_message_size(largest)
+            .max_encoding_message_size(MESSAGE_BYTES)
+    }
+}
+
+fn bad(what: &str, why: impl std::fmt::Display) -> MeshError {
+    MeshError::new(Code::BadArgument, format!("{what}: {why}"))
+}
+
+#[tonic::async_trait]
+impl HomeService for Service {
+    async fn publish(&self, request: Request<PublishRequest>) -> Result<Response<PublishResponse>, Status> {
+        PeerIdentity::of(request.extensions())?;
+        let within = deadline(&self.core, &request);
+        let request = request.into_inner();
+        let wait = wait_of(&request)?;
+        let acknowledgement = self.publisher.publish(request.envelope, request.attachments, wait, within).await?;
+        Ok(Response::new(PublishResponse { acknowledgement: Some(acknowledgement) }))
+    }
+
+    async fn set_domain_rules(
+        &self,
+        request: Request<SetDomainRulesRequest>,
+    ) -> Result<Response<SetDomainRulesResponse>, Status> {
+        PeerIdentity::of(request.extensions())?;
+        let within = deadline(&self.core, &request);
+        Ok(Response::new(self.rules.set(request.into_inner().envelope, within).await?))
+    }
+
+    async fn get_domain_rules(
+        &self,
+        request: Request<GetDomainRulesRequest>,
+    ) -> Result<Response<GetDomainRulesResponse>, Status> {
+        PeerIdentity::of(request.extensions())?;
+        let within = deadline(&self.core, &request);
+        let name = DomainName::parse(&request.get_ref().domain).map_err(|error| bad("domain", error))?;
+        let found = self.rules.get(&name, within).await?;
+        Ok(Response::new(governance::rules_response(&self.core, &found)))
+    }
+
+    async fn seal_feed(&self, request: Request<SealFeedRequest>) -> Result<Response<FeedHeadResponse>, Status> {
+        PeerIdentity::of(request.extensions())?;
+        let within = deadline(&self.core, &request);
+        Ok(Response::new(self.moves.seal(request.into_inner().envelope, within).await?))
+    }
+
+    async fn get_attachment(
+        &self,
+        request: Request<GetAttachmentRequest>,
+    ) -> Result<Response<GetAttachmentResponse>, Status> {
+        PeerIdentity::of(request.extensions())?;
+        let request = request.into_inner();
+        let digest = Digest::from_slice(&request.digest).ok_or_else(|| bad("digest", "expected 32 bytes"))?;
+        let attachment = attachments::serve_here(&self.core, digest, request.read_request).await?;
+        Ok(Response::new(GetAttachmentResponse { attachment: Some(attachment) }))
+    }
+}
