@@ -21,8 +21,7 @@ use mesh_proto::v1::{
     FeedHeadsResponse, FeedPlace, FeedRangeRequest, FeedRangeResponse, SignedFeedHead,
 };
 use mesh_tlog::{Frontier, Hash, leaf_hash};
-use support::{Mesh, descriptor, domain_of, keypair};
-use tokio_stream::wrappers::TcpListenerStream;
+use support::{Mesh, descriptor, domain_of, keypair, strangers};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
@@ -170,9 +169,13 @@ async fn with_liar(lie: Lie) -> (Mesh, Liar, CancellationToken) {
     };
     let stop = CancellationToken::new();
     let listener = tokio::net::TcpListener::bind(address).await.unwrap();
+    // With the node's own key: whoever lies is a member.
+    let transport = strangers::transport(&mesh.genesis, &liar.writer, 2);
+    let limits = mesh_node::config::PeerSection::default().door_limits();
+    let incoming = mesh_node::transport::receive(transport, listener, limits, stop.clone());
     let served = tonic::transport::Server::builder()
         .add_service(FeedServiceServer::new(liar.clone()))
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop.clone().cancelled_owned());
+        .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
     drop(tokio::spawn(served));
     (mesh, liar, stop)
 }

@@ -15,11 +15,13 @@ use mesh_proto::status::MeshError;
 use mesh_proto::v1::feed_service_client::FeedServiceClient;
 use mesh_proto::v1::{FeedAttachmentRequest, FeedConsistencyRequest, FeedHeadsRequest, FeedPlace, FeedRangeRequest};
 use prost::Message as _;
-use support::{Mesh, descriptor, keypair};
+use support::{Mesh, descriptor, keypair, strangers};
 use tonic::transport::Channel;
 
-async fn client(mesh: &Mesh, node: u64) -> FeedServiceClient<Channel> {
-    FeedServiceClient::connect(format!("http://{}", mesh.node(node).peer_address())).await.unwrap()
+/// A client of this node over a connection of another.
+fn client(mesh: &Mesh, node: u64, from: u64) -> FeedServiceClient<Channel> {
+    let channels = strangers::channels(&mesh.genesis, &keypair(&format!("node-{from}")), from);
+    FeedServiceClient::new(channels.channel(node, &mesh.node(node).peer_address().to_string()).unwrap())
 }
 
 fn code<T: std::fmt::Debug>(answer: Result<T, tonic::Status>) -> Code {
@@ -33,7 +35,7 @@ async fn refuses_what_no_member_asks_and_what_is_over_its_limits() {
     for n in 0..3 {
         mesh.publish(1, descriptor(1, &format!("product_{n}"))).await;
     }
-    let mut peer = client(&mesh, 1).await;
+    let mut peer = client(&mesh, 1, 2);
     let mesh_id = mesh.genesis.mesh_id.0.to_vec();
     let heads = FeedHeadsRequest {
         mesh_id: mesh_id.clone(),
@@ -137,7 +139,7 @@ async fn private_attachments_go_to_the_nodes_that_keep_the_domain_alone() {
         digest: digest.0.to_vec(),
         read_request,
     };
-    let mut peer = client(&mesh, 1).await;
+    let (mut peer, mut another) = (client(&mesh, 1, keeper), client(&mesh, 1, other));
     let (keeper_key, other_key) = (format!("node-{keeper}"), format!("node-{other}"));
     let mut stream = peer.feed_attachment(ask(keeper, signed(&keeper_key, now, digest))).await.unwrap().into_inner();
     let piece = stream.message().await.unwrap().unwrap();
@@ -148,7 +150,7 @@ async fn private_attachments_go_to_the_nodes_that_keep_the_domain_alone() {
         FeedAttachmentRequest { domain: "domain_2".into(), ..ask(keeper, signed(&keeper_key, now, digest)) };
     let refused = [
         ("without a signature", ask(keeper, Vec::new()), Code::AttachmentMissing),
-        ("a node that keeps none", ask(other, signed(&other_key, now, digest)), Code::ReadDenied),
+        ("from another node", ask(other, signed(&other_key, now, digest)), Code::UnknownNode),
         ("in another node's name", ask(keeper, signed(&other_key, now, digest)), Code::ReadDenied),
         ("a stranger", ask(keeper, signed("stranger", now, digest)), Code::ReadDenied),
         ("too old", ask(keeper, signed(&keeper_key, now - 600_000, digest)), Code::ReadDenied),
@@ -159,5 +161,7 @@ async fn private_attachments_go_to_the_nodes_that_keep_the_domain_alone() {
     for (what, request, expected) in refused {
         assert_eq!(code(peer.feed_attachment(request).await), expected, "{what}");
     }
+    let none = ask(other, signed(&other_key, now, digest));
+    assert_eq!(code(another.feed_attachment(none).await), Code::ReadDenied, "a node that keeps none");
     mesh.stop().await;
 }

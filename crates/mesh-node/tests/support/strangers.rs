@@ -132,11 +132,15 @@ impl Admitted for Founders {
     }
 }
 
-/// Channels of whoever has this key and says that it is this node.
-pub fn channels(genesis: &SealedGenesis, key: &Keypair, node_id: NodeId) -> PeerChannels {
+/// The transport of whoever has this key and says that it is this node.
+pub fn transport(genesis: &SealedGenesis, key: &Keypair, node_id: NodeId) -> Arc<Transport> {
     let admitted = Arc::new(Founders(genesis.clone()));
-    let transport = Transport::new(node_id, genesis, key, admitted, &PeerSection::default()).unwrap();
-    PeerChannels::new(Dialer::new(Arc::new(transport)))
+    Arc::new(Transport::new(node_id, genesis, key, admitted, &PeerSection::default()).unwrap())
+}
+
+/// Its channels.
+pub fn channels(genesis: &SealedGenesis, key: &Keypair, node_id: NodeId) -> PeerChannels {
+    PeerChannels::new(Dialer::new(transport(genesis, key, node_id)))
 }
 
 /// An error with its causes.
