@@ -3,17 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use mesh_governance::{Verify, read};
 use mesh_model::{LedgerIndex, UnixMs};
 use mesh_store::Store;
 use mesh_tlog::{CheckError, Hash, check_consistency, leaf_hash};
-use mesh_verify::{Fault, Found, Groups, Rules};
+use mesh_verify::{Checked, Fault, Found, Groups, Rules};
 use tokio::sync::{broadcast, watch};
 
 use crate::applied::{Applied, LedgerEnd};
 use crate::applier::{Applier, Run, SharedApplier, locked};
 use crate::contact::Contact;
 use crate::state_machine::{ApplyError, SharedJudge, SharedVerify};
-use crate::store_state::StoreState;
+use crate::store_state::{StateError, StoreState};
+
+/// Leaves from which on their signatures are checked ahead.
+const AHEAD: usize = 64;
 
 /// Why leaves of another node were not taken. Nothing was applied.
 #[derive(Debug, thiserror::Error)]
@@ -182,11 +186,15 @@ impl LedgerTail {
         }
         check_consistency(proof, frontier.size(), frontier.root(), target.size, target.root)
             .map_err(|source| TailError::NotInCheckpoint { first, last: frontier.size() - 1, source })?;
-        let rules = Rules { verify: &*self.verify, judge: &*self.judge };
+        let found = (first..).zip(leaves).map(|(index, leaf)| Found::decode(index, leaf));
+        let found = found.collect::<Result<Vec<_>, _>>()?;
+        let ahead = self.checked_ahead(&found)?;
+        let verify = ahead.as_ref().map_or(&*self.verify as &dyn Verify, |checked| checked);
+        let rules = Rules { verify, judge: &*self.judge };
         let mut run = Run::new(&self.state);
         let mut groups = Groups::default();
-        for (index, leaf) in (first..).zip(leaves) {
-            for group in groups.push(Found::decode(index, leaf)?) {
+        for leaf in found {
+            for group in groups.push(leaf) {
                 rules.group(run.state(), &group)?.into_iter().for_each(|applied| run.push(applied));
             }
         }
@@ -194,5 +202,20 @@ impl LedgerTail {
             rules.group(run.state(), &group)?.into_iter().for_each(|applied| run.push(applied));
         }
         applier.commit(run, None).map_err(|error| TailError::Store(error.to_string()))
+    }
+
+    /// Checks the signatures of many leaves on all cores, before the rules ask for them one by one: that is what catching up takes. Of a
+    /// few leaves, most were checked when they passed through this node; then nothing is done ahead.
+    fn checked_ahead(&self, found: &[Found]) -> Result<Option<Checked>, TailError> {
+        if found.len() < AHEAD {
+            return Ok(None);
+        }
+        let unreadable = |error: StateError| TailError::Store(error.to_string());
+        let Some(mesh) = read::mesh(&self.state).map_err(unreadable)? else { return Ok(None) };
+        let nodes = read::nodes(&self.state).map_err(unreadable)?;
+        let keys: Vec<_> = nodes.iter().map(|node| node.record.key).collect();
+        let leaves: Vec<_> = found.iter().map(|found| found.leaf().clone()).collect();
+        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Ok(Some(Checked::ahead(&leaves, &mesh.mesh_id, &keys, threads)))
     }
 }

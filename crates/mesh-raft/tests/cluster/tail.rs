@@ -10,7 +10,7 @@ use mesh_tlog::{Frontier, Hash, leaf_hash, prove_consistency};
 
 use crate::harness::{Cluster, DEADLINE, head};
 
-/// A ledger of 24 leaves, as one voter has it.
+/// A ledger of 80 leaves, as one voter has it: enough in one batch for checks ahead.
 struct Origin {
     leaves: Vec<Vec<u8>>,
     target: Target,
@@ -23,7 +23,7 @@ impl Origin {
     async fn new() -> Self {
         let mut cluster = Cluster::in_memory(1, |_| {}).await;
         cluster.leader().await;
-        for n in 0..23 {
+        for n in 0..79 {
             let body = cluster.admission(&format!("d-{n}"));
             cluster.node(1).proposer().propose(body, DEADLINE).await.unwrap();
         }
@@ -49,7 +49,7 @@ fn tail() -> LedgerTail {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tailed_ledger_is_the_voter_s_leaf_by_leaf() {
     let origin = Origin::new().await;
-    for step in [1, 5, 24] {
+    for step in [1, 7, 80] {
         let tail = tail();
         while tail.next_index() < origin.target.size {
             let first = tail.next_index();
@@ -88,7 +88,7 @@ async fn nothing_is_applied_that_the_checkpoint_does_not_cover() {
         assert!(matches!(refused, TailError::Order { expected: 10, found } if found == first), "{refused}");
     }
     assert_eq!(tail.next_index(), 10);
-    tail.append(10, origin.from(10, 24), origin.target, &origin.proof(24)).unwrap();
+    tail.append(10, origin.from(10, 80), origin.target, &origin.proof(80)).unwrap();
     assert_eq!(tail.state().ledger().root().unwrap(), origin.target.root);
 }
 
