@@ -145,9 +145,12 @@ pub(crate) struct CutOffOptions {
 pub(crate) struct EverywhereOptions {
     #[command(flatten)]
     pub(crate) common: Common,
-    /// Nodes, all of which vote.
+    /// Nodes that vote.
     #[arg(long, default_value_t = 3)]
     pub(crate) voters: NodeNumber,
+    /// Nodes outside Raft, which tail the ledger; seven nodes at most in all.
+    #[arg(long, default_value_t = 4)]
+    pub(crate) observers: NodeNumber,
     /// Products.
     #[arg(long, default_value_t = 200)]
     pub(crate) products: usize,

@@ -24,7 +24,7 @@ const VOTERS: u64 = 3;
 /// # Errors
 /// When the mesh cannot be founded, or what is measured cannot be measured.
 pub(crate) async fn run(options: &CutOffOptions) -> Result<bool> {
-    let mut stage = Stage::set(&options.common, VOTERS).await?;
+    let mut stage = Stage::set(&options.common, VOTERS, 0).await?;
     let (domain, home) = stage.testbed.domains()[0].clone();
     let oracle = Oracle::default();
     let (client, signer) = (stage.testbed.client(&[home], CALL)?, stage.testbed.signer());

@@ -19,7 +19,7 @@ const LOST: Duration = Duration::from_secs(20);
 /// # Errors
 /// When the mesh cannot be founded, a publish fails, or a product is not found at all.
 pub(crate) async fn run(options: &EverywhereOptions) -> Result<bool> {
-    let mut stage = Stage::set(&options.common, options.voters).await?;
+    let mut stage = Stage::set(&options.common, options.voters, options.observers).await?;
     let nodes = stage.testbed.nodes();
     let clients = nodes.iter().map(|node| stage.testbed.client(&[*node], CALL)).collect::<Result<Vec<_>>>()?;
     let signer = stage.testbed.signer();

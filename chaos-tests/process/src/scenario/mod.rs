@@ -26,16 +26,17 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Founds one of so many voters.
+    /// Founds one of so many voters and observers.
     ///
     /// # Errors
     /// When laboratory or mesh cannot be made.
-    pub(crate) async fn set(common: &Common, voters: NodeNumber) -> Result<Self> {
+    pub(crate) async fn set(common: &Common, voters: NodeNumber, observers: NodeNumber) -> Result<Self> {
         let tools = tempfile::tempdir().context("cannot make a temporary folder")?;
         let lab = Arc::new(Lab::build(MOST_NODES, tools.path())?);
         let mut settings = Settings::new(find_program("meshd", common.meshd.clone())?);
         settings.folder.clone_from(&common.folder);
-        settings.voters = voters;
+        anyhow::ensure!(voters + observers <= MOST_NODES, "expected at most {MOST_NODES} nodes");
+        (settings.voters, settings.observers) = (voters, observers);
         settings.lab = Some(Arc::clone(&lab));
         settings.disk_mib = 512;
         settings.patience = Duration::from_mins(1);

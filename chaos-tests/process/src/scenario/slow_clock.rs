@@ -19,7 +19,7 @@ const SLOW_SECONDS: i64 = -3_600;
 /// # Errors
 /// When the mesh cannot be founded, or a fault does not take effect.
 pub(crate) async fn run(options: &Common) -> Result<bool> {
-    let mut stage = Stage::set(options, 3).await?;
+    let mut stage = Stage::set(options, 3, 0).await?;
     let node = 3;
     let client = stage.testbed.client(&[node], CALL)?;
     let deadline = Instant::now() + ALONE;

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use mesh_event::command::{DomainAdmission, RoleGrant};
 use mesh_event::genesis::{PROTOCOL_VERSION, SealedGenesis};
 use mesh_event::{Council, Envelope, GenesisDocument, Keypair, NodeRecord, Seat, Signer as _};
-use mesh_model::{Digest, DomainName, Role};
+use mesh_model::{Digest, DomainName, NodeId, Role};
 use zeroize::Zeroizing;
 
 use super::NodeNumber;
@@ -27,7 +27,10 @@ pub(super) fn domains(nodes: &[NodeNumber], per_node: usize) -> Vec<(DomainName,
 }
 
 /// What the council admits, and the keys that have to sign it: two seats first, then every key that it adds.
-pub(super) fn admissions(domains: &[(DomainName, NodeNumber)]) -> (Vec<DomainAdmission>, Vec<Keypair>) {
+pub(super) fn admissions(
+    domains: &[(DomainName, NodeNumber)],
+    records: &[NodeRecord],
+) -> (Vec<DomainAdmission>, Vec<Keypair>) {
     let engineer = keypair("engineer");
     let mut keys = vec![keypair("seat-1"), keypair("seat-2"), engineer.clone()];
     let mut admissions = Vec::new();
@@ -42,7 +45,7 @@ pub(super) fn admissions(domains: &[(DomainName, NodeNumber)]) -> (Vec<DomainAdm
             root_keys: vec![root.public_key()],
             root_threshold: 1,
             roles: vec![RoleGrant { key: engineer.public_key(), role: Role::DomainDataEngineer }],
-            delegate: Some(*home),
+            delegate: Some(records[super::place(*home)].node_id),
         });
         keys.push(root);
     }
@@ -60,12 +63,24 @@ pub(super) struct Place {
     pub(super) data: &'static str,
 }
 
-/// Writes `genesis.bin`, two seats' keys, and keys and configuration of each voter.
-pub(super) fn found(folder: &Path, places: &[(NodeNumber, Place)], sections: &str) -> Result<SealedGenesis> {
-    let mut voters = Vec::new();
+/// Writes `genesis.bin`, two seats' keys, and keys and configuration of each node, of which the first ones are voters. The records of the
+/// others have no number yet.
+pub(super) fn found(
+    folder: &Path,
+    places: &[(NodeNumber, Place)],
+    voters: usize,
+    sections: &str,
+) -> Result<(SealedGenesis, Vec<NodeRecord>)> {
+    let mut records = Vec::new();
+    let peers: Vec<String> = places[..voters].iter().map(|(_, place)| format!("\"{}\"", place.peer)).collect();
+    let join = format!("[join]\npeers = [{}]\n{sections}", peers.join(", "));
     for (node, place) in places {
-        voters.push(found_node(&folder.join(format!("node-{node}")), *node, place, sections)?);
+        let home = folder.join(format!("node-{node}"));
+        let is_founder = records.len() < voters;
+        let (id, sections) = if is_founder { (*node, sections) } else { (0, join.as_str()) };
+        records.push(found_node(&home, *node, id, place, sections)?);
     }
+    let voters = records[..voters].to_vec();
     for seat in ["seat-1", "seat-2"] {
         write_key(&folder.join(format!("{seat}.pem")), &keypair(seat))?;
     }
@@ -85,7 +100,7 @@ pub(super) fn found(folder: &Path, places: &[(NodeNumber, Place)], sections: &st
     let envelope = Envelope::sign(mesh_event::envelope::GENESIS, document.encode(), &[&seats[0], &seats[1]])
         .context("the genesis cannot be signed")?;
     fs::write(folder.join("genesis.bin"), envelope.bytes()).context("cannot write genesis.bin")?;
-    SealedGenesis::parse(envelope.into_bytes()).context("the genesis does not verify")
+    Ok((SealedGenesis::parse(envelope.into_bytes()).context("the genesis does not verify")?, records))
 }
 
 fn write_key(path: &Path, key: &Keypair) -> Result<()> {
@@ -94,7 +109,7 @@ fn write_key(path: &Path, key: &Keypair) -> Result<()> {
     written.with_context(|| format!("cannot write {}", path.display()))
 }
 
-fn found_node(home: &Path, node: NodeNumber, place: &Place, sections: &str) -> Result<NodeRecord> {
+fn found_node(home: &Path, node: NodeNumber, node_id: NodeId, place: &Place, sections: &str) -> Result<NodeRecord> {
     let keys_dir = home.join("keys");
     fs::create_dir_all(&keys_dir).with_context(|| format!("cannot make {}", keys_dir.display()))?;
     let keys = ["node", "log", "cosigner"].map(|kind| keypair(&format!("{kind}-{node}")));
@@ -102,7 +117,7 @@ fn found_node(home: &Path, node: NodeNumber, place: &Place, sections: &str) -> R
         write_key(&keys_dir.join(format!("{kind}.pem")), key)?;
     }
     let mut record = NodeRecord {
-        node_id: node,
+        node_id,
         name: format!("node-{node}"),
         key: keys[0].public_key(),
         log_key: Some(keys[1].public_key()),

@@ -1,4 +1,4 @@
-//! Voters, each a process with its own data folder, keys and configuration file: on loopback, or each on a machine of a
+//! Voters and observers, each a process with its own data folder, keys and configuration file: on loopback, or each on a machine of a
 //! [`Lab`].
 
 mod founding;
@@ -16,7 +16,7 @@ use anyhow::{Context as _, Result, bail};
 use mesh_client::{Client, ClientOptions, CommandBuilder, Outgoing};
 use mesh_event::command::{AdmitDomains, PublishVersion};
 use mesh_event::genesis::SealedGenesis;
-use mesh_event::{Body, Keypair, Signer};
+use mesh_event::{Body, Keypair, NodeRecord, ProposalBody, Propose, Signer};
 use mesh_model::{Descriptor, Digest, DomainName};
 use tempfile::TempDir;
 use tokio::time::Instant;
@@ -50,6 +50,8 @@ pub struct Settings {
     pub folder: Option<PathBuf>,
     /// Voters, numbered from 1: 1, 3, 5 or 7.
     pub voters: NodeNumber,
+    /// Nodes outside Raft, numbered after the voters.
+    pub observers: NodeNumber,
     /// Where each node gets a machine of its own; on loopback when `None`.
     pub lab: Option<Arc<Lab>>,
     /// Size of a machine's disk, in MiB.
@@ -70,6 +72,7 @@ impl Settings {
             meshd,
             folder: None,
             voters: VOTERS,
+            observers: 0,
             lab: None,
             disk_mib: 128,
             domains_per_node: 1,
@@ -86,6 +89,8 @@ pub struct Testbed {
     machines: Vec<Machine>,
     folder: TempDir,
     genesis: SealedGenesis,
+    /// By number; an observer's node id is the ledger's.
+    records: Vec<NodeRecord>,
     engineer: Keypair,
     domains: Vec<(DomainName, NodeNumber)>,
     patience: Duration,
@@ -104,9 +109,10 @@ impl Testbed {
             None => builder.tempdir(),
         }
         .context("cannot make a temporary folder")?;
-        let numbers: Vec<NodeNumber> = (1..=settings.voters).collect();
+        let numbers: Vec<NodeNumber> = (1..=settings.voters + settings.observers).collect();
         let places = places(settings, &numbers)?;
-        let genesis = founding::found(folder.path(), &places, &settings.sections)?;
+        let voters = place(settings.voters) + 1;
+        let (genesis, records) = founding::found(folder.path(), &places, voters, &settings.sections)?;
         let (mut nodes, mut machines) = (Vec::new(), Vec::new());
         for node in &numbers {
             let home = folder.path().join(format!("node-{node}"));
@@ -125,18 +131,24 @@ impl Testbed {
         let domains = founding::domains(&numbers, settings.domains_per_node);
         let engineer = founding::keypair("engineer");
         let patience = settings.patience;
-        let mut testbed = Self { nodes, machines, folder, genesis, engineer, domains, patience };
+        let mut testbed = Self { nodes, machines, folder, genesis, records, engineer, domains, patience };
+        // A node that nobody admitted yet waits until it is.
         for node in &numbers {
             testbed.node_mut(*node).start()?;
         }
-        testbed.wait_ready(numbers).await?;
+        let (voters, observers) = numbers.split_at(voters);
+        testbed.wait_ready(voters.iter().copied()).await?;
+        for observer in observers {
+            testbed.admit_node(*observer).await?;
+        }
+        testbed.wait_ready(observers.iter().copied()).await?;
         testbed.admit_domains().await?;
         Ok(testbed)
     }
 
     /// All nodes' numbers.
     pub fn nodes(&self) -> Vec<NodeNumber> {
-        self.genesis.document.voters.iter().map(|voter| voter.node_id).collect()
+        (1..).take(self.records.len()).collect()
     }
 
     /// A node's machine.
@@ -200,7 +212,7 @@ impl Testbed {
     /// # Panics
     /// For a number that no voter has.
     pub fn api_address(&self, node: NodeNumber) -> &str {
-        &self.genesis.document.voters[place(node)].api_address
+        &self.records[place(node)].api_address
     }
 
     /// A client with a connection of its own that knows these nodes, in this order. Needs a tokio runtime.
@@ -266,8 +278,26 @@ impl Testbed {
         ended.into_iter().filter_map(Result::err).collect()
     }
 
+    /// The council lets a node in; its id is the ledger's to give.
+    async fn admit_node(&mut self, node: NodeNumber) -> Result<()> {
+        let record = self.records[place(node)].clone();
+        let body = Propose {
+            body: ProposalBody::AdmitNode(record),
+            closes_unix_ms: now_unix_ms()? + 60 * 60 * 1000,
+            summary: String::new(),
+            council_version: 1,
+        };
+        let keys = ["seat-1", "seat-2"].map(founding::keypair);
+        let signers: Vec<&dyn Signer> = keys.iter().map(|key| key as &dyn Signer).collect();
+        let envelope = CommandBuilder::new(self.genesis.mesh_id).sign(Body::Propose(body), &signers)?;
+        let admitted = self.client(&[1], self.patience)?.submit(&envelope).await?.accepted()?;
+        let index = admitted.ledger_index.context("the admission of a node was not sealed")?;
+        self.records[place(node)].node_id = index + 1000;
+        Ok(())
+    }
+
     async fn admit_domains(&self) -> Result<()> {
-        let (domains, keys) = founding::admissions(&self.domains);
+        let (domains, keys) = founding::admissions(&self.domains, &self.records);
         let body = Body::AdmitDomains(AdmitDomains { domains, council_version: 1 });
         let signers: Vec<&dyn Signer> = keys.iter().map(|key| key as &dyn Signer).collect();
         let envelope = CommandBuilder::new(self.genesis.mesh_id).sign(body, &signers)?;
@@ -324,6 +354,11 @@ fn places(settings: &Settings, nodes: &[NodeNumber]) -> Result<Vec<(NodeNumber, 
         (*node, Place { api: at(ports[0]), peer: at(ports[1]), data: ON_LOOPBACK })
     };
     Ok(nodes.iter().zip(ports.chunks_exact(2)).map(place).collect())
+}
+
+fn now_unix_ms() -> Result<u64> {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    Ok(u64::try_from(now.context("this machine's clock is before 1970")?.as_millis())?)
 }
 
 fn place(node: NodeNumber) -> usize {
