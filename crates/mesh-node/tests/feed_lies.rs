@@ -13,9 +13,11 @@ use std::time::Duration;
 
 use futures::Stream;
 use mesh_client::WaitLevel;
+use mesh_event::event::NO_LEAF;
 use mesh_event::federation::{ReportEquivocation, ResolveEquivocation};
 use mesh_event::{
-    Body, Command, Envelope, FeedForkProof, FeedHead, FeedId, Keypair, LeafEntry, LedgerLeaf, Signer as _,
+    Body, Command, Envelope, EventKind, FeedEvent, FeedForkProof, FeedHead, FeedId, Keypair, LeafEntry, LedgerLeaf,
+    Signer as _,
 };
 use mesh_governance::{Containment, read};
 use mesh_model::{Code, Digest, MeshId};
@@ -53,6 +55,8 @@ enum Lie {
     Flood,
     /// So many events of another history of the feed, by the writer's own key.
     Fork(u64),
+    /// Another history of three events, with its events.
+    Other,
 }
 
 #[derive(Clone)]
@@ -86,6 +90,21 @@ fn made_up(size: u64) -> (Hash, BTreeMap<(u8, u64), Hash>) {
     (frontier.root(), tree)
 }
 
+/// Three events as no honest home writes them, though each follows the one before; and their root.
+fn other_history(mesh: MeshId, feed: &FeedId) -> (Vec<Vec<u8>>, Hash) {
+    let (mut frontier, mut events, mut last_leaf) = (Frontier::new(), Vec::new(), NO_LEAF);
+    for seq in 0..3 {
+        let kind = EventKind::Verdict { outbox: seq + 1, ledger_index: 1, code: 1, detail: String::new() };
+        let (mesh_id, feed) = (mesh, feed.clone());
+        let event =
+            FeedEvent { mesh_id, feed, seq, previous_leaf: last_leaf, ledger_size: 1, at_unix_ms: 0, kind }.encode();
+        last_leaf = leaf_hash(&event);
+        frontier.append(last_leaf);
+        events.push(event);
+    }
+    (events, frontier.root())
+}
+
 type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 #[tonic::async_trait]
@@ -107,6 +126,10 @@ impl FeedService for Liar {
             }
             Lie::Endless => (Vec::new(), request.domains[0].clone()),
             Lie::Flood => (vec![self.head(self.size, self.root, &self.writer); 5_000], String::new()),
+            Lie::Other => {
+                let (_, root) = other_history(self.mesh, &self.feed);
+                (vec![self.head(3, root, &self.writer)], String::new())
+            }
             Lie::Fork(size) => (vec![self.head(size, made_up(size).0, &self.writer)], String::new()),
         };
         Ok(Response::new(FeedHeadsResponse { heads, next_domain }))
@@ -116,6 +139,10 @@ impl FeedService for Liar {
         let answer: Answers<FeedRangeResponse> = match self.lie {
             Lie::Silent => Box::pin(futures::stream::pending()),
             Lie::Empty => Box::pin(futures::stream::empty()),
+            Lie::Other => {
+                let (events, _) = other_history(self.mesh, &self.feed);
+                Box::pin(futures::stream::iter([Ok(FeedRangeResponse { events, proof: Vec::new() })]))
+            }
             _ => {
                 let garbage = FeedRangeResponse { events: vec![vec![7; 500]; 3], proof: vec![vec![1; 32]] };
                 Box::pin(futures::stream::repeat_with(move || Ok(garbage.clone())))
@@ -191,6 +218,12 @@ async fn with_liar_at(place: u64, lie: Lie) -> (Mesh, Liar, CancellationToken) {
         writer: Arc::new(keypair("node-2")),
         asked: Arc::default(),
     };
+    let stop = answers(address, &liar).await;
+    (mesh, liar, stop)
+}
+
+/// Lets the liar answer at an address that was a node's.
+async fn answers(address: SocketAddr, liar: &Liar) -> CancellationToken {
     let stop = CancellationToken::new();
     let listener = tokio::net::TcpListener::bind(address).await.unwrap();
     // With the node's own key: whoever lies is a member.
@@ -201,7 +234,7 @@ async fn with_liar_at(place: u64, lie: Lie) -> (Mesh, Liar, CancellationToken) {
         .add_service(FeedServiceServer::new(liar.clone()))
         .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
     drop(tokio::spawn(served));
-    (mesh, liar, stop)
+    stop
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -407,5 +440,47 @@ async fn what_waits_in_a_contained_feed_is_neither_lost_nor_refused() {
     .await;
     let sealed = mesh.client(2).publish(&waiting, WaitLevel::Sealed).await.unwrap();
     assert_eq!(sealed.reached, WaitLevel::Sealed);
+    mesh.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_of_the_history_that_lost_is_fetched_anew() {
+    let mut mesh = Mesh::start_with(|config| config.feeds.pull_ms = 50).await;
+    mesh.admit_domains().await;
+    mesh.stop_node(3).await;
+    for n in 0..3 {
+        mesh.publish(2, descriptor(2, &format!("product_{n}"))).await;
+    }
+    let feed = FeedId { domain: domain_of(2), epoch: 1 };
+    let core = Arc::clone(mesh.node(1).core());
+    until("the feed is copied", async || size_at(&core, &feed) == 3).await;
+    let honest = heads::of_feed(&core, &feed).unwrap().unwrap().goal;
+    drop(core);
+    let address = mesh.node(2).peer_address();
+    mesh.stop_node(2).await;
+    mesh.stop_node(1).await;
+    let liar = Liar {
+        lie: Lie::Other,
+        mesh: mesh.genesis.mesh_id,
+        feed: feed.clone(),
+        size: 3,
+        root: honest.root,
+        writer: Arc::new(keypair("node-2")),
+        asked: Arc::default(),
+    };
+    let stop = answers(address, &liar).await;
+    // Alone with the liar, a node believes what the delegated key signed.
+    mesh.start_node(3).await;
+    let core = Arc::clone(mesh.node(3).core());
+    let root_at_3 = || heads::of_feed(&core, &feed).unwrap().map(|head| head.goal.root);
+    let (_, other) = other_history(liar.mesh, &feed);
+    until("it is copied", async || root_at_3() == Some(other)).await;
+
+    mesh.start_node(1).await;
+    let report = contained(&mesh, &[1, 3]).await;
+    stop.cancel();
+    resolve(&mesh, 1, &report, (3, honest.root), 1).await.unwrap();
+    until("the copy is of the history that stands", async || root_at_3() == Some(honest.root)).await;
+    mesh.publish(3, descriptor(2, "after")).await;
     mesh.stop().await;
 }
