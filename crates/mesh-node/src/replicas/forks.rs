@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use mesh_event::FeedForkProof;
+use mesh_event::{FeedForkProof, FeedId};
 use mesh_governance::read;
 use mesh_model::{Code, DomainName, MeshId};
 use mesh_proto::status::MeshError;
@@ -15,6 +15,7 @@ use mesh_verify::FeedForkFile;
 use tokio::sync::Notify;
 use tracing::{error, info, warn};
 
+use super::writers;
 use crate::core::Core;
 
 /// Where proofs lie in a data folder.
@@ -77,6 +78,11 @@ impl Forks {
         self.found.notify_one();
     }
 
+    /// Whether there is a proof of this feed's, or of a later epoch's.
+    pub fn knows(&self, feed: &FeedId) -> bool {
+        self.standing().get(&feed.domain).is_some_and(|proof| proof.feed.epoch >= feed.epoch)
+    }
+
     /// All that stand, as far as is known here.
     pub fn all(&self) -> Vec<FeedForkProof> {
         self.standing().values().cloned().collect()
@@ -130,6 +136,19 @@ pub fn forked(core: &Core, domain: &DomainName) -> Result<Option<u64>, MeshError
         return Ok(None);
     }
     Ok(Some(epoch))
+}
+
+/// Takes two signed heads of one size that gossip heard of, if they prove anything. For a thread that may block.
+///
+/// # Errors
+/// When the state cannot be read.
+pub fn hear(core: &Core, feed: FeedId, heads: [Vec<u8>; 2]) -> Result<(), MeshError> {
+    let Some(writer) = writers::of(core, &feed)?.filter(|writer| writer.ended_at.is_none()) else { return Ok(()) };
+    let proof = FeedForkProof { feed, node_key: writer.key, heads, bridge: None };
+    if proof.verify(&core.mesh_id).is_ok() {
+        core.replicas.forks().take(proof);
+    }
+    Ok(())
 }
 
 /// Whether nothing is appended to the domain's feed now.
