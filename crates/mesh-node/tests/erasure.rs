@@ -17,7 +17,7 @@ use mesh_node::replicas::{files, heads};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::FeedAttachmentRequest;
 use mesh_proto::v1::feed_service_client::FeedServiceClient;
-use support::{Mesh, descriptor, domain_of, keypair};
+use support::{Mesh, descriptor, domain_of, keypair, strangers};
 
 const NAME: &[u8] = b"Jane Smith of Zeppelin Lane";
 const LATER: &[u8] = b"Omar Dupont of Airship Street";
@@ -164,7 +164,9 @@ fn private_folder(data: &Path) -> PathBuf {
 
 /// What a node says when another one asks it for an attachment.
 async fn asked(mesh: &Mesh, node: u64, domain: u64, digest: Digest) -> Code {
-    let mut peer = FeedServiceClient::connect(format!("http://{}", mesh.node(node).peer_address())).await.unwrap();
+    let channels = strangers::channels(&mesh.genesis, &keypair("node-3"), 3);
+    let address = mesh.node(node).peer_address().to_string();
+    let mut peer = FeedServiceClient::new(channels.channel(node, &address).unwrap());
     let request = FeedAttachmentRequest {
         mesh_id: mesh.genesis.mesh_id.0.to_vec(),
         from_node_id: 3,

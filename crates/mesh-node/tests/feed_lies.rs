@@ -218,16 +218,16 @@ async fn with_liar_at(place: u64, lie: Lie) -> (Mesh, Liar, CancellationToken) {
         writer: Arc::new(keypair("node-2")),
         asked: Arc::default(),
     };
-    let stop = answers(address, &liar).await;
+    let stop = answers(&mesh, place, address, &liar).await;
     (mesh, liar, stop)
 }
 
 /// Lets the liar answer at an address that was a node's.
-async fn answers(address: SocketAddr, liar: &Liar) -> CancellationToken {
+async fn answers(mesh: &Mesh, place: u64, address: SocketAddr, liar: &Liar) -> CancellationToken {
     let stop = CancellationToken::new();
     let listener = tokio::net::TcpListener::bind(address).await.unwrap();
     // With the node's own key: whoever lies is a member.
-    let transport = strangers::transport(&mesh.genesis, &liar.writer, 2);
+    let transport = strangers::transport(&mesh.genesis, &keypair(&format!("node-{place}")), place);
     let limits = mesh_node::config::PeerSection::default().door_limits();
     let incoming = mesh_node::transport::receive(transport, listener, limits, stop.clone());
     let served = tonic::transport::Server::builder()
@@ -298,10 +298,13 @@ async fn contained(mesh: &Mesh, nodes: &[u64]) -> Containment {
         assert!(alarms.iter().any(|alarm| alarm.contains("as ledger index") && alarm.contains("domain_2")), "{alarms:?}");
         // Nothing of it is served on.
         assert!(heads::of_domain(&core, &domain_of(2)).unwrap().is_empty());
-        let mut peer = FeedServiceClient::connect(format!("http://{}", mesh.node(*node).peer_address())).await.unwrap();
+        let from = if *node == 1 { 2 } else { 1 };
+        let channels = strangers::channels(&mesh.genesis, &keypair(&format!("node-{from}")), from);
+        let address = mesh.node(*node).peer_address().to_string();
+        let mut peer = FeedServiceClient::new(channels.channel(*node, &address).unwrap());
         let request = FeedRangeRequest {
             mesh_id: mesh.genesis.mesh_id.0.to_vec(),
-            from_node_id: 1,
+            from_node_id: from,
             domain: "domain_2".into(),
             epoch: 1,
             from: 0,
@@ -468,7 +471,7 @@ async fn a_copy_of_the_history_that_lost_is_fetched_anew() {
         writer: Arc::new(keypair("node-2")),
         asked: Arc::default(),
     };
-    let stop = answers(address, &liar).await;
+    let stop = answers(&mesh, 2, address, &liar).await;
     // Alone with the liar, a node believes what the delegated key signed.
     mesh.start_node(3).await;
     let core = Arc::clone(mesh.node(3).core());
