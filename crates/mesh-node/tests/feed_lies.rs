@@ -295,7 +295,10 @@ async fn contained(mesh: &Mesh, nodes: &[u64]) -> Containment {
         })
         .await;
         let alarms = core.alarms();
-        assert!(alarms.iter().any(|alarm| alarm.contains("as ledger index") && alarm.contains("domain_2")), "{alarms:?}");
+        assert!(
+            alarms.iter().any(|alarm| alarm.contains("as ledger index") && alarm.contains("domain_2")),
+            "{alarms:?}"
+        );
         // Nothing of it is served on.
         assert!(heads::of_domain(&core, &domain_of(2)).unwrap().is_empty());
         let from = if *node == 1 { 2 } else { 1 };

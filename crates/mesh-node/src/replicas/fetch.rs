@@ -147,7 +147,11 @@ async fn unproved(
         let fork = FeedForkProof { feed: feed.clone(), node_key: writer, heads, bridge };
         if fork.verify(&core.mesh_id).is_ok() {
             let taking = Arc::clone(core);
-            blocking(core, move || Ok(taking.replicas.forks().take(fork))).await?;
+            let take = move || {
+                taking.replicas.forks().take(fork);
+                Ok(())
+            };
+            blocking(core, take).await?;
             let text = format!("the feed of {} was signed in two histories", feed.domain);
             return Ok(Fault::Here(MeshError::new(Code::FeedForked, text)));
         }

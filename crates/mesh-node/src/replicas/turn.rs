@@ -173,7 +173,7 @@ async fn compare(core: &Arc<Core>, feed: &FeedId, writer: &Delegated, head: Kept
         }
         Ok(())
     });
-    Ok(looked.await?)
+    looked.await.map_err(Fault::from)
 }
 
 /// The proof that two signed heads contradict each other, where our own tree has the larger one and another root at the smaller one's
@@ -201,7 +201,7 @@ fn contradiction(
 fn is_of_another_history(core: &Core, feed: &FeedId, end: Goal) -> Result<bool, MeshError> {
     let stored = core.store.feed(store_id(feed)?);
     let fail = |e: mesh_store::StoreError| storage_error(&e);
-    if end.size == 0 || stored.log().size().map_err(fail)? < end.size {
+    if end.size == 0 || is_damaged(&core.store, stored.id()) || stored.log().size().map_err(fail)? < end.size {
         return Ok(false);
     }
     Ok(stored.log().root_at(end.size).map_err(fail)? != end.root)
