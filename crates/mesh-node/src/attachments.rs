@@ -145,7 +145,7 @@ pub async fn serve(core: &Core, digest: Digest, read_request: Vec<u8>) -> Result
 /// version names it, against a request that the node's own key signed.
 ///
 /// # Errors
-/// [`Code::ReadDenied`], [`Code::AttachmentMissing`].
+/// [`Code::ReadDenied`], [`Code::AttachmentMissing`], [`Code::Erased`].
 pub async fn for_keeper(
     core: &Core,
     node: NodeId,
@@ -153,6 +153,8 @@ pub async fn for_keeper(
     digest: Digest,
     read_request: &[u8],
 ) -> Result<Vec<u8>, MeshError> {
+    erasure::refuse(core, domain, &digest)?;
+    erasure::refuse_known(core, &digest)?;
     if read_request.is_empty() {
         return core.store.attachments().get(&digest.0).map_err(|e| storage(&e))?.ok_or_else(|| missing(digest));
     }

@@ -196,13 +196,15 @@ pub struct FeedsSection {
     pub copies: usize,
     /// Milliseconds between two comparisons with the other nodes that have to do with the same domains.
     pub pull_ms: u64,
+    /// Seconds between two looks at which heads of this node's feeds are not in the ledger yet.
+    pub anchor_s: u64,
     /// Domains whose feeds this node keeps although nobody assigned them to it.
     pub subscribe: Vec<String>,
 }
 
 impl Default for FeedsSection {
     fn default() -> Self {
-        Self { copies: 2, pull_ms: 1_000, subscribe: Vec::new() }
+        Self { copies: 2, pull_ms: 1_000, anchor_s: 3_600, subscribe: Vec::new() }
     }
 }
 
@@ -453,6 +455,9 @@ impl Config {
         }
         if !(20..=600_000).contains(&feeds.pull_ms) {
             return fail(format!("feeds.pull_ms is {}; expected 20 to 600,000", feeds.pull_ms));
+        }
+        if !(1..=604_800).contains(&feeds.anchor_s) {
+            return fail(format!("feeds.anchor_s is {}; expected 1 to 604,800", feeds.anchor_s));
         }
         for name in &feeds.subscribe {
             if let Err(error) = mesh_model::DomainName::parse(name) {

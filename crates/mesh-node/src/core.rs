@@ -30,7 +30,7 @@ use crate::metrics::Metrics;
 use crate::outbox::decided_by;
 use crate::pending::Pending;
 use crate::reads::Reads;
-use crate::replicas::Replicas;
+use crate::replicas::{Replicas, forks};
 use crate::transport::{LedgerAdmitted, PeerChannels, Transport};
 use crate::verified::Verified;
 
@@ -231,6 +231,7 @@ impl Core {
         }
         alarms.extend(self.checkpoints.alarms());
         alarms.extend(self.feeds.alarms());
+        alarms.extend(forks::alarms(self));
         alarms.extend(self.replicas.alarms());
         alarms.extend(crate::orphans::alarms(self));
         alarms.extend(self.gossip.alarms(self.node_id()));

@@ -15,6 +15,7 @@ use tracing::{info, warn};
 use crate::attachments::OWNERS;
 use crate::core::{Core, storage_error};
 use crate::projector::WANTED;
+use crate::replicas::files::unwant;
 
 /// How many erasures are looked at together.
 const PAGE: usize = 256;
@@ -72,12 +73,10 @@ pub fn erase(core: &Core, domain: &DomainName, digest: &Digest) -> Result<(), Me
     for files in [core.store.private_attachments(), core.store.attachments()] {
         found |= files.delete(&digest.0).map_err(|e| storage_error(&e))?;
     }
-    let wanted = core.store.index(WANTED);
-    if wanted.get(&digest.0).map_err(|e| storage_error(&e))?.is_some() {
-        let mut batch = Batch::new();
-        wanted.delete(&mut batch, &digest.0);
-        core.store.committer().apply_relaxed(batch).map_err(|e| storage_error(&e))?;
-    }
+    let mut batch = Batch::new();
+    core.store.index(WANTED).delete(&mut batch, &digest.0);
+    unwant(&core.store, &mut batch, domain, digest);
+    core.store.committer().apply_relaxed(batch).map_err(|e| storage_error(&e))?;
     if found {
         info!(%domain, digest = %digest.short(), "erased an attachment");
     }

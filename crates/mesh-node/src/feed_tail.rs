@@ -23,6 +23,9 @@ pub(crate) const OUTBOX: &str = "outbox";
 /// The feed's named value with what its domain used up of a day.
 pub(crate) const DAY: &str = "day";
 
+/// The feed's named value with the least ledger size that its next events may name, big-endian; absent for 0.
+pub(crate) const NAMED: &str = "named";
+
 /// A command that is durable here and waits for the ledger.
 pub(crate) struct Waiting {
     pub(crate) outbox: u64,
@@ -65,6 +68,14 @@ pub fn outbox_value(feed: &Feed) -> Result<(u64, u64), StoreError> {
     let stored = feed.value(OUTBOX)?.unwrap_or_default();
     let number = |at: usize| stored.get(at..at + 8).and_then(|b| b.try_into().ok()).map_or(0, u64::from_be_bytes);
     Ok((number(0), number(8)))
+}
+
+/// The named value [`NAMED`].
+///
+/// # Errors
+/// When it can't be read.
+pub(crate) fn named_value(feed: &Feed) -> Result<u64, StoreError> {
+    Ok(feed.value(NAMED)?.and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_be_bytes))
 }
 
 impl Tail {

@@ -15,7 +15,7 @@ use tokio::sync::{Notify, oneshot, watch};
 
 use crate::clock::now_unix_ms;
 use crate::feed_rules::{FeedRules, RULES};
-use crate::feed_tail::{DAY, OUTBOX, Tail, Waiting, outbox_value};
+use crate::feed_tail::{DAY, NAMED, OUTBOX, Tail, Waiting, named_value, outbox_value};
 use crate::feeds::{COMMANDS, encode_position};
 use crate::limits::{DayQuota, DayUse};
 use crate::publish::Admitted;
@@ -162,6 +162,7 @@ impl FeedWriter {
         };
         let (given_out, settled) = outbox_value(&feed).map_err(|e| damaged(&e))?;
         let mut tail = Tail::new(appender, last_leaf.as_deref(), given_out.max(sealed_outbox));
+        tail.last_ledger_size = tail.last_ledger_size.max(named_value(&feed).map_err(|e| damaged(&e))?);
         // Rules that cannot be read keep the feed from being written: nothing would hold in it.
         let used = feed.value(DAY).map_err(|e| damaged(&e))?;
         tail.used = used.and_then(|bytes| DayUse::from_bytes(&bytes)).unwrap_or_default();
@@ -251,6 +252,23 @@ impl FeedWriter {
     /// Whether it was stopped.
     pub fn is_closed(&self) -> bool {
         self.tail().closed
+    }
+
+    /// From here on every event names at least this ledger size, also after a restart. Returns how many events there were: those may name
+    /// less. For a thread that may block.
+    ///
+    /// # Errors
+    /// [`Code::StorageFailed`].
+    pub fn name_at_least(&self, ledger_size: u64) -> Result<u64, MeshError> {
+        let (size, named) = {
+            let mut tail = self.tail();
+            tail.last_ledger_size = tail.last_ledger_size.max(ledger_size);
+            (tail.appender.size(), tail.last_ledger_size)
+        };
+        let mut batch = Batch::new();
+        self.feed.put_value(&mut batch, NAMED, &named.to_be_bytes()).map_err(|e| storage(&e))?;
+        self.store.committer().commit_blocking(batch).map_err(|e| storage(&e))?;
+        Ok(size)
     }
 
     /// The head of what is durable, signed; `None` for an empty feed. Signed once for each size: other nodes ask often.

@@ -30,6 +30,7 @@
 //! Invariants kept here: a command is acknowledged only after its event is durable; nothing acts on bytes before their
 //! signature is checked; every queue is bounded; a read says how fresh it is.
 
+pub mod anchors;
 pub mod api_port;
 pub mod attachments;
 pub mod carry;
@@ -56,6 +57,7 @@ pub mod moves;
 pub mod node;
 pub mod orphans;
 pub mod outbox;
+mod own_command;
 pub mod pending;
 pub mod plan;
 pub mod plan_standards;

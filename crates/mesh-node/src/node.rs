@@ -36,7 +36,7 @@ use crate::replicas::{self, Replicas};
 use crate::start_error::StartError;
 use crate::transport::{self, Dialer, LedgerAdmitted, PeerChannels, Transport};
 use crate::verified::Verified;
-use crate::{api_port, epochs, http, services, tail};
+use crate::{anchors, api_port, epochs, http, services, tail};
 
 /// How long an ordered stop may take before what is left is dropped.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -180,6 +180,8 @@ impl Node {
         core.tasks.spawn(round::run(Arc::clone(&core)));
         core.tasks.spawn(tail::follow::run(Arc::clone(&core)));
         core.tasks.spawn(replicas::run(Arc::clone(&core)));
+        core.tasks.spawn(replicas::report::run(Arc::clone(&core)));
+        core.tasks.spawn(anchors::run(Arc::clone(&core)));
         core.tasks.spawn(epochs::run(Arc::clone(&core)));
         let revocations = transport::follow_revocations(Arc::clone(&core.transport), core.raft.applied());
         core.tasks.spawn(core.stopping.clone().run_until_cancelled_owned(revocations));

@@ -17,6 +17,7 @@ use tracing::{debug, warn};
 use crate::core::Core;
 use crate::feed_writer::{Decided, FeedWriter, Position};
 use crate::orphans;
+use crate::replicas::forks::forked;
 
 /// How long one proposal may take before the ledger's cursor is asked instead.
 const PROPOSAL: Duration = Duration::from_secs(10);
@@ -59,6 +60,14 @@ impl Outbox {
                 tokio::time::sleep(LONGEST_PAUSE).await;
                 continue;
             }
+            // The ledger takes nothing of a feed that was signed in two histories. What waits is offered again in the next epoch.
+            if forked(&self.core, &self.writer.id().domain).is_ok_and(|epoch| epoch.is_some()) {
+                tokio::select! {
+                    () = tokio::time::sleep(LONGEST_PAUSE) => {}
+                    () = self.writer.changed() => {}
+                }
+                continue;
+            }
             let (first, count) = (ready.first_outbox, ready.events.len());
             let batch = FeedBatch { head_note, events: ready.events };
             let proposed = self.core.raft.proposer().propose(EntryBody::Feed(batch), PROPOSAL).await;
@@ -97,8 +106,8 @@ impl Outbox {
     /// Takes what one leaf says; returns whether the outbox and the ledger disagree on where to go on.
     fn settle(&self, outbox: u64, decided: Decided) -> bool {
         match decided.code {
-            // An old epoch's command is not decided: its home offers it again.
-            Code::Gap | Code::OldEpoch => return true,
+            // An old epoch's command is not decided: its home offers it again. So it does with one of a feed that is contained.
+            Code::Gap | Code::OldEpoch | Code::FeedContained => return true,
             // Proposed before under the same number: the first outcome stands, and the ledger has it.
             Code::Duplicate => {
                 let position = Position { feed: self.writer.id().clone(), seq: 0, outbox };

@@ -13,6 +13,7 @@ use mesh_proto::status::MeshError;
 
 use crate::core::{Core, storage_error};
 use crate::replicas::copy::{kept_head, store_id};
+use crate::replicas::forks::forked;
 
 /// Versions of one domain that are shown as pending; the newer ones wait unseen.
 const MOST: usize = 2_000;
@@ -79,7 +80,7 @@ impl Pending {
         }
         let fail = |e| core.state_error(&e);
         let nothing = || Ok(Arc::new(Vec::new()));
-        if core.replicas.forks().is_forked(domain) {
+        if forked(core, domain)?.is_some() {
             return nothing();
         }
         let Some(record) = read::domain(&core.state, domain).map_err(fail)? else { return nothing() };

@@ -30,6 +30,7 @@ use crate::attachments;
 use crate::core::Core;
 use crate::feed_writer::{Decided, Position, Resolution};
 use crate::feeds::{self, product_of};
+use crate::replicas::forks;
 
 /// How long a publish waits for the feed that a new epoch goes on with.
 const BASE: Duration = Duration::from_secs(5);
@@ -262,11 +263,12 @@ impl Publisher {
     /// functions decide again in step 5. Then the domain's own rules, which this node alone enforces.
     ///
     /// # Errors
-    /// The code that the ledger would give, [`Code::OwnRuleViolated`], [`Code::NotPublishedHere`] for a missing attachment, [`Code::ReadOnly`] or
-    /// [`Code::StorageFailed`] while the node must not write: nothing happened.
+    /// The code that the ledger would give, [`Code::OwnRuleViolated`], [`Code::NotPublishedHere`] for a missing attachment, [`Code::FeedContained`] or
+    /// [`Code::FeedForked`] while two histories of the feed stand, [`Code::ReadOnly`] or [`Code::StorageFailed`] while the node must not write: nothing happened.
     pub async fn admit(&self, request: SignedRequest) -> Result<Admitted, MeshError> {
         self.core.check_writable()?;
         self.core.check_no_fork(&request.signed.command().body)?;
+        forks::refuse(&self.core, &request.domain)?;
         let SignedRequest { signed, domain, attachments } = request;
         if let Body::PublishVersion(body) = &signed.command().body {
             let flaws = body.descriptor.check();

@@ -15,9 +15,10 @@ use tracing::{debug, info, warn};
 use super::checkpoints::HintFollower;
 use super::directory::AppliedDirectory;
 use super::handle::{Ask, GossipEnds};
-use super::view::{GossipView, HeadConflict, PeerView};
+use super::view::{GossipView, PeerView};
 use super::wire;
 use crate::core::Core;
+use crate::replicas::forks;
 
 /// Packets that are read before what is due runs: what came while the node was slow is read before others are judged by it.
 const READ_FIRST: usize = 2_048;
@@ -25,8 +26,6 @@ const READ_FIRST: usize = 2_048;
 const SHOW: Duration = Duration::from_millis(200);
 /// How often the names in the ledger's addresses are looked up again.
 const LOOK_UP: Duration = Duration::from_mins(1);
-/// Feeds with two histories that are remembered; one is an alarm already.
-const CONFLICTS: usize = 64;
 
 /// Counts a start of this node, durably: the generation is never used again.
 ///
@@ -273,11 +272,16 @@ impl Shell {
                 self.ends.heard.take(HeardHead { head, note, from: Some(from), at });
             }
             Event::HeadConflict { feed, size, notes, from } => {
-                warn!(?feed, size, ?from, "the feed's writer signed two histories");
-                if self.view.conflicts.len() < CONFLICTS {
-                    let conflict = HeadConflict { feed: feed.clone(), size, notes: *notes };
-                    self.view.conflicts.entry(feed).or_insert(conflict);
+                if self.core.replicas.forks().knows(&feed) {
+                    return;
                 }
+                warn!(?feed, size, ?from, "the feed's writer signed two histories");
+                let core = Arc::clone(&self.core);
+                self.core.tasks.spawn_blocking(move || {
+                    if let Err(error) = forks::hear(&core, feed, *notes) {
+                        warn!(%error, "what proves two histories of a feed was not kept");
+                    }
+                });
             }
             Event::CheckpointHint { size, from, note, .. } => self.hints.follow(&self.core, from, size, note),
             Event::Clone { node, address } => {

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use mesh_event::FeedId;
 use mesh_gossip::{GossipStats, PeerState};
 use mesh_model::NodeId;
 
@@ -23,17 +22,6 @@ pub struct PeerView {
     pub since: Instant,
 }
 
-/// A feed of which two roots of one size were signed: proof of two histories.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HeadConflict {
-    /// Which feed.
-    pub feed: FeedId,
-    /// Which size.
-    pub size: u64,
-    /// The exact signed bytes of both heads, the one known before first.
-    pub notes: [Vec<u8>; 2],
-}
-
 /// Everything at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct GossipView {
@@ -43,8 +31,6 @@ pub struct GossipView {
     pub peers: Vec<PeerView>,
     /// Keys that two processes sign with, and where the second one was heard from.
     pub clones: BTreeMap<NodeId, SocketAddr>,
-    /// Feeds with two histories, by the first conflict of each.
-    pub conflicts: BTreeMap<FeedId, HeadConflict>,
     /// What was counted.
     pub stats: GossipStats,
 }
@@ -66,10 +52,6 @@ impl GossipView {
             let whose = if *node == own { "this node's own key".to_owned() } else { format!("the key of node {node}") };
             format!("two processes sign with {whose}; one was heard from {address}: a copied disk or a stolen key")
         });
-        let conflicts = self.conflicts.values().map(|conflict| {
-            let (domain, epoch, size) = (&conflict.feed.domain, conflict.feed.epoch, conflict.size);
-            format!("the writer of the feed {domain}/{epoch} signed two heads of {size} events")
-        });
-        clones.chain(conflicts).collect()
+        clones.collect()
     }
 }

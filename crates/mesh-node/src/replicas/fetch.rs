@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mesh_event::FeedId;
+use mesh_event::{FeedBridge, FeedForkProof, FeedId};
 use mesh_model::{Code, NodeId, PublicKey};
 use mesh_proto::status::MeshError;
 use mesh_store::LogName;
@@ -11,7 +11,6 @@ use mesh_tlog::check_consistency;
 use tracing::{info, warn};
 
 use super::copy::{Copy, KeptHead, is_damaged, kept_head, store_id};
-use super::fork::FeedFork;
 use super::intake::{Flaw, check};
 use super::peers::{Fault, hashes, next};
 use crate::core::{Core, storage_error};
@@ -143,10 +142,16 @@ async fn unproved(
         return Ok(Fault::Lie(text));
     }
     if let Some(kept) = kept.filter(|kept| !kept.note.is_empty() && !head.note.is_empty()) {
-        let bridge = (kept.goal.size != head.goal.size).then_some((old_root, proof));
-        let fork = FeedFork { feed: feed.clone(), key: writer, smaller: kept.note, larger: head.note.clone(), bridge };
+        let bridge = (kept.goal.size != head.goal.size).then_some(FeedBridge { root: old_root, proof });
+        let heads = [kept.note, head.note.clone()];
+        let fork = FeedForkProof { feed: feed.clone(), node_key: writer, heads, bridge };
         if fork.verify(&core.mesh_id).is_ok() {
-            core.replicas.forks().take(fork);
+            let taking = Arc::clone(core);
+            let take = move || {
+                taking.replicas.forks().take(fork);
+                Ok(())
+            };
+            blocking(core, take).await?;
             let text = format!("the feed of {} was signed in two histories", feed.domain);
             return Ok(Fault::Here(MeshError::new(Code::FeedForked, text)));
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mesh_event::envelope::READ;
 use mesh_event::{Body, Command, Envelope, EventKind, FeedEvent, Signer as _, proto};
-use mesh_model::{Digest, DomainName, NodeId, limits};
+use mesh_model::{Code, Digest, DomainName, NodeId, limits};
 use mesh_proto::status::MeshError;
 use mesh_store::{Batch, KeyRange, Page, Store};
 use prost::Message as _;
@@ -14,6 +14,7 @@ use super::fetch::blocking;
 use super::peers::{Fault, next};
 use crate::clock::now_unix_ms;
 use crate::core::{Core, storage_error};
+use crate::erasure;
 
 /// Where in the store's index space attachments are noted that a copied feed names and that are not here yet:
 /// `domain \0 digest` -> 1 for a private one, else 0.
@@ -52,10 +53,14 @@ pub(super) async fn fetch(core: &Arc<Core>, peer: (NodeId, &str), domain: &Domai
     for (stored, private) in wanted.map_err(|e| storage_error(&e))? {
         let Some(digest) = stored.strip_prefix(prefix.as_slice()).and_then(Digest::from_slice) else { continue };
         let is_private = private.first() == Some(&1);
+        if is_erased(core, domain, &digest)? {
+            forget(core, &stored)?;
+            continue;
+        }
         let files = if is_private { core.store.private_attachments() } else { core.store.attachments() };
         if !files.contains(&digest.0).map_err(|e| storage_error(&e))? {
             match one(core, peer, domain, digest, is_private).await {
-                Ok(file) => keep(core, file, is_private).await?,
+                Ok(file) => keep(core, domain, file, is_private).await?,
                 Err(Fault::Refused(error)) => {
                     debug!(%domain, digest = %digest.short(), %error, "an attachment is not to be had there");
                     continue;
@@ -63,11 +68,29 @@ pub(super) async fn fetch(core: &Arc<Core>, peer: (NodeId, &str), domain: &Domai
                 Err(fault) => return Err(fault),
             }
         }
-        let mut batch = Batch::new();
-        core.store.index(WANTED_FILES).delete(&mut batch, &stored);
-        core.store.committer().apply_relaxed(batch).map_err(|e| storage_error(&e))?;
+        forget(core, &stored)?;
     }
     Ok(())
+}
+
+fn forget(core: &Core, stored: &[u8]) -> Result<(), MeshError> {
+    let mut batch = Batch::new();
+    core.store.index(WANTED_FILES).delete(&mut batch, stored);
+    core.store.committer().apply_relaxed(batch).map_err(|e| storage_error(&e))
+}
+
+/// Whether an attachment was erased by the domain whose feed names it, or by the one that owns it.
+fn is_erased(core: &Core, domain: &DomainName, digest: &Digest) -> Result<bool, MeshError> {
+    match erasure::refuse(core, domain, digest).and_then(|()| erasure::refuse_known(core, digest)) {
+        Ok(()) => Ok(false),
+        Err(error) if error.code == Code::Erased => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
+/// Forgets, in a batch, that a domain's attachment was to be fetched.
+pub(crate) fn unwant(store: &Store, batch: &mut Batch, domain: &DomainName, digest: &Digest) {
+    store.index(WANTED_FILES).delete(batch, &key(domain, digest));
 }
 
 /// One file, whole and with the digest that it should have.
@@ -99,11 +122,18 @@ async fn one(
     Ok(file)
 }
 
-async fn keep(core: &Arc<Core>, file: Vec<u8>, is_private: bool) -> Result<(), MeshError> {
-    let store = Arc::clone(&core.store);
+async fn keep(core: &Arc<Core>, domain: &DomainName, file: Vec<u8>, is_private: bool) -> Result<(), MeshError> {
+    let (keeping, domain) = (Arc::clone(core), domain.clone());
     blocking(core, move || {
+        let store = &keeping.store;
         let files = if is_private { store.private_attachments() } else { store.attachments() };
-        files.put(&file).map(|_| ()).map_err(|e| storage_error(&e))
+        files.put(&file).map_err(|e| storage_error(&e))?;
+        // It may have been erased while it was on its way: the leaf was folded before the file was there.
+        let digest = Digest::of(&file);
+        if is_erased(&keeping, &domain, &digest)? {
+            files.delete(&digest.0).map_err(|e| storage_error(&e))?;
+        }
+        Ok(())
     })
     .await
 }

@@ -9,6 +9,7 @@ use mesh_proto::status::MeshError;
 use mesh_tlog::leaf_hash;
 
 use super::copy::{KeptHead, is_damaged, kept_head, store_id};
+use super::forks::forked;
 use super::intake::Goal;
 use crate::core::{Core, storage_error};
 
@@ -47,17 +48,17 @@ pub fn of_feed(core: &Arc<Core>, id: &FeedId) -> Result<Option<KeptHead>, MeshEr
     Ok(Some(KeptHead { goal: Goal { size, root }, note }))
 }
 
-/// The heads of all epochs of a domain's feed, by epoch. None while the domain's feed is known to be forked: what is newer is not
-/// served until that is resolved.
+/// The heads of a domain's feed, by epoch. None of an epoch that was signed in two histories: it is not served until that is resolved.
 ///
 /// # Errors
 /// When the store cannot be read.
 pub fn of_domain(core: &Arc<Core>, domain: &DomainName) -> Result<Vec<(FeedId, KeptHead)>, MeshError> {
-    if core.replicas.forks().is_forked(domain) {
-        return Ok(Vec::new());
-    }
+    let forked = forked(core, domain)?;
     let mut heads = Vec::new();
     for feed in core.store.feeds_of(domain.as_str()).map_err(|e| storage_error(&e))? {
+        if forked.is_some_and(|epoch| feed.epoch() >= epoch) {
+            continue;
+        }
         let id = FeedId { domain: domain.clone(), epoch: feed.epoch() };
         if let Some(head) = of_feed(core, &id)? {
             heads.push((id, head));

@@ -11,7 +11,7 @@
 //! | [`intake`] | what a batch of events has to be before it is kept; pure |
 //! | [`copy`], [`heads`] | what is on the disk, and what of it is shown to others |
 //! | [`manners`], [`peers`] | how other nodes behave; asking them |
-//! | [`fork`], [`forks`] | the proof that a writer signed two histories, and what it stops |
+//! | [`forks`], [`report`] | the proof that a writer signed two histories, what it stops, and its way to the ledger |
 //! | [`repair`] | feeds that a start found damaged |
 //! | [`copies`] | who holds how much, for people |
 //!
@@ -24,13 +24,13 @@ pub mod copy;
 pub mod duty;
 pub mod fetch;
 pub mod files;
-pub mod fork;
 pub mod forks;
 pub mod heads;
 pub mod intake;
 pub mod manners;
 pub mod peers;
 pub mod repair;
+pub mod report;
 pub mod turn;
 pub mod writers;
 
@@ -167,13 +167,13 @@ impl Replicas {
         self.state().flawed.contains_key(feed)
     }
 
-    /// What people have to know.
+    /// What people have to know of feeds and nodes, beside [`forks::alarms`].
     pub fn alarms(&self) -> Vec<String> {
-        let mut alarms = self.forks.alarms();
         let state = self.state();
-        alarms.extend(state.flawed.iter().map(|(feed, what)| {
+        let flawed = state.flawed.iter().map(|(feed, what)| {
             format!("the feed of {} (epoch {}) is not copied further: {what}", feed.domain, feed.epoch)
-        }));
+        });
+        let mut alarms: Vec<String> = flawed.collect();
         let lies = state.manners.iter().filter_map(|(node, manners)| Some((node, manners.last_lie()?)));
         alarms.extend(lies.map(|(node, lie)| format!("node {node} is left alone for a while: {lie}")));
         alarms

@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use mesh_event::{FeedHead, FeedId};
-use mesh_model::{Code, DomainName, NodeId};
+use mesh_event::{FeedBridge, FeedForkProof, FeedHead, FeedId};
+use mesh_model::{Code, DomainName, NodeId, PublicKey};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::{FeedPlace, SignedFeedHead};
-use tracing::debug;
+use tracing::{debug, info};
 
-use super::copy::{KeptHead, is_damaged, kept_head, note_head, store_id};
+use super::copy::{Copy, KeptHead, is_damaged, kept_head, note_head, store_id};
 use super::fetch::{blocking, fetch};
+use super::forks::forked;
 use super::intake::Goal;
 use super::peers::{Fault, hash};
 use super::writers::{self, Delegated};
@@ -100,7 +101,7 @@ async fn consider(
     // An epoch that this node does not know of yet comes with the ledger.
     let Some(writer) = writers::of(core, &feed)? else { return Ok(()) };
     core.replicas.copies().heard(&feed, peer.0, goal.size, Instant::now());
-    if core.replicas.forks().is_forked(&feed.domain) || core.replicas.is_flawed(&feed) {
+    if forked(core, &feed.domain)?.is_some_and(|epoch| feed.epoch >= epoch) || core.replicas.is_flawed(&feed) {
         return Ok(());
     }
     let signed = signed_head(core, &feed, &writer, goal, &shown.note)?;
@@ -108,9 +109,12 @@ async fn consider(
     let here = stored.log().frontier().map_err(|e| storage_error(&e))?.size();
     let is_mine = writer.node == core.node_id() && writer.ended_at.is_none();
     if (here > 0 || is_mine) && !stored.is_copy().map_err(|e| storage_error(&e))? {
-        return own(core, peer.0, &feed, &writer, signed.as_ref());
+        return own(core, peer.0, &feed, &writer, signed.map(|head| (head, shown.note))).await;
     }
     let Some(head) = aim(&writer, goal, signed, shown.note) else { return Ok(()) };
+    if writer.ended_at.is_some() && is_of_another_history(core, &feed, head.goal)? {
+        return anew(core, &feed).await;
+    }
     if head.goal.size > here || is_damaged(&core.store, stored.id()) {
         fetch(core, peer, &feed, &head, writer.key).await?;
         return Ok(());
@@ -161,35 +165,68 @@ async fn compare(core: &Arc<Core>, feed: &FeedId, writer: &Delegated, head: Kept
                 note_head(&reading.store, &id, &head)?;
                 reading.replicas.progressed();
             }
-            return Ok(None);
+            return Ok(());
         }
-        let Some(kept) = kept else { return Ok(None) };
-        // The smaller head is theirs; the bridge is what our own tree has in its place.
-        let bridge = if kept.goal.size == size {
-            None
-        } else {
-            let proof = mesh_tlog::prove_consistency(log.log(), size, kept.goal.size);
-            Some((ours, proof.map_err(|error| MeshError::new(Code::Damaged, error.to_string()))?))
-        };
-        let fork = super::fork::FeedFork { feed: id, key, smaller: head.note, larger: kept.note, bridge };
-        Ok(fork.verify(&reading.mesh_id).is_ok().then_some(fork))
+        let Some(kept) = kept else { return Ok(()) };
+        if let Some(fork) = contradiction(&reading, &id, key, (size, head.note), (kept.goal.size, kept.note))? {
+            reading.replicas.forks().take(fork);
+        }
+        Ok(())
     });
-    if let Some(fork) = looked.await? {
-        core.replicas.forks().take(fork);
+    looked.await.map_err(Fault::from)
+}
+
+/// The proof that two signed heads contradict each other, where our own tree has the larger one and another root at the smaller one's
+/// size. `None` where they prove nothing.
+fn contradiction(
+    core: &Core,
+    feed: &FeedId,
+    node_key: PublicKey,
+    (size, theirs): (u64, Vec<u8>),
+    (own_size, ours): (u64, Vec<u8>),
+) -> Result<Option<FeedForkProof>, MeshError> {
+    let stored = core.store.feed(store_id(feed)?);
+    let bridge = if own_size > size {
+        let root = stored.log().root_at(size).map_err(|e| storage_error(&e))?;
+        let proof = mesh_tlog::prove_consistency(stored.log(), size, own_size);
+        Some(FeedBridge { root, proof: proof.map_err(|error| MeshError::new(Code::Damaged, error.to_string()))? })
+    } else {
+        None
+    };
+    let proof = FeedForkProof { feed: feed.clone(), node_key, heads: [theirs, ours], bridge };
+    Ok(proof.verify(&core.mesh_id).is_ok().then_some(proof))
+}
+
+/// Whether a copy follows a history that the domain's root decided against.
+fn is_of_another_history(core: &Core, feed: &FeedId, end: Goal) -> Result<bool, MeshError> {
+    let stored = core.store.feed(store_id(feed)?);
+    let fail = |e: mesh_store::StoreError| storage_error(&e);
+    if end.size == 0 || is_damaged(&core.store, stored.id()) || stored.log().size().map_err(fail)? < end.size {
+        return Ok(false);
     }
+    Ok(stored.log().root_at(end.size).map_err(fail)? != end.root)
+}
+
+/// Throws a copy away, so that it is fetched anew.
+async fn anew(core: &Arc<Core>, feed: &FeedId) -> Result<(), Fault> {
+    let Some(_busy) = core.replicas.claim(feed) else { return Ok(()) };
+    info!(domain = %feed.domain, epoch = feed.epoch, "the copy of a history that does not count is fetched anew");
+    let (clearing, id) = (Arc::clone(core), feed.clone());
+    blocking(core, move || Copy::open(&clearing.store, &id)?.clear(&clearing.store)).await?;
+    core.replicas.poke(feed.domain.clone());
     Ok(())
 }
 
 /// A feed that is written here: nobody can hold more of it than this node appended, or other events, unless this node forgot some or
 /// its key is used elsewhere. Then it never writes this epoch again.
-fn own(
+async fn own(
     core: &Arc<Core>,
     peer: NodeId,
     feed: &FeedId,
     writer: &Delegated,
-    signed: Option<&FeedHead>,
+    signed: Option<(FeedHead, Vec<u8>)>,
 ) -> Result<(), Fault> {
-    let Some(head) = signed.filter(|_| writer.ended_at.is_none() && writer.node == core.node_id()) else {
+    let Some((head, note)) = signed.filter(|_| writer.ended_at.is_none() && writer.node == core.node_id()) else {
         return Ok(());
     };
     let stored = core.store.feed(store_id(feed)?);
@@ -202,6 +239,16 @@ fn own(
          is used elsewhere; the domain's root delegates anew: `mesh domain move`",
         head.size, feed.epoch
     );
-    core.feeds.fence(core, feed, &why)?;
+    // Before the fence: its writer still says where the feed ends.
+    let (proving, id, key) = (Arc::clone(core), feed.clone(), writer.key);
+    blocking(core, move || {
+        if let Some(kept) = heads::of_feed(&proving, &id)?.filter(|kept| kept.goal.size >= head.size)
+            && let Some(fork) = contradiction(&proving, &id, key, (head.size, note), (kept.goal.size, kept.note))?
+        {
+            proving.replicas.forks().take(fork);
+        }
+        proving.feeds.fence(&proving, &id, &why)
+    })
+    .await?;
     Ok(())
 }

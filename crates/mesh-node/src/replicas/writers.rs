@@ -1,5 +1,5 @@
-//! Who was delegated to write a feed, as the ledger says: for the epoch in force from the state, for older ones from an index that the
-//! projector fills.
+//! Who was delegated to write a feed, as the ledger says. The state has the epoch in force, and those that ended under protocol 2; for the
+//! ones that ended before, there is an index that the projector fills.
 
 use std::cmp::Ordering;
 
@@ -13,7 +13,7 @@ use mesh_tlog::Hash;
 use super::intake::Goal;
 use crate::core::{Core, storage_error};
 
-/// Where in the store's index space delegations lie: `domain \0 epoch` -> node id, base size, base root; numbers big-endian, the root
+/// Where in the store's index space all delegations lie, for those that the state does not have: `domain \0 epoch` -> node id, base size, base root; numbers big-endian, the root
 /// left out where there is none.
 pub const DELEGATIONS: u8 = 5;
 
@@ -55,8 +55,11 @@ pub(crate) fn note(index: &IndexSpace, batch: &mut Batch, body: &Body) {
     }
 }
 
-/// A delegation: the node, and the end of the epoch before.
+/// The delegation of an epoch that is over: the node, and the end of the epoch before.
 fn noted(core: &Core, domain: &DomainName, epoch: u64) -> Result<Option<(NodeId, Goal)>, MeshError> {
+    if let Some(ended) = read::ended_epoch(&core.state, domain, epoch).map_err(|e| core.state_error(&e))? {
+        return Ok(Some((ended.delegation.node_id, base(&ended.delegation))));
+    }
     let stored = core.store.index(DELEGATIONS).get(&key(domain, epoch)).map_err(|e| storage_error(&e))?;
     let Some(stored) = stored else { return Ok(None) };
     let damaged = || MeshError::new(Code::Damaged, "the index of delegations is damaged");
@@ -107,7 +110,7 @@ pub fn of(core: &Core, feed: &FeedId) -> Result<Option<Delegated>, MeshError> {
 /// What an epoch goes on with: the last earlier epoch with events that count, and how far. `None` where there is none.
 ///
 /// # Errors
-/// As [`of`]; [`Code::NotCaughtUp`] while the index of delegations lags.
+/// As [`of`]; [`Code::NotCaughtUp`] while the index of delegations lags in what ended under protocol 1.
 pub fn continued(
     core: &Core,
     domain: &DomainName,

@@ -22,6 +22,7 @@ use tonic::{Request, Response, Status};
 use crate::attachments;
 use crate::core::{Core, storage_error};
 use crate::replicas::copy::store_id;
+use crate::replicas::forks::forked;
 use crate::replicas::turn::{DOMAINS, HEADS, place, read_place};
 use crate::replicas::{heads, writers};
 
@@ -77,9 +78,9 @@ impl Service {
     fn feed(&self, domain: &str, epoch: u64, size: u64) -> Result<mesh_store::Feed, MeshError> {
         let bad = |text: String| MeshError::new(Code::BadArgument, text);
         let domain = DomainName::parse(domain).map_err(|error| bad(format!("domain: {error}")))?;
-        if self.core.replicas.forks().is_forked(&domain) {
+        if forked(&self.core, &domain)?.is_some_and(|forked| epoch >= forked) {
             let text = format!(
-                "the feed of {domain} was signed in two histories; nothing of it is served until that is resolved"
+                "epoch {epoch} of the feed of {domain} was signed in two histories; it is not served until that is resolved"
             );
             return Err(MeshError::new(Code::FeedForked, text));
         }
