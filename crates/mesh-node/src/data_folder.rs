@@ -10,13 +10,14 @@ use tokio::sync::watch;
 use tracing::warn;
 
 use crate::config::Config;
+use crate::recover;
 use crate::start_error::StartError;
 
 /// Bytes of a MiB.
 pub(crate) const MIB: u64 = 1 << 20;
 
 /// A mark beside the keys, outside the data folder: it tells a new node from one that lost its disk.
-fn mark(config: &Config, genesis: &SealedGenesis) -> PathBuf {
+pub(crate) fn mark(config: &Config, genesis: &SealedGenesis) -> PathBuf {
     config.node.keys_dir.join(format!("started-{}", genesis.mesh_id.short()))
 }
 
@@ -27,7 +28,7 @@ fn refuse_after_loss(config: &Config, genesis: &SealedGenesis) -> Result<(), Sta
         let (folder, mark) = (config.node.data_dir.display(), mark.display());
         let text = format!(
             "{folder} is empty, and {mark} says that this node ran in this mesh before; a node that lost its data never votes or \
-             writes a feed again under its old number. Put the data back, or have a new node admitted"
+             writes a feed again under its old number. Put the data back, or start once with --recover: it comes back as a new node"
         );
         return Err(StartError::WrongStore(text));
     }
@@ -84,6 +85,7 @@ pub(crate) fn claim(
     store: &Store,
     record: &NodeRecord,
 ) -> Result<(), StartError> {
+    recover::admitted(config, genesis, store, record)?;
     let error = store_error(config);
     let node = record.node_id.to_be_bytes();
     match store.meta().node_id().map_err(&error)? {

@@ -1,19 +1,10 @@
 //! Why a voter doesn't start.
 
-use mesh_model::NodeId;
 use mesh_store::StoreError;
 
 /// Why a voter doesn't start. Nothing was written.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The store lost something that it had acknowledged: a vote, raft entries. To vote again could break a promise.
-    #[error("node {node_id} may not vote under this id any more: {reason}; admit it anew under another id")]
-    LostAuthority {
-        /// Which node.
-        node_id: NodeId,
-        /// What was lost.
-        reason: String,
-    },
     /// The store belongs to another node or mesh.
     #[error("expected the store of {expected}, found that of {found}")]
     OtherStore {
