@@ -82,9 +82,9 @@ impl<'de> Deserialize<'de> for Base64 {
 fn check_address(what: &'static str, text: &str) -> Result<(), NodeRecordError> {
     let fits = text.len() <= ADDRESS_BYTES
         && !text.chars().any(|c| c.is_control() || c.is_whitespace())
-        && text.rsplit_once(':').is_some_and(|(host, port)| {
-            !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port != 0)
-        });
+        && text
+            .rsplit_once(':')
+            .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port != 0));
     if fits { Ok(()) } else { Err(NodeRecordError::Address { what, found: text.to_owned() }) }
 }
 

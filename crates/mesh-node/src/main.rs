@@ -102,7 +102,8 @@ fn recover(config: &Config, new: &NewNode) -> Result<(), StartError> {
         Some(old) => text += &format!("2. the council takes the old one out: mesh proposal open revoke-node {old}\n"),
         None => text += "2. the council takes the old one out: `mesh node list` has its number\n",
     }
-    text += "3. the root of each of its domains: mesh domain delegate DOMAIN --to NUMBER; the trace names the domains\n";
+    text +=
+        "3. the root of each of its domains: mesh domain delegate DOMAIN --to NUMBER; the trace names the domains\n";
     text += "meshd waits for the first, then fetches ledger and feeds from its peers";
     say(&text);
     Ok(())

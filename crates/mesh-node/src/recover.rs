@@ -64,6 +64,8 @@ pub struct Prepared {
 struct Attempt {
     /// What old files are called from now on, after their name.
     suffix: String,
+    /// Files beside the keys that were there when it began: they get the suffix.
+    old_files: Vec<String>,
     /// The old node's key.
     old_key: Option<PublicKey>,
     /// Its record, as far as it is known.
@@ -107,6 +109,8 @@ pub fn prepare(
     now_unix_ms: UnixMs,
 ) -> Result<Prepared, StartError> {
     config.check()?;
+    let folder = &config.node.keys_dir;
+    fs::create_dir_all(folder).map_err(io("create", folder))?;
     let path = attempt_file(config, genesis);
     let attempt = if path.exists() {
         let text = fs::read_to_string(&path).map_err(io("read", &path))?;
@@ -117,7 +121,7 @@ pub fn prepare(
         write_private(&path, text.as_bytes()).map_err(|error| StartError::Other(error.to_string()))?;
         attempt
     };
-    put_aside(config, genesis, &attempt)?;
+    put_aside(config, &attempt)?;
     let keys = make_keys(config)?;
     let [node, log, cosigner] = &keys;
     let invalid = |error: node_record::NodeRecordError| StartError::Other(error.to_string());
@@ -132,12 +136,7 @@ pub fn prepare(
 }
 
 /// Looks at what is there and decides what is to be done; nothing is changed.
-fn begin(
-    config: &Config,
-    genesis: &SealedGenesis,
-    new: &NewNode,
-    now_unix_ms: UnixMs,
-) -> Result<Attempt, StartError> {
+fn begin(config: &Config, genesis: &SealedGenesis, new: &NewNode, now_unix_ms: UnixMs) -> Result<Attempt, StartError> {
     let folder = &config.node.data_dir;
     let suffix = format!("lost-{now_unix_ms}");
     let old = match read_key(&config.node.keys_dir.join("node.pem")) {
@@ -175,8 +174,12 @@ fn begin(
     };
     let known = |told: &Option<String>, of: fn(&NodeRecord) -> String| told.clone().or_else(|| record.as_ref().map(of));
     let name = new.name.clone().or_else(|| record.as_ref().and_then(|record| Name::parse(&record.name).ok()));
+    let mark_name = mark(config, genesis).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let names = KEYS.iter().map(|name| (*name).to_owned()).chain([mark_name]);
+    let old_files = names.filter(|name| config.node.keys_dir.join(name).exists()).collect();
     Ok(Attempt {
         suffix,
+        old_files,
         old_key: old.map(|(key, _)| key),
         old_number: record.as_ref().map(|record| record.node_id),
         name: name.ok_or_else(|| lacks("the name", "--name NAME"))?,
@@ -193,29 +196,21 @@ fn record_of(state: &StoreState, key: &PublicKey) -> Result<Option<NodeRecord>, 
     Ok(read::node(state, id)?.map(|node| node.record))
 }
 
-/// Gives old data, old keys and the mark their new names, each once.
-fn put_aside(config: &Config, genesis: &SealedGenesis, attempt: &Attempt) -> Result<(), StartError> {
+/// Gives old data and old files their new names, each once: where one is aside already, what stands in its place is new.
+fn put_aside(config: &Config, attempt: &Attempt) -> Result<(), StartError> {
     if let Some(aside) = &attempt.data_aside
         && !aside.exists()
     {
         fs::rename(&config.node.data_dir, aside).map_err(io("rename", &config.node.data_dir))?;
     }
-    let mark = mark(config, genesis);
-    for path in KEYS.map(|name| config.node.keys_dir.join(name)).into_iter().chain([mark]) {
-        let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{}", attempt.suffix));
-        let aside = path.with_file_name(name);
-        // Where the old one is aside already, what stands here is new.
-        if !aside.exists() && is_old(&path, attempt)? {
+    for name in &attempt.old_files {
+        let path = config.node.keys_dir.join(name);
+        let aside = config.node.keys_dir.join(format!("{name}.{}", attempt.suffix));
+        if !aside.exists() && path.exists() {
             fs::rename(&path, &aside).map_err(io("rename", &path))?;
         }
     }
     Ok(())
-}
-
-/// Whether a file is from before the attempt. Without an old node key there is no old key at all that a record names.
-fn is_old(path: &Path, attempt: &Attempt) -> Result<bool, StartError> {
-    Ok(path.exists() && (attempt.old_key.is_some() || path.extension().is_none_or(|ending| ending != "pem")))
 }
 
 fn make_keys(config: &Config) -> Result<[mesh_event::Keypair; 3], StartError> {
@@ -252,7 +247,11 @@ pub(crate) fn admitted(
         None => attempt.old_number,
     };
     if let Some(old) = old {
-        info!(old, new = record.node_id, "this node replaces one that lost its data; the council is to revoke that one");
+        info!(
+            old,
+            new = record.node_id,
+            "this node replaces one that lost its data; the council is to revoke that one"
+        );
         for domain in read::domains(&state, None, DOMAINS).map_err(other)? {
             if domain.delegation.is_some_and(|delegation| delegation.node_id == old) {
                 let name = &domain.name;

@@ -91,16 +91,14 @@ async fn a_home_whose_disk_was_wiped_comes_back_with_its_feed_and_publishes_on()
     // The feed comes from its keepers, and publishing goes on in the new epoch.
     let outgoing = mesh.publish_command(descriptor(3, "after"), None);
     let mut done = None;
-    until("the new home publishes", async || {
-        match mesh.client(3).publish(&outgoing, WaitLevel::Sealed).await {
-            Ok(acknowledgement) => {
-                done = acknowledgement.ledger_index;
-                true
-            }
-            Err(error) => {
-                assert!(matches!(error.code, Code::FeedMissing | Code::Unavailable | Code::NotCaughtUp), "{error}");
-                false
-            }
+    until("the new home publishes", async || match mesh.client(3).publish(&outgoing, WaitLevel::Sealed).await {
+        Ok(acknowledgement) => {
+            done = acknowledgement.ledger_index;
+            true
+        }
+        Err(error) => {
+            assert!(matches!(error.code, Code::FeedMissing | Code::Unavailable | Code::NotCaughtUp), "{error}");
+            false
         }
     })
     .await;

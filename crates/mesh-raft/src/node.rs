@@ -97,9 +97,8 @@ impl RaftNode {
             Some(aside) => Applier::open(Arc::clone(aside)).map_err(std::io::Error::from)?.shared(),
             None => applier,
         };
-        let state_machine =
-            StateMachine::<Runtime>::over(applied_by_raft, Arc::clone(&verify), Arc::clone(&judge))
-                .map_err(std::io::Error::from)?;
+        let state_machine = StateMachine::<Runtime>::over(applied_by_raft, Arc::clone(&verify), Arc::clone(&judge))
+            .map_err(std::io::Error::from)?;
         let me = Arc::new(Identity::new(node_id, mesh_id, options.build.clone()));
         let peers =
             Peers::new(Arc::clone(&me), Arc::clone(&options.dial), options.addresses.clone(), Arc::clone(&machine));

@@ -100,8 +100,7 @@ fn same_file(from: &Path, to: &Path) -> Result<(), StoreError> {
         Err(error) => return Err(StoreError::io("open", from, error)),
     };
     let failed = |error| StoreError::io("copy into", to, error);
-    let mut target =
-        File::options().create(true).truncate(false).read(true).write(true).open(to).map_err(failed)?;
+    let mut target = File::options().create(true).truncate(false).read(true).write(true).open(to).map_err(failed)?;
     let (mut new, mut old) = (vec![0; BLOCK], vec![0; BLOCK]);
     let mut at = 0;
     loop {

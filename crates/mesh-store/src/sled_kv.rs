@@ -62,7 +62,14 @@ impl SledKv {
         let conf = dir.join("conf");
         File::open(&conf).and_then(|conf| conf.sync_all()).map_err(|error| StoreError::io("sync", &conf, error))?;
         sync_folder(dir)?;
-        Ok(Self { db, data, dir: dir.to_path_buf(), failed: AtomicBool::new(false), writes: WritesGate::default(), _lock: lock })
+        Ok(Self {
+            db,
+            data,
+            dir: dir.to_path_buf(),
+            failed: AtomicBool::new(false),
+            writes: WritesGate::default(),
+            _lock: lock,
+        })
     }
 
     /// How many blob files there are: 0, unless a guard is broken. sled never syncs them.

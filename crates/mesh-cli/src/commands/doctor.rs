@@ -1,7 +1,7 @@
 //! `mesh doctor`: why something does not work, or does not show.
 
 use clap::Args;
-use mesh_model::MeshId;
+use mesh_client::ClientOptions;
 use serde_json::json;
 
 use crate::app::App;
@@ -38,12 +38,12 @@ fn is_product(text: &str) -> bool {
 
 pub(crate) async fn run(args: DoctorArgs, app: &App) -> Result<(), Failure> {
     let urls: Vec<String> = app.client()?.nodes().map(str::to_owned).collect();
-    let mesh_id = app.context()?.mesh_id;
+    let options = app.context()?.options()?;
     match args.what {
         Some(id) if is_product(&id) => {
             let from = address(app, args.from.as_deref(), urls.first()).await?;
             let to = address(app, args.to.as_deref(), urls.last()).await?;
-            product(&id, &from, &to, mesh_id, app).await
+            product(&id, &from, &to, &options, app).await
         }
         what => {
             if args.from.is_some() || args.to.is_some() {
@@ -53,7 +53,7 @@ pub(crate) async fn run(args: DoctorArgs, app: &App) -> Result<(), Failure> {
                 Some(node) => Some(address(app, Some(node), None).await?),
                 None => None,
             };
-            nodes(one.as_deref(), urls, mesh_id, app).await
+            nodes(one.as_deref(), urls, &options, app).await
         }
     }
 }
@@ -70,23 +70,25 @@ async fn address(app: &App, named: Option<&str>, usual: Option<&String>) -> Resu
         return Ok(format!("http://{named}"));
     }
     let known = app.client()?.known_nodes().await?.items;
-    let found = known.iter().filter(|node| node.revoked_index.is_none()).find(|node| {
-        node.record.name == named || node.record.node_id.to_string() == named
-    });
+    let found = known
+        .iter()
+        .filter(|node| node.revoked_index.is_none())
+        .find(|node| node.record.name == named || node.record.node_id.to_string() == named);
     match found {
+        Some(node) if node.record.api_address.contains("://") => Ok(node.record.api_address.clone()),
         Some(node) => Ok(format!("http://{}", node.record.api_address)),
         None => Err(Failure::new(mesh_model::Code::UnknownNode, format!("the ledger knows no node {named}"))
             .hint("`mesh node list` shows numbers, names and addresses")),
     }
 }
 
-async fn nodes(one: Option<&str>, mut urls: Vec<String>, mesh_id: Option<MeshId>, app: &App) -> Result<(), Failure> {
+async fn nodes(one: Option<&str>, mut urls: Vec<String>, options: &ClientOptions, app: &App) -> Result<(), Failure> {
     if let Some(one) = one
         && !urls.iter().any(|url| url == one)
     {
         urls.push(one.to_owned());
     }
-    let asked = futures::future::join_all(urls.iter().map(|url| Seen::ask(url, mesh_id))).await;
+    let asked = futures::future::join_all(urls.iter().map(|url| Seen::ask(url, options))).await;
     let seen = asked.into_iter().collect::<Result<Vec<_>, _>>()?;
     let mut looked: Vec<(&Seen, Vec<Finding>)> = Vec::new();
     for node in seen.iter().filter(|node| one.is_none_or(|one| node.url == one)) {
@@ -113,8 +115,8 @@ async fn nodes(one: Option<&str>, mut urls: Vec<String>, mesh_id: Option<MeshId>
     if any_broken { Err(broken()) } else { Ok(()) }
 }
 
-async fn product(id: &str, from: &str, to: &str, mesh_id: Option<MeshId>, app: &App) -> Result<(), Failure> {
-    let (from, to) = tokio::join!(Seen::ask(from, mesh_id), Seen::ask(to, mesh_id));
+async fn product(id: &str, from: &str, to: &str, options: &ClientOptions, app: &App) -> Result<(), Failure> {
+    let (from, to) = tokio::join!(Seen::ask(from, options), Seen::ask(to, options));
     let (from, to) = (from?, to?);
     let steps = walk(id, &from, &to).await;
     let broken_step = first_broken(&steps).cloned();

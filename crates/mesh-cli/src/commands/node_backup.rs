@@ -107,7 +107,9 @@ pub(crate) async fn backup(args: &BackupArgs, app: &App) -> Result<(), Failure> 
     };
     drop(progress);
     app.output().one(&shown(&manifest, &to), &to.display().to_string(), |_| told("wrote", &manifest, &to))?;
-    app.note("hint: it holds private attachments too: keep it as the node's disk is kept, and no longer than they may be");
+    app.note(
+        "hint: it holds private attachments too: keep it as the node's disk is kept, and no longer than they may be",
+    );
     Ok(())
 }
 
@@ -124,9 +126,8 @@ pub(crate) fn restore(args: &RestoreArgs, app: &App) -> Result<(), Failure> {
     }
     let done = restore::restore(&args.from, &args.config).map_err(|error| failure(&error))?;
     let folder = done.data_dir.display().to_string();
-    app.output().one(&shown(&done.manifest, &done.data_dir), &folder, |_| {
-        told("restored", &done.manifest, &done.data_dir)
-    })?;
+    app.output()
+        .one(&shown(&done.manifest, &done.data_dir), &folder, |_| told("restored", &done.manifest, &done.data_dir))?;
     if done.wrote_config {
         app.note(format!("wrote {}: look at its paths and addresses", args.config.display()));
     }

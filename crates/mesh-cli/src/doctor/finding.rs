@@ -1,7 +1,5 @@
 //! One thing that was looked at.
 
-use std::fmt::Write as _;
-
 use serde::Serialize;
 
 use crate::output::printable;
@@ -61,8 +59,9 @@ impl Finding {
         };
         let mut text = format!("{word} {}: {}\n", style.bold(self.check), printable(&self.evidence));
         if let Some(next) = &self.next_step {
-            // Writing to a string does not fail.
-            drop(writeln!(text, "        -> {}", printable(next)));
+            text.push_str("        -> ");
+            text.push_str(&printable(next));
+            text.push('\n');
         }
         text
     }

@@ -30,7 +30,8 @@ pub(crate) async fn look(node: &Seen, others: &[&Seen]) -> Vec<Finding> {
             return vec![Finding::broken("reachable", format!("{}: {}", node.url, error.message), next)];
         }
     };
-    let mut findings = vec![reachable(node, status), mesh(node, status).await, authority(status), protocol(status, others)];
+    let mut findings =
+        vec![reachable(node, status), mesh(node, status).await, authority(status), protocol(status, others)];
     findings.extend([raft(status), clock(status), disk(status)]);
     findings.push(ledger(node, status, others).await);
     findings.extend([checkpoint(status), search(status), outbox(status), copies(status, others)]);
@@ -42,7 +43,14 @@ fn reachable(node: &Seen, status: &NodeStatus) -> Finding {
     let took = u64::try_from(node.took.as_millis()).unwrap_or(u64::MAX);
     Finding::ok(
         "reachable",
-        format!("{} is node {} ({}), meshd {}, answered in {}", node.url, status.node_id, status.name, status.version, time::age(took)),
+        format!(
+            "{} is node {} ({}), meshd {}, answered in {}",
+            node.url,
+            status.node_id,
+            status.name,
+            status.version,
+            time::age(took)
+        ),
     )
 }
 
@@ -97,13 +105,18 @@ fn raft(status: &NodeStatus) -> Finding {
             format!("{role}; it knows of no leader, so nothing is sealed through it"),
             "start the other voters, or mend the network to a majority of them",
         ),
-        (_, Some(leader)) => Finding::ok("order", format!("{role}; node {leader} orders, in term {}", status.raft.term)),
+        (_, Some(leader)) => {
+            Finding::ok("order", format!("{role}; node {leader} orders, in term {}", status.raft.term))
+        }
     }
 }
 
 fn clock(status: &NodeStatus) -> Finding {
     let Some(ahead) = status.upkeep.clock_ahead_ms else {
-        return Finding::unknown("clock", "no other voter cosigned within the last minute, so there is nothing to compare with");
+        return Finding::unknown(
+            "clock",
+            "no other voter cosigned within the last minute, so there is nothing to compare with",
+        );
     };
     let off = ahead.unsigned_abs();
     let evidence = format!("{} {} the other voters", time::age(off), if ahead < 0 { "behind" } else { "ahead of" });
@@ -121,7 +134,8 @@ fn disk(status: &NodeStatus) -> Finding {
     let Some(free) = status.upkeep.disk_free_bytes else {
         return Finding::unknown("disk", format!("its data takes {used} MiB; what is free is not known"));
     };
-    let evidence = format!("its data takes {used} MiB, {} MiB are free, {} are kept in reserve", free / MIB, reserve / MIB);
+    let evidence =
+        format!("its data takes {used} MiB, {} MiB are free, {} are kept in reserve", free / MIB, reserve / MIB);
     let next = "free space on it: below the reserve it refuses writes, and takes them again by itself";
     match free {
         free if free < reserve => Finding::broken("disk", evidence, next),
@@ -141,7 +155,10 @@ async fn ledger(node: &Seen, status: &NodeStatus, others: &[&Seen]) -> Finding {
             (Ok(one), Ok(two)) if one != two => {
                 return Finding::broken(
                     "ledger",
-                    format!("it has another root than {} at {size} leaves: one of them has another history", other.name()),
+                    format!(
+                        "it has another root than {} at {size} leaves: one of them has another history",
+                        other.name()
+                    ),
                     "trust neither before `mesh ledger compare` with a checkpoint of a third says which it is",
                 );
             }
@@ -196,7 +213,11 @@ fn checkpoint(status: &NodeStatus) -> Finding {
         return Finding::broken("checkpoint", format!("{evidence}; a fork stands"), next);
     }
     if by.len() < usize::try_from(voters).unwrap_or(usize::MAX) {
-        return Finding::warn("checkpoint", evidence, "look at the voters that did not cosign: one more loss may cost the majority");
+        return Finding::warn(
+            "checkpoint",
+            evidence,
+            "look at the voters that did not cosign: one more loss may cost the majority",
+        );
     }
     Finding::ok("checkpoint", evidence)
 }
@@ -217,7 +238,8 @@ fn outbox(status: &NodeStatus) -> Finding {
         return Finding::ok("outbox", format!("empty; it writes {} feeds", status.feeds.len()));
     };
     let waited = feed.oldest_waiting_ms.unwrap_or(0);
-    let evidence = format!("{waiting} commands wait for the ledger, the oldest, of {}, for {}", feed.domain, time::age(waited));
+    let evidence =
+        format!("{waiting} commands wait for the ledger, the oldest, of {}, for {}", feed.domain, time::age(waited));
     let next = "they are kept and sealed once a majority of voters is reached; nothing has to be sent again";
     match waited {
         0..OUTBOX_WARN_MS => Finding::ok("outbox", evidence),
@@ -236,7 +258,10 @@ fn copies(status: &NodeStatus, others: &[&Seen]) -> Finding {
         .collect();
     let copied = status.held_feeds.len() - status.held_feeds.iter().filter(|feed| feed.written_here).count();
     if few.is_empty() {
-        return Finding::ok("copies", format!("its {} feeds lie whole on {wanted} others; it keeps {copied} copies", own.len()));
+        return Finding::ok(
+            "copies",
+            format!("its {} feeds lie whole on {wanted} others; it keeps {copied} copies", own.len()),
+        );
     }
     Finding::warn(
         "copies",

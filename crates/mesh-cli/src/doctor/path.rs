@@ -106,7 +106,11 @@ impl Walk<'_> {
         };
         if let Some(fork) = known.fork {
             let evidence = format!("the node of {domain} signed two histories, reported at {}", fork.ledger_index);
-            return self.note(Finding::broken(step, evidence, format!("its root decides: mesh domain resolve {domain}")));
+            return self.note(Finding::broken(
+                step,
+                evidence,
+                format!("its root decides: mesh domain resolve {domain}"),
+            ));
         }
         let held = here.held_feeds.iter().find(|feed| feed.domain == *domain && feed.epoch == known.epoch);
         let finding = match held {
@@ -119,7 +123,9 @@ impl Walk<'_> {
                 );
                 Finding::ok(step, evidence)
             }
-            None => Finding::ok(step, format!("feed {domain}/{} is written by node {home}; no copy is here", known.epoch)),
+            None => {
+                Finding::ok(step, format!("feed {domain}/{} is written by node {home}; no copy is here", known.epoch))
+            }
         };
         self.note(finding)
     }
@@ -154,16 +160,27 @@ impl Walk<'_> {
         if covered > view.ledger_index {
             return self.note(Finding::ok(step, format!("checkpoint of {covered} leaves, {age} old")));
         }
-        let evidence = format!("the newest checkpoint of {} covers {covered} leaves; {} is beyond", node.name(), view.ledger_index);
+        let evidence = format!(
+            "the newest checkpoint of {} covers {covered} leaves; {} is beyond",
+            node.name(),
+            view.ledger_index
+        );
         // It shows all the same; only receipts and observers wait.
-        self.note(Finding::warn(step, format!("{evidence}; its age is {age}"), "a majority of voters has to cosign; look again"))
+        self.note(Finding::warn(
+            step,
+            format!("{evidence}; its age is {age}"),
+            "a majority of voters has to cosign; look again",
+        ))
     }
 
     /// The second node decided the same.
     async fn applied(&mut self, there: &NodeStatus, view: &ProductView) -> Option<()> {
         let (step, index) = ("applied by the second node", view.ledger_index);
         if there.ledger.size <= index {
-            let age = there.freshness.age_ms.map_or_else(|| "it was never current".to_owned(), |ms| format!("it is {} old", time::age(ms)));
+            let age = there
+                .freshness
+                .age_ms
+                .map_or_else(|| "it was never current".to_owned(), |ms| format!("it is {} old", time::age(ms)));
             let evidence = format!("{} has {} leaves and lacks leaf {index}; {age}", self.to.name(), there.ledger.size);
             let next = format!("it reaches no peer that has it: `mesh doctor {}`", self.to.url);
             return self.note(Finding::broken(step, evidence, next));
@@ -175,10 +192,16 @@ impl Walk<'_> {
             }
             Ok(other) => Finding::broken(
                 step,
-                format!("it shows digest {}; expected {}", other.descriptor_digest.short(), view.descriptor_digest.short()),
+                format!(
+                    "it shows digest {}; expected {}",
+                    other.descriptor_digest.short(),
+                    view.descriptor_digest.short()
+                ),
                 "one of the nodes has another history: `mesh doctor` compares their ledgers",
             ),
-            Err(error) => Finding::broken(step, error.message, format!("`mesh doctor {}` looks at that node", self.to.url)),
+            Err(error) => {
+                Finding::broken(step, error.message, format!("`mesh doctor {}` looks at that node", self.to.url))
+            }
         };
         self.note(finding)
     }
@@ -186,8 +209,10 @@ impl Walk<'_> {
     async fn searchable(&mut self, there: &NodeStatus, view: &ProductView) -> Option<()> {
         let (step, index) = ("searchable there", view.ledger_index);
         if there.ledger.indexed_size <= index {
-            let evidence = format!("its search has taken in {} leaves and lacks leaf {index}", there.ledger.indexed_size);
-            let next = "indexing lags under load and catches up by itself; if not, restart the node without its search folder";
+            let evidence =
+                format!("its search has taken in {} leaves and lacks leaf {index}", there.ledger.indexed_size);
+            let next =
+                "indexing lags under load and catches up by itself; if not, restart the node without its search folder";
             return self.note(Finding::broken(step, evidence, next));
         }
         let descriptor = &view.descriptor;
@@ -224,6 +249,8 @@ impl Walk<'_> {
         for attachment in &view.descriptor.attachments {
             match self.to.client.attachment(attachment.digest).await {
                 Ok(_) => there += 1,
+                // Without a reader's key a private one is not shown, whether it is there or not; that it was erased is.
+                Err(error) if attachment.private && error.code != Code::Erased => closed += 1,
                 Err(error) if error.code == Code::ReadDenied => closed += 1,
                 Err(error) => {
                     let finding = lacking(step, &attachment.name, attachment.digest, &error);
@@ -270,6 +297,10 @@ fn lacking(step: &'static str, name: &str, digest: Digest, error: &MeshError) ->
             format!("{evidence}; erased"),
             "it is gone on every node, on purpose and for good; publish a version without it or with another",
         ),
-        _ => Finding::broken(step, evidence, "the node fetches it from the feed's home or a keeper: start these, and look again"),
+        _ => Finding::broken(
+            step,
+            evidence,
+            "the node fetches it from the feed's home or a keeper: start these, and look again",
+        ),
     }
 }

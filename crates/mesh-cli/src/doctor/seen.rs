@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use mesh_client::{Client, ClientOptions, MeshError, NodeStatus};
-use mesh_model::MeshId;
 
 use crate::failure::Failure;
 
@@ -20,12 +19,12 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    /// Asks the node at this address.
+    /// Asks the node at this address, with the context's mesh, token and certificates.
     ///
     /// # Errors
     /// Where that is no address.
-    pub(crate) async fn ask(url: &str, mesh_id: Option<MeshId>) -> Result<Self, Failure> {
-        let options = ClientOptions { mesh_id, timeout: ANSWER, ..ClientOptions::new([url]) };
+    pub(crate) async fn ask(url: &str, options: &ClientOptions) -> Result<Self, Failure> {
+        let options = ClientOptions { nodes: vec![url.to_owned()], timeout: ANSWER, ..options.clone() };
         let client = Client::connect(options)?;
         let begun = Instant::now();
         let status = client.status().await;

@@ -144,8 +144,7 @@ async fn perform(core: Arc<Core>, one: Arc<Mutex<()>>, request: Request) -> Answ
         return refused(Code::Unavailable, "another backup is being written; nothing happened");
     };
     let done = tokio::task::spawn_blocking(move || {
-        let source =
-            Source { config: &core.config, genesis: &core.genesis, record: &core.record, store: &core.store };
+        let source = Source { config: &core.config, genesis: &core.genesis, record: &core.record, store: &core.store };
         take(&source, &to, with_keys, now_unix_ms()).map(|manifest| (to, manifest))
     });
     match done.await {

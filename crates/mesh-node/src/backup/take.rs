@@ -117,7 +117,7 @@ fn write(source: &Source<'_>, part: &Path, with_keys: bool, now_unix_ms: UnixMs)
         }
     }
     let why = format!("it is a backup's, taken at {now_unix_ms} ms, and what was promised later is unknown to it");
-    let (ledger, leaves_checked) = verify(&data, genesis, &why)?;
+    let (ledger, leaves_checked) = verify(&data, genesis, &why, 0)?;
     let root = store.ledger().root_at(ledger.size).map_err(stored(&config.node.data_dir))?;
     if Digest(*root.as_bytes()) != ledger.root {
         return Err(BackupError::Unverified(format!("its ledger of {} leaves is not the node's", ledger.size)));
@@ -141,11 +141,16 @@ fn write(source: &Source<'_>, part: &Path, with_keys: bool, now_unix_ms: UnixMs)
 }
 
 /// Opens a data folder that no node uses, reads it whole, takes its authority away, and closes it. Returns its ledger and how many leaves
-/// were read.
+/// were read. `generations`: starts of the node that it can't know of.
 ///
 /// # Errors
 /// [`BackupError::Unverified`] for damage, [`BackupError::Foreign`] for another mesh's.
-pub(super) fn verify(data: &Path, genesis: &SealedGenesis, why: &str) -> Result<(LedgerMark, u64), BackupError> {
+pub(super) fn verify(
+    data: &Path,
+    genesis: &SealedGenesis,
+    why: &str,
+    generations: u64,
+) -> Result<(LedgerMark, u64), BackupError> {
     let stored = |source| BackupError::Store { folder: data.into(), source };
     let store = Store::open(data, StoreOptions::default()).map_err(stored)?;
     if store.meta().mesh_id().map_err(stored)?.as_deref() != Some(&genesis.mesh_id.0[..]) {
@@ -157,6 +162,9 @@ pub(super) fn verify(data: &Path, genesis: &SealedGenesis, why: &str) -> Result<
     let leaves = store.check_whole().map_err(|error| BackupError::Unverified(error.to_string()))?;
     let (size, root) = (store.ledger().size().map_err(stored)?, store.ledger().root().map_err(stored)?);
     store.give_up_authority(why).map_err(stored)?;
+    let mut batch = mesh_store::Batch::new();
+    store.meta().skip_generations(&mut batch, generations).map_err(stored)?;
+    store.committer().commit_blocking(batch).map_err(stored)?;
     store.close().map_err(stored)?;
     drop(store);
     // Its threads may hold the files for a moment.
