@@ -21,6 +21,12 @@ pub(crate) fn mark(config: &Config, genesis: &SealedGenesis) -> PathBuf {
     config.node.keys_dir.join(format!("started-{}", genesis.mesh_id.short()))
 }
 
+/// Writes the mark, if it is not there.
+pub(crate) fn put_mark(config: &Config, genesis: &SealedGenesis) -> std::io::Result<()> {
+    let why = "Remove this only with the whole mesh: it keeps a node that lost its data from voting twice.\n";
+    std::fs::write(mark(config, genesis), why)
+}
+
 /// A node whose data is gone has forgotten its votes: under its old number it could vote twice in one term.
 fn refuse_after_loss(config: &Config, genesis: &SealedGenesis) -> Result<(), StartError> {
     let mark = mark(config, genesis);
@@ -100,11 +106,8 @@ pub(crate) fn claim(
     let mut batch = mesh_store::Batch::new();
     store.meta().put_node_id(&mut batch, &node);
     store.committer().commit_blocking(batch).map_err(&error)?;
-    let mark = mark(config, genesis);
-    if let Err(error) = std::fs::write(
-        &mark,
-        "Remove this only with the whole mesh: it keeps a node that lost its data from voting twice.\n",
-    ) {
+    if let Err(error) = put_mark(config, genesis) {
+        let mark = mark(config, genesis);
         warn!(mark = %mark.display(), %error, "the mark of a started node cannot be written: a lost disk will not be noticed");
     }
     Ok(())

@@ -147,20 +147,27 @@ fn begin(config: &Config, genesis: &SealedGenesis, new: &NewNode, now_unix_ms: U
     };
     let mut record = old.as_ref().and_then(|(_, keys)| keys.founder(genesis));
     let mut data_aside = None;
-    if folder.join("FORMAT").exists() {
-        let store_error = |source| StartError::Store { folder: folder.display().to_string(), source };
-        let store = Store::open(folder, StoreOptions::default()).map_err(store_error)?;
-        if store.lost_authority().map_err(store_error)?.is_none() {
-            let text = format!("{} is whole: there is nothing to recover; start without --recover", folder.display());
-            return Err(StartError::WrongStore(text));
-        }
+    let store_error = |source| StartError::Store { folder: folder.display().to_string(), source };
+    let store = if folder.join("FORMAT").exists() {
+        Some(Store::open(folder, StoreOptions::default()).map_err(store_error)?)
+    } else {
+        None
+    };
+    let lost = store.as_ref().map(Store::lost_authority).transpose().map_err(store_error)?.flatten();
+    // A start that was refused leaves a store with nothing in it.
+    let is_used =
+        store.as_ref().map(|store| store.meta().mesh_id()).transpose().map_err(store_error)?.flatten().is_some();
+    if let Some(store) = store.as_ref().filter(|_| lost.is_some()) {
         if let (None, Some((key, _))) = (&record, &old) {
-            let state = StoreState::open(&store).map_err(store_error)?;
-            record = record_of(&state, key).map_err(|error| StartError::Other(error.to_string()))?;
+            // What is damaged says nothing; then the flags do.
+            record = StoreState::open(store).ok().and_then(|state| record_of(&state, key).ok().flatten());
         }
         let mut name = folder.file_name().unwrap_or_default().to_owned();
         name.push(format!(".{suffix}"));
         data_aside = Some(folder.with_file_name(name));
+    } else if is_used {
+        let text = format!("{} is whole: there is nothing to recover; start without --recover", folder.display());
+        return Err(StartError::WrongStore(text));
     } else if !mark(config, genesis).exists() && old.is_some() {
         let text = format!(
             "no node of this mesh ran with the keys in {}: there is nothing to recover; start without --recover",
@@ -168,6 +175,7 @@ fn begin(config: &Config, genesis: &SealedGenesis, new: &NewNode, now_unix_ms: U
         );
         return Err(StartError::WrongStore(text));
     }
+    drop(store);
     let lacks = |what: &str, flag: &str| {
         let text = format!("nothing here says {what} of the node that was lost; expected {flag}");
         StartError::Config(crate::config::ConfigError::Values(text))

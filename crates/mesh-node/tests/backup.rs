@@ -103,6 +103,7 @@ async fn a_voter_restored_from_a_backup_reads_on_and_neither_votes_cosigns_nor_w
     mesh.start_node(3).await;
     mesh.publish(2, descriptor(2, "with_two")).await;
     // After a restart it is the same.
+    drop(core);
     mesh.stop_node(1).await;
     mesh.start_node(1).await;
     assert_eq!(mesh.node(1).core().raft.status().role, RaftRole::Reader);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use mesh_event::{codec, ledger::EntryBody};
 use mesh_model::{MeshId, NodeId};
 use mesh_proto::v1::raft_service_server::RaftServiceServer;
-use mesh_store::{Batch, Store};
+use mesh_store::{Batch, Damage, LogName, Store};
 use openraft::async_runtime::{Instant as _, WatchReceiver as _};
 use openraft::errors::{InitializeError, RaftError};
 use openraft::{BasicNode, ServerState};
@@ -81,6 +81,12 @@ impl RaftNode {
     ) -> Result<Self, StartError> {
         let (node_id, mesh_id) = (options.node_id, options.genesis.mesh_id);
         let reads_only: Option<Arc<str>> = store.lost_authority()?.map(Arc::from);
+        let is_damaged = |damage: &Damage| matches!(damage, Damage::Log { log: LogName::Ledger, .. });
+        if let Some(reason) = &reads_only
+            && store.damage().iter().any(is_damaged)
+        {
+            return Err(StartError::LostAuthority { node_id, reason: reason.to_string() });
+        }
         let config = options.config().validate().map_err(|error| StartError::Settings(error.to_string()))?;
         own(&store, node_id, mesh_id)?;
         // What is in the store's raft log may be less than was promised: a reader's openraft sees an empty one, and nothing of the ledger.

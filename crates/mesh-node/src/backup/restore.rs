@@ -10,6 +10,7 @@ use super::files::{BackupError, failed, is_free, list, private_file, private_fol
 use super::manifest::{self, Manifest};
 use super::take::{KEYS, verify};
 use crate::config::Config;
+use crate::data_folder;
 
 /// Starts of the node after the backup that its copy can't know of; other nodes remember them.
 const GENERATIONS: u64 = 1 << 20;
@@ -97,6 +98,10 @@ pub fn restore(from: &Path, config: &Path) -> Result<Restored, BackupError> {
         }
     }
     let has_keys = node.keys_dir.join("node.pem").exists();
+    // With its keys and without this data the node would begin anew under its old number.
+    let folder = &node.keys_dir;
+    private_folder(folder)?;
+    data_folder::put_mark(&loaded, &genesis).map_err(failed("write the mark of a started node into", folder))?;
     put_data(&from.join("data"), &node.data_dir, &manifest, &genesis)?;
     Ok(Restored { manifest, data_dir: node.data_dir.clone(), wrote_config, wrote_keys, has_keys })
 }
