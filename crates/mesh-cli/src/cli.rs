@@ -78,10 +78,12 @@ pub(crate) enum Command {
     Ledger(commands::ledger::LedgerArgs),
     /// Found a mesh, step by step: draft, join, sign, seal
     Genesis(commands::genesis::GenesisArgs),
-    /// Prepare a node: init, record; or list nodes
+    /// Nodes: init, record, list, backup, restore
     Node(commands::node::NodeArgs),
     /// Show how the nodes are
     Status(commands::status::StatusArgs),
+    /// Find out why something does not work, or does not show
+    Doctor(commands::doctor::DoctorArgs),
     /// Manage private keys: new, show, list, encrypt, decrypt
     Key(commands::key::KeyArgs),
     /// Manage contexts: add, use, list, remove, show

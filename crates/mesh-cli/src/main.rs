@@ -42,6 +42,7 @@ mod commands;
 mod completer;
 mod confirm;
 mod context;
+mod doctor;
 mod domain_file;
 mod failure;
 mod fate;

@@ -137,7 +137,7 @@ fn a_forked_feed_is_reported_shown_and_resolved() {
 
     // Its root decides, and only for a history that was signed.
     refused(&mesh, &resolve(events, &root, home, "--root-key .mesh/keys/logistics-root.pem"), 7, "is no key of");
-    let never = leaf_hash(b"never").as_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let never = mesh_model::Digest(*leaf_hash(b"never").as_bytes()).to_string();
     refused(&mesh, &resolve(events + 1, &never, home, ROOT), 5, "MESH-0059");
     let said = shell::describe(&mesh.run(&resolve(events, &root, home, ROOT)));
     assert!(said.contains(&format!("node {home} writes {NAME} as epoch 2")), "{said}");

@@ -24,6 +24,7 @@
 //! | [`catalog`], [`watch`] | reading products |
 //! | [`checkpoint`] | checkpoints, receipts and proofs, verified before they are handed out |
 //! | [`governance`], [`ledger`], [`node`] | domains, council, keys; the ledger; one node's state |
+//! | [`node_record`] | the file of a node that is to be admitted |
 //! | [`standards`], [`rules`] | what holds for the whole mesh; what a domain asks of itself |
 //!
 //! # Invariants
@@ -44,6 +45,7 @@ pub mod feeds;
 pub mod governance;
 pub mod ledger;
 pub mod node;
+pub mod node_record;
 pub mod options;
 pub mod plan;
 pub mod product;

@@ -49,6 +49,8 @@ pub struct NodeStatus {
     pub peers: Vec<PeerStatus>,
     /// Which start of it this is.
     pub generation: u64,
+    /// What its operator watches.
+    pub upkeep: Upkeep,
 }
 
 /// A node as another one sees it.
@@ -66,10 +68,30 @@ pub struct PeerStatus {
     pub address: Option<String>,
 }
 
+/// Disk, clock and the newest checkpoint, as a node sees them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Upkeep {
+    /// Why it votes, vouches and writes feeds no more; `None` when it does.
+    pub reads_only: Option<String>,
+    /// What is free for its data.
+    pub disk_free_bytes: Option<u64>,
+    /// It refuses writes below this.
+    pub disk_reserve_bytes: u64,
+    /// By how much its clock is ahead of the median of the other voters'; negative when behind, `None` when it heard none lately. Whole
+    /// seconds, about.
+    pub clock_ahead_ms: Option<i64>,
+    /// Who cosigned the newest checkpoint.
+    pub cosigned_by: Vec<NodeId>,
+    /// How many voters could have.
+    pub voters: u32,
+    /// When a majority had, in seconds since 1970.
+    pub cosigned_unix_s: Option<u64>,
+}
+
 /// A node's part in ordering the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RaftStatus {
-    /// `leader`, `follower`, `candidate` or `learner`.
+    /// `leader`, `follower`, `candidate`, `learner`, `observer`, `reader` or `stopped`.
     pub role: String,
     /// The Raft term.
     pub term: u64,
@@ -176,6 +198,18 @@ impl Client {
     }
 }
 
+fn upkeep_of(m: v1::Upkeep) -> Upkeep {
+    Upkeep {
+        reads_only: Some(m.reads_only).filter(|why| !why.is_empty()),
+        disk_free_bytes: m.disk_free_bytes,
+        disk_reserve_bytes: m.disk_reserve_bytes,
+        clock_ahead_ms: m.clock_ahead_ms,
+        cosigned_by: m.cosigned_by,
+        voters: m.voters,
+        cosigned_unix_s: m.cosigned_unix_s,
+    }
+}
+
 fn status_of(m: v1::StatusResponse) -> Result<NodeStatus, MeshError> {
     let raft = m.raft.unwrap_or_default();
     let ledger = m.ledger.ok_or_else(|| missing("ledger"))?;
@@ -203,6 +237,7 @@ fn status_of(m: v1::StatusResponse) -> Result<NodeStatus, MeshError> {
     });
     let held_feeds = held_feeds.collect::<Result<_, MeshError>>()?;
     Ok(NodeStatus {
+        upkeep: upkeep_of(m.upkeep.unwrap_or_default()),
         held_feeds,
         node_id: m.node_id,
         name: m.name,

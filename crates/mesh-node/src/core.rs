@@ -18,6 +18,7 @@ use tracing::{debug, error};
 
 use crate::checkpoints::peers::FederationPeers;
 use crate::checkpoints::{Cosigner, Keeper};
+use crate::clock_offset::ClockOffsets;
 use crate::config::Config;
 use crate::data_folder::MIB;
 use crate::feed_writer::{Position, Resolution};
@@ -88,6 +89,8 @@ pub struct Core {
     pub peers: Arc<PeerChannels>,
     /// How often each key may command.
     pub command_rate: CommandRate,
+    /// This node's clock beside the voters'.
+    pub clocks: ClockOffsets,
     /// Figures.
     pub metrics: Metrics,
     /// Ends everything.
@@ -211,7 +214,7 @@ impl Core {
     }
 
     /// Free space for the data folder in MiB, asked at most once a second.
-    fn free_mib(&self) -> Option<u64> {
+    pub(crate) fn free_mib(&self) -> Option<u64> {
         let mut space = self.space.lock().unwrap_or_else(PoisonError::into_inner);
         if space.1.is_none() || space.0.elapsed() > Duration::from_secs(1) {
             let stat = rustix::fs::statvfs(&self.config.node.data_dir).ok();
@@ -229,6 +232,7 @@ impl Core {
         if let Ok(Some(why)) = self.store.lost_authority() {
             alarms.push(format!("this node only reads: {why}"));
         }
+        alarms.extend(self.clocks.alarm(self.node_id(), Instant::now()));
         alarms.extend(self.checkpoints.alarms());
         alarms.extend(self.feeds.alarms());
         alarms.extend(forks::alarms(self));

@@ -10,14 +10,21 @@ use tokio::sync::watch;
 use tracing::warn;
 
 use crate::config::Config;
+use crate::recover;
 use crate::start_error::StartError;
 
 /// Bytes of a MiB.
 pub(crate) const MIB: u64 = 1 << 20;
 
 /// A mark beside the keys, outside the data folder: it tells a new node from one that lost its disk.
-fn mark(config: &Config, genesis: &SealedGenesis) -> PathBuf {
+pub(crate) fn mark(config: &Config, genesis: &SealedGenesis) -> PathBuf {
     config.node.keys_dir.join(format!("started-{}", genesis.mesh_id.short()))
+}
+
+/// Writes the mark, if it is not there.
+pub(crate) fn put_mark(config: &Config, genesis: &SealedGenesis) -> std::io::Result<()> {
+    let why = "Remove this only with the whole mesh: it keeps a node that lost its data from voting twice.\n";
+    std::fs::write(mark(config, genesis), why)
 }
 
 /// A node whose data is gone has forgotten its votes: under its old number it could vote twice in one term.
@@ -27,7 +34,7 @@ fn refuse_after_loss(config: &Config, genesis: &SealedGenesis) -> Result<(), Sta
         let (folder, mark) = (config.node.data_dir.display(), mark.display());
         let text = format!(
             "{folder} is empty, and {mark} says that this node ran in this mesh before; a node that lost its data never votes or \
-             writes a feed again under its old number. Put the data back, or have a new node admitted"
+             writes a feed again under its old number. Put the data back, or start once with --recover: it comes back as a new node"
         );
         return Err(StartError::WrongStore(text));
     }
@@ -84,6 +91,7 @@ pub(crate) fn claim(
     store: &Store,
     record: &NodeRecord,
 ) -> Result<(), StartError> {
+    recover::admitted(config, genesis, store, record)?;
     let error = store_error(config);
     let node = record.node_id.to_be_bytes();
     match store.meta().node_id().map_err(&error)? {
@@ -98,11 +106,8 @@ pub(crate) fn claim(
     let mut batch = mesh_store::Batch::new();
     store.meta().put_node_id(&mut batch, &node);
     store.committer().commit_blocking(batch).map_err(&error)?;
-    let mark = mark(config, genesis);
-    if let Err(error) = std::fs::write(
-        &mark,
-        "Remove this only with the whole mesh: it keeps a node that lost its data from voting twice.\n",
-    ) {
+    if let Err(error) = put_mark(config, genesis) {
+        let mark = mark(config, genesis);
         warn!(mark = %mark.display(), %error, "the mark of a started node cannot be written: a lost disk will not be noticed");
     }
     Ok(())

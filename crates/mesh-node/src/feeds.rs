@@ -79,6 +79,10 @@ impl Feeds {
         let Some(delegation) = delegation.filter(|delegation| delegation.node_id == core.node_id()) else {
             return Err(MeshError::new(Code::NotDelegated, format!("this node does not write the feed of {domain}")));
         };
+        if let Some(why) = core.store.lost_authority().map_err(|e| crate::core::storage_error(&e))? {
+            let text = format!("this node only reads and writes no feed under its number: {why}; nothing happened");
+            return Err(MeshError::new(Code::ReadOnly, text));
+        }
         let id = FeedId { domain: domain.clone(), epoch: delegation.epoch };
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(writer) = open.get(domain).filter(|writer| *writer.id() == id) {

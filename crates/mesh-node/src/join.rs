@@ -18,6 +18,7 @@ use crate::checkpoints::Keeper;
 use crate::checkpoints::peers::FederationPeers;
 use crate::config::{Config, ConfigError, JoinSection};
 use crate::keys::OwnKeys;
+use crate::recover;
 use crate::start_error::StartError;
 use crate::tail::{SessionError, TailSession};
 use crate::transport::{Anybody, Dialer, NO_NUMBER, PeerChannels, Transport};
@@ -72,7 +73,11 @@ pub(crate) async fn admitted(
     store: &Arc<Store>,
     tail: LedgerTail,
 ) -> Result<NodeRecord, StartError> {
-    let peers = &config.join.peers;
+    let founders = recover::is_under_way(config, genesis).then(|| recover::founders(config, genesis));
+    let peers = match founders {
+        Some(founders) if config.join.peers.is_empty() => &founders.clone(),
+        _ => &config.join.peers,
+    };
     if peers.is_empty() {
         return Err(keys.not_admitted(genesis).into());
     }

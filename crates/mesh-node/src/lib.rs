@@ -17,6 +17,10 @@
 //! | [`replicas`] | copies of feeds on other nodes: assigned, verified, served, repaired |
 //! | [`attachments`] | files by digest: taken with a publish, fetched from their home |
 //! | [`gossip`] | who is up, whose feeds grew: the shell around `mesh-gossip` |
+//! | [`backup`] | copies of the data folder for the operator, taken while the node runs |
+//! | [`recover`] | a node that lost its data comes back as a new one |
+//! | [`clock_offset`] | this node's clock beside the voters' |
+//! | [`upkeep`] | what an operator watches: disk, clock, checkpoint |
 //! | [`forward`] | talking to a domain's home node |
 //! | [`api_port`] | the API port: TLS, and bounds per address |
 //! | [`transport`] | TLS between nodes: who may connect, and who is at the other end |
@@ -33,9 +37,11 @@
 pub mod anchors;
 pub mod api_port;
 pub mod attachments;
+pub mod backup;
 pub mod carry;
 pub mod checkpoints;
 pub mod clock;
+pub mod clock_offset;
 pub mod config;
 pub mod core;
 mod data_folder;
@@ -64,6 +70,7 @@ pub mod plan_standards;
 pub mod projector;
 pub mod publish;
 pub mod reads;
+pub mod recover;
 pub mod replicas;
 pub mod rules_desk;
 pub mod services;
@@ -72,6 +79,7 @@ pub mod synonyms;
 pub mod tail;
 pub mod tiles;
 pub mod transport;
+pub mod upkeep;
 pub mod verified;
 
 pub use config::{Config, ConfigError};

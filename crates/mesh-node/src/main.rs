@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use mesh_node::config::TraceFormat;
+use mesh_node::recover::NewNode;
 use mesh_node::{Config, Node, StartError};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -24,6 +25,18 @@ struct Arguments {
     /// Check configuration, keys and genesis, say what was found, and exit.
     #[arg(long)]
     check: bool,
+    /// The data is gone, or may not be acted on: come back as a new node. Old keys and data stay beside the new ones.
+    #[arg(long, conflicts_with = "check")]
+    recover: bool,
+    /// With --recover: what people call the node, where nothing here says it.
+    #[arg(long, requires = "recover")]
+    name: Option<mesh_model::Name>,
+    /// With --recover: where clients reach it, where nothing here says it.
+    #[arg(long, value_name = "HOST:PORT", requires = "recover")]
+    public_api: Option<String>,
+    /// With --recover: where other nodes reach it, where nothing here says it.
+    #[arg(long, value_name = "HOST:PORT", requires = "recover")]
+    public_peer: Option<String>,
     /// Print version, protocol range and store formats, and exit.
     #[arg(long)]
     version: bool,
@@ -62,11 +75,41 @@ fn main() -> ExitCode {
         };
     }
     trace(&config);
+    if arguments.recover {
+        let new = NewNode { name: arguments.name, api: arguments.public_api, peer: arguments.public_peer };
+        match recover(&config, &new) {
+            Ok(()) => {}
+            Err(error) => return refuse(&error),
+        }
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return refuse(&StartError::Other(error.to_string())),
     };
     runtime.block_on(run(config))
+}
+
+/// Prepares the new node and says who has to do what.
+fn recover(config: &Config, new: &NewNode) -> Result<(), StartError> {
+    let genesis = mesh_node::node::read_genesis(config)?;
+    let prepared = mesh_node::recover::prepare(config, &genesis, new, mesh_node::clock::now_unix_ms())?;
+    let mut lines =
+        vec![format!("this node comes back as a new one, with the key {}", prepared.record.key.fingerprint())];
+    lines.extend(
+        prepared.data_aside.as_ref().map(|aside| format!("what was left of its data is in {}", aside.display())),
+    );
+    lines.push(format!("1. the council admits it: mesh proposal open admit-node {}", prepared.file.display()));
+    lines.push(match prepared.old_number {
+        Some(old) => format!("2. the council takes the old one out: mesh proposal open revoke-node {old}"),
+        None => "2. the council takes the old one out: `mesh node list` has its number".to_owned(),
+    });
+    lines.push(
+        "3. the root of each of its domains: mesh domain delegate DOMAIN --to NUMBER; the trace names the domains"
+            .into(),
+    );
+    lines.push("meshd waits for the first, then fetches ledger and feeds from its peers".into());
+    say(&lines.join("\n"));
+    Ok(())
 }
 
 async fn run(config: Config) -> ExitCode {

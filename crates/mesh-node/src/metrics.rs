@@ -45,6 +45,8 @@ pub struct Metrics {
     checkpoint_age_ms: Level,
     /// Gossip's own.
     pub gossip: GossipFigures,
+    disk_free_bytes: Level,
+    clock_ahead_ms: Gauge,
 }
 
 impl Default for Metrics {
@@ -71,6 +73,8 @@ impl Default for Metrics {
             checkpoint_size: Level::default(),
             checkpoint_age_ms: Level::default(),
             gossip: GossipFigures::default(),
+            disk_free_bytes: Level::default(),
+            clock_ahead_ms: Gauge::default(),
         };
         metrics.registered()
     }
@@ -98,7 +102,10 @@ impl Metrics {
             ("alarms", "What keeps the node from writing", &self.alarms),
             ("checkpoint_leaves", "Leaves that the newest checkpoint covers", &self.checkpoint_size),
             ("checkpoint_age_milliseconds", "Since a majority of voters last cosigned", &self.checkpoint_age_ms),
+            ("disk_free_bytes", "Bytes that are free for the data folder", &self.disk_free_bytes),
         ];
+        let ahead = "By how much this clock is ahead of the median of the other voters'; 0 when unknown";
+        r.register("clock_ahead_milliseconds", ahead, self.clock_ahead_ms.clone());
         for (name, help, level) in levels {
             r.register(name, help, level.clone());
         }
@@ -135,6 +142,9 @@ impl Metrics {
         let freshness = status.freshness.unwrap_or_default();
         self.checkpoint_size.set(freshness.checkpoint_size);
         self.checkpoint_age_ms.set(freshness.age_ms.unwrap_or(0));
+        let upkeep = status.upkeep.clone().unwrap_or_default();
+        self.disk_free_bytes.set(upkeep.disk_free_bytes.unwrap_or(0));
+        self.clock_ahead_ms.set(upkeep.clock_ahead_ms.unwrap_or(0));
         let mut text = String::new();
         encode(&mut text, &self.registry).expect("writing to a string does not fail");
         text

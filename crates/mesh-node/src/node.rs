@@ -17,6 +17,7 @@ use tracing::{info, warn};
 use crate::checkpoints::peers::FederationPeers;
 use crate::checkpoints::{Cosigner, Keeper, round};
 use crate::clock::now_unix_ms;
+use crate::clock_offset::ClockOffsets;
 use crate::config::{Config, ConfigError};
 use crate::core::Core;
 use crate::data_folder::{claim, open_store};
@@ -36,7 +37,7 @@ use crate::replicas::{self, Replicas};
 use crate::start_error::StartError;
 use crate::transport::{self, Dialer, LedgerAdmitted, PeerChannels, Transport};
 use crate::verified::Verified;
-use crate::{anchors, api_port, epochs, http, services, tail};
+use crate::{anchors, api_port, backup, clock_offset, epochs, http, services, tail};
 
 /// How long an ordered stop may take before what is left is dropped.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -50,16 +51,24 @@ pub struct Node {
     fatal: watch::Receiver<Option<String>>,
 }
 
+/// The founding document.
+///
+/// # Errors
+/// [`StartError::Genesis`].
+pub fn read_genesis(config: &Config) -> Result<SealedGenesis, StartError> {
+    let path = &config.node.genesis;
+    let error = |message: String| StartError::Genesis { path: path.display().to_string(), message };
+    let bytes = std::fs::read(path).map_err(|e| error(e.to_string()))?;
+    SealedGenesis::parse(bytes).map_err(|e| error(e.to_string()))
+}
+
 /// What `meshd --check` and a start have in common: everything that can be wrong before anything is opened.
 ///
 /// # Errors
 /// [`StartError`].
 pub fn check(config: &Config) -> Result<(SealedGenesis, OwnKeys), StartError> {
     config.check()?;
-    let path = &config.node.genesis;
-    let error = |message: String| StartError::Genesis { path: path.display().to_string(), message };
-    let bytes = std::fs::read(path).map_err(|e| error(e.to_string()))?;
-    let genesis = SealedGenesis::parse(bytes).map_err(|e| error(e.to_string()))?;
+    let genesis = read_genesis(config)?;
     let keys = OwnKeys::read(&config.node.keys_dir)?;
     join::pinned(&config.join, &genesis)?;
     api_tls(config)?;
@@ -154,6 +163,7 @@ impl Node {
             command_rate: CommandRate::new(config.limits.commands_per_second),
             gossip,
             addresses: addresses_heard,
+            clocks: ClockOffsets::default(),
             metrics: Metrics::default(),
             stopping: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -185,6 +195,8 @@ impl Node {
         core.tasks.spawn(epochs::run(Arc::clone(&core)));
         let revocations = transport::follow_revocations(Arc::clone(&core.transport), core.raft.applied());
         core.tasks.spawn(core.stopping.clone().run_until_cancelled_owned(revocations));
+        core.tasks.spawn(clock_offset::run(Arc::clone(&core)));
+        core.tasks.spawn(backup::control::serve(Arc::clone(&core)));
         // Weak: the gate lives with Raft, which lives with the core.
         let gate = Arc::downgrade(&core);
         core.raft.keep_gate(move |body| gate.upgrade().and_then(|core| core.refuses(body)));

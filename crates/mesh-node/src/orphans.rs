@@ -116,7 +116,10 @@ pub(crate) async fn offer(core: &Arc<Core>, writer: &FeedWriter) {
 /// Whether asking again would give the same answer.
 fn is_final(code: Code) -> bool {
     !matches!(code.class(), Class::Unavailable | Class::Pending | Class::Internal)
-        && !matches!(code, Code::NotDelegated | Code::OldEpoch | Code::UnknownDomain | Code::FeedForked | Code::FeedContained)
+        && !matches!(
+            code,
+            Code::NotDelegated | Code::OldEpoch | Code::UnknownDomain | Code::FeedForked | Code::FeedContained
+        )
 }
 
 /// One command, with its attachments; `None` while the home has it and the ledger has not.

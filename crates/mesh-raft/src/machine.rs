@@ -25,12 +25,14 @@ pub(crate) struct Machine {
 impl Machine {
     pub(crate) fn open(store: Arc<Store>) -> Result<Self, StoreError> {
         let state = StoreState::open(&store)?;
-        let follows_raft = AtomicBool::new(state.view().applied()?.is_some());
+        // What Raft applied before the store lost its authority stands; what follows comes from peers.
+        let by_raft = store.lost_authority()?.is_none() && state.view().applied()?.is_some();
+        let follows_raft = AtomicBool::new(by_raft);
         let (exports, importing) = (Mutex::default(), AtomicBool::new(false));
         Ok(Self { store, state, exports, importing, follows_raft })
     }
 
-    /// Whether Raft applied something here: then nobody else ever does again.
+    /// Whether Raft applied something here: then nobody else ever does again, unless the store lost its authority.
     pub(crate) fn follows_raft(&self) -> bool {
         self.follows_raft.load(Ordering::SeqCst)
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use mesh_event::{codec, ledger::EntryBody};
 use mesh_model::{MeshId, NodeId};
 use mesh_proto::v1::raft_service_server::RaftServiceServer;
-use mesh_store::{Batch, Store};
+use mesh_store::{Batch, Damage, LogName, Store};
 use openraft::async_runtime::{Instant as _, WatchReceiver as _};
 use openraft::errors::{InitializeError, RaftError};
 use openraft::{BasicNode, ServerState};
@@ -15,7 +15,7 @@ use tokio::sync::{broadcast, watch};
 use tokio::task::JoinSet;
 
 use crate::applied::{Announcer, Applied, LedgerEnd};
-use crate::applier::Applier;
+use crate::applier::{Applier, locked};
 use crate::contact::Contact;
 use crate::frame::MESSAGE_BYTES;
 use crate::gate::Gate;
@@ -46,7 +46,7 @@ const HAND_OVER: Duration = Duration::from_millis(800);
 /// How long one attempt to found the mesh may take.
 const FOUNDING: Duration = Duration::from_secs(5);
 
-/// A running node: a voter, a learner, or an observer, to whom Raft says nothing ([`RaftNode::tail`]). Dropped without [`RaftNode::shutdown`], its tasks end like in a crash.
+/// A running node: a voter, a learner, an observer, to whom Raft says nothing ([`RaftNode::tail`]), or a reader, which Raft must not hear. Dropped without [`RaftNode::shutdown`], its tasks end like in a crash.
 pub struct RaftNode {
     options: RaftOptions,
     me: Arc<Identity>,
@@ -58,6 +58,8 @@ pub struct RaftNode {
     guess: Guess,
     tail: LedgerTail,
     contact: Arc<Contact>,
+    /// Why this node has no say in Raft, whatever the ledger or the membership says of it.
+    reads_only: Option<Arc<str>>,
     stopping: watch::Sender<bool>,
     tasks: tokio::sync::Mutex<JoinSet<()>>,
 }
@@ -65,6 +67,9 @@ pub struct RaftNode {
 impl RaftNode {
     /// Starts the node on its store. On an empty store, the founding document's voters begin the mesh: whichever leads first puts
     /// Genesis into the ledger.
+    ///
+    /// On a store that lost its authority the node is a reader: openraft runs beside it on an empty log in memory, is in no membership and
+    /// is asked by nobody, and the store's own raft log and vote are not opened. The ledger comes from peers.
     ///
     /// # Errors
     /// [`StartError`], with nothing written.
@@ -75,21 +80,31 @@ impl RaftNode {
         judge: SharedJudge,
     ) -> Result<Self, StartError> {
         let (node_id, mesh_id) = (options.node_id, options.genesis.mesh_id);
-        if let Some(reason) = store.lost_authority()? {
-            return Err(StartError::LostAuthority { node_id, reason });
+        let reads_only: Option<Arc<str>> = store.lost_authority()?.map(Arc::from);
+        let is_damaged = |damage: &Damage| matches!(damage, Damage::Log { log: LogName::Ledger, .. });
+        if let Some(reason) = &reads_only
+            && store.damage().iter().any(is_damaged)
+        {
+            return Err(StartError::LostAuthority { node_id, reason: reason.to_string() });
         }
         let config = options.config().validate().map_err(|error| StartError::Settings(error.to_string()))?;
         own(&store, node_id, mesh_id)?;
-        let log = LogStore::<Runtime>::open(&store)?;
+        // What is in the store's raft log may be less than was promised: a reader's openraft sees an empty one, and nothing of the ledger.
+        let aside = reads_only.is_some().then(|| Store::in_memory(0).map(Arc::new)).transpose()?;
+        let log = LogStore::<Runtime>::open(aside.as_ref().unwrap_or(&store))?;
         let applier = Applier::open(Arc::clone(&store)).map_err(std::io::Error::from)?;
         let announcer = applier.announcer().clone();
         let applier = applier.shared();
         let contact = Arc::new(Contact::new());
         let tail =
             LedgerTail::over(Arc::clone(&applier), Arc::clone(&verify), Arc::clone(&judge), Arc::clone(&contact));
-        let state_machine = StateMachine::<Runtime>::over(applier, Arc::clone(&verify), Arc::clone(&judge))
+        let machine = Arc::clone(locked(&applier).machine());
+        let applied_by_raft = match &aside {
+            Some(aside) => Applier::open(Arc::clone(aside)).map_err(std::io::Error::from)?.shared(),
+            None => applier,
+        };
+        let state_machine = StateMachine::<Runtime>::over(applied_by_raft, Arc::clone(&verify), Arc::clone(&judge))
             .map_err(std::io::Error::from)?;
-        let machine = Arc::clone(state_machine.machine());
         let me = Arc::new(Identity::new(node_id, mesh_id, options.build.clone()));
         let peers =
             Peers::new(Arc::clone(&me), Arc::clone(&options.dial), options.addresses.clone(), Arc::clone(&machine));
@@ -138,9 +153,14 @@ impl RaftNode {
             guess,
             tail,
             contact,
+            reads_only,
             stopping: watch::Sender::new(false),
             tasks,
         };
+        if let Some(why) = &node.reads_only {
+            tracing::error!(node_id, %why, "this node only reads: it votes, orders and vouches no more under this number");
+            return Ok(node);
+        }
         node.initialise().await?;
         let founding = found(node.raft.clone(), node.announcer.clone(), node.proposer.clone(), node.genesis());
         node.tasks.lock().await.spawn(founding);
@@ -209,6 +229,7 @@ impl RaftNode {
             founders,
             clock: Arc::clone(&self.options.clock),
             contact: Arc::clone(&self.contact),
+            reads_only: self.reads_only.clone(),
             stopping: self.stopping.subscribe(),
         };
         RaftServiceServer::new(server).max_decoding_message_size(MESSAGE_BYTES).max_encoding_message_size(MESSAGE_BYTES)
@@ -222,6 +243,7 @@ impl RaftNode {
         let failure = metrics.running_state.as_ref().err().map(ToString::to_string);
         let role = match metrics.state {
             _ if failure.is_some() => RaftRole::Stopped,
+            _ if self.reads_only.is_some() => RaftRole::Reader,
             ServerState::Leader => RaftRole::Leader,
             ServerState::Follower => RaftRole::Follower,
             ServerState::Candidate => RaftRole::Candidate,

@@ -64,6 +64,8 @@ pub struct RaftServer {
     pub(crate) founders: BTreeSet<NodeId>,
     pub(crate) clock: Clock,
     pub(crate) contact: Arc<Contact>,
+    /// Why this node answers nothing that openraft asks, if so.
+    pub(crate) reads_only: Option<Arc<str>>,
     /// True once the node stops: streams of peers, who don't know, end then.
     pub(crate) stopping: watch::Receiver<bool>,
 }
@@ -86,8 +88,15 @@ impl RaftServer {
     }
 
     /// Founders stay members for those who don't know of later ones yet, until the council takes them out.
+    ///
+    /// Everything that openraft asks comes through here, so this is where a reader refuses: an answer, even one of an empty log, could
+    /// make a quorum of what it promised before and forgot.
     fn check_member(&self, mesh_id: &[u8], from: NodeId) -> Result<(), Status> {
         self.check_mesh(mesh_id)?;
+        if let Some(why) = &self.reads_only {
+            let text = format!("node {} only reads: {why}", self.me.node_id);
+            return Err(MeshError::new(Code::ReadOnly, text).into());
+        }
         let metrics = self.raft.metrics();
         let known = metrics.borrow_watched().membership_config.membership().get_node(&from).is_some();
         if known {
@@ -373,6 +382,7 @@ impl RaftServer {
             founders: self.founders.clone(),
             clock: Arc::clone(&self.clock),
             contact: Arc::clone(&self.contact),
+            reads_only: self.reads_only.clone(),
             stopping: self.stopping.clone(),
         }
     }

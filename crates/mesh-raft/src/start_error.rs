@@ -6,8 +6,10 @@ use mesh_store::StoreError;
 /// Why a voter doesn't start. Nothing was written.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The store lost something that it had acknowledged: a vote, raft entries. To vote again could break a promise.
-    #[error("node {node_id} may not vote under this id any more: {reason}; admit it anew under another id")]
+    /// The store lost something that it had acknowledged, and what is left of its ledger can't be read on either.
+    #[error(
+        "node {node_id} may not act under this id any more, and its ledger is damaged: {reason}; it can come back as a new node"
+    )]
     LostAuthority {
         /// Which node.
         node_id: NodeId,

@@ -95,10 +95,6 @@ impl<R: AsyncRuntime> StateMachine<R> {
         Ok(Self { machine, applier, verify, judge, applied, current })
     }
 
-    pub(crate) fn machine(&self) -> &Arc<Machine> {
-        &self.machine
-    }
-
     /// The applied state.
     pub fn state(&self) -> &StoreState {
         &self.machine.state

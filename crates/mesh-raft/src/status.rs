@@ -17,6 +17,8 @@ pub enum RaftRole {
     Learner,
     /// Is no part of Raft: tails the committed ledger.
     Observer,
+    /// Lost what it had promised: tails the committed ledger, and Raft does not hear it, member or not.
+    Reader,
     /// Stopped, on purpose or by a failure.
     Stopped,
 }

@@ -50,6 +50,7 @@ mod index;
 mod keyspace;
 mod kv;
 mod ledger;
+mod live_copy;
 mod log_name;
 mod marks;
 mod mem_disk;

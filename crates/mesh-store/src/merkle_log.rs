@@ -346,6 +346,34 @@ impl MerkleLog {
         Ok(Edge { base, frontier })
     }
 
+    /// Reads every leaf that is stored and compares them with the root; returns how many there are. A log whose first leaves are not fetched
+    /// yet is compared by its subtree hashes alone, at the start.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when they don't hash to the root.
+    pub(crate) fn check_whole(&self) -> Result<u64, StoreError> {
+        const LEAVES: usize = 512;
+        let (size, base) = (self.size()?, self.base()?);
+        if base > 0 {
+            return Ok(size - base.min(size));
+        }
+        let mut hashed = Frontier::new();
+        while hashed.size() < size {
+            let page = self.leaves(hashed.size()..size, LEAVES)?;
+            let missing = || StoreError::corrupt(format_args!("leaf {} of {}", hashed.size(), self.name()));
+            if page.first().is_none_or(|(index, _)| *index != hashed.size()) {
+                return Err(missing());
+            }
+            for (_, leaf) in page {
+                hashed.append(leaf_hash(&leaf));
+            }
+        }
+        if hashed.root() == self.root()? {
+            return Ok(size);
+        }
+        Err(StoreError::corrupt(format_args!("the {size} leaves of {} under their root", self.name())))
+    }
+
     pub(crate) fn put_edge(&self, batch: &mut Batch, edge: &Edge) {
         let mut bytes = edge.base.to_be_bytes().to_vec();
         bytes.extend_from_slice(&edge.frontier.to_bytes());

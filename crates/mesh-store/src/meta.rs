@@ -82,6 +82,16 @@ impl Meta {
         Ok(next)
     }
 
+    /// Leaves out generations that a copy of this store can't know of: the node was started since it was taken.
+    ///
+    /// # Errors
+    /// When the old one can't be read.
+    pub fn skip_generations(&self, batch: &mut Batch, count: u64) -> Result<(), StoreError> {
+        let next = self.generation()?.saturating_add(count);
+        put(batch, GENERATION, &next.to_be_bytes());
+        Ok(())
+    }
+
     /// The value called `name`.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread;
 use std::time::Duration;
 
@@ -19,6 +20,21 @@ use crate::range::{KeyRange, Page};
 const REOPEN_ATTEMPTS: u32 = 100;
 const REOPEN_PAUSE: Duration = Duration::from_millis(20);
 
+/// Held for reading while a batch is applied or synced, for writing while the files are copied.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct WritesGate(Arc<RwLock<()>>);
+
+impl WritesGate {
+    fn pass(&self) -> RwLockReadGuard<'_, ()> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for writes that are under way, and keeps others out until the guard goes.
+    pub(crate) fn shut(&self) -> RwLockWriteGuard<'_, ()> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// A [`Kv`] on a disk: one sled tree, no background flusher, our own fdatasync.
 pub struct SledKv {
     // Dropped in this order: the engine writes its last buffers before the lock goes.
@@ -26,6 +42,7 @@ pub struct SledKv {
     data: File,
     dir: PathBuf,
     failed: AtomicBool,
+    writes: WritesGate,
     _lock: DirLock,
 }
 
@@ -45,7 +62,14 @@ impl SledKv {
         let conf = dir.join("conf");
         File::open(&conf).and_then(|conf| conf.sync_all()).map_err(|error| StoreError::io("sync", &conf, error))?;
         sync_folder(dir)?;
-        Ok(Self { db, data, dir: dir.to_path_buf(), failed: AtomicBool::new(false), _lock: lock })
+        Ok(Self {
+            db,
+            data,
+            dir: dir.to_path_buf(),
+            failed: AtomicBool::new(false),
+            writes: WritesGate::default(),
+            _lock: lock,
+        })
     }
 
     /// How many blob files there are: 0, unless a guard is broken. sled never syncs them.
@@ -56,6 +80,11 @@ impl SledKv {
         let blobs = self.dir.join("blobs");
         let entries = fs::read_dir(&blobs).map_err(|error| StoreError::io("list", &blobs, error))?;
         Ok(entries.count())
+    }
+
+    /// Stops writes while the files are copied.
+    pub(crate) fn writes_gate(&self) -> WritesGate {
+        self.writes.clone()
     }
 
     fn refuse_after_failure(&self) -> Result<(), StoreError> {
@@ -103,6 +132,7 @@ impl Kv for SledKv {
 
     fn apply(&self, batch: Batch) -> Result<(), StoreError> {
         check_physical(&batch)?;
+        let _passed = self.writes.pass();
         self.refuse_after_failure()?;
         let writes = resolve(batch, |range| {
             if range.is_empty() {
@@ -127,6 +157,7 @@ impl Kv for SledKv {
     }
 
     fn sync(&self) -> Result<(), StoreError> {
+        let _passed = self.writes.pass();
         self.refuse_after_failure()?;
         // sled's flush ends in sync_file_range, which leaves the disk's write cache and the file's length alone.
         self.db.flush().map_err(|error| self.fail("flush the data file", error))?;

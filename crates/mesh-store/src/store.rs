@@ -21,6 +21,7 @@ use crate::head_file::{HeadFile, HeadPlace};
 use crate::heads::Heads;
 use crate::index::IndexSpace;
 use crate::ledger::ledger;
+use crate::live_copy;
 use crate::log_name::{FeedId, LogName};
 use crate::mem_disk::MemDisk;
 use crate::mem_kv::MemKv;
@@ -28,7 +29,7 @@ use crate::merkle_log::MerkleLog;
 use crate::meta::Meta;
 use crate::options::{MemoryLoop, StoreOptions};
 use crate::raft_log::RaftLog;
-use crate::sled_kv::SledKv;
+use crate::sled_kv::{SledKv, WritesGate};
 use crate::start::{check_everything, log_named, read_heads, remember};
 use crate::state::State;
 
@@ -55,6 +56,8 @@ pub struct Store {
     attachments: Attachments,
     private_attachments: Attachments,
     place: Place,
+    /// Stops writes to a database on a disk while it is copied.
+    writes: Option<WritesGate>,
 }
 
 enum Place {
@@ -94,6 +97,7 @@ impl Store {
             format::write(folder)?;
         }
         let kv = SledKv::open(&folder.join("kv"), options.cache_bytes, lock)?;
+        let writes = kv.writes_gate();
         let attachments = Attachments::open(&folder.join("attachments"))?;
         let private_attachments = Attachments::open(&folder.join("private"))?;
         make_private(&folder.join("private"))?;
@@ -109,6 +113,7 @@ impl Store {
                 Committer::start(kv, options.limits, head, options.fatal)
             },
         )
+        .map(|store| Self { writes: Some(writes), ..store })
     }
 
     /// A new store in memory, its commit loop inline. For tests and simulation; `seed` decides what a crash loses.
@@ -180,6 +185,7 @@ impl Store {
             attachments,
             private_attachments,
             place,
+            writes: None,
         })
     }
 
@@ -261,6 +267,56 @@ impl Store {
     /// When it can't be read.
     pub fn lost_authority(&self) -> Result<Option<String>, StoreError> {
         self.meta().lost_authority()
+    }
+
+    /// From now on, restarts included, this node may not vote, cosign or write feeds under its old id and epoch. A reason that stands already
+    /// stays.
+    ///
+    /// # Errors
+    /// When it can't be read or made durable.
+    pub fn give_up_authority(&self, reason: &str) -> Result<(), StoreError> {
+        if self.lost_authority()?.is_some() {
+            return Ok(());
+        }
+        let mut batch = Batch::new();
+        Meta::put_lost_authority(&mut batch, reason);
+        self.committer.commit_blocking(batch)
+    }
+
+    /// Copies the store into `folder`, which is created, while it is in use: what the copy holds was durable together at one moment. Nothing
+    /// that was acknowledged before the call is missing; of attachments that come or go meanwhile, some may be.
+    ///
+    /// Writers wait while the last changed blocks are compared, not while everything is copied. The copy claims the authority of this store:
+    /// see [`Store::give_up_authority`].
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] when `folder` is there already, or the store is in memory; [`StoreError::Io`]. What was copied so far stays.
+    pub fn copy_to(&self, folder: &Path) -> Result<(), StoreError> {
+        let invalid = |expected, found: String| Err(StoreError::Invalid { expected, found });
+        let (Place::Folder(from), Some(writes)) = (&self.place, &self.writes) else {
+            return invalid("a store on a disk", "one in memory".into());
+        };
+        if folder.exists() {
+            return invalid("a new folder to copy into", folder.display().to_string());
+        }
+        create_folder(folder)?;
+        live_copy::database(from, folder, || self.committer.flush(), writes)?;
+        for name in ["attachments", "private"] {
+            live_copy::attachments(&from.join(name), &folder.join(name))?;
+        }
+        make_private(&folder.join("private"))
+    }
+
+    /// Reads the ledger and all feeds whole and compares every leaf with the roots that are stored. Returns how many leaves that were.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] for a log that is not what its root says.
+    pub fn check_whole(&self) -> Result<u64, StoreError> {
+        let mut leaves = self.ledger().check_whole()?;
+        for feed in self.feeds()? {
+            leaves += self.feed(feed).log().check_whole()?;
+        }
+        Ok(leaves)
     }
 
     /// Lets the node act again, under the new id under which it was admitted: what it promised under the old one is given up. Its feeds go on

@@ -12,6 +12,7 @@ pub(crate) mod context;
 pub(crate) mod council;
 pub(crate) mod deprecate;
 pub(crate) mod diff;
+pub(crate) mod doctor;
 pub(crate) mod domain;
 mod domain_fork;
 pub(crate) mod domain_root;
@@ -35,6 +36,7 @@ pub(crate) mod member_list;
 pub(crate) mod member_offboard;
 pub(crate) mod new;
 pub(crate) mod node;
+mod node_backup;
 pub(crate) mod node_init;
 pub(crate) mod plan;
 pub(crate) mod policy;
@@ -93,6 +95,7 @@ pub(crate) async fn run(command: Command, app: &App) -> Result<(), Failure> {
         Command::Sign(args) => sign::run(args, app).await,
         Command::Standard(args) => standard::run(args, app).await,
         Command::Status(args) => status::run(args, app).await,
+        Command::Doctor(args) => doctor::run(args, app).await,
         Command::Submit(args) => submit::run(args, app).await,
         Command::Term(args) => term::run(args, app).await,
         Command::Up(args) => up::run(args, app).await,

@@ -9,6 +9,7 @@ use mesh_event::{Body, LedgerCheckpoint};
 use mesh_model::{Code, DomainName, NodeId};
 use serde::Serialize;
 
+use super::node_backup::{self, BackupArgs, RestoreArgs};
 use super::node_init::{self, InitArgs};
 use crate::app::App;
 use crate::failure::Failure;
@@ -37,6 +38,10 @@ enum Action {
     Admit(AdmitArgs),
     /// Writes the council's word after a lost quorum: other voters, and the checkpoint from which the ledger goes on
     RecoverVoters(RecoverArgs),
+    /// Copies a node's data folder while it runs, and verifies the copy; on the node's machine
+    Backup(BackupArgs),
+    /// Puts a backup where no data is: the node then reads, and has no vote and writes no feed under its old number
+    Restore(RestoreArgs),
     /// Lists the nodes that the ledger knows: voters, observers, and those that were taken out
     List,
 }
@@ -134,6 +139,8 @@ pub(crate) async fn run(args: NodeArgs, app: &App) -> Result<(), Failure> {
         Action::Record(args) => record(&args, app),
         Action::Admit(args) => admit(args, app).await,
         Action::RecoverVoters(args) => recover_voters(args, app).await,
+        Action::Backup(args) => node_backup::backup(&args, app).await,
+        Action::Restore(args) => node_backup::restore(&args, app),
         Action::List => {
             let listing = app.client()?.known_nodes().await?;
             let rows: Vec<NodeRow> = listing.items.into_iter().map(NodeRow).collect();

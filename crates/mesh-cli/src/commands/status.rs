@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::failure::Failure;
-use crate::output::{Row, printable};
+use crate::output::{Format, Row, printable};
 use crate::time;
 
 /// Shows how each of the context's nodes is; exit 6 when none answers.
@@ -21,14 +21,30 @@ struct StatusRow {
     url: String,
     status: Option<NodeStatus>,
     error: Option<String>,
+    /// Leaves that another node that answered has and this one has not applied.
+    behind: Option<u64>,
 }
 
 impl Row for StatusRow {
     fn columns(wide: bool) -> Vec<&'static str> {
-        let mut columns =
-            vec!["node", "url", "role", "ledger", "checkpoint", "products", "outbox", "age", "peers", "alarms"];
+        // What matters most first: a narrow terminal leaves out the last ones. Alarms follow the table in full.
+        let mut columns = vec![
+            "node",
+            "role",
+            "behind",
+            "age",
+            "outbox",
+            "alarms",
+            "url",
+            "ledger",
+            "checkpoint",
+            "products",
+            "peers",
+        ];
         if wide {
             columns.extend([
+                "cosigned by",
+                "clock",
                 "term",
                 "leader",
                 "voters",
@@ -36,6 +52,7 @@ impl Row for StatusRow {
                 "feeds",
                 "copies",
                 "disk",
+                "free",
                 "sync p99",
                 "version",
                 "uptime",
@@ -46,28 +63,33 @@ impl Row for StatusRow {
     fn cells(&self, wide: bool) -> Vec<String> {
         let Some(status) = &self.status else {
             let mut cells = vec![String::new(); Self::columns(wide).len()];
-            cells[1].clone_from(&self.url);
-            "does not answer".clone_into(&mut cells[2]);
-            cells[9] = self.error.clone().unwrap_or_default();
+            "does not answer".clone_into(&mut cells[1]);
+            cells[6].clone_from(&self.url);
             return cells;
         };
         let waiting: u64 = status.feeds.iter().map(|feed| feed.outbox_waiting).sum();
         let mut cells = vec![
             format!("{} {}", status.node_id, printable(&status.name)),
-            self.url.clone(),
             status.raft.role.clone(),
+            self.behind.map_or_else(String::new, |leaves| leaves.to_string()),
+            status.freshness.age_ms.map_or_else(|| "never current".to_owned(), time::age),
+            waiting.to_string(),
+            status.alarms.len().to_string(),
+            self.url.clone(),
             status.ledger.size.to_string(),
             status.freshness.checkpoint_size.to_string(),
             status.products.to_string(),
-            waiting.to_string(),
-            status.freshness.age_ms.map_or_else(|| "never current".to_owned(), time::age),
             peers(status),
-            printable(&status.alarms.join("; ")),
         ];
         if wide {
             let leader = status.raft.leader_id.map_or_else(|| "none".to_owned(), |leader| leader.to_string());
-            let feeds: Vec<&str> = status.feeds.iter().map(|feed| feed.domain.as_str()).collect();
+            let feeds: Vec<String> = status.feeds.iter().map(|feed| format!("{} {}", feed.domain, feed.size)).collect();
+            let upkeep = &status.upkeep;
+            let free =
+                upkeep.disk_free_bytes.map_or_else(|| "unknown".to_owned(), |bytes| format!("{} MiB", bytes >> 20));
             cells.extend([
+                format!("{} of {}", list(&upkeep.cosigned_by), upkeep.voters),
+                clock(upkeep.clock_ahead_ms),
                 status.raft.term.to_string(),
                 leader,
                 voters(&status.raft),
@@ -75,6 +97,7 @@ impl Row for StatusRow {
                 feeds.join(", "),
                 held(status),
                 format!("{} KiB", status.storage.bytes_on_disk / 1024),
+                free,
                 format!("{} µs", status.storage.sync_p99_us),
                 status.version.clone(),
                 time::age(status.uptime_ms),
@@ -85,6 +108,19 @@ impl Row for StatusRow {
     fn name(&self) -> String {
         self.url.clone()
     }
+}
+
+/// The clock beside the other voters', in whole seconds: it is read from times that have no more.
+fn clock(ahead_ms: Option<i64>) -> String {
+    let Some(ahead) = ahead_ms else { return "unknown".to_owned() };
+    match (ahead.unsigned_abs() + 500) / 1000 {
+        0 | 1 => "within 1 s".to_owned(),
+        seconds => format!("{seconds} s {}", if ahead > 0 { "ahead" } else { "behind" }),
+    }
+}
+
+fn list(ids: &[NodeId]) -> String {
+    ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// How many feeds are copied there, and how many of all lag or lack copies.
@@ -105,13 +141,24 @@ fn peers(status: &NodeStatus) -> String {
 
 /// Who votes, and whom the ledger wants to while that is being followed.
 fn voters(raft: &RaftStatus) -> String {
-    let list = |ids: &[NodeId]| ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let (mut now, wanted) = (raft.voters.clone(), &raft.ledger_voters);
     now.sort_unstable();
     if wanted.is_empty() || (now == *wanted && !raft.joint) {
         return list(&now);
     }
     format!("{}, becoming {}", list(&now), list(wanted))
+}
+
+/// What is wrong with a node, a line each.
+fn troubles(row: &StatusRow) -> String {
+    let line = |who: &str, what: &str| format!("! {}: {}\n", printable(who), printable(what));
+    match &row.status {
+        None => line(&row.url, row.error.as_deref().unwrap_or("does not answer")),
+        Some(status) => {
+            let who = format!("node {}", status.node_id);
+            status.alarms.iter().map(|alarm| line(&who, alarm)).collect()
+        }
+    }
 }
 
 pub(crate) async fn run(_args: StatusArgs, app: &App) -> Result<(), Failure> {
@@ -131,16 +178,24 @@ pub(crate) async fn run(_args: StatusArgs, app: &App) -> Result<(), Failure> {
     let mut failures = Vec::new();
     for (url, status) in futures::future::join_all(asked).await {
         match status {
-            Ok(status) => rows.push(StatusRow { url, status: Some(status), error: None }),
+            Ok(status) => rows.push(StatusRow { url, status: Some(status), error: None, behind: None }),
             Err(error) => {
-                rows.push(StatusRow { url, status: None, error: Some(error.message.clone()) });
+                rows.push(StatusRow { url, status: None, error: Some(error.message.clone()), behind: None });
                 failures.push(error);
             }
         }
     }
+    let size = |row: &StatusRow| row.status.as_ref().map(|status| status.ledger.size);
+    let longest = rows.iter().filter_map(size).max();
+    for row in &mut rows {
+        row.behind = size(row).and_then(|size| longest.map(|longest| longest - size));
+    }
     let answered = rows.iter().any(|row| row.status.is_some());
     if answered {
         app.output().list("nodes", &rows, serde_json::json!({}))?;
+        if matches!(app.output().format(), Format::Table | Format::Wide) {
+            app.output().text(&rows.iter().map(troubles).collect::<String>())?;
+        }
     }
     match failures.into_iter().next() {
         Some(error) if !answered => Err(error.into()),

@@ -59,6 +59,21 @@ impl LocalMesh {
         drop(guard);
     }
 
+    /// `kill -9`; nodes of it can be started one by one with [`LocalMesh::meshd`].
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Starts one node of a mesh that was killed, as a process of its own that is killed when dropped.
+    pub(crate) fn meshd(&self, node: u32) -> OneNode {
+        let said = File::create(self.folder().join(format!("meshd-{node}.txt"))).unwrap();
+        let mut command = Command::new(shell::programs().join("meshd"));
+        command.args(["--config", &format!(".mesh/node-{node}/node.toml")]).current_dir(self.folder()).env_clear();
+        command.stdin(Stdio::null()).stdout(said.try_clone().unwrap()).stderr(said);
+        OneNode(command.spawn().unwrap())
+    }
+
     fn wait_until_it_runs(&mut self) {
         let said = self.dir.path().join(SAID);
         until("mesh up", || {
@@ -120,6 +135,17 @@ impl LocalMesh {
         let status = self.json("mesh status");
         let nodes = status["nodes"].as_array().unwrap();
         nodes.iter().map(|node| node["url"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+/// A node in a process of its own.
+#[derive(Debug)]
+pub(crate) struct OneNode(Child);
+
+impl Drop for OneNode {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
     }
 }
 

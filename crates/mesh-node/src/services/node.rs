@@ -40,6 +40,7 @@ fn role(role: RaftRole) -> &'static str {
         RaftRole::Candidate => "candidate",
         RaftRole::Learner => "learner",
         RaftRole::Observer => "observer",
+        RaftRole::Reader => "reader",
         RaftRole::Stopped => "stopped",
     }
 }
@@ -136,6 +137,7 @@ pub fn status(core: &Core) -> Result<StatusResponse, MeshError> {
         }),
         feeds,
         held_feeds: held_feeds(core)?,
+        upkeep: Some(crate::upkeep::of(core)?),
         storage: Some(StorageStatus {
             bytes_on_disk: core.store.disk_usage().map_err(|e| storage_error(&e))?.total,
             commits: commits.commits,

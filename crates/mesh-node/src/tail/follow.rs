@@ -1,4 +1,4 @@
-//! An observer's task: tails one peer after the other.
+//! The task of an observer, and of a node that only reads: tails one peer after the other.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,7 +43,7 @@ pub async fn run(core: Arc<Core>) {
     let tail = core.raft.tail();
     let (mut turn, mut pause) = (0, PAUSE_MIN);
     while !tail.follows_raft() {
-        let wait = if core.raft.status().role == RaftRole::Observer {
+        let wait = if matches!(core.raft.status().role, RaftRole::Observer | RaftRole::Reader) {
             match peers(&core) {
                 Ok(peers) if !peers.is_empty() => {
                     let peer = &peers[turn % peers.len()];
