@@ -372,8 +372,12 @@ async fn a_lying_home_is_contained_and_its_domain_goes_on(lie: u64) {
     }
     // The honest machine of the home comes back: it has the one history, and writes no more.
     mesh.start_node(2).await;
-    let view = mesh.client(2).product("domain_2/after", mesh_client::Read::default());
-    assert!(!view.await.unwrap().pending);
+    let client = mesh.client(2);
+    until("it is told", async || {
+        let view = client.product("domain_2/after", mesh_client::Read::default()).await;
+        view.is_ok_and(|view| !view.pending)
+    })
+    .await;
     mesh.publish(2, descriptor(2, "later")).await;
     mesh.stop().await;
 }
