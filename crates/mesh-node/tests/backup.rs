@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -135,7 +136,6 @@ async fn a_backup_under_load_holds_all_that_was_acknowledged_before_it() {
     };
     tokio::join!(load, copies);
     let keys = mesh.folder.path().join("backup-2/keys/node.pem");
-    use std::os::unix::fs::PermissionsExt as _;
     assert_eq!(std::fs::metadata(keys).unwrap().permissions().mode() & 0o777, 0o600);
     mesh.stop().await;
 }

@@ -107,7 +107,7 @@ async fn nodes(one: Option<&str>, mut urls: Vec<String>, options: &ClientOptions
     app.output().one(&document, if any_broken { "broken" } else { "ok" }, |style| {
         let mut text = String::new();
         for (node, findings) in &looked {
-            text.push_str(&style.bold(&printable(&node.name())).to_string());
+            text.push_str(&style.bold(&printable(&node.name())));
             text.push('\n');
             text.extend(findings.iter().map(|finding| finding.lines(style)));
         }
