@@ -20,7 +20,7 @@ impl Core {
     /// This voter's two lines under a checkpoint, if its own ledger says the same.
     ///
     /// # Errors
-    /// As [`Cosigner::cosign`]; [`Code::BadVoters`] on a node that is no voter.
+    /// As [`super::Cosigner::cosign`]; [`Code::BadVoters`] on a node that is no voter.
     pub async fn cosign(&self, checkpoint: &str) -> Result<[NoteSignature; 2], MeshError> {
         match &self.cosigner {
             Some(cosigner) => cosigner.cosign(self, checkpoint).await,
@@ -31,7 +31,7 @@ impl Core {
     /// Takes a checkpoint from wherever it comes, and tells everybody when it shows a fork.
     ///
     /// # Errors
-    /// As [`Keeper::hear`].
+    /// As [`super::Keeper::hear`].
     pub async fn hear_checkpoint(self: &Arc<Self>, note: Vec<u8>) -> Result<Heard, MeshError> {
         let core = Arc::clone(self);
         let heard = tokio::task::spawn_blocking(move || core.checkpoints.hear(&note)).await;
@@ -45,7 +45,7 @@ impl Core {
     /// Takes the changes of voters that another node knows.
     ///
     /// # Errors
-    /// As [`Keeper::hear_handovers`].
+    /// As [`super::Keeper::hear_handovers`].
     pub async fn hear_handovers(self: &Arc<Self>, notes: Vec<Vec<u8>>) -> Result<(), MeshError> {
         let core = Arc::clone(self);
         let heard = tokio::task::spawn_blocking(move || core.checkpoints.hear_handovers(&notes)).await;
@@ -55,7 +55,7 @@ impl Core {
     /// Takes the proof of a fork from wherever it comes, and tells everybody when it is news.
     ///
     /// # Errors
-    /// As [`Keeper::hear_fork`].
+    /// As [`super::Keeper::hear_fork`].
     pub async fn hear_fork(self: &Arc<Self>, proof: Vec<u8>) -> Result<(), MeshError> {
         let core = Arc::clone(self);
         let heard = tokio::task::spawn_blocking(move || core.checkpoints.hear_fork(&proof)).await;

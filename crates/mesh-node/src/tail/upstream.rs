@@ -9,7 +9,7 @@ const TRIES: usize = 4;
 
 /// All that a node may tail, in the order in which it tries them.
 ///
-/// In a small mesh everybody tails a voter. In a large one the observers with the smallest hashes do, [`READERS`] for each voter, and the
+/// In a small mesh everybody tails a voter. In a large one the observers with the smallest hashes do, 16 for each voter, and the
 /// others tail these; so nobody is more than two steps from a voter, and there is no circle. Whoever fails is followed by the next one,
 /// the voters after a few.
 pub fn order(me: NodeId, voters: &[NodeId], observers: &[NodeId]) -> Vec<NodeId> {
