@@ -37,7 +37,7 @@ pub type SharedJudge = Arc<dyn Judge + Send + Sync>;
 
 /// Applies committed entries.
 ///
-/// A run of entries becomes one batch ([`Applier`]) with the applied log id and membership. The batch can be read when its entries are answered, and is durable with a later sync: the raft log is durable
+/// A run of entries becomes one batch (`Applier`) with the applied log id and membership. The batch can be read when its entries are answered, and is durable with a later sync: the raft log is durable
 /// already, and a restart applies again what is lost. Since the store keeps the order of batches, what is applied twice is applied
 /// to the same state.
 pub struct StateMachine<R: AsyncRuntime> {
