@@ -484,7 +484,7 @@ fn an_erased_attachment_is_in_no_folder_and_no_export() {
         mesh.ok(&erase(digest, &format!("{root} --yes")));
     }
     let again = mesh.run(&erase(&digests[0], &format!("{root} --yes")));
-    assert!(shell::describe(&again).contains("already"), "{}", shell::describe(&again));
+    assert!(shell::describe(&again).contains("was erased at index"), "{}", shell::describe(&again));
     until("the text is gone from every folder", || {
         let left = holding(&folder, PERSON);
         if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
