@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mesh_governance::{NoPolicy, Strict};
-use mesh_raft::{RaftNode, RaftOptions, RaftRole, StartError, Target};
+use mesh_raft::{RaftNode, RaftOptions, RaftRole, StartError, TailError, Target};
 use mesh_store::{Store, StoreOptions};
 
-use crate::harness::{Cluster, DEADLINE, Disk, head};
+use crate::harness::{Cluster, DEADLINE, Disk, eventually, head};
 
 fn usual(_: &mut RaftOptions) {}
 
@@ -52,7 +52,17 @@ async fn a_voter_that_lost_its_authority_reads_on_where_raft_stopped_and_makes_n
     assert!(!reader.tail().follows_raft());
     let (size, root, digest) = head(cluster.node(1));
     let leaf = cluster.node(1).state().ledger().leaf(2).unwrap().unwrap();
-    reader.tail().append(2, vec![leaf], Target { size, root }, &[]).unwrap();
+    // What an interrupted snapshot may have left is removed first.
+    eventually("the tail may append", async || {
+        match reader.tail().append(2, vec![leaf.clone()], Target { size, root }, &[]) {
+            Err(TailError::Busy) => None,
+            appended => {
+                appended.unwrap();
+                Some(())
+            }
+        }
+    })
+    .await;
     assert_eq!(head(reader), (size, root, digest));
     // One of three and a node that forgot its votes are none.
     cluster.stop(2).await;
