@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use mesh_governance::read;
 use mesh_model::{Code, NodeId};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::federation_service_server::{FederationService, FederationServiceServer};
@@ -10,7 +9,6 @@ use mesh_proto::v1::{
     CosignRequest, CosignResponse, FetchCheckpointRequest, FetchCheckpointResponse, OfferCheckpointRequest,
     OfferCheckpointResponse, PullHeadsRequest, PullHeadsResponse, PushHeadsRequest, PushHeadsResponse,
 };
-use mesh_raft::PeerIdentity;
 use tonic::{Request, Response, Status};
 
 use crate::core::Core;
@@ -34,17 +32,7 @@ impl Service {
 
     /// A sender can't lie about who it is; what it shows is believed for its signatures only.
     fn check_sender<T>(&self, request: &Request<T>, mesh_id: &[u8], from: NodeId) -> Result<(), MeshError> {
-        PeerIdentity::check_sender(request.extensions(), from)?;
-        if mesh_id != self.core.mesh_id.0 {
-            return Err(MeshError::new(Code::WrongMesh, "the request names another mesh"));
-        }
-        let fail = |error| self.core.state_error(&error);
-        let known = read::node(&self.core.state, from).map_err(fail)?.is_some();
-        let revoked = read::node_revocation(&self.core.state, from).map_err(fail)?.is_some();
-        if !known || revoked {
-            return Err(MeshError::new(Code::UnknownNode, format!("node {from} is none of this mesh")));
-        }
-        Ok(())
+        super::check_member(&self.core, request, mesh_id, from)
     }
 }
 

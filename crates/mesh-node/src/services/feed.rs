@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use futures::Stream;
 use mesh_event::FeedId;
-use mesh_governance::read;
 use mesh_model::{Code, Digest, DomainName, NodeId, limits};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::feed_service_server::{FeedService, FeedServiceServer};
@@ -13,7 +12,6 @@ use mesh_proto::v1::{
     FeedAttachmentRequest, FeedAttachmentResponse, FeedConsistencyRequest, FeedConsistencyResponse, FeedHeadsRequest,
     FeedHeadsResponse, FeedRangeRequest, FeedRangeResponse, SignedFeedHead,
 };
-use mesh_raft::PeerIdentity;
 use mesh_tlog::{Hash, ProveError, prove_consistency};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
@@ -61,17 +59,7 @@ impl Service {
     /// It is the transport's business that a sender can't lie about who it is; what it is told is public to the mesh, except private
     /// attachments, for which it has to sign.
     fn check_sender<T>(&self, request: &Request<T>, mesh_id: &[u8], from: NodeId) -> Result<(), MeshError> {
-        PeerIdentity::check_sender(request.extensions(), from)?;
-        if mesh_id != self.core.mesh_id.0 {
-            return Err(MeshError::new(Code::WrongMesh, "the request names another mesh"));
-        }
-        let fail = |error| self.core.state_error(&error);
-        let known = read::node(&self.core.state, from).map_err(fail)?.is_some();
-        let revoked = read::node_revocation(&self.core.state, from).map_err(fail)?.is_some();
-        if !known || revoked {
-            return Err(MeshError::new(Code::UnknownNode, format!("node {from} is none of this mesh")));
-        }
-        Ok(())
+        super::check_member(&self.core, request, mesh_id, from)
     }
 
     /// A feed that may be served up to `size`.

@@ -14,7 +14,8 @@ mod view;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mesh_model::Code;
+use mesh_governance::read;
+use mesh_model::{Code, NodeId};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::Freshness;
 use mesh_proto::v1::catalog_service_server::CatalogServiceServer;
@@ -22,7 +23,7 @@ use mesh_proto::v1::governance_service_server::GovernanceServiceServer;
 use mesh_proto::v1::ledger_service_server::LedgerServiceServer;
 use mesh_proto::v1::node_service_server::NodeServiceServer;
 use mesh_proto::v1::publish_service_server::PublishServiceServer;
-use mesh_raft::RaftRole;
+use mesh_raft::{PeerIdentity, RaftRole};
 use tokio::net::TcpListener;
 use tonic::service::Routes;
 use tonic::{Request, Status};
@@ -125,6 +126,24 @@ pub async fn serve_peers(core: Arc<Core>, listener: TcpListener) {
     if let Err(error) = served {
         warn!(%error, "the peer port closed");
     }
+}
+
+/// Whether a peer's request names this mesh and comes from the node that it names, which the ledger knows and has not revoked.
+///
+/// # Errors
+/// [`Code::WrongMesh`], [`Code::UnknownNode`], and what [`PeerIdentity::check_sender`] says: nothing happened.
+fn check_member<T>(core: &Core, request: &Request<T>, mesh_id: &[u8], from: NodeId) -> Result<(), MeshError> {
+    PeerIdentity::check_sender(request.extensions(), from)?;
+    if mesh_id != core.mesh_id.0 {
+        return Err(MeshError::new(Code::WrongMesh, "the request names another mesh"));
+    }
+    let fail = |error| core.state_error(&error);
+    let known = read::node(&core.state, from).map_err(fail)?.is_some();
+    let revoked = read::node_revocation(&core.state, from).map_err(fail)?.is_some();
+    if !known || revoked {
+        return Err(MeshError::new(Code::UnknownNode, format!("node {from} is none of this mesh")));
+    }
+    Ok(())
 }
 
 /// How long the client waits: its deadline (`grpc-timeout`), or the node's own.

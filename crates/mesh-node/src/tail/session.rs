@@ -50,6 +50,7 @@ pub struct TailSession {
     keeper: Arc<Keeper>,
     /// The checkpoint that the leaves to come are covered by.
     goal: Option<Goal>,
+    /// Changes of voters that the keeper has not heard yet.
     handovers: Vec<Vec<u8>>,
 }
 
@@ -113,8 +114,10 @@ impl TailSession {
     /// The own ledger has all that the checkpoint covers: now the keeper can compare it.
     fn reached(&mut self) -> Result<Step, SessionError> {
         let Some(goal) = self.goal.take() else { return Ok(Step::Even) };
-        self.keeper.hear_handovers(&self.handovers)?;
-        for handover in &self.handovers {
+        // Once: from here on the keeper's own trust leads to those who vote.
+        let handovers = std::mem::take(&mut self.handovers);
+        self.keeper.hear_handovers(&handovers)?;
+        for handover in &handovers {
             self.keeper.hear(handover)?;
         }
         match self.keeper.hear(&goal.note)? {
