@@ -10,7 +10,7 @@ use mesh_governance::{KeyPurpose, read};
 use mesh_model::Code;
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::TailRequest;
-use mesh_raft::{LedgerTail, StateError, StoreState};
+use mesh_raft::{LedgerTail, StateError, StoreState, offload};
 use mesh_store::Store;
 use tracing::{info, warn};
 
@@ -18,6 +18,7 @@ use crate::checkpoints::Keeper;
 use crate::checkpoints::peers::FederationPeers;
 use crate::config::{Config, ConfigError, JoinSection};
 use crate::keys::OwnKeys;
+use crate::network::Network;
 use crate::recover;
 use crate::start_error::StartError;
 use crate::tail::{SessionError, TailSession};
@@ -72,6 +73,7 @@ pub(crate) async fn admitted(
     keys: &OwnKeys,
     store: &Arc<Store>,
     tail: LedgerTail,
+    network: Arc<dyn Network>,
 ) -> Result<NodeRecord, StartError> {
     let founders = recover::is_under_way(config, genesis).then(|| recover::founders(config, genesis));
     let peers = match founders {
@@ -86,7 +88,7 @@ pub(crate) async fn admitted(
     let pinned = pinned(&config.join, genesis)?;
     let transport = Transport::new(NO_NUMBER, genesis, &keys.keypair, Arc::new(Anybody), &config.peer);
     let transport = transport.map_err(|error| StartError::Other(error.to_string()))?;
-    let channels = Arc::new(PeerChannels::new(Dialer::new(Arc::new(transport))));
+    let channels = Arc::new(PeerChannels::new(Dialer::new(Arc::new(transport.over(network)))));
     let joining = Joining { genesis, keys, tail, keeper: Arc::new(keeper.map_err(other)?), pinned, channels };
     info!(key = %keys.fingerprint(), ?peers, "this node's number is the ledger's to give: asking peers for it");
     let (mut pause, mut told) = (PAUSE_MIN, String::new());
@@ -137,7 +139,7 @@ impl Joining<'_> {
         loop {
             let item = items.message().await.map_err(MeshError::from)?;
             let item = item.ok_or_else(|| MeshError::new(Code::Unavailable, "the peer ended the stream"))?;
-            let (back, step) = tokio::task::spawn_blocking(move || {
+            let (back, step) = offload(move || {
                 let step = session.take(item);
                 (session, step)
             })

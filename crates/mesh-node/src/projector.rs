@@ -1,6 +1,6 @@
 //! Step 6 of a publish: folds applied leaves into indexes and search.
 //!
-//! One thread tails the ledger from where the search index stands. It decides nothing, and everything it writes can be made again
+//! One task tails the ledger from where the search index stands. It decides nothing, and everything it writes can be made again
 //! from the ledger: a missing or damaged index is thrown away and filled anew. Under load it lags, and says by how much.
 
 use std::collections::BTreeSet;
@@ -93,8 +93,8 @@ impl Projector {
         }
     }
 
-    /// Folds until the node stops. Runs on a thread of its own: indexing is work for a processor and the disk.
-    pub fn run(mut self) {
+    /// Folds until the node stops. Between its waits it keeps a processor and the disk busy: it wants a thread of its own.
+    pub async fn run(mut self) {
         let least = Duration::from_millis(self.core.config.search.commit_ms);
         let mut pause = least;
         let mut committed = Instant::now();
@@ -111,7 +111,7 @@ impl Projector {
                 Ok(folded) => folded,
                 Err(error) => {
                     warn!(%error, "indexing pauses");
-                    self.wait(Duration::from_secs(1));
+                    self.wait(Duration::from_secs(1)).await;
                     continue;
                 }
             };
@@ -131,17 +131,17 @@ impl Projector {
                     Ok(()) => uncommitted = false,
                     Err(error) => {
                         warn!(%error, "the search index was not committed");
-                        self.wait(Duration::from_secs(1));
+                        self.wait(Duration::from_secs(1)).await;
                     }
                 }
                 committed = Instant::now();
                 pause = least.max((committed - started).saturating_mul(REST).min(LONGEST_REST));
             }
             if folded == 0 {
-                self.wait(Duration::from_millis(50));
+                self.wait(Duration::from_millis(50)).await;
             } else if due {
                 // Let leaves gather: each commit of the index costs the same, however little is in it.
-                self.wait(pause.min(Duration::from_millis(20)));
+                self.wait(pause.min(Duration::from_millis(20))).await;
             }
         }
         if uncommitted && let Err(error) = self.commit() {
@@ -149,17 +149,13 @@ impl Projector {
         }
     }
 
-    fn wait(&self, pause: Duration) {
-        let core = Arc::clone(&self.core);
-        let next = self.next;
-        self.core.runtime.block_on(async move {
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                _ = core.wait_applied(next, pause) => {}
-                () = core.folded.called() => {}
-                () = core.stopping.cancelled() => {}
-            }
-        });
+    async fn wait(&self, pause: Duration) {
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            _ = self.core.wait_applied(self.next, pause) => {}
+            () = self.core.folded.called() => {}
+            () = self.core.stopping.cancelled() => {}
+        }
     }
 
     /// Writes what the store's own indexes learnt.

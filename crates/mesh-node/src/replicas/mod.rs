@@ -186,6 +186,7 @@ pub async fn run(core: Arc<Core>) {
     let turns = Arc::new(Semaphore::new(TURNS));
     let round = Duration::from_millis(core.config.feeds.pull_ms);
     let (mut number, mut due) = (0_u64, Instant::now());
+    let mut progress = core.replicas.progress();
     loop {
         let now = Instant::now();
         let is_round = now >= due;
@@ -193,12 +194,20 @@ pub async fn run(core: Arc<Core>) {
             due = now + round.mul_f64(jitter(core.node_id(), number));
             number += 1;
         }
+        // Whoever waits for events can go on only once some came.
+        let opens = is_round || progress.has_changed().unwrap_or(false);
+        progress.mark_unchanged();
+        if opens && let Err(error) = open_taken_over(&core) {
+            warn!(%error, "feeds that were taken over are not opened");
+        }
         if let Err(error) = begin_turns(&core, is_round, &turns) {
             warn!(%error, "feeds are not compared with other nodes");
         }
         tokio::select! {
             () = tokio::time::sleep_until(due.into()) => {}
             () = core.replicas.wake.notified() => {}
+            // Never an error: the sender lives with the core.
+            _ = progress.changed() => progress.mark_changed(),
             () = core.stopping.cancelled() => return,
         }
     }
@@ -211,6 +220,22 @@ fn jitter(node: NodeId, number: u64) -> f64 {
     0.75 + f64::from(u16::from_be_bytes([drawn[0], drawn[1]])) / f64::from(u16::MAX) / 2.0
 }
 
+/// Opens a new epoch without waiting for a publish: it takes over what the one before left. One whose events are still to be fetched asks
+/// for them, which wakes [`run`]: so this is not tried again before something came.
+fn open_taken_over(core: &Arc<Core>) -> Result<(), MeshError> {
+    let me = core.node_id();
+    for duty in core.replicas.duties.all(core)? {
+        if duty.epoch > 1
+            && duty.home == Some(me)
+            && !core.feeds.is_open(&duty.domain)
+            && let Err(error) = core.feeds.writer(core, &duty.domain)
+        {
+            debug!(domain = %duty.domain, %error, "the feed is not written yet");
+        }
+    }
+    Ok(())
+}
+
 /// Gives a turn to every node that has to do with our domains and is not having one: in a round all of them, else those that have to do
 /// with what was heard of.
 fn begin_turns(core: &Arc<Core>, is_round: bool, turns: &Arc<Semaphore>) -> Result<(), MeshError> {
@@ -221,14 +246,6 @@ fn begin_turns(core: &Arc<Core>, is_round: bool, turns: &Arc<Semaphore>) -> Resu
     }
     let mut asking: BTreeMap<NodeId, Vec<DomainName>> = BTreeMap::new();
     for duty in core.replicas.duties.all(core)? {
-        // A new epoch is opened without waiting for a publish: it takes over what the one before left.
-        if duty.epoch > 1
-            && duty.home == Some(me)
-            && !core.feeds.is_open(&duty.domain)
-            && let Err(error) = core.feeds.writer(core, &duty.domain)
-        {
-            debug!(domain = %duty.domain, %error, "the feed is not written yet");
-        }
         if is_round || poked.contains(&duty.domain) {
             for node in duty.others(me) {
                 asking.entry(node).or_default().push(duty.domain.clone());

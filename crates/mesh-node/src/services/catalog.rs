@@ -16,6 +16,7 @@ use mesh_proto::v1::{
     ProductSummary, ProductVersion, Reason, SearchHit, SearchRequest, SearchResponse, VersionSummary, WatchRequest,
     WatchResponse,
 };
+use mesh_raft::offload;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
@@ -177,7 +178,7 @@ impl CatalogService for Service {
         };
         let core = Arc::clone(&self.core);
         let (limit, offset) = (query.limit, query.offset);
-        let (found, pending) = tokio::task::spawn_blocking(move || {
+        let (found, pending) = offload(move || {
             let found = core.search.search(&query).map_err(|error| MeshError::new(Code::Damaged, error.to_string()))?;
             // Sealed products are found as what they are sealed as.
             let mut pending = core.pending.search(&core, &query)?;

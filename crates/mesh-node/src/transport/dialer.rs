@@ -7,7 +7,6 @@ use std::time::Duration;
 use hyper_util::rt::TokioIo;
 use mesh_model::NodeId;
 use mesh_raft::{Dial, Dialing, PeerIdentity};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tonic::transport::{Channel, Endpoint, Uri};
@@ -82,8 +81,7 @@ async fn connect(transport: Arc<Transport>, node: NodeId, uri: Uri) -> Result<To
 
 async fn call(transport: &Transport, node: NodeId, uri: &Uri) -> Result<PeerStream, DialError> {
     let (Some(host), Some(port)) = (uri.host(), uri.port_u16()) else { return Err(DialError::Address(uri.clone())) };
-    let stream = TcpStream::connect((host.trim_matches(['[', ']']), port)).await.map_err(DialError::Tcp)?;
-    drop(stream.set_nodelay(true));
+    let stream = transport.network.connect(host, port).await.map_err(DialError::Tcp)?;
     let connector = TlsConnector::from(transport.tls.client(node)?);
     // It is not sent and not checked: the key is the name.
     let name = ServerName::try_from("node.datamesh").expect("a valid name");
