@@ -236,7 +236,7 @@ pub struct SearchSection {
 
 impl Default for SearchSection {
     fn default() -> Self {
-        Self { heap_mib: 32, commit_ms: 300 }
+        Self { heap_mib: 32, commit_ms: 100 }
     }
 }
 
