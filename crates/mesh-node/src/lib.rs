@@ -12,6 +12,7 @@
 //! | [`outbox`] | what takes a feed's commands to the ledger, and goes on after a restart |
 //! | [`reads`] | products, domains, history as of the applied ledger |
 //! | [`tail`], `join` | the ledger of nodes outside Raft; how a new node comes to its number |
+//! | `later_voters` | a voter that was away while all others were replaced |
 //! | [`pending`] | what is in the feeds of this side and not sealed yet |
 //! | [`projector`], [`folded`], `commit_budget` | folds applied leaves into indexes and search, for its share of the machine |
 //! | [`replicas`] | copies of feeds on other nodes: assigned, verified, served, repaired |
@@ -58,6 +59,7 @@ pub mod gossip;
 pub mod http;
 mod join;
 pub mod keys;
+mod later_voters;
 pub mod limits;
 pub mod metrics;
 pub mod moves;

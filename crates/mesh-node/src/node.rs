@@ -37,7 +37,7 @@ use crate::replicas::{self, Replicas};
 use crate::start_error::StartError;
 use crate::transport::{self, Dialer, LedgerAdmitted, PeerChannels, Transport};
 use crate::verified::Verified;
-use crate::{anchors, api_port, backup, clock_offset, epochs, http, services, tail};
+use crate::{anchors, api_port, backup, clock_offset, epochs, http, later_voters, services, tail};
 
 /// How long an ordered stop may take before what is left is dropped.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -110,12 +110,12 @@ impl Node {
         let NodeIdentity { record, keypair, voter } = keys.identify(record)?;
         let other = |error: mesh_store::StoreError| StartError::Other(error.to_string());
         let generation = shell::next_generation(&store).map_err(other)?;
-        let addresses_heard = AddressBook::open(Arc::clone(&store)).map_err(other)?;
+        let addresses = Arc::new(AddressBook::open(Arc::clone(&store), &genesis).map_err(other)?);
         let (gossip, gossip_ends) = GossipHandle::new();
         let datagrams = UdpSocket::bind(local(&peer)).await;
         let datagrams =
             datagrams.map_err(|source| StartError::Listen { what: "gossip", address: local(&peer), source })?;
-        let advertised = advertise(local(&peer), &record.peer_address).await;
+        let advertised = advertise(local(&peer), &config.peer.advertise, &record.peer_address).await;
         let mut options = RaftOptions::new(record.node_id, genesis.clone(), Arc::new(now_unix_ms));
         options.heartbeat = Duration::from_millis(config.raft.heartbeat_ms);
         options.election_min = Duration::from_millis(config.raft.election_min_ms);
@@ -125,13 +125,15 @@ impl Node {
         let transport = Transport::new(record.node_id, &genesis, &keypair, admitted.clone(), &config.peer)
             .map_err(|error| StartError::Other(error.to_string()))?;
         let transport = Arc::new(transport);
-        let dialer = Dialer::new(Arc::clone(&transport));
+        let dialer = Dialer::finding(Arc::clone(&transport), Arc::new(addresses.places()));
         options.dial = Arc::new(dialer.clone());
         let raft = RaftNode::start(options, Arc::clone(&store), verified.clone(), judge.clone())
             .await
             .map_err(|error| StartError::Raft(error.to_string()))?;
         admitted.follow(raft.state());
+        addresses.follow(raft.state());
         let peers = Arc::new(PeerChannels::new(dialer));
+        let strangers = join::strangers(record.node_id, &genesis, &keypair, &config.peer)?;
 
         let (search, indexed_size) =
             projector::open_search(&config.node.data_dir.join("search"), config.search.heap_mib)
@@ -149,20 +151,21 @@ impl Node {
             mesh_id: genesis.mesh_id,
             state: raft.state(),
             feeds: Feeds::default(),
-            replicas: Replicas::new(genesis.mesh_id, record.node_id, &config.node.data_dir, Arc::clone(&peers)),
+            replicas: Replicas::new(genesis.mesh_id, record.node_id, &config.node.data_dir, &store, Arc::clone(&peers)),
             reads: Reads::default(),
             pending: Pending::default(),
             reindex: Mutex::new(Vec::new()),
-            forward: Forward::new(raft.state(), Arc::clone(&peers)),
+            forward: Forward::new(Arc::clone(&peers)),
             checkpoints,
             cosigner,
             federation: FederationPeers::new(genesis.mesh_id, record.node_id, Arc::clone(&peers)),
+            strangers: FederationPeers::new(genesis.mesh_id, record.node_id, strangers),
             transport,
             admitted,
             peers,
             command_rate: CommandRate::new(config.limits.commands_per_second),
             gossip,
-            addresses: addresses_heard,
+            addresses,
             clocks: ClockOffsets::default(),
             metrics: Metrics::default(),
             stopping: CancellationToken::new(),
@@ -189,6 +192,7 @@ impl Node {
         core.tasks.spawn(projector::fetch_wanted(Arc::clone(&core)));
         core.tasks.spawn(round::run(Arc::clone(&core)));
         core.tasks.spawn(tail::follow::run(Arc::clone(&core)));
+        core.tasks.spawn(later_voters::run(Arc::clone(&core)));
         core.tasks.spawn(replicas::run(Arc::clone(&core)));
         core.tasks.spawn(replicas::report::run(Arc::clone(&core)));
         core.tasks.spawn(anchors::run(Arc::clone(&core)));
@@ -264,8 +268,15 @@ impl Node {
     }
 }
 
-/// Where the others are told that this node listens: its own socket, or, when that is open to all addresses, what its record says.
-async fn advertise(listens: SocketAddr, record: &str) -> SocketAddr {
+/// Where the others are told that this node listens: what its operator says, else its own socket, or, when that is open to all addresses,
+/// what its record says.
+async fn advertise(listens: SocketAddr, told: &str, record: &str) -> SocketAddr {
+    if !told.is_empty() {
+        if let Some(address) = shell::resolve(told).await {
+            return address;
+        }
+        warn!(told, "peer.advertise cannot be looked up: the others are told what they would be without it");
+    }
     if !listens.ip().is_unspecified() {
         return listens;
     }
