@@ -107,6 +107,5 @@ async fn blocking<T: Send + 'static>(
     core: &Core,
     work: impl FnOnce() -> Result<T, MeshError> + Send + 'static,
 ) -> Result<T, MeshError> {
-    let done = core.tasks.spawn_blocking(work).await;
-    done.map_err(|error| MeshError::new(Code::Internal, error.to_string()))?
+    core.offload(work).await?
 }

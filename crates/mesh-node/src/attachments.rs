@@ -10,6 +10,7 @@ use mesh_governance::read;
 use mesh_model::{Action, Attachment, Code, Descriptor, Digest, DomainName, NodeId, PublicKey, limits};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::AttachmentBody;
+use mesh_raft::offload;
 use prost::Message as _;
 
 use crate::clock::now_unix_ms;
@@ -86,7 +87,7 @@ async fn keep(core: &Core, attachment: &Attachment, sent: AttachmentBody) -> Res
 /// Writes on a thread that may block: every file is synced.
 async fn write(core: &Core, file: Vec<u8>, private: bool) -> Result<(), MeshError> {
     let store = std::sync::Arc::clone(&core.store);
-    let written = tokio::task::spawn_blocking(move || {
+    let written = offload(move || {
         let files = if private { store.private_attachments() } else { store.attachments() };
         files.put(&file).map(|_| ())
     });

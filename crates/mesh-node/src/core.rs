@@ -9,7 +9,7 @@ use mesh_event::{Keypair, NodeRecord};
 use mesh_governance::{PolicyJudge, read};
 use mesh_model::{Code, MeshId, NodeId, ProductId};
 use mesh_proto::status::MeshError;
-use mesh_raft::{LedgerEnd, RaftNode, StateError, StoreState};
+use mesh_raft::{LedgerEnd, RaftNode, StateError, StoreState, offload};
 use mesh_store::{Store, StoreError};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -99,8 +99,6 @@ pub struct Core {
     pub stopping: CancellationToken,
     /// Everything that runs.
     pub tasks: TaskTracker,
-    /// For threads that have to wait.
-    pub runtime: tokio::runtime::Handle,
     /// When it started.
     pub started: Instant,
     pub(crate) end: watch::Receiver<LedgerEnd>,
@@ -179,6 +177,19 @@ impl Core {
         let leaf = read::leaf(&self.state, index).map_err(|e| self.state_error(&e))?;
         let leaf = leaf.ok_or_else(|| MeshError::new(Code::Damaged, format!("leaf {index} is not there")))?;
         Ok(Some(Ok(decided_by(leaf))))
+    }
+
+    /// Runs work that may wait for the disk, as [`offload`] does. The node's stop waits for it: the store is closed after that.
+    ///
+    /// # Errors
+    /// [`Code::Internal`] when the work panicked.
+    pub async fn offload<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, MeshError> {
+        let token = self.tasks.token();
+        let tracked = move || {
+            let _until_done = token;
+            work()
+        };
+        offload(tracked).await.map_err(|error| MeshError::new(Code::Internal, error.to_string()))
     }
 
     /// Whether commands can be taken now.

@@ -46,14 +46,9 @@ fn store_error(config: &Config) -> impl Fn(StoreError) -> StartError {
     move |source| StartError::Store { folder: folder.clone(), source }
 }
 
-/// Opens the data folder, refusing one of another mesh; a new one is marked as this mesh's.
-pub(crate) fn open_store(
-    config: &Config,
-    genesis: &SealedGenesis,
-    fatal: watch::Sender<Option<String>>,
-) -> Result<Arc<Store>, StartError> {
+/// Opens the data folder.
+pub(crate) fn open_store(config: &Config, fatal: watch::Sender<Option<String>>) -> Result<Arc<Store>, StartError> {
     let folder = config.node.data_dir.clone();
-    let error = store_error(config);
     let options = StoreOptions {
         cache_bytes: config.storage.cache_mib * MIB,
         fatal: Arc::new(move |failure| {
@@ -61,7 +56,12 @@ pub(crate) fn open_store(
         }),
         ..StoreOptions::default()
     };
-    let store = Store::open(&folder, options).map_err(&error)?;
+    Store::open(&folder, options).map(Arc::new).map_err(store_error(config))
+}
+
+/// Refuses a store of another mesh; a new one is marked as this mesh's.
+pub(crate) fn adopt(config: &Config, genesis: &SealedGenesis, store: &Store) -> Result<(), StartError> {
+    let error = store_error(config);
     let meta = store.meta();
     let mesh = genesis.mesh_id.0;
     match meta.mesh_id().map_err(&error)? {
@@ -72,8 +72,8 @@ pub(crate) fn open_store(
             store.committer().commit_blocking(batch).map_err(&error)?;
         }
         Some(found) if found != mesh => {
-            let text =
-                format!("{} holds another mesh's data; expected mesh {}", folder.display(), genesis.mesh_id.short());
+            let folder = config.node.data_dir.display();
+            let text = format!("{folder} holds another mesh's data; expected mesh {}", genesis.mesh_id.short());
             return Err(StartError::WrongStore(text));
         }
         Some(_) => {}
@@ -81,7 +81,7 @@ pub(crate) fn open_store(
     for damage in store.damage() {
         warn!(%damage, "stored bytes are damaged and will not be served");
     }
-    Ok(Arc::new(store))
+    Ok(())
 }
 
 /// Takes an opened data folder for this node, before it votes or writes anything; refuses another node's.

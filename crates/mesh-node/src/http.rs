@@ -17,6 +17,7 @@ use mesh_client::{Client, ClientOptions, ListQuery, Read, SearchQuery};
 use mesh_event::{Command, Envelope};
 use mesh_model::{Class, Code, Digest, DomainName};
 use mesh_proto::status::MeshError;
+use mesh_raft::offload;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio_rustls::rustls::ServerConfig;
@@ -332,7 +333,7 @@ async fn checkpoint(State(gateway): State<Gateway>) -> Answer {
 
 async fn tile(State(gateway): State<Gateway>, Path(path): Path<String>) -> Answer {
     let core = Arc::clone(&gateway.core);
-    let read = tokio::task::spawn_blocking(move || tiles::tile(&core, &format!("tile/{path}"))).await;
+    let read = offload(move || tiles::tile(&core, &format!("tile/{path}"))).await;
     Ok(read.map_err(|error| MeshError::new(Code::Internal, error.to_string()))??)
 }
 
@@ -376,7 +377,7 @@ async fn openapi() -> Response {
 
 async fn metrics(State(gateway): State<Gateway>) -> Answer {
     let core = Arc::clone(&gateway.core);
-    let text = tokio::task::spawn_blocking(move || services::status(&core).map(|status| core.metrics.render(&status)))
+    let text = offload(move || services::status(&core).map(|status| core.metrics.render(&status)))
         .await
         .map_err(|error| MeshError::new(Code::Internal, error.to_string()))??;
     Ok(([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response())

@@ -18,6 +18,7 @@ use crate::checkpoints::Keeper;
 use crate::checkpoints::peers::{Callee, FederationPeers};
 use crate::config::{Config, ConfigError, JoinSection, PeerSection};
 use crate::keys::OwnKeys;
+use crate::network::Network;
 use crate::recover;
 use crate::start_error::StartError;
 use crate::tail::{SessionError, TailSession, until};
@@ -70,6 +71,7 @@ pub(crate) async fn admitted(
     keys: &OwnKeys,
     store: &Arc<Store>,
     tail: LedgerTail,
+    network: Arc<dyn Network>,
 ) -> Result<NodeRecord, StartError> {
     let founders = recover::is_under_way(config, genesis).then(|| recover::founders(config, genesis));
     let peers = match founders {
@@ -82,7 +84,7 @@ pub(crate) async fn admitted(
     let other = |error: MeshError| StartError::Other(error.message);
     let keeper = Keeper::open(genesis, Arc::clone(store), tail.state().clone(), config.node.data_dir.clone());
     let pinned = pinned(&config.join, genesis)?;
-    let channels = strangers(NO_NUMBER, genesis, &keys.keypair, &config.peer)?;
+    let channels = strangers(NO_NUMBER, genesis, &keys.keypair, &config.peer, network)?;
     let joining = Joining { genesis, keys, tail, keeper: Arc::new(keeper.map_err(other)?), pinned, channels };
     info!(key = %keys.fingerprint(), ?peers, "this node's number is the ledger's to give: asking peers for it");
     let (mut pause, mut told) = (PAUSE_MIN, String::new());
@@ -116,10 +118,11 @@ pub(crate) fn strangers(
     genesis: &SealedGenesis,
     own: &Keypair,
     limits: &PeerSection,
+    network: Arc<dyn Network>,
 ) -> Result<Arc<PeerChannels>, StartError> {
     let transport = Transport::new(node_id, genesis, own, Arc::new(Anybody::but(own.public_key())), limits);
     let transport = transport.map_err(|error| StartError::Other(error.to_string()))?;
-    Ok(Arc::new(PeerChannels::new(Dialer::new(Arc::new(transport)))))
+    Ok(Arc::new(PeerChannels::new(Dialer::new(Arc::new(transport.over(network))))))
 }
 
 struct Joining<'a> {

@@ -21,7 +21,7 @@ use mesh_governance::read;
 use mesh_model::{Code, NodeId, PublicKey};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::TailRequest;
-use mesh_raft::{LedgerTail, RaftRole, StateError, StoreState, Target};
+use mesh_raft::{LedgerTail, RaftRole, StateError, StoreState, Target, offload};
 use mesh_store::{Store, StoreOptions};
 use tracing::{debug, info, warn};
 
@@ -143,7 +143,7 @@ async fn read_aside(core: &Arc<Core>, peer: &Callee, target: Target) -> Result<V
     let store = Store::open(&folder, options).map_err(|error| storage_error(&error))?;
     let store = Arc::new(store);
     let read = read_into(core, peer, target, &folder, &store).await;
-    let closed = tokio::task::spawn_blocking(move || store.close()).await;
+    let closed = offload(move || store.close()).await;
     if let Ok(Err(error)) = closed {
         debug!(%error, "the folder of a later ledger did not close cleanly");
     }

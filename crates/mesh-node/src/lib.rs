@@ -29,7 +29,8 @@
 //! | [`verified`] | each signature checked once per process |
 //! | [`services`] | gRPC, one file per service |
 //! | [`http`] | JSON, OpenAPI, metrics and health on the same port |
-//! | [`node`], [`core`] | puts it together; starts and stops; what all parts share |
+//! | [`node`], [`assemble`], [`core`] | starts and stops; puts it together; what all parts share |
+//! | [`network`] | what carries bytes between nodes: the system's sockets, or a simulation's |
 //! | [`config`], [`keys`] | what the node is told, and its keys |
 //!
 //! Invariants kept here: a command is acknowledged only after its event is durable; nothing acts on bytes before their
@@ -37,6 +38,7 @@
 
 pub mod anchors;
 pub mod api_port;
+pub mod assemble;
 pub mod attachments;
 pub mod backup;
 pub mod carry;
@@ -63,6 +65,7 @@ mod later_voters;
 pub mod limits;
 pub mod metrics;
 pub mod moves;
+pub mod network;
 pub mod node;
 pub mod orphans;
 pub mod outbox;

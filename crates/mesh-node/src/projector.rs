@@ -1,6 +1,6 @@
 //! Step 6 of a publish: folds applied leaves into indexes and search.
 //!
-//! One thread tails the ledger from where the search index stands. It decides nothing, and everything it writes can be made again
+//! One task tails the ledger from where the search index stands. It decides nothing, and everything it writes can be made again
 //! from the ledger: a missing or damaged index is thrown away and filled anew. Under load it lags, and says by how much.
 
 use std::collections::BTreeSet;
@@ -95,8 +95,8 @@ impl Projector {
         }
     }
 
-    /// Folds until the node stops. Runs on a thread of its own: indexing is work for a processor and the disk.
-    pub fn run(mut self) {
+    /// Folds until the node stops. Between its waits it keeps a processor and the disk busy: it wants a thread of its own.
+    pub async fn run(mut self) {
         let least = Duration::from_millis(self.core.config.search.commit_ms);
         let mut budget = CommitBudget::new(least, Instant::now());
         // Since when something waits for a commit.
@@ -113,7 +113,7 @@ impl Projector {
                 Ok(folded) => folded,
                 Err(error) => {
                     warn!(%error, "indexing pauses");
-                    self.wait(AGAIN);
+                    self.wait(AGAIN).await;
                     continue;
                 }
             };
@@ -126,7 +126,7 @@ impl Projector {
                 warn!(%error, "the indexes of history and attachments were not written");
             }
             let Some(since) = uncommitted else {
-                self.wait(LOOK);
+                self.wait(LOOK).await;
                 continue;
             };
             let full = self.dirty.len() >= PRODUCTS || self.pending.bytes() >= PENDING_BYTES;
@@ -135,7 +135,7 @@ impl Projector {
             if !full && began < due {
                 // While leaves come, they are folded; the wait ends with the next one, too.
                 if folded == 0 {
-                    self.wait((due - began).min(LOOK));
+                    self.wait((due - began).min(LOOK)).await;
                 }
                 continue;
             }
@@ -143,7 +143,7 @@ impl Projector {
                 Ok(()) => uncommitted = None,
                 Err(error) => {
                     warn!(%error, "the search index was not committed");
-                    self.wait(AGAIN);
+                    self.wait(AGAIN).await;
                 }
             }
             budget.spend(began, Instant::now());
@@ -155,17 +155,13 @@ impl Projector {
         }
     }
 
-    fn wait(&self, pause: Duration) {
-        let core = Arc::clone(&self.core);
-        let next = self.next;
-        self.core.runtime.block_on(async move {
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                _ = core.wait_applied(next, pause) => {}
-                () = core.folded.called() => {}
-                () = core.stopping.cancelled() => {}
-            }
-        });
+    async fn wait(&self, pause: Duration) {
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            _ = self.core.wait_applied(self.next, pause) => {}
+            () = self.core.folded.called() => {}
+            () = self.core.stopping.cancelled() => {}
+        }
     }
 
     /// Writes what the store's own indexes learnt.

@@ -229,7 +229,7 @@ async fn answers(mesh: &Mesh, place: u64, address: SocketAddr, liar: &Liar) -> C
     // With the node's own key: whoever lies is a member.
     let transport = strangers::transport(&mesh.genesis, &keypair(&format!("node-{place}")), place);
     let limits = mesh_node::config::PeerSection::default().door_limits();
-    let incoming = mesh_node::transport::receive(transport, listener, limits, stop.clone());
+    let incoming = mesh_node::transport::receive(transport, Box::new(listener), limits, stop.clone());
     let served = tonic::transport::Server::builder()
         .add_service(FeedServiceServer::new(liar.clone()))
         .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());

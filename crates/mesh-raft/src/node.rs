@@ -84,10 +84,10 @@ impl RaftNode {
         let (node_id, mesh_id) = (options.node_id, options.genesis.mesh_id);
         let reads_only: Option<Arc<str>> = store.lost_authority()?.map(Arc::from);
         let is_damaged = |damage: &Damage| matches!(damage, Damage::Log { log: LogName::Ledger, .. });
-        if let Some(reason) = &reads_only
-            && store.damage().iter().any(is_damaged)
-        {
-            return Err(StartError::LostAuthority { node_id, reason: reason.to_string() });
+        // Nothing is appended behind damage, by an observer's tail neither.
+        if let Some(damage) = store.damage().iter().find(|damage| is_damaged(damage)) {
+            let reason = reads_only.map_or_else(|| damage.to_string(), |reason| reason.to_string());
+            return Err(StartError::LostAuthority { node_id, reason });
         }
         let config = options.config().validate().map_err(|error| StartError::Settings(error.to_string()))?;
         own(&store, node_id, mesh_id)?;

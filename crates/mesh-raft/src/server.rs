@@ -32,6 +32,7 @@ use crate::identity::Identity;
 use crate::import::{Import, ImportError};
 use crate::later_members::LaterMembers;
 use crate::machine::Machine;
+use crate::offload::offload;
 use crate::options::Clock;
 use crate::peer_identity::PeerIdentity;
 use crate::propose_error::ProposeError;
@@ -186,7 +187,7 @@ impl RaftServer {
         let slot = self.machine.import_slot().ok_or_else(|| Status::unavailable("another snapshot is coming in"))?;
         // Leaves that a peer sent and that are being applied in this moment come first.
         let tail = self.tail.clone();
-        drop(tokio::task::spawn_blocking(move || tail.settle()).await);
+        drop(offload(move || tail.settle()).await);
         let mut import = Import::begin(slot, target).await.map_err(refused)?;
         while let Some(part) = self.next_part(sender, &mut chunks).await? {
             match part {

@@ -11,15 +11,17 @@ use crate::commit_stats::CommitStats;
 use crate::committer::{Callback, CommitLimits, FatalHook};
 use crate::head_file::HeadFile;
 
+/// Told that something waits.
+pub(crate) type Bell = Arc<dyn Fn() + Send + Sync>;
+
 /// Who runs the commit loop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
     /// A thread of its own.
     Thread,
     /// Whoever commits, before the call returns.
     Inline,
-    /// Whoever calls [`Committer::step`].
-    Manual,
+    /// Whoever calls [`Committer::step`], told by the bell.
+    Manual(Bell),
 }
 
 /// What the handles and the thread share.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::StoreError;
 use crate::batch::Batch;
 use crate::chunked::Chunked;
-use crate::commit_loop::{Mode, Shared, lock, run};
+use crate::commit_loop::{Bell, Mode, Shared, lock, run};
 use crate::commit_queue::{Queue, Waiting};
 use crate::commit_stats::{CommitSnapshot, CommitStats};
 use crate::head_file::HeadFile;
@@ -94,8 +94,8 @@ impl Committer {
     }
 
     /// A committer without a thread: commits wait for [`Committer::step`].
-    pub(crate) fn manual(kv: Arc<Chunked>, limits: CommitLimits, head: HeadFile, fatal: FatalHook) -> Self {
-        Self::new(kv, Mode::Manual, limits, head, fatal)
+    pub(crate) fn manual(kv: Arc<Chunked>, limits: CommitLimits, head: HeadFile, fatal: FatalHook, bell: Bell) -> Self {
+        Self::new(kv, Mode::Manual(bell), limits, head, fatal)
     }
 
     fn new(kv: Arc<Chunked>, mode: Mode, limits: CommitLimits, head: HeadFile, fatal: FatalHook) -> Self {
@@ -164,7 +164,7 @@ impl Committer {
                 drop(tell.send(result));
             }),
         );
-        if self.shared.mode == Mode::Manual {
+        if matches!(self.shared.mode, Mode::Manual(_)) {
             self.step();
         }
         told.recv().unwrap_or(Err(StoreError::Closed))
@@ -211,7 +211,7 @@ impl Committer {
     pub fn step(&self) -> usize {
         match self.shared.mode {
             Mode::Thread => 0,
-            Mode::Inline | Mode::Manual => self.shared.sync_waiting(),
+            Mode::Inline | Mode::Manual(_) => self.shared.sync_waiting(),
         }
     }
 
@@ -262,7 +262,7 @@ impl Committer {
         let mut queue = lock(&self.shared.queue);
         loop {
             queue.refuse_if_ended()?;
-            if self.shared.mode != Mode::Thread || !queue.is_full(&self.shared.limits) {
+            if !matches!(self.shared.mode, Mode::Thread) || !queue.is_full(&self.shared.limits) {
                 return Ok(queue);
             }
             queue = self.shared.room.wait(queue).unwrap_or_else(PoisonError::into_inner);
@@ -278,7 +278,7 @@ impl Committer {
             Mode::Inline => {
                 self.shared.sync_waiting();
             }
-            Mode::Manual => {}
+            Mode::Manual(ref bell) => bell(),
         }
     }
 }

@@ -50,15 +50,13 @@ pub enum StoreError {
         expected: String,
     },
     /// A log lost acknowledged leaves or was altered: it is not read from `readable_below` on, and not appended to.
-    #[error(
-        "{log} is damaged: it is readable below leaf {readable_below}, asked for leaf {asked}; fetch it from a peer"
-    )]
+    #[error("{log} is damaged: it is readable below leaf {readable_below}, {}; fetch it from a peer", what(*.asked))]
     Damaged {
         /// Which log.
         log: LogName,
         /// Leaves below this index are whole.
         readable_below: u64,
-        /// The leaf that was asked for.
+        /// The leaf that was asked for; the largest number stands for what is to be appended.
         asked: u64,
     },
     /// The feed is a copy of what another node wrote: it is never appended to as if it were written here.
@@ -135,4 +133,9 @@ impl StoreError {
         }
         line
     }
+}
+
+/// What was asked for of a damaged log; whoever wants to append asks for no leaf at all.
+fn what(leaf: u64) -> String {
+    if leaf == u64::MAX { "nothing is appended to it".to_owned() } else { format!("asked for leaf {leaf}") }
 }

@@ -18,6 +18,9 @@ pub struct StoreOptions {
     pub head_interval: Duration,
     /// Called once when the store can't write any more: stop the node. By default the failure only shows in every later commit.
     pub fatal: FatalHook,
+    /// Called after each batch that waits for [`Committer::step`](crate::Committer::step): whoever takes the steps has something to do.
+    /// It must not block. A loop that runs by itself doesn't call it.
+    pub bell: Arc<dyn Fn() + Send + Sync>,
 }
 
 impl Default for StoreOptions {
@@ -27,6 +30,7 @@ impl Default for StoreOptions {
             limits: CommitLimits::default(),
             head_interval: Duration::from_secs(1),
             fatal: Arc::new(|_| {}),
+            bell: Arc::new(|| {}),
         }
     }
 }

@@ -143,10 +143,10 @@ impl Store {
             Attachments::in_memory(disk.clone(), "private"),
             |kv, heads| {
                 let head = HeadFile::new(head_place.clone(), heads, Duration::ZERO);
-                let StoreOptions { limits, fatal, .. } = options;
+                let StoreOptions { limits, fatal, bell, .. } = options;
                 match commit_loop {
                     MemoryLoop::Inline => Ok(Committer::inline(kv, limits, head, fatal)),
-                    MemoryLoop::Manual => Ok(Committer::manual(kv, limits, head, fatal)),
+                    MemoryLoop::Manual => Ok(Committer::manual(kv, limits, head, fatal, bell)),
                     MemoryLoop::Thread => Committer::start(kv, limits, head, fatal),
                 }
             },

@@ -7,7 +7,7 @@ use mesh_event::{Body, Command, Envelope, ProposalBody};
 use mesh_governance::read;
 use mesh_model::Code;
 use mesh_proto::status::MeshError;
-use mesh_raft::ProposeError;
+use mesh_raft::{ProposeError, offload};
 use mesh_tlog::NoteSignature;
 
 use super::{Heard, round};
@@ -34,7 +34,7 @@ impl Core {
     /// As [`super::Keeper::hear`].
     pub async fn hear_checkpoint(self: &Arc<Self>, note: Vec<u8>) -> Result<Heard, MeshError> {
         let core = Arc::clone(self);
-        let heard = tokio::task::spawn_blocking(move || core.checkpoints.hear(&note)).await;
+        let heard = offload(move || core.checkpoints.hear(&note)).await;
         let heard = heard.map_err(|error| MeshError::new(Code::Internal, error.to_string()))??;
         if heard == (Heard::Fork { is_known: false }) {
             round::offer(self);
@@ -48,7 +48,7 @@ impl Core {
     /// As [`super::Keeper::hear_handovers`].
     pub async fn hear_handovers(self: &Arc<Self>, notes: Vec<Vec<u8>>) -> Result<(), MeshError> {
         let core = Arc::clone(self);
-        let heard = tokio::task::spawn_blocking(move || core.checkpoints.hear_handovers(&notes)).await;
+        let heard = offload(move || core.checkpoints.hear_handovers(&notes)).await;
         heard.map_err(|error| MeshError::new(Code::Internal, error.to_string()))?
     }
 
@@ -58,7 +58,7 @@ impl Core {
     /// As [`super::Keeper::hear_fork`].
     pub async fn hear_fork(self: &Arc<Self>, proof: Vec<u8>) -> Result<(), MeshError> {
         let core = Arc::clone(self);
-        let heard = tokio::task::spawn_blocking(move || core.checkpoints.hear_fork(&proof)).await;
+        let heard = offload(move || core.checkpoints.hear_fork(&proof)).await;
         if heard.map_err(|error| MeshError::new(Code::Internal, error.to_string()))?? {
             round::offer(self);
         }

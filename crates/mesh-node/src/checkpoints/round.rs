@@ -11,7 +11,7 @@ use mesh_event::voters::VoterSet;
 use mesh_governance::read;
 use mesh_model::{Code, NodeId};
 use mesh_proto::status::MeshError;
-use mesh_raft::RaftRole;
+use mesh_raft::{RaftRole, offload};
 use mesh_tlog::{Note, NoteSignature};
 use tracing::{debug, warn};
 
@@ -35,7 +35,7 @@ pub async fn run(core: Arc<Core>) {
     loop {
         let size = end.borrow_and_update().size;
         let looking = Arc::clone(&core);
-        match tokio::task::spawn_blocking(move || looking.checkpoints.look_again()).await {
+        match offload(move || looking.checkpoints.look_again()).await {
             Ok(Ok(true)) => told = None,
             Ok(Ok(false)) => {}
             Ok(Err(error)) => warn!(%error, "what is known of checkpoints was not looked at again"),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use mesh_gossip::SignedHead;
 use mesh_model::DomainName;
 use mesh_proto::status::MeshError;
+use mesh_raft::offload;
 use tracing::{debug, warn};
 
 use super::handle::Ask;
@@ -45,7 +46,7 @@ pub async fn announce(core: Arc<Core>, writer: Arc<FeedWriter>) {
 /// The signed head over what is durable: never over more, because a crash would make the node sign another history.
 async fn sign(core: &Arc<Core>, writer: &Arc<FeedWriter>, size: u64) -> Result<SignedHead, MeshError> {
     let (reader, mesh, key) = (Arc::clone(writer), core.mesh_id, Arc::clone(&core.keypair));
-    let signed = tokio::task::spawn_blocking(move || {
+    let signed = offload(move || {
         let head = reader.head_at(size)?;
         let note = head.sign(&mesh, &*key).expect("a mesh id and a domain name always make an origin");
         Ok::<_, MeshError>(SignedHead { feed: head.feed, size, note })

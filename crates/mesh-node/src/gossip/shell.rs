@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use mesh_gossip::{Event, Gossip, HeardHead, Identity, Output, PACKET_BYTES, Setup, Timer};
 use mesh_model::NodeId;
 use mesh_store::{Batch, Store, StoreError};
-use tokio::net::UdpSocket;
 use tracing::{debug, info, warn};
 
 use super::checkpoints::HintFollower;
@@ -18,6 +17,7 @@ use super::handle::{Ask, GossipEnds};
 use super::view::{GossipView, PeerView};
 use super::wire;
 use crate::core::Core;
+use crate::network::Datagrams;
 use crate::replicas::forks;
 
 /// Packets that are read before what is due runs: what came while the node was slow is read before others are judged by it.
@@ -66,7 +66,7 @@ pub struct Shell {
     core: Arc<Core>,
     directory: Arc<AppliedDirectory>,
     gossip: Gossip,
-    socket: UdpSocket,
+    socket: Box<dyn Datagrams>,
     ends: GossipEnds,
     /// The machine's clock began here.
     began: Instant,
@@ -85,7 +85,7 @@ impl Shell {
     /// Settings that do not go together.
     pub fn new(
         core: Arc<Core>,
-        socket: UdpSocket,
+        socket: Box<dyn Datagrams>,
         ends: GossipEnds,
         generation: u64,
         advertised: SocketAddr,
@@ -139,13 +139,13 @@ impl Shell {
             let due = self.timers.peek().map_or_else(|| Instant::now() + SHOW, |Reverse(due)| due.at);
             tokio::select! {
                 () = stopping.cancelled() => break,
-                received = self.socket.recv_from(&mut buffer) => self.take_packet(&buffer, received),
+                received = self.socket.receive(&mut buffer) => self.take_packet(&buffer, received),
                 Some(ask) = self.ends.asks.recv() => self.take_ask(ask),
                 () = tokio::time::sleep_until(due.into()) => {}
             }
             // First what has come, within a bound that no flood can keep the timers waiting behind; then what is due.
             for _ in 0..READ_FIRST {
-                let Ok(received) = self.socket.try_recv_from(&mut buffer) else { break };
+                let Ok(received) = self.socket.try_receive(&mut buffer) else { break };
                 self.take_packet(&buffer, Ok(received));
             }
             self.act();
@@ -212,7 +212,7 @@ impl Shell {
             match output {
                 Output::Send { to, bytes } => {
                     // A full socket loses the packet, as the network may: everything is said again.
-                    if let Err(error) = self.socket.try_send_to(&bytes, to) {
+                    if let Err(error) = self.socket.try_send(&bytes, to) {
                         debug!(%to, %error, "a packet was not sent");
                     }
                 }
@@ -278,8 +278,10 @@ impl Shell {
                 }
                 warn!(?feed, size, ?from, "the feed's writer signed two histories");
                 let core = Arc::clone(&self.core);
-                self.core.tasks.spawn_blocking(move || {
-                    if let Err(error) = forks::hear(&core, feed, *notes) {
+                self.core.tasks.spawn(async move {
+                    let hearing = Arc::clone(&core);
+                    let heard = core.offload(move || forks::hear(&hearing, feed, *notes)).await;
+                    if let Err(error) = heard.and_then(|heard| heard) {
                         warn!(%error, "what proves two histories of a feed was not kept");
                     }
                 });

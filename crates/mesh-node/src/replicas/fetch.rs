@@ -168,8 +168,5 @@ pub(super) async fn blocking<T: Send + 'static>(
     core: &Core,
     work: impl FnOnce() -> Result<T, MeshError> + Send + 'static,
 ) -> Result<T, MeshError> {
-    match core.tasks.spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) => Err(MeshError::new(Code::Internal, error.to_string())),
-    }
+    core.offload(work).await?
 }

@@ -45,6 +45,7 @@ use std::time::{Duration, Instant};
 use mesh_event::FeedId;
 use mesh_model::{Digest, DomainName, LedgerIndex, MeshId, NodeId};
 use mesh_proto::status::MeshError;
+use mesh_raft::offload;
 use mesh_store::Store;
 use tokio::sync::{Notify, Semaphore, watch};
 use tracing::{debug, warn};
@@ -205,6 +206,7 @@ pub async fn run(core: Arc<Core>) {
     let turns = Arc::new(Semaphore::new(TURNS));
     let round = Duration::from_millis(core.config.feeds.pull_ms);
     let (mut number, mut due) = (0_u64, Instant::now());
+    let mut progress = core.replicas.progress();
     loop {
         let now = Instant::now();
         let is_round = now >= due;
@@ -212,10 +214,16 @@ pub async fn run(core: Arc<Core>) {
             due = now + round.mul_f64(jitter(core.node_id(), number));
             number += 1;
             let comparing = Arc::clone(&core);
-            let compared = tokio::task::spawn_blocking(move || ledger_word::compare_all(&comparing)).await;
+            let compared = offload(move || ledger_word::compare_all(&comparing)).await;
             if let Ok(Err(error)) = compared {
                 warn!(%error, "feeds are not compared with the ledger");
             }
+        }
+        // Whoever waits for events can go on only once some came.
+        let opens = is_round || progress.has_changed().unwrap_or(false);
+        progress.mark_unchanged();
+        if opens && let Err(error) = open_taken_over(&core) {
+            warn!(%error, "feeds that were taken over are not opened");
         }
         if let Err(error) = begin_turns(&core, is_round, &turns) {
             warn!(%error, "feeds are not compared with other nodes");
@@ -223,6 +231,8 @@ pub async fn run(core: Arc<Core>) {
         tokio::select! {
             () = tokio::time::sleep_until(due.into()) => {}
             () = core.replicas.wake.notified() => {}
+            // Never an error: the sender lives with the core.
+            _ = progress.changed() => progress.mark_changed(),
             () = core.stopping.cancelled() => return,
         }
     }
@@ -235,6 +245,22 @@ fn jitter(node: NodeId, number: u64) -> f64 {
     0.75 + f64::from(u16::from_be_bytes([drawn[0], drawn[1]])) / f64::from(u16::MAX) / 2.0
 }
 
+/// Opens a new epoch without waiting for a publish: it takes over what the one before left. One whose events are still to be fetched asks
+/// for them, which wakes [`run`]: so this is not tried again before something came.
+fn open_taken_over(core: &Arc<Core>) -> Result<(), MeshError> {
+    let me = core.node_id();
+    for duty in core.replicas.duties.all(core)? {
+        if duty.epoch > 1
+            && duty.home == Some(me)
+            && !core.feeds.is_open(&duty.domain)
+            && let Err(error) = core.feeds.writer(core, &duty.domain)
+        {
+            debug!(domain = %duty.domain, %error, "the feed is not written yet");
+        }
+    }
+    Ok(())
+}
+
 /// Gives a turn to every node that has to do with our domains and is not having one: in a round all of them, else those that have to do
 /// with what was heard of.
 fn begin_turns(core: &Arc<Core>, is_round: bool, turns: &Arc<Semaphore>) -> Result<(), MeshError> {
@@ -245,14 +271,6 @@ fn begin_turns(core: &Arc<Core>, is_round: bool, turns: &Arc<Semaphore>) -> Resu
     }
     let mut asking: BTreeMap<NodeId, Vec<DomainName>> = BTreeMap::new();
     for duty in core.replicas.duties.all(core)? {
-        // A new epoch is opened without waiting for a publish: it takes over what the one before left.
-        if duty.epoch > 1
-            && duty.home == Some(me)
-            && !core.feeds.is_open(&duty.domain)
-            && let Err(error) = core.feeds.writer(core, &duty.domain)
-        {
-            debug!(domain = %duty.domain, %error, "the feed is not written yet");
-        }
         if is_round || poked.contains(&duty.domain) {
             for node in duty.others(me) {
                 asking.entry(node).or_default().push(duty.domain.clone());

@@ -17,6 +17,7 @@ use mesh_proto::v1::{
     ProductSummary, ProductVersion, Reason, SearchHit, SearchRequest, SearchResponse, VersionSummary, WatchRequest,
     WatchResponse,
 };
+use mesh_raft::offload;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
@@ -171,7 +172,7 @@ impl CatalogService for Service {
         super::at_least(&self.core, request.at_least_index, within).await?;
         let limit = page_size(request.page_size);
         let core = Arc::clone(&self.core);
-        let listed = tokio::task::spawn_blocking(move || list(&core, domain.as_ref(), &statuses, after, limit)).await;
+        let listed = offload(move || list(&core, domain.as_ref(), &statuses, after, limit)).await;
         let (products, next) = listed.map_err(|error| MeshError::new(Code::Internal, error.to_string()))??;
         Ok(Response::new(ListProductsResponse {
             products,
@@ -202,7 +203,7 @@ impl CatalogService for Service {
         };
         let core = Arc::clone(&self.core);
         let (limit, offset) = (query.limit, query.offset);
-        let (found, pending) = tokio::task::spawn_blocking(move || {
+        let (found, pending) = offload(move || {
             let found = core.search.search(&query).map_err(|error| MeshError::new(Code::Damaged, error.to_string()))?;
             // Sealed products are found as what they are sealed as.
             let mut pending = core.pending.search(&core, &query)?;

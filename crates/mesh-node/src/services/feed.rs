@@ -103,8 +103,7 @@ impl FeedService for Service {
             return Err(MeshError::new(Code::TooLarge, text).into());
         }
         let core = Arc::clone(&self.core);
-        let answer = self.core.tasks.spawn_blocking(move || answer_heads(&core, &request)).await;
-        Ok(Response::new(answer.map_err(|error| MeshError::new(Code::Internal, error.to_string()))??))
+        Ok(Response::new(self.core.offload(move || answer_heads(&core, &request)).await??))
     }
 
     async fn feed_range(&self, request: Request<FeedRangeRequest>) -> Result<Response<Self::FeedRangeStream>, Status> {
@@ -118,22 +117,21 @@ impl FeedService for Service {
         let seat = self.stream_seat()?;
         let feed = self.feed(&request.domain, request.epoch, request.size)?;
         let (tell, told) = mpsc::channel(2);
-        // A thread of its own: it reads from the disk, and waits while the asker is slow. It ends when the asker goes away or the node stops.
-        let core = Arc::clone(&self.core);
-        self.core.tasks.spawn_blocking(move || {
+        // It waits while the asker is slow, and ends when the asker goes away or the node stops.
+        let (core, feed) = (Arc::clone(&self.core), Arc::new(feed));
+        self.core.tasks.spawn(async move {
             let _seat = seat;
             let (mut from, size) = (request.from, request.size);
             for _ in 0..BATCHES {
-                let batch = next_batch(&feed, from, size);
+                let reader = Arc::clone(&feed);
+                let batch = core.offload(move || next_batch(&reader, from, size)).await.and_then(|batch| batch);
                 let taken = batch.as_ref().map_or(0, |(count, _)| *count);
                 let message = batch.map(|(_, message)| message).map_err(Status::from);
                 let failed = message.is_err();
-                let sent = core.runtime.block_on(async {
-                    tokio::select! {
-                        sent = tell.send(message) => sent.is_ok(),
-                        () = core.stopping.cancelled() => false,
-                    }
-                });
+                let sent = tokio::select! {
+                    sent = tell.send(message) => sent.is_ok(),
+                    () = core.stopping.cancelled() => false,
+                };
                 if !sent || failed {
                     return;
                 }

@@ -18,6 +18,7 @@ use mesh_proto::v1::{
     RosterEntry, SealFeedRequest, SetDomainRulesRequest, SetDomainRulesResponse, SubmitRequest, SubmitResponse,
     WaitLevel, WhoAmIRequest, WhoAmIResponse,
 };
+use mesh_raft::offload;
 use tonic::{Request, Response, Status};
 
 use super::{standards, view};
@@ -380,7 +381,7 @@ impl GovernanceService for Service {
 async fn aside<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, MeshError> + Send + 'static,
 ) -> Result<T, MeshError> {
-    let done = tokio::task::spawn_blocking(work).await;
+    let done = offload(work).await;
     done.unwrap_or_else(|error| Err(MeshError::new(Code::Internal, error.to_string())))
 }
 

@@ -24,7 +24,6 @@ use mesh_proto::v1::ledger_service_server::LedgerServiceServer;
 use mesh_proto::v1::node_service_server::NodeServiceServer;
 use mesh_proto::v1::publish_service_server::PublishServiceServer;
 use mesh_raft::{PeerIdentity, RaftRole};
-use tokio::net::TcpListener;
 use tonic::service::Routes;
 use tonic::{Request, Status};
 use tracing::warn;
@@ -33,6 +32,7 @@ pub use node::status;
 
 use crate::clock::now_unix_ms;
 use crate::core::Core;
+use crate::network::Listener;
 use crate::publish::Publisher;
 use crate::tail;
 use crate::transport;
@@ -110,7 +110,7 @@ pub fn is_ready(core: &Core) -> Result<(), String> {
 
 /// The peer port: Raft, what nodes show each other, and what a home does for other nodes' clients. All of it over connections that
 /// proved which node they are of.
-pub async fn serve_peers(core: Arc<Core>, listener: TcpListener) {
+pub async fn serve_peers(core: Arc<Core>, listener: Box<dyn Listener>) {
     let (peer, stopping) = (&core.config.peer, core.stopping.clone());
     let incoming = transport::receive(Arc::clone(&core.transport), listener, peer.door_limits(), stopping.clone());
     let served = tonic::transport::Server::builder()

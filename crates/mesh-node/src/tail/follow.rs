@@ -7,7 +7,7 @@ use mesh_governance::read;
 use mesh_model::NodeId;
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::TailRequest;
-use mesh_raft::{LedgerTail, RaftRole, StateError};
+use mesh_raft::{LedgerTail, RaftRole, StateError, offload};
 use tonic::Streaming;
 use tracing::{debug, info, warn};
 
@@ -133,7 +133,7 @@ async fn take_all(
             () = core.stopping.cancelled() => return Ok(()),
         };
         let Some(item) = item.map_err(MeshError::from)? else { return Ok(()) };
-        let (back, step) = tokio::task::spawn_blocking(move || {
+        let (back, step) = offload(move || {
             let step = session.take(item);
             (session, step)
         })

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use mesh_model::Code;
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::TailItem;
-use mesh_raft::LedgerTail;
+use mesh_raft::{LedgerTail, offload};
 use tonic::Streaming;
 use tracing::info;
 
@@ -33,7 +33,7 @@ pub(crate) async fn until<T>(
         let item = tokio::time::timeout(patience, items.message()).await.map_err(silent)?;
         let item = item.map_err(MeshError::from)?;
         let item = item.ok_or_else(|| MeshError::new(Code::Unavailable, "the peer ended the stream"))?;
-        let (back, step) = tokio::task::spawn_blocking(move || {
+        let (back, step) = offload(move || {
             let step = session.take(item);
             (session, step)
         })

@@ -9,7 +9,6 @@ use futures::stream::FuturesUnordered;
 use hyper_util::rt::TokioIo;
 use mesh_model::NodeId;
 use mesh_raft::{Dial, Dialing, PeerIdentity};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tonic::transport::{Channel, Endpoint, Uri};
@@ -30,6 +29,8 @@ const MOST_PLACES: usize = 4;
 /// Why a node was not reached. Nothing but a greeting was sent.
 #[derive(Debug, thiserror::Error)]
 enum DialError {
+    #[error("'{0}' is no address of a node; expected host:port")]
+    Address(String),
     #[error("no address of node {0} is known")]
     NoPlace(NodeId),
     #[error("node {node} is at none of its addresses: {why}")]
@@ -131,8 +132,9 @@ fn nowhere(node: NodeId, mut failed: Vec<(&String, DialError)>) -> DialError {
 }
 
 async fn call(transport: &Transport, node: NodeId, place: &str) -> Result<PeerStream, DialError> {
-    let stream = TcpStream::connect(place).await.map_err(DialError::Tcp)?;
-    drop(stream.set_nodelay(true));
+    let address = place.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
+    let (host, port) = address.ok_or_else(|| DialError::Address(place.to_owned()))?;
+    let stream = transport.network.connect(host, port).await.map_err(DialError::Tcp)?;
     let connector = TlsConnector::from(transport.tls.client(node)?);
     // It is not sent and not checked: the key is the name.
     let name = ServerName::try_from("node.datamesh").expect("a valid name");

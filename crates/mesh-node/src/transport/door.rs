@@ -9,12 +9,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use crate::limits::RateTable;
+use crate::network::Accept;
 
 /// Addresses whose rate is remembered; the one that was seen longest ago is forgotten for the next.
 const REMEMBERED: usize = 4096;
@@ -99,13 +99,14 @@ impl Door {
 
     /// Takes connections until the node stops, and sends on what `ready` makes of each. What takes too long, and what has no room, is
     /// dropped.
-    pub async fn run<T, F>(
+    pub async fn run<A, T, F>(
         self: Arc<Self>,
-        listener: TcpListener,
+        mut listener: A,
         stopping: CancellationToken,
         sender: mpsc::Sender<T>,
-        ready: impl Fn(TcpStream, SocketAddr) -> F,
+        ready: impl Fn(A::Stream, SocketAddr) -> F,
     ) where
+        A: Accept,
         T: Send + 'static,
         F: Future<Output = Option<T>> + Send + 'static,
     {
@@ -138,7 +139,6 @@ impl Door {
                     continue;
                 }
             };
-            drop(stream.set_nodelay(true));
             let (within, sender, stopping) = (self.limits.within, sender.clone(), stopping.clone());
             let becoming = ready(stream, address);
             tokio::spawn(async move {

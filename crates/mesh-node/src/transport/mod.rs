@@ -64,6 +64,7 @@ pub use verifier::{PeerTls, TlsError};
 pub use whereabouts::{Nowhere, Whereabouts};
 
 use crate::config::PeerSection;
+use crate::network::{Network, SystemNetwork};
 
 /// Stands for the number of a node that doesn't know its own yet, and of whoever it calls, which it doesn't know either. No node has it.
 pub const NO_NUMBER: NodeId = 0;
@@ -78,10 +79,12 @@ pub struct Transport {
     pub(crate) tls: PeerTls,
     /// What lives.
     pub(crate) connections: Arc<Connections>,
+    /// What carries it.
+    pub(crate) network: Arc<dyn Network>,
 }
 
 impl Transport {
-    /// For this node of this mesh.
+    /// For this node of this mesh, over the system's network.
     ///
     /// # Errors
     /// [`TlsError`], when no certificate can be made.
@@ -97,7 +100,19 @@ impl Transport {
         let own = OwnCertificate::new(node_key, &mesh)?;
         let tls = PeerTls::new(mesh, own, Arc::clone(&admitted))?;
         let connections = Arc::new(Connections::new(limits.connection_limits()));
-        Ok(Self { me: Identity::new(node_id, mesh, build), admitted, tls, connections })
+        Ok(Self {
+            me: Identity::new(node_id, mesh, build),
+            admitted,
+            tls,
+            connections,
+            network: Arc::new(SystemNetwork),
+        })
+    }
+
+    /// The same over another network.
+    #[must_use]
+    pub fn over(self, network: Arc<dyn Network>) -> Self {
+        Self { network, ..self }
     }
 
     /// All connections that live.

@@ -6,16 +6,16 @@ use std::task::{Context, Poll};
 
 use mesh_raft::PeerIdentity;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::transport::server::Connected;
 
 use super::connections::Seat;
+use crate::network::Wire;
 
 /// A connection whose other end proved who it is. It ends at once when its key is revoked.
 pub struct PeerStream {
-    io: TlsStream<TcpStream>,
+    io: TlsStream<Box<dyn Wire>>,
     ended: Pin<Box<WaitForCancellationFutureOwned>>,
     identity: PeerIdentity,
     /// Its place among those that live.
@@ -23,7 +23,7 @@ pub struct PeerStream {
 }
 
 impl PeerStream {
-    pub(crate) fn new(io: TlsStream<TcpStream>, identity: PeerIdentity, seat: Seat) -> Self {
+    pub(crate) fn new(io: TlsStream<Box<dyn Wire>>, identity: PeerIdentity, seat: Seat) -> Self {
         Self { io, ended: Box::pin(seat.end().cancelled_owned()), identity, _seat: seat }
     }
 

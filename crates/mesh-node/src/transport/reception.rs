@@ -4,7 +4,6 @@ use std::io;
 use std::sync::Arc;
 
 use mesh_raft::PeerIdentity;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 use tokio_stream::wrappers::ReceiverStream;
@@ -18,6 +17,7 @@ use super::door::{Door, DoorLimits};
 use super::greeting::{self, GreetingError};
 use super::peer_stream::PeerStream;
 use super::verifier::{NotLetIn, identify, reason, standing};
+use crate::network::{Listener, Wire};
 
 /// Connections that are ready and not yet served.
 const READY: usize = 16;
@@ -40,7 +40,7 @@ enum ReceptionError {
 /// The connections of other nodes, ready to be served, until the node stops.
 pub fn receive(
     transport: Arc<Transport>,
-    listener: TcpListener,
+    listener: Box<dyn Listener>,
     limits: DoorLimits,
     stopping: CancellationToken,
 ) -> impl Stream<Item = io::Result<PeerStream>> {
@@ -74,7 +74,7 @@ pub fn receive(
 async fn take_in(
     transport: &Transport,
     acceptor: &TlsAcceptor,
-    stream: TcpStream,
+    stream: Box<dyn Wire>,
 ) -> Result<PeerStream, ReceptionError> {
     let mut stream = acceptor.accept(stream).await?;
     let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);

@@ -1,0 +1,214 @@
+//! Lets planned faults happen, and puts them right.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use mesh_store::{Crash, MemSnapshot};
+
+use crate::draw::Draw;
+use crate::fault::{Fault, Planned, bit, crash};
+use crate::machine::DiskPace;
+use crate::network::{Counts, Place};
+use crate::world::World;
+
+struct Active {
+    planned: Planned,
+    /// What the network had done when it began.
+    before: Counts,
+    /// Of a disk that will lie: what it will go back to, and how many leaves there were.
+    kept: Option<(MemSnapshot, u64)>,
+    met: bool,
+}
+
+/// A run's faults.
+#[derive(Default)]
+pub struct Inflict {
+    waiting: Vec<Planned>,
+    active: Vec<Active>,
+    effective: BTreeMap<&'static str, u32>,
+    idle: u32,
+}
+
+impl Inflict {
+    /// Plans faults, in the order of their beginnings.
+    pub fn plan(&mut self, faults: Vec<Planned>) {
+        self.waiting.extend(faults);
+    }
+
+    /// How many took effect, by kind.
+    pub fn effective(&self) -> &BTreeMap<&'static str, u32> {
+        &self.effective
+    }
+
+    /// How many in all.
+    pub fn count(&self) -> u32 {
+        self.effective.values().sum()
+    }
+
+    /// How many met nothing.
+    pub fn idle(&self) -> u32 {
+        self.idle
+    }
+
+    /// Begins and ends what is due.
+    pub fn go_on(&mut self, world: &mut World, draw: &mut Draw) {
+        while self.waiting.first().is_some_and(|next| next.at <= world.now) {
+            let planned = self.waiting.remove(0);
+            self.begin(world, draw, planned);
+        }
+        let (over, active) =
+            std::mem::take(&mut self.active).into_iter().partition(|one| one.planned.until <= world.now);
+        self.active = active;
+        let over: Vec<Active> = over;
+        over.into_iter().for_each(|one| self.end(world, one));
+        self.draw_ways(world);
+    }
+
+    /// Ends everything, and starts what is off.
+    pub fn put_right(&mut self, world: &mut World) {
+        self.waiting.clear();
+        let now = world.now;
+        for mut one in std::mem::take(&mut self.active) {
+            one.planned.until = now;
+            self.end(world, one);
+        }
+        world.net.heal();
+        for place in 1..=Place::try_from(world.machines.len()).unwrap_or(Place::MAX) {
+            let machine = world.machine(place);
+            machine.skew_ms = 0;
+            machine.set_pace(DiskPace::default());
+            world.start(place);
+        }
+    }
+
+    fn begin(&mut self, world: &mut World, draw: &mut Draw, planned: Planned) {
+        world.note(&format!("{:?} until {:.3}", planned.fault, planned.until.as_secs_f64()));
+        let before = world.net.counts();
+        let (mut met, mut kept) = (true, None);
+        match planned.fault {
+            Fault::Kill(place) => {
+                met = world.machine(place).is_on();
+                world.kill(place, Crash::LoseNothing);
+            }
+            Fault::Restart(place) => {
+                met = world.machine(place).is_on();
+                world.kill(place, Crash::LoseNothing);
+                world.start(place);
+            }
+            Fault::PowerCut { places } => {
+                met = false;
+                for place in (1..=31).filter(|place| places & bit(*place) != 0) {
+                    if usize::from(place) <= world.machines.len() && world.machine(place).is_on() {
+                        met = true;
+                        let how = crash(draw);
+                        world.kill(place, how);
+                    }
+                }
+            }
+            Fault::Pause(place) => {
+                let machine = world.machine(place);
+                met = machine.is_on();
+                machine.paused_until = met.then_some(planned.until);
+            }
+            Fault::SlowDisk(place) => {
+                met = world.machine(place).is_on();
+                world.machine(place).set_pace(DiskPace { least_ms: 20, most_ms: 400 });
+            }
+            Fault::FailedSync(place) => {
+                met = world.machine(place).is_on();
+                if met {
+                    world.failing.insert(place);
+                    world.machine(place).fail_sync();
+                }
+            }
+            Fault::Skew { place, ms } => {
+                met = world.machine(place).is_on();
+                world.machine(place).skew_ms = ms;
+            }
+            Fault::LyingDisk(place) => {
+                let size = world.machine(place).running().map_or(0, |node| node.core.ledger_size());
+                met = size > 0;
+                kept = met.then(|| (world.machine(place).snapshot(), size));
+            }
+            Fault::Partition { .. }
+            | Fault::Mute(_)
+            | Fault::Deaf(_)
+            | Fault::Loss { .. }
+            | Fault::Twice { .. }
+            | Fault::Delay { .. } => {}
+        }
+        self.active.push(Active { planned, before, kept, met });
+    }
+
+    fn end(&mut self, world: &mut World, one: Active) {
+        let Active { planned, before, kept, mut met } = one;
+        let after = world.net.counts();
+        match planned.fault {
+            Fault::Kill(place) => world.start(place),
+            Fault::PowerCut { places } => {
+                for place in (1..=31).filter(|place| places & bit(*place) != 0) {
+                    if usize::from(place) <= world.machines.len() {
+                        world.start(place);
+                    }
+                }
+            }
+            Fault::SlowDisk(place) => world.machine(place).set_pace(DiskPace::default()),
+            Fault::FailedSync(place) => {
+                // It had nothing to sync meanwhile: what waits to fail is forgotten with its life.
+                if world.failing.remove(&place) {
+                    met = false;
+                    world.kill(place, Crash::LoseUnsynced);
+                }
+                world.start(place);
+            }
+            Fault::Skew { place, .. } => world.machine(place).skew_ms = 0,
+            Fault::LyingDisk(place) => met = kept.is_some_and(|kept| betray(world, place, &kept)),
+            Fault::Partition { .. } | Fault::Mute(_) | Fault::Deaf(_) => met = after.cut > before.cut,
+            Fault::Loss { .. } => met = after.lost > before.lost,
+            Fault::Twice { .. } => met = after.twice > before.twice,
+            Fault::Delay { .. } => met = after.delayed > before.delayed,
+            Fault::Pause(_) | Fault::Restart(_) => {}
+        }
+        if met {
+            *self.effective.entry(planned.fault.kind()).or_default() += 1;
+        } else {
+            self.idle += 1;
+        }
+    }
+
+    /// The ways as all active faults together make them.
+    fn draw_ways(&self, world: &World) {
+        world.net.heal();
+        let nodes = Place::try_from(world.machines.len()).unwrap_or(Place::MAX);
+        let pairs = || (1..=nodes).flat_map(move |from| (1..=nodes).map(move |to| (from, to))).filter(|(a, b)| a != b);
+        for Active { planned, .. } in &self.active {
+            for (from, to) in pairs() {
+                world.net.way(from, to, |way| match planned.fault {
+                    Fault::Partition { side } => way.cut |= (side & bit(from) != 0) != (side & bit(to) != 0),
+                    Fault::Mute(place) => way.cut |= from == place,
+                    Fault::Deaf(place) => way.cut |= to == place,
+                    Fault::Loss { of_1000 } => way.loss = way.loss.max(of_1000),
+                    Fault::Twice { of_1000 } => way.twice = way.twice.max(of_1000),
+                    Fault::Delay { ms } => way.delay = way.delay.max(Duration::from_millis(ms)),
+                    _ => {}
+                });
+            }
+        }
+    }
+}
+
+/// A disk goes back to what it had, if it promised anything since; returns whether.
+fn betray(world: &mut World, place: Place, (snapshot, size): &(MemSnapshot, u64)) -> bool {
+    let now_has = world.machine(place).running().map_or(0, |node| node.core.ledger_size());
+    if now_has <= *size {
+        return false;
+    }
+    world.kill(place, Crash::LoseUnsynced);
+    world.note(&format!("the disk of {place} goes back from {now_has} leaves to about {size}"));
+    world.machine(place).set_back(snapshot);
+    world.betrayed.insert(place);
+    let domain = format!("domain_{place}/");
+    world.oracle.betrayed(|record| record.what.starts_with(&domain));
+    world.start(place);
+    true
+}

@@ -1,0 +1,29 @@
+//! A few seeds in the gate; many are the business of `scripts/sim`.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::process::{Command, Output};
+
+fn sim(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_chaos-sim")).args(args).env_remove("RUST_LOG").output().unwrap()
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[test]
+fn seeds_hold_and_each_gives_the_same_trace_twice() {
+    let output = sim(&["--seeds", "0..4", "--twice"]);
+    assert!(output.status.success(), "{}", text(&output));
+    assert!(text(&output).contains("4 seeds, 4 held"), "{}", text(&output));
+}
+
+#[test]
+fn what_is_no_range_of_seeds_is_refused_with_what_was_expected() {
+    for (seeds, why) in [("5", "expected A..B"), ("5..5", "there is no seed in it"), ("a..5", "'a'")] {
+        let output = sim(&["--seeds", seeds]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output).contains(why), "{}", text(&output));
+    }
+}
