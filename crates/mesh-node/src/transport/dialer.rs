@@ -132,7 +132,7 @@ fn nowhere(node: NodeId, mut failed: Vec<(&String, DialError)>) -> DialError {
 }
 
 async fn call(transport: &Transport, node: NodeId, place: &str) -> Result<PeerStream, DialError> {
-    let address = place.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
+    let address = place.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse::<u16>().ok()?)));
     let (host, port) = address.ok_or_else(|| DialError::Address(place.to_owned()))?;
     let stream = transport.network.connect(host, port).await.map_err(DialError::Tcp)?;
     let connector = TlsConnector::from(transport.tls.client(node)?);
