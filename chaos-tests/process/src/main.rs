@@ -81,6 +81,7 @@ async fn perform(options: &Options) -> anyhow::Result<bool> {
         Some(InLab::Lab(options)) => campaign::run(options).await,
         Some(InLab::CutOff(options)) => scenario::cut_off::run(options).await,
         Some(InLab::Everywhere(options)) => scenario::everywhere::run(options).await,
+        Some(InLab::Starts(options)) => scenario::starts::run(options).await,
         Some(InLab::SlowClock(options)) => scenario::slow_clock::run(options).await,
         Some(InLab::SelfTest) => self_test::run(),
     }

@@ -67,6 +67,8 @@ pub(crate) enum InLab {
     CutOff(CutOffOptions),
     /// What is published anywhere is searchable everywhere, and how soon
     Everywhere(EverywhereOptions),
+    /// Nodes that are started at the same moment see each other, every time
+    Starts(StartsOptions),
     /// A node whose clock is an hour slow is cut off for over a minute and must not call itself current
     SlowClock(Common),
     /// Whether the instruments work: programs that do not sync lose data, clocks are wrong, disks are full
@@ -156,6 +158,24 @@ pub(crate) struct EverywhereOptions {
     pub(crate) products: usize,
     /// Longest from the call until the 99th of a hundred is found on the last node.
     #[arg(long, default_value = "2s", value_parser = duration)]
+    pub(crate) within: Duration,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct StartsOptions {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// Nodes that vote.
+    #[arg(long, default_value_t = 3)]
+    pub(crate) voters: NodeNumber,
+    /// Nodes outside Raft; seven nodes at most in all.
+    #[arg(long, default_value_t = 4)]
+    pub(crate) observers: NodeNumber,
+    /// How often all of them are stopped and started.
+    #[arg(long, default_value_t = 100)]
+    pub(crate) starts: usize,
+    /// Longest from the start until each node shows all others alive.
+    #[arg(long, default_value = "30s", value_parser = duration)]
     pub(crate) within: Duration,
 }
 

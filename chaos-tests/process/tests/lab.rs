@@ -39,3 +39,15 @@ fn nothing_that_was_promised_is_broken_in_a_short_schedule() {
         assert_held(&run);
     }
 }
+
+#[test]
+fn nodes_started_together_see_each_other() {
+    if beside_this_program("meshd").is_none() {
+        println!("skipped: no meshd beside this test; `cargo build -p mesh-node` makes it");
+        return;
+    }
+    // The other tests of this program run beside it.
+    if let Some(run) = chaos(&["starts", "--starts", "3", "--within", "60s"]) {
+        assert_held(&run);
+    }
+}

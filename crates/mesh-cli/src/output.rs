@@ -45,6 +45,10 @@ pub(crate) trait Row: Serialize {
     fn cells(&self, wide: bool) -> Vec<String>;
     /// Its id, for `-o name`.
     fn name(&self) -> String;
+    /// The column that stays whole in a narrow terminal; `None`: the one of the ids.
+    fn stays() -> Option<&'static str> {
+        None
+    }
 }
 
 /// Where data goes and how.
@@ -167,7 +171,8 @@ impl Output {
             items.iter().map(|item| item.cells(wide).iter().map(|cell| printable(cell)).collect()).collect();
         let columns = T::columns(wide);
         let is_id = |at: &usize| items.iter().zip(&rows).all(|(item, cells)| cells[*at] == item.name());
-        let id = (0..columns.len()).find(is_id).unwrap_or(0);
+        let stays = T::stays().and_then(|title| columns.iter().position(|column| *column == title));
+        let id = stays.or_else(|| (0..columns.len()).find(is_id)).unwrap_or(0);
         self.grid(&columns, &rows, id)
     }
 
@@ -316,6 +321,32 @@ mod tests {
         assert_eq!(text, "ID\nsales/orders\nsales/returns\n");
         // Narrower than the id itself: the terminal wraps, nothing is cut.
         assert_eq!(output(Some(5)).table(&ITEMS, false), text);
+    }
+
+    /// Named by its address, known to people by its number.
+    #[derive(Serialize)]
+    struct Machine(&'static str);
+
+    impl Row for Machine {
+        fn columns(_: bool) -> Vec<&'static str> {
+            vec!["node", "outbox", "url"]
+        }
+        fn cells(&self, _: bool) -> Vec<String> {
+            vec!["1 alpha".into(), "17".into(), self.0.into()]
+        }
+        fn name(&self) -> String {
+            self.0.into()
+        }
+        fn stays() -> Option<&'static str> {
+            Some("node")
+        }
+    }
+
+    #[test]
+    fn a_long_id_that_people_do_not_need_makes_room_for_what_they_do() {
+        let machines = [Machine("http://alpha.example:7080")];
+        let text = output(Some(24)).table(&machines, false);
+        assert_eq!(text, "NODE     OUTBOX\n1 alpha  17\n");
     }
 
     #[test]

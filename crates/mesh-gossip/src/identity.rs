@@ -19,7 +19,23 @@ pub struct Identity {
     pub address: SocketAddr,
 }
 
+/// What a node said of itself in a packet that it signed: its start, and where it listens in that. A larger start is a newer word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claim {
+    /// As in [`Identity`].
+    pub generation: u64,
+    /// As in [`Identity`].
+    pub instance: u32,
+    /// Where it says that it listens.
+    pub address: SocketAddr,
+}
+
 impl Identity {
+    /// What its owner claims with it.
+    pub(crate) fn claim(&self) -> Claim {
+        Claim { generation: self.generation, instance: self.instance, address: self.address }
+    }
+
     /// Somebody who is known by number and address alone: enough to greet.
     pub fn unheard(node_id: NodeId, address: SocketAddr) -> Self {
         Self { node_id, generation: 0, instance: 0, life: 0, address }

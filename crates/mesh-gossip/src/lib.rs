@@ -52,7 +52,7 @@ pub use config::{GossipConfig, GossipConfigError};
 pub use directory::{Admitted, Directory, Writer};
 pub use drop_reason::DropReason;
 pub use heads::{BUCKETS, HEAD_BYTES, Heads, HeardHead, SignedHead, Taken};
-pub use identity::Identity;
+pub use identity::{Claim, Identity};
 pub use machine::{Gossip, Setup};
 pub use output::{Event, Output, Timer};
 pub use packet::{CONTENT_BYTES, HEADER_BYTES, Header, PACKET_BYTES, seal};

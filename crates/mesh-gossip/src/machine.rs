@@ -25,7 +25,7 @@ use crate::content::is_admitted;
 use crate::directory::Directory;
 use crate::heads::{Heads, HeardHead};
 use crate::health::Health;
-use crate::identity::Identity;
+use crate::identity::{Claim, Identity};
 use crate::output::{Event, Output, Timer, TimerKind};
 use crate::packet::{self, Header};
 use crate::peers::{Peer, PeerState, Peers, TRIALS, Trial};
@@ -144,10 +144,18 @@ impl Gossip {
         self.outputs.pop_front()
     }
 
-    /// Where a node may be: from the ledger or from an earlier run. What it says itself counts more.
+    /// Where a node may be, by the ledger. What it says itself counts more.
     pub fn set_hint(&mut self, now: Duration, node: NodeId, address: SocketAddr) {
         if node != self.identity.node_id {
             self.peers.hint(node, address, now);
+        }
+    }
+
+    /// What a node said of itself to an earlier run of this one: where it may be, and that its older packets are old.
+    pub fn remember(&mut self, now: Duration, node: NodeId, claim: &Claim) {
+        if node != self.identity.node_id {
+            self.replays.remember(node, (claim.generation, claim.instance));
+            self.peers.remember(node, claim.address, now);
         }
     }
 

@@ -7,7 +7,7 @@ use mesh_event::{FeedHead, FeedId};
 use mesh_model::NodeId;
 use mesh_tlog::Hash;
 
-use crate::identity::Identity;
+use crate::identity::{Claim, Identity};
 use crate::pull::{PullRequest, Push};
 
 /// What the shell has to do.
@@ -70,12 +70,19 @@ pub enum Event {
         /// Which.
         node: NodeId,
     },
-    /// A node listens elsewhere than it did.
+    /// A node listens elsewhere than it did, as it or another one says.
     AddressChanged {
         /// Which.
         node: NodeId,
         /// Where now.
         address: SocketAddr,
+    },
+    /// A node's own word, under its own signature: in which start it is, and where it listens. Once for each that is news.
+    Claimed {
+        /// Which.
+        node: NodeId,
+        /// Its word.
+        claim: Claim,
     },
     /// A feed grew, by its writer's signature.
     HeadHeard {

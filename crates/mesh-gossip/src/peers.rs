@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use foca::{Member, State};
 use mesh_model::NodeId;
 
-use crate::identity::Identity;
+use crate::identity::{Claim, Identity};
 use crate::output::Event;
 
 /// How a node is, as seen from here.
@@ -52,16 +52,20 @@ pub struct Peer {
     pub(crate) heard: Option<Duration>,
     /// How often it was asked since it was heard.
     trials: u8,
-    /// Where the ledger or an earlier run says that it listens.
+    /// What it last said of itself.
+    claim: Option<Claim>,
+    /// Where the ledger says that it listens.
     hint: Option<SocketAddr>,
-    /// Which of the two addresses is tried next.
-    try_hint: bool,
+    /// Where it said so itself, in an earlier run of this node.
+    kept: Option<SocketAddr>,
+    /// Which of the addresses is tried next.
+    turn: usize,
 }
 
 impl Peer {
     /// Where it is, as far as is known: what it said itself goes before hints.
     pub fn address(&self) -> Option<SocketAddr> {
-        self.identity.map(|identity| identity.address).or(self.hint)
+        self.identity.map(|identity| identity.address).or(self.kept).or(self.hint)
     }
 }
 
@@ -92,8 +96,10 @@ impl Peers {
             identity: None,
             heard: None,
             trials: 0,
+            claim: None,
             hint: None,
-            try_hint: false,
+            kept: None,
+            turn: 0,
         };
         self.by_node.entry(node).or_insert(unheard)
     }
@@ -105,6 +111,21 @@ impl Peers {
 
     pub(crate) fn hint(&mut self, node: NodeId, address: SocketAddr, now: Duration) {
         self.entry(node, now).hint = Some(address);
+    }
+
+    pub(crate) fn remember(&mut self, node: NodeId, address: SocketAddr, now: Duration) {
+        self.entry(node, now).kept = Some(address);
+    }
+
+    /// Takes what a node said of itself; gives it back if it is news.
+    pub(crate) fn claimed(&mut self, identity: &Identity, now: Duration) -> Option<Claim> {
+        let claim = Some(identity.claim());
+        let known = &mut self.entry(identity.node_id, now).claim;
+        if *known == claim {
+            return None;
+        }
+        *known = claim;
+        claim
     }
 
     pub(crate) fn heard(&mut self, node: NodeId, now: Duration) {
@@ -145,14 +166,20 @@ impl Peers {
         up.filter_map(|peer| peer.identity).collect()
     }
 
-    /// Whom to greet to reach a node: in turns at the address that it gave itself, and where the ledger says that it is.
+    /// Whom to greet to reach a node: in turns at the address that it has, as far as is known, and where the ledger and earlier runs say
+    /// that it is.
     pub(crate) fn next_greeting(&mut self, node: NodeId) -> Option<Identity> {
         let peer = self.by_node.get_mut(&node)?;
-        let try_hint = peer.try_hint;
-        peer.try_hint = !try_hint;
-        let Some(identity) = peer.identity else { return Some(Identity::unheard(node, peer.hint?)) };
-        let address = peer.hint.filter(|_| try_hint).unwrap_or(identity.address);
-        Some(Identity { address, ..identity })
+        let own = peer.identity.map(|identity| identity.address);
+        let mut places: Vec<SocketAddr> = Vec::with_capacity(3);
+        for place in [own, peer.kept, peer.hint].into_iter().flatten() {
+            if !places.contains(&place) {
+                places.push(place);
+            }
+        }
+        let address = *places.get(peer.turn % places.len().max(1))?;
+        peer.turn = peer.turn.wrapping_add(1);
+        Some(peer.identity.map_or(Identity::unheard(node, address), |identity| Identity { address, ..identity }))
     }
 
     fn change(&mut self, identity: &Identity, state: PeerState, now: Duration, events: &mut Vec<Event>) {

@@ -44,6 +44,13 @@ impl Replays {
         if window.seen >> behind & 1 == 1 { Err(DropReason::Replayed) } else { Ok(()) }
     }
 
+    /// Goes on after an earlier run, which heard of this start of a node: packets of older ones are not new, however often they are sent
+    /// again.
+    pub(crate) fn remember(&mut self, node: NodeId, (generation, instance): (u64, u32)) {
+        let window = Window { generation, instance, highest: 0, seen: 0, before: None };
+        self.windows.entry(node).or_insert(window);
+    }
+
     /// Remembers a packet that passed [`Replays::check`] and whose signature held. Returns the start that it ended, if it is the
     /// first of a newer one.
     pub(crate) fn saw(&mut self, header: &Header) -> Option<(u64, u32)> {
@@ -104,6 +111,17 @@ mod tests {
         }
         assert_eq!(replays.check(&header(1, 72)), Err(DropReason::TooOld));
         assert_eq!(replays.check(&header(1, 73)), Ok(()));
+    }
+
+    #[test]
+    fn a_start_that_is_remembered_ends_those_before_and_is_open_itself() {
+        let mut replays = Replays::default();
+        replays.remember(1, (2, 0));
+        assert_eq!(replays.check(&header(1, 900)), Err(DropReason::OldGeneration));
+        assert_eq!(replays.check(&header(2, 1)), Ok(()));
+        replays.saw(&header(2, 1));
+        assert_eq!(replays.check(&header(2, 1)), Err(DropReason::Replayed));
+        assert_eq!(replays.saw(&header(3, 1)), Some((2, 0)));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use mesh_event::Signer as _;
 use mesh_gossip::{
-    DropReason, Event, Gossip, GossipConfig, Header, Identity, Output, PACKET_BYTES, PeerState, Setup, seal,
+    Claim, DropReason, Event, Gossip, GossipConfig, Header, Identity, Output, PACKET_BYTES, PeerState, Setup, seal,
 };
 use mesh_model::{MeshId, NodeId};
 use support::{Ledger, MESH, address, keypair};
@@ -196,4 +196,53 @@ fn the_own_key_used_elsewhere_is_told_of() {
     assert!(!heard(&mut receiver, &forged, NOW));
     assert!(heard(&mut receiver, &bytes, NOW + Duration::from_secs(20)));
     assert!(!heard(&mut receiver, &bytes, NOW + Duration::from_secs(21)), "told too often");
+}
+
+/// A greeting of a certain start of node 1, which listens at a port, to node 2.
+fn greeting_of_start(ledger: &Arc<Ledger>, generation: u64, port: u16) -> Vec<u8> {
+    let identity = Identity { node_id: 1, generation, instance: 0, life: 0, address: address(1, port) };
+    let mut sender = Gossip::new(Setup {
+        mesh: MESH,
+        identity,
+        signer: Arc::new(keypair(1)),
+        directory: ledger.clone(),
+        config: GossipConfig::default(),
+        seed: generation,
+    })
+    .unwrap();
+    sender.set_hint(NOW, 2, address(2, 7946));
+    sender.start(NOW);
+    sends(&mut sender).remove(0).1
+}
+
+fn claims(gossip: &mut Gossip) -> Vec<(NodeId, Claim)> {
+    std::iter::from_fn(|| gossip.poll())
+        .filter_map(|output| match output {
+            Output::Event(Event::Claimed { node, claim }) => Some((node, claim)),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn what_a_node_said_in_an_older_start_is_not_believed_again_after_a_restart() {
+    let ledger = ledger();
+    let (old, new) = (greeting_of_start(&ledger, 1, 7946), greeting_of_start(&ledger, 2, 7000));
+    let mut receiver = machine(&ledger, MESH, 2, 0);
+    receiver.handle_packet(NOW, address(1, 7946), &old).unwrap();
+    let before = claims(&mut receiver);
+    assert_eq!(before, [(1, Claim { generation: 1, instance: 0, address: address(1, 7946) })]);
+    receiver.handle_packet(NOW, address(1, 7000), &new).unwrap();
+    let known = claims(&mut receiver);
+    assert_eq!(known, [(1, Claim { generation: 2, instance: 0, address: address(1, 7000) })]);
+    // The windows of the earlier run are gone; what it kept is not.
+    let mut restarted = machine(&ledger, MESH, 2, 1);
+    restarted.remember(NOW, 1, &known[0].1);
+    assert_eq!(refused(&mut restarted, &old), DropReason::OldGeneration);
+    assert!(claims(&mut restarted).is_empty());
+    // It is greeted where it was last, and its own packets are taken.
+    restarted.start(NOW);
+    assert_eq!(sends(&mut restarted)[0].0, address(1, 7000));
+    restarted.handle_packet(NOW, address(1, 7000), &greeting_of_start(&ledger, 3, 7001)).unwrap();
+    assert_eq!(claims(&mut restarted), [(1, Claim { generation: 3, instance: 0, address: address(1, 7001) })]);
 }

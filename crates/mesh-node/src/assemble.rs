@@ -41,7 +41,7 @@ use crate::replicas::{self, Replicas};
 use crate::start_error::StartError;
 use crate::transport::{self, Dialer, LedgerAdmitted, PeerChannels, Transport};
 use crate::verified::Verified;
-use crate::{anchors, clock_offset, epochs, services, tail};
+use crate::{anchors, clock_offset, epochs, later_voters, services, tail};
 
 /// What a node is put together from.
 pub struct Parts {
@@ -80,12 +80,12 @@ pub async fn assemble(parts: Parts, serving: &TaskTracker) -> Result<Arc<Core>, 
     let NodeIdentity { record, keypair, voter } = keys.identify(record)?;
     let other = |error: mesh_store::StoreError| StartError::Other(error.to_string());
     let generation = shell::next_generation(&store).map_err(other)?;
-    let addresses_heard = AddressBook::open(Arc::clone(&store)).map_err(other)?;
+    let addresses = Arc::new(AddressBook::open(Arc::clone(&store), &genesis).map_err(other)?);
     let (gossip, gossip_ends) = GossipHandle::new();
     let peer_address = peer.local_address().unwrap_or(config.peer.listen);
     let datagrams = network.bind(peer_address).await;
     let datagrams = datagrams.map_err(|source| StartError::Listen { what: "gossip", address: peer_address, source })?;
-    let advertised = advertise(peer_address, &record.peer_address).await;
+    let advertised = advertise(peer_address, &config.peer.advertise, &record.peer_address).await;
     let mut options = RaftOptions::new(record.node_id, genesis.clone(), Arc::new(now_unix_ms));
     options.heartbeat = Duration::from_millis(config.raft.heartbeat_ms);
     options.election_min = Duration::from_millis(config.raft.election_min_ms);
@@ -94,14 +94,16 @@ pub async fn assemble(parts: Parts, serving: &TaskTracker) -> Result<Arc<Core>, 
     let admitted = LedgerAdmitted::new(&genesis);
     let transport = Transport::new(record.node_id, &genesis, &keypair, admitted.clone(), &config.peer)
         .map_err(|error| StartError::Other(error.to_string()))?;
-    let transport = Arc::new(transport.over(network));
-    let dialer = Dialer::new(Arc::clone(&transport));
+    let transport = Arc::new(transport.over(Arc::clone(&network)));
+    let dialer = Dialer::finding(Arc::clone(&transport), Arc::new(addresses.places()));
     options.dial = Arc::new(dialer.clone());
     let raft = RaftNode::start(options, Arc::clone(&store), verified.clone(), judge.clone())
         .await
         .map_err(|error| StartError::Raft(error.to_string()))?;
     admitted.follow(raft.state());
+    addresses.follow(raft.state());
     let peers = Arc::new(PeerChannels::new(dialer));
+    let strangers = join::strangers(record.node_id, &genesis, &keypair, &config.peer, network)?;
 
     let (search, indexed_size) = projector::open_search(&config.node.data_dir.join("search"), config.search.heap_mib)
         .map_err(|error| StartError::Other(error.message))?;
@@ -118,20 +120,21 @@ pub async fn assemble(parts: Parts, serving: &TaskTracker) -> Result<Arc<Core>, 
         mesh_id: genesis.mesh_id,
         state: raft.state(),
         feeds: Feeds::default(),
-        replicas: Replicas::new(genesis.mesh_id, record.node_id, &config.node.data_dir, Arc::clone(&peers)),
+        replicas: Replicas::new(genesis.mesh_id, record.node_id, &config.node.data_dir, &store, Arc::clone(&peers)),
         reads: Reads::default(),
         pending: Pending::default(),
         reindex: Mutex::new(Vec::new()),
-        forward: Forward::new(raft.state(), Arc::clone(&peers)),
+        forward: Forward::new(Arc::clone(&peers)),
         checkpoints,
         cosigner,
         federation: FederationPeers::new(genesis.mesh_id, record.node_id, Arc::clone(&peers)),
+        strangers: FederationPeers::new(genesis.mesh_id, record.node_id, strangers),
         transport,
         admitted,
         peers,
         command_rate: CommandRate::new(config.limits.commands_per_second),
         gossip,
-        addresses: addresses_heard,
+        addresses,
         clocks: ClockOffsets::default(),
         metrics: Metrics::default(),
         stopping: CancellationToken::new(),
@@ -157,6 +160,7 @@ pub async fn assemble(parts: Parts, serving: &TaskTracker) -> Result<Arc<Core>, 
     core.tasks.spawn(projector::fetch_wanted(Arc::clone(&core)));
     core.tasks.spawn(round::run(Arc::clone(&core)));
     core.tasks.spawn(tail::follow::run(Arc::clone(&core)));
+    core.tasks.spawn(later_voters::run(Arc::clone(&core)));
     core.tasks.spawn(replicas::run(Arc::clone(&core)));
     core.tasks.spawn(replicas::report::run(Arc::clone(&core)));
     core.tasks.spawn(anchors::run(Arc::clone(&core)));
@@ -186,8 +190,15 @@ fn begin_projector(core: &Core, projector: Projector) {
     }
 }
 
-/// Where the others are told that this node listens: its own socket, or, when that is open to all addresses, what its record says.
-async fn advertise(listens: SocketAddr, record: &str) -> SocketAddr {
+/// Where the others are told that this node listens: what its operator says, else its own socket, or, when that is open to all addresses,
+/// what its record says.
+async fn advertise(listens: SocketAddr, told: &str, record: &str) -> SocketAddr {
+    if !told.is_empty() {
+        if let Some(address) = shell::resolve(told).await {
+            return address;
+        }
+        warn!(told, "peer.advertise cannot be looked up: the others are told what they would be without it");
+    }
     if !listens.ip().is_unspecified() {
         return listens;
     }

@@ -93,6 +93,8 @@ impl Default for ApiSection {
 pub struct PeerSection {
     /// Address and port of the peer services.
     pub listen: SocketAddr,
+    /// Where the others are told that this node is, `HOST:PORT`; "" for `listen`, or the ledger's address where that is open to all.
+    pub advertise: String,
     /// Milliseconds that a connection may take until it has proved which node it is of.
     pub handshake_ms: u64,
     /// Connections that have not proved it yet, at once and in all.
@@ -130,6 +132,7 @@ impl Default for PeerSection {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 7946)),
+            advertise: String::new(),
             handshake_ms: 5_000,
             handshakes: 128,
             handshakes_per_address: 32,
@@ -236,7 +239,7 @@ pub struct SearchSection {
 
 impl Default for SearchSection {
     fn default() -> Self {
-        Self { heap_mib: 32, commit_ms: 300 }
+        Self { heap_mib: 32, commit_ms: 100 }
     }
 }
 
@@ -441,6 +444,14 @@ impl Config {
         if raft.snapshot_every < 100 {
             return fail(format!("raft.snapshot_every is {}; expected at least 100", raft.snapshot_every));
         }
+        let advertise = &self.peer.advertise;
+        let is_place = |place: &str| {
+            let place = place.rsplit_once(':');
+            place.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0))
+        };
+        if !advertise.is_empty() && !is_place(advertise) {
+            return fail(format!("peer.advertise is '{advertise}'; expected HOST:PORT, or \"\""));
+        }
         let checkpoint = &self.checkpoint;
         if !(20..=10_000).contains(&checkpoint.cosign_ms) {
             return fail(format!("checkpoint.cosign_ms is {}; expected 20 to 10,000", checkpoint.cosign_ms));
@@ -580,6 +591,11 @@ mod tests {
         parse(&format!("{MINIMAL}[peer]\nlisten = \"0.0.0.0:7946\"\n"), &[]).unwrap();
         let error = parse(&format!("{MINIMAL}[peer]\ninsecure_peers = true\n"), &[]).unwrap_err().to_string();
         assert!(error.contains("insecure_peers is gone"), "{error}");
+        parse(&format!("{MINIMAL}[peer]\nadvertise = \"alpha.example:7946\"\n"), &[]).unwrap();
+        for wrong in ["alpha.example", ":7946", "alpha.example:0", "alpha.example:x"] {
+            let error = parse(&format!("{MINIMAL}[peer]\nadvertise = \"{wrong}\"\n"), &[]).unwrap_err().to_string();
+            assert!(error.contains("expected HOST:PORT"), "{error}");
+        }
         let error = parse(&format!("{MINIMAL}[raft]\nelection_min_ms = 100\n"), &[]).unwrap_err().to_string();
         assert!(error.contains("three times"), "{error}");
     }

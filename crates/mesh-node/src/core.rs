@@ -77,10 +77,12 @@ pub struct Core {
     pub cosigner: Option<Cosigner>,
     /// The other nodes' peer ports.
     pub federation: FederationPeers,
+    /// Whoever is at an address that the operator named: for what proves itself.
+    pub strangers: FederationPeers,
     /// Who is up, and whose feeds grew.
     pub gossip: GossipHandle,
-    /// Where the other nodes say that they are.
-    pub addresses: AddressBook,
+    /// Where the other nodes are.
+    pub addresses: Arc<AddressBook>,
     /// TLS with other nodes, and the connections that live.
     pub transport: Arc<Transport>,
     /// Whose keys count there.
@@ -115,21 +117,6 @@ impl Core {
     /// This node's number.
     pub fn node_id(&self) -> NodeId {
         self.record.node_id
-    }
-
-    /// The peer port of another node: where it says that it is, else where the ledger says so.
-    ///
-    /// # Errors
-    /// [`Code::UnknownNode`].
-    pub fn peer_address(&self, id: NodeId) -> Result<String, MeshError> {
-        if let Some(address) = self.addresses.get(id) {
-            return Ok(address);
-        }
-        let node = read::node(&self.state, id).map_err(|error| self.state_error(&error))?;
-        let founder = || self.genesis.document.voters.iter().find(|voter| voter.node_id == id).cloned();
-        let record = node.map(|node| node.record).or_else(founder);
-        let record = record.ok_or_else(|| MeshError::new(Code::UnknownNode, format!("no node {id} is known")))?;
-        Ok(record.peer_address)
     }
 
     /// How many ledger leaves are applied.

@@ -128,6 +128,34 @@ fn storage(error: &mesh_store::StoreError) -> MeshError {
     MeshError::new(Code::StorageFailed, error.to_string())
 }
 
+/// What the domain used up of its last day in earlier epochs, as far as those lie here: a new epoch is no new day. Their events say it, for
+/// another node may have written them.
+fn used_before(store: &Store, id: &FeedId) -> Result<DayUse, MeshError> {
+    const PAGE: usize = 256;
+    let damaged = |error: &dyn std::fmt::Display| MeshError::new(Code::Damaged, error.to_string());
+    let mut used = DayUse::default();
+    let feeds = store.feeds_of(id.domain.as_str()).map_err(|e| storage(&e))?;
+    let mut earlier: Vec<_> = feeds.into_iter().filter(|feed| feed.epoch() < id.epoch).collect();
+    earlier.sort_unstable_by_key(|feed| std::cmp::Reverse(feed.epoch()));
+    // From the newest event back, to the first one of a day before.
+    for feed in earlier {
+        let feed = store.feed(feed);
+        let mut to = feed.log().size().map_err(|e| damaged(&e))?;
+        while to > 0 {
+            let from = to.saturating_sub(PAGE as u64);
+            for (_, bytes) in feed.log().leaves(from..to, PAGE).map_err(|e| damaged(&e))?.into_iter().rev() {
+                let event = FeedEvent::decode(&bytes).map_err(|e| damaged(&e))?;
+                let is_command = matches!(event.kind, EventKind::Command { .. });
+                if is_command && !used.count(bytes.len() as u64, event.at_unix_ms) {
+                    return Ok(used);
+                }
+            }
+            to = from;
+        }
+    }
+    Ok(used)
+}
+
 impl FeedWriter {
     /// Opens the feed for writing: finds its end and every command that the ledger has not decided yet.
     ///
@@ -165,7 +193,10 @@ impl FeedWriter {
         tail.last_ledger_size = tail.last_ledger_size.max(named_value(&feed).map_err(|e| damaged(&e))?);
         // Rules that cannot be read keep the feed from being written: nothing would hold in it.
         let used = feed.value(DAY).map_err(|e| damaged(&e))?;
-        tail.used = used.and_then(|bytes| DayUse::from_bytes(&bytes)).unwrap_or_default();
+        tail.used = match used.and_then(|bytes| DayUse::from_bytes(&bytes)) {
+            Some(used) => used,
+            None => used_before(&store, &id)?,
+        };
         tail.rules = FeedRules::stored(&feed, &mesh)?.map(Arc::new);
         let mut from = sealed_seq.map_or(0, |seq| seq + 1);
         while from < size {
@@ -298,18 +329,24 @@ impl FeedWriter {
     /// [`Code::OutboxFull`] when too much waits for the ledger, [`Code::QuotaUsedUp`] for today, [`Code::Unavailable`] when the domain's own rules changed since the
     /// command was admitted: nothing happened.
     pub fn append(&self, admitted: &Admitted, ledger_size: u64) -> Result<Receipt, MeshError> {
-        self.append_below(self.limit, admitted, ledger_size)
+        self.append_below(self.limit, &self.quota, admitted, ledger_size)
     }
 
     /// [`FeedWriter::append`] of a command that waited in another epoch's feed already: there is room for it, for it was acknowledged.
     ///
     /// # Errors
-    /// As there, without [`Code::OutboxFull`].
+    /// As there, without [`Code::OutboxFull`] and [`Code::QuotaUsedUp`].
     pub(crate) fn append_carried(&self, admitted: &Admitted, ledger_size: u64) -> Result<Receipt, MeshError> {
-        self.append_below(usize::MAX, admitted, ledger_size)
+        self.append_below(usize::MAX, &DayQuota::NONE, admitted, ledger_size)
     }
 
-    fn append_below(&self, limit: usize, admitted: &Admitted, ledger_size: u64) -> Result<Receipt, MeshError> {
+    fn append_below(
+        &self,
+        limit: usize,
+        quota: &DayQuota,
+        admitted: &Admitted,
+        ledger_size: u64,
+    ) -> Result<Receipt, MeshError> {
         let command = admitted.signed.command();
         let mut tail = self.tail();
         if let Some(outbox) = tail.commands.get(&command.id).copied() {
@@ -333,7 +370,7 @@ impl FeedWriter {
         let kind = EventKind::Command { outbox, envelope: admitted.signed.envelope().bytes().to_vec() };
         let event = self.next_event(&mut tail, ledger_size, kind);
         let (seq, bytes) = (event.seq, event.encode());
-        let used = tail.used.with(bytes.len() as u64, event.at_unix_ms, &self.quota, &self.id.domain)?;
+        let used = tail.used.with(bytes.len() as u64, event.at_unix_ms, quota, &self.id.domain)?;
         let position = Position { feed: self.id.clone(), seq, outbox };
         let mut batch = Batch::new();
         self.feed.put_value(&mut batch, DAY, &used.to_bytes()).map_err(|e| storage(&e))?;

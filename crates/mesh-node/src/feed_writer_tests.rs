@@ -170,3 +170,25 @@ fn a_place_of_rules_that_holds_something_else_is_damage_and_the_feed_is_not_writ
         assert_eq!(opened.err().map(|error| error.code), Some(Code::Damaged), "{place:?}");
     }
 }
+
+#[test]
+fn a_new_epoch_is_no_new_day_and_what_is_taken_over_is_not_refused() {
+    let disk = MemDisk::new(1);
+    let store = store(&disk);
+    let open = |epoch: u64| {
+        let id = FeedId { domain: DomainName::parse(DOMAIN).unwrap(), epoch };
+        let quota = DayQuota { commands: 3, bytes: 1 << 20 };
+        FeedWriter::open(id, MeshId([7; 32]), Arc::clone(&store), (10, quota), 0, None).unwrap()
+    };
+    let first = open(1);
+    for number in 1..=2 {
+        first.append(&admitted(number), 1).unwrap();
+    }
+    let second = open(2);
+    second.append(&admitted(3), 1).unwrap();
+    let refused = second.append(&admitted(4), 1).unwrap_err();
+    assert_eq!(refused.code, Code::QuotaUsedUp);
+    // It was counted, or came before the bound; its client was told that it is safe.
+    second.append_carried(&admitted(5), 1).unwrap();
+    assert_eq!(open(3).append(&admitted(6), 1).unwrap_err().code, Code::QuotaUsedUp);
+}

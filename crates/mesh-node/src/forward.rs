@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use mesh_governance::read;
 use mesh_model::{Code, Digest, DomainName, NodeId};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::home_service_client::HomeServiceClient;
@@ -15,7 +14,6 @@ use mesh_proto::v1::{
     Acknowledgement, AttachmentBody, FeedHeadResponse, GetAttachmentRequest, GetDomainRulesRequest,
     GetDomainRulesResponse, PublishRequest, SealFeedRequest, SetDomainRulesRequest, SetDomainRulesResponse,
 };
-use mesh_raft::StoreState;
 use tonic::transport::Channel;
 
 use crate::transport::PeerChannels;
@@ -26,27 +24,20 @@ const FETCH: Duration = Duration::from_secs(10);
 
 /// The other nodes, as homes of domains.
 pub struct Forward {
-    state: StoreState,
     peers: Arc<PeerChannels>,
     /// Since when which node does not answer.
     down: Mutex<BTreeMap<NodeId, Instant>>,
 }
 
 impl Forward {
-    /// Finds the nodes by the applied state.
-    pub fn new(state: StoreState, peers: Arc<PeerChannels>) -> Self {
-        Self { state, peers, down: Mutex::default() }
+    /// Over these channels.
+    pub fn new(peers: Arc<PeerChannels>) -> Self {
+        Self { peers, down: Mutex::default() }
     }
 
-    fn home(&self, node: NodeId) -> Result<HomeServiceClient<Channel>, MeshError> {
-        let unreachable = |text: String| MeshError::new(Code::HomeUnreachable, text);
-        let known = read::node(&self.state, node).map_err(|error| MeshError::new(Code::Damaged, error.to_string()))?;
-        let known =
-            known.ok_or_else(|| unreachable(format!("no address of node {node} is known; nothing happened")))?;
-        let channel = self.peers.channel(node, &known.record.peer_address);
-        let channel = channel.map_err(|error| unreachable(format!("{}; nothing happened", error.message)))?;
-        let client = HomeServiceClient::new(channel);
-        Ok(client.max_encoding_message_size(MESSAGE_BYTES).max_decoding_message_size(MESSAGE_BYTES))
+    fn home(&self, node: NodeId) -> HomeServiceClient<Channel> {
+        let client = HomeServiceClient::new(self.peers.channel(node));
+        client.max_encoding_message_size(MESSAGE_BYTES).max_decoding_message_size(MESSAGE_BYTES)
     }
 
     fn mark(&self, node: NodeId, answers: bool) -> Option<Duration> {
@@ -68,7 +59,7 @@ impl Forward {
         request: PublishRequest,
         within: Duration,
     ) -> Result<Acknowledgement, MeshError> {
-        let mut client = self.home(home)?;
+        let mut client = self.home(home);
         let mut request = tonic::Request::new(request);
         // The home node stops waiting a little before this one does, so that its answer still arrives.
         request.set_timeout(within + Duration::from_millis(500));
@@ -113,7 +104,7 @@ impl Forward {
         envelope: Vec<u8>,
         within: Duration,
     ) -> Result<SetDomainRulesResponse, MeshError> {
-        let mut client = self.home(home)?;
+        let mut client = self.home(home);
         let mut request = tonic::Request::new(SetDomainRulesRequest { envelope });
         request.set_timeout(within + Duration::from_millis(500));
         let response = client.set_domain_rules(request).await.map_err(|status| self.failed(home, status))?;
@@ -131,7 +122,7 @@ impl Forward {
         domain: &DomainName,
         within: Duration,
     ) -> Result<GetDomainRulesResponse, MeshError> {
-        let mut client = self.home(home)?;
+        let mut client = self.home(home);
         let mut request = tonic::Request::new(GetDomainRulesRequest { domain: domain.to_string() });
         request.set_timeout(within);
         let response = client.get_domain_rules(request).await.map_err(|status| self.failed(home, status))?;
@@ -149,7 +140,7 @@ impl Forward {
         envelope: Vec<u8>,
         within: Duration,
     ) -> Result<FeedHeadResponse, MeshError> {
-        let mut client = self.home(home)?;
+        let mut client = self.home(home);
         let mut request = tonic::Request::new(SealFeedRequest { envelope });
         request.set_timeout(within + Duration::from_millis(500));
         let response = client.seal_feed(request).await.map_err(|status| self.failed(home, status))?;
@@ -167,7 +158,7 @@ impl Forward {
         digest: Digest,
         read_request: Vec<u8>,
     ) -> Result<AttachmentBody, MeshError> {
-        let mut client = self.home(node)?;
+        let mut client = self.home(node);
         let mut request = tonic::Request::new(GetAttachmentRequest { digest: digest.0.to_vec(), read_request });
         request.set_timeout(FETCH);
         let response = client.get_attachment(request).await.map_err(|status| self.failed(node, status))?;

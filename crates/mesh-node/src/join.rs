@@ -1,34 +1,32 @@
 //! How a node comes to its number: by the founding document, by the ledger in its data folder, or by waiting until peers' ledger has it.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mesh_event::checkpoint::LedgerCheckpoint;
 use mesh_event::genesis::SealedGenesis;
-use mesh_event::{NodeRecord, Signer as _};
+use mesh_event::{Keypair, NodeRecord, Signer as _};
 use mesh_governance::{KeyPurpose, read};
-use mesh_model::Code;
+use mesh_model::{Code, NodeId};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::TailRequest;
-use mesh_raft::{LedgerTail, StateError, StoreState, offload};
+use mesh_raft::{LedgerTail, StateError, StoreState};
 use mesh_store::Store;
 use tracing::{info, warn};
 
 use crate::checkpoints::Keeper;
-use crate::checkpoints::peers::FederationPeers;
-use crate::config::{Config, ConfigError, JoinSection};
+use crate::checkpoints::peers::{Callee, FederationPeers};
+use crate::config::{Config, ConfigError, JoinSection, PeerSection};
 use crate::keys::OwnKeys;
 use crate::network::Network;
 use crate::recover;
 use crate::start_error::StartError;
-use crate::tail::{SessionError, TailSession};
+use crate::tail::{SessionError, TailSession, until};
 use crate::transport::{Anybody, Dialer, NO_NUMBER, PeerChannels, Transport};
 
 /// Pause before the next peer is asked, doubled while none knows the node, up to the longest.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(3);
-/// How often the way ahead is told.
-const TELL: Duration = Duration::from_secs(2);
 
 /// The checkpoint of whoever admitted the node, which the ledger has to contain.
 ///
@@ -86,9 +84,7 @@ pub(crate) async fn admitted(
     let other = |error: MeshError| StartError::Other(error.message);
     let keeper = Keeper::open(genesis, Arc::clone(store), tail.state().clone(), config.node.data_dir.clone());
     let pinned = pinned(&config.join, genesis)?;
-    let transport = Transport::new(NO_NUMBER, genesis, &keys.keypair, Arc::new(Anybody), &config.peer);
-    let transport = transport.map_err(|error| StartError::Other(error.to_string()))?;
-    let channels = Arc::new(PeerChannels::new(Dialer::new(Arc::new(transport.over(network)))));
+    let channels = strangers(NO_NUMBER, genesis, &keys.keypair, &config.peer, network)?;
     let joining = Joining { genesis, keys, tail, keeper: Arc::new(keeper.map_err(other)?), pinned, channels };
     info!(key = %keys.fingerprint(), ?peers, "this node's number is the ledger's to give: asking peers for it");
     let (mut pause, mut told) = (PAUSE_MIN, String::new());
@@ -113,6 +109,22 @@ pub(crate) async fn admitted(
     unreachable!("a cycle over at least one peer has no end")
 }
 
+/// Channels to whoever is at an address: for the ledger, which proves itself, and for nothing else.
+///
+/// # Errors
+/// [`StartError::Other`], when TLS can't be set up.
+pub(crate) fn strangers(
+    node_id: NodeId,
+    genesis: &SealedGenesis,
+    own: &Keypair,
+    limits: &PeerSection,
+    network: Arc<dyn Network>,
+) -> Result<Arc<PeerChannels>, StartError> {
+    let transport = Transport::new(node_id, genesis, own, Arc::new(Anybody::but(own.public_key())), limits);
+    let transport = transport.map_err(|error| StartError::Other(error.to_string()))?;
+    Ok(Arc::new(PeerChannels::new(Dialer::new(Arc::new(transport.over(network))))))
+}
+
 struct Joining<'a> {
     genesis: &'a SealedGenesis,
     keys: &'a OwnKeys,
@@ -133,34 +145,13 @@ impl Joining<'_> {
             next_index: self.tail.next_index(),
         };
         let federation = FederationPeers::new(mesh, NO_NUMBER, Arc::clone(&self.channels));
-        let mut items = federation.tail(NO_NUMBER, address, request).await?;
-        let mut session = TailSession::new(mesh, self.tail.clone(), Arc::clone(&self.keeper));
-        let (mut goal, mut told) = (0, Instant::now());
-        loop {
-            let item = items.message().await.map_err(MeshError::from)?;
-            let item = item.ok_or_else(|| MeshError::new(Code::Unavailable, "the peer ended the stream"))?;
-            let (back, step) = offload(move || {
-                let step = session.take(item);
-                (session, step)
-            })
-            .await
-            .map_err(|error| MeshError::new(Code::Internal, error.to_string()))?;
-            session = back;
-            if let crate::tail::Step::Announced(size) = step? {
-                goal = size;
-            }
-            let size = self.tail.next_index();
-            if told.elapsed() > TELL {
-                told = Instant::now();
-                info!("{size} of {goal} leaves are here and checked");
-            }
-            if size >= goal
-                && self.contains_pinned(size)?
-                && let Some(record) = self.record()?
-            {
-                return Ok(record);
-            }
-        }
+        let items = federation.tail(&Callee::Whoever(address.to_owned()), request).await?;
+        let session = TailSession::new(mesh, self.tail.clone(), Arc::clone(&self.keeper));
+        // Whoever waits to be admitted may wait for long.
+        until(items, session, &self.tail, Duration::MAX, |size| {
+            if self.contains_pinned(size)? { self.record() } else { Ok(None) }
+        })
+        .await
     }
 
     fn record(&self) -> Result<Option<NodeRecord>, MeshError> {

@@ -12,8 +12,9 @@
 //! | [`outbox`] | what takes a feed's commands to the ledger, and goes on after a restart |
 //! | [`reads`] | products, domains, history as of the applied ledger |
 //! | [`tail`], `join` | the ledger of nodes outside Raft; how a new node comes to its number |
+//! | `later_voters` | a voter that was away while all others were replaced |
 //! | [`pending`] | what is in the feeds of this side and not sealed yet |
-//! | [`projector`], [`folded`] | folds applied leaves into indexes and search |
+//! | [`projector`], [`folded`], `commit_budget` | folds applied leaves into indexes and search, for its share of the machine |
 //! | [`replicas`] | copies of feeds on other nodes: assigned, verified, served, repaired |
 //! | [`attachments`] | files by digest: taken with a publish, fetched from their home |
 //! | [`gossip`] | who is up, whose feeds grew: the shell around `mesh-gossip` |
@@ -44,6 +45,7 @@ pub mod carry;
 pub mod checkpoints;
 pub mod clock;
 pub mod clock_offset;
+mod commit_budget;
 pub mod config;
 pub mod core;
 mod data_folder;
@@ -59,6 +61,7 @@ pub mod gossip;
 pub mod http;
 mod join;
 pub mod keys;
+mod later_voters;
 pub mod limits;
 pub mod metrics;
 pub mod moves;

@@ -137,6 +137,34 @@ impl Pending {
         Ok(newest.into_values().collect())
     }
 
+    /// The newest pending versions of products that have no sealed one, by product: of one domain or of all, behind `after` and up to `last`.
+    ///
+    /// # Errors
+    /// As [`Pending::of_domain`].
+    pub fn unsealed(
+        &self,
+        core: &Core,
+        domain: Option<&DomainName>,
+        after: Option<&ProductId>,
+        last: Option<&ProductId>,
+    ) -> Result<BTreeMap<ProductId, PendingVersion>, MeshError> {
+        let mut newest = BTreeMap::new();
+        for one in self.listed(core)?.iter() {
+            let id = one.descriptor.id();
+            let is_within = after.is_none_or(|after| id > *after) && last.is_none_or(|last| id <= *last);
+            if is_within && domain.is_none_or(|domain| id.domain == *domain) {
+                newest.insert(id, one.clone());
+            }
+        }
+        let mut unsealed = BTreeMap::new();
+        for (id, one) in newest {
+            if read::product(&core.state, &id).map_err(|e| core.state_error(&e))?.is_none() {
+                unsealed.insert(id, one);
+            }
+        }
+        Ok(unsealed)
+    }
+
     fn listed(&self, core: &Core) -> Result<Arc<Vec<PendingVersion>>, MeshError> {
         let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, list)) = listed.as_ref().filter(|(when, _)| when.elapsed() < LISTED) {

@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::attachments::{self, OWNERS};
+use crate::commit_budget::CommitBudget;
 use crate::core::{Core, storage_error};
 use crate::erasure;
 use crate::reads::{AsOf, HISTORY, Subject, history_key, tell_with};
@@ -31,10 +32,11 @@ const LEAVES: usize = 512;
 const PRODUCTS: usize = 4_000;
 /// The same for the bytes of what the other indexes learn.
 const PENDING_BYTES: usize = 4 << 20;
-/// A commit of the search index costs files and merges, however little is in it: the next one waits this many times as long as the last
-/// one took, so that indexing lags under load and never competes with the ledger for more than a share of the machine.
-const REST: u32 = 9;
-const LONGEST_REST: Duration = Duration::from_secs(2);
+/// Pause after an error, and how often the projector looks for what nobody tells it of.
+const AGAIN: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_millis(50);
+/// How long leaves gather before the index is committed: each commit costs the same, however little is in it.
+const GATHER: Duration = Duration::from_millis(10);
 const FETCH_EVERY: Duration = Duration::from_secs(2);
 
 /// Opens the search index in a folder, anew when it is missing, damaged or of another version.
@@ -96,55 +98,59 @@ impl Projector {
     /// Folds until the node stops. Between its waits it keeps a processor and the disk busy: it wants a thread of its own.
     pub async fn run(mut self) {
         let least = Duration::from_millis(self.core.config.search.commit_ms);
-        let mut pause = least;
-        let mut committed = Instant::now();
-        let mut uncommitted = false;
+        let mut budget = CommitBudget::new(least, Instant::now());
+        // Since when something waits for a commit.
+        let mut uncommitted: Option<Instant> = None;
         if let Err(error) = erasure::sweep(&self.core) {
             warn!(%error, "attachments that were erased are not all looked for");
         }
         while !self.core.stopping.is_cancelled() {
             for product in self.core.reindex.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
                 self.dirty.insert(product);
-                uncommitted = true;
+                uncommitted.get_or_insert_with(Instant::now);
             }
             let folded = match self.fold() {
                 Ok(folded) => folded,
                 Err(error) => {
                     warn!(%error, "indexing pauses");
-                    self.wait(Duration::from_secs(1)).await;
+                    self.wait(AGAIN).await;
                     continue;
                 }
             };
-            uncommitted |= folded > 0;
+            if folded > 0 {
+                uncommitted.get_or_insert_with(Instant::now);
+            }
             if self.core.folded.is_wanted()
                 && let Err(error) = self.flush()
             {
                 warn!(%error, "the indexes of history and attachments were not written");
             }
-            // A commit syncs files on the disk that the ledger waits for: at most one in `commit_ms` while writes go on, and at once
-            // after a rest.
+            let Some(since) = uncommitted else {
+                self.wait(LOOK).await;
+                continue;
+            };
             let full = self.dirty.len() >= PRODUCTS || self.pending.bytes() >= PENDING_BYTES;
-            let due = committed.elapsed() >= pause || full;
-            if uncommitted && due {
-                let started = Instant::now();
-                match self.commit() {
-                    Ok(()) => uncommitted = false,
-                    Err(error) => {
-                        warn!(%error, "the search index was not committed");
-                        self.wait(Duration::from_secs(1)).await;
-                    }
+            let due = budget.due().max(since + GATHER);
+            let began = Instant::now();
+            if !full && began < due {
+                // While leaves come, they are folded; the wait ends with the next one, too.
+                if folded == 0 {
+                    self.wait((due - began).min(LOOK)).await;
                 }
-                committed = Instant::now();
-                pause = least.max((committed - started).saturating_mul(REST).min(LONGEST_REST));
+                continue;
             }
-            if folded == 0 {
-                self.wait(Duration::from_millis(50)).await;
-            } else if due {
-                // Let leaves gather: each commit of the index costs the same, however little is in it.
-                self.wait(pause.min(Duration::from_millis(20))).await;
+            match self.commit() {
+                Ok(()) => uncommitted = None,
+                Err(error) => {
+                    warn!(%error, "the search index was not committed");
+                    self.wait(AGAIN).await;
+                }
             }
+            budget.spend(began, Instant::now());
         }
-        if uncommitted && let Err(error) = self.commit() {
+        if uncommitted.is_some()
+            && let Err(error) = self.commit()
+        {
             warn!(%error, "the search index was not committed at the end");
         }
     }

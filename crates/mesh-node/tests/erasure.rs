@@ -166,7 +166,7 @@ fn private_folder(data: &Path) -> PathBuf {
 async fn asked(mesh: &Mesh, node: u64, domain: u64, digest: Digest) -> Code {
     let channels = strangers::channels(&mesh.genesis, &keypair("node-3"), 3);
     let address = mesh.node(node).peer_address().to_string();
-    let mut peer = FeedServiceClient::new(channels.channel(node, &address).unwrap());
+    let mut peer = FeedServiceClient::new(channels.channel_at(node, &address).unwrap());
     let request = FeedAttachmentRequest {
         mesh_id: mesh.genesis.mesh_id.0.to_vec(),
         from_node_id: 3,

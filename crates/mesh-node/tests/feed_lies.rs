@@ -240,12 +240,18 @@ async fn answers(mesh: &Mesh, place: u64, address: SocketAddr, liar: &Liar) -> C
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_lies_about_a_feed_is_left_alone_and_nothing_of_it_is_kept() {
     for lie in [Lie::Unsigned, Lie::Unproved, Lie::Empty, Lie::Endless, Lie::Flood] {
-        let (mesh, liar, stop) = with_liar(lie).await;
+        let (mut mesh, liar, stop) = with_liar(lie).await;
         let core = Arc::clone(mesh.node(1).core());
         until("the lie is noticed", async || core.alarms().iter().any(|alarm| alarm.contains("node 2 is left alone")))
             .await;
         let asked = liar.asked.load(Ordering::SeqCst);
         assert!(asked < 20, "asked {asked} times");
+        drop(core);
+        // Also by whoever was started again meanwhile.
+        mesh.stop_node(1).await;
+        mesh.start_node(1).await;
+        let alarms = mesh.node(1).core().alarms();
+        assert!(alarms.iter().any(|alarm| alarm.contains("node 2 is left alone")), "{alarms:?}");
         for node in [1, 3] {
             let core = mesh.node(node).core();
             let head = heads::of_feed(core, &liar.feed).unwrap().unwrap();
@@ -304,7 +310,7 @@ async fn contained(mesh: &Mesh, nodes: &[u64]) -> Containment {
         let from = if *node == 1 { 2 } else { 1 };
         let channels = strangers::channels(&mesh.genesis, &keypair(&format!("node-{from}")), from);
         let address = mesh.node(*node).peer_address().to_string();
-        let mut peer = FeedServiceClient::new(channels.channel(*node, &address).unwrap());
+        let mut peer = FeedServiceClient::new(channels.channel_at(*node, &address).unwrap());
         let request = FeedRangeRequest {
             mesh_id: mesh.genesis.mesh_id.0.to_vec(),
             from_node_id: from,
@@ -492,5 +498,46 @@ async fn a_copy_of_the_history_that_lost_is_fetched_anew() {
     resolve(&mesh, 1, &report, (3, honest.root), 1).await.unwrap();
     until("the copy is of the history that stands", async || root_at_3() == Some(honest.root)).await;
     mesh.publish(3, descriptor(2, "after")).await;
+    mesh.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_history_that_only_one_copy_was_shown_is_found_out_by_the_ledgers_own_word() {
+    let mut mesh = Mesh::start_with(|config| config.feeds.pull_ms = 50).await;
+    mesh.admit_domains().await;
+    // Node 1 keeps no copies: nobody but the ledger has the honest history when node 2 is gone.
+    mesh.stop_node(1).await;
+    mesh.tune(1, |config| config.feeds.copies = 0);
+    mesh.start_node(1).await;
+    mesh.stop_node(3).await;
+    for n in 0..3 {
+        mesh.publish(2, descriptor(2, &format!("product_{n}"))).await;
+    }
+    let feed = FeedId { domain: domain_of(2), epoch: 1 };
+    let honest = heads::of_feed(mesh.node(2).core(), &feed).unwrap().unwrap().goal;
+    assert_eq!(size_at(mesh.node(1).core(), &feed), 0);
+    let address = mesh.node(2).peer_address();
+    mesh.stop_node(2).await;
+    mesh.stop_node(1).await;
+    let liar = Liar {
+        lie: Lie::Other,
+        mesh: mesh.genesis.mesh_id,
+        feed: feed.clone(),
+        size: 3,
+        root: honest.root,
+        writer: Arc::new(keypair("node-2")),
+        asked: Arc::default(),
+    };
+    let stop = answers(&mesh, 2, address, &liar).await;
+    mesh.start_node(3).await;
+    let core = Arc::clone(mesh.node(3).core());
+    let (_, other) = other_history(liar.mesh, &feed);
+    until("it is copied", async || heads::of_feed(&core, &feed).unwrap().is_some_and(|head| head.goal.root == other))
+        .await;
+    mesh.start_node(1).await;
+    let report = contained(&mesh, &[1, 3]).await;
+    let roots = [honest.root, other].map(|root| (3, Digest(*root.as_bytes())));
+    assert!(roots.iter().all(|head| report.heads.contains(head)), "{report:?}");
+    stop.cancel();
     mesh.stop().await;
 }

@@ -21,7 +21,7 @@ use tonic::transport::Channel;
 /// A client of this node over a connection of another.
 fn client(mesh: &Mesh, node: u64, from: u64) -> FeedServiceClient<Channel> {
     let channels = strangers::channels(&mesh.genesis, &keypair(&format!("node-{from}")), from);
-    FeedServiceClient::new(channels.channel(node, &mesh.node(node).peer_address().to_string()).unwrap())
+    FeedServiceClient::new(channels.channel_at(node, &mesh.node(node).peer_address().to_string()).unwrap())
 }
 
 fn code<T: std::fmt::Debug>(answer: Result<T, tonic::Status>) -> Code {

@@ -292,6 +292,17 @@ async fn what_is_not_sealed_shows_as_pending_at_home_and_on_whoever_has_a_copy()
     })
     .await;
     assert!(found.hits[0].product.pending && found.total == 1, "{found:?}");
+    let listed = async |query: mesh_client::ListQuery| {
+        let rows = client.products(&query).await.unwrap().items;
+        rows.into_iter().map(|row| (row.id, row.status, row.pending)).collect::<Vec<_>>()
+    };
+    let (sealed, waiting) = (("domain_1/sealed", "active", false), ("domain_1/waiting", "pending", true));
+    let row = |(id, status, pending): (&str, &str, bool)| (id.to_owned(), status.to_owned(), pending);
+    let all = mesh_client::ListQuery::default;
+    assert_eq!(listed(all()).await, [row(sealed), row(waiting)]);
+    assert_eq!(listed(mesh_client::ListQuery { limit: Some(1), ..all() }).await, [row(sealed)]);
+    assert_eq!(listed(mesh_client::ListQuery { domain: "domain_2".into(), ..all() }).await, []);
+    assert_eq!(listed(mesh_client::ListQuery { statuses: vec!["active".into()], ..all() }).await, [row(sealed)]);
     // A version after one that is sealed.
     let mut next = descriptor(1, "sealed");
     next.version = mesh_model::Version::new(1, 1, 0);

@@ -7,13 +7,11 @@ mod support;
 use std::time::Duration;
 
 use mesh_client::{SearchQuery, WaitLevel};
-use mesh_event::command::{AdmitDomains, DomainAdmission, RoleGrant};
 use mesh_event::proposal::{ProposalBody, RevokeNode, SetVoters};
-use mesh_event::{Body, Signer};
-use mesh_model::{Descriptor, DomainName, Role};
+use mesh_model::{Descriptor, DomainName};
 use mesh_node::{Config, Node, StartError};
 use mesh_raft::RaftRole;
-use support::{Mesh, descriptor, keypair};
+use support::{Mesh, descriptor};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -50,28 +48,6 @@ fn same_ledger(mesh: &Mesh, one: u64, other: u64) {
     assert_eq!(root(one), root(other), "the ledgers differ within {size} leaves");
 }
 
-async fn admit_domain_at(mesh: &Mesh, name: &str, node_id: u64) {
-    let domain = DomainAdmission {
-        name: DomainName::parse(name).unwrap(),
-        title: "A late one".into(),
-        description: String::new(),
-        responsibilities: vec!["its own data".into()],
-        parent: None,
-        root_keys: vec![keypair("late-root").public_key()],
-        root_threshold: 1,
-        roles: vec![
-            RoleGrant { key: keypair("engineer").public_key(), role: Role::DomainDataEngineer },
-            RoleGrant { key: keypair("owner").public_key(), role: Role::DataProductOwner },
-        ],
-        delegate: Some(node_id),
-    };
-    let keys = ["seat-1", "seat-2", "late-root", "engineer", "owner"].map(keypair);
-    let signers: Vec<&dyn Signer> = keys.iter().map(|key| key as &dyn Signer).collect();
-    let body = Body::AdmitDomains(AdmitDomains { domains: vec![domain], council_version: 1 });
-    let envelope = mesh.builder().sign(body, &signers).unwrap();
-    mesh.client(1).submit(&envelope).await.unwrap().accepted().unwrap();
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn an_observer_has_the_whole_ledger_and_answers_discovery_with_its_age() {
     let mut mesh = start().await;
@@ -104,7 +80,7 @@ async fn publishing_works_through_an_observer_and_at_one_that_is_a_domain_s_home
     let index = mesh.publish(place, descriptor(1, "orders")).await;
     assert!(mesh.node(place).core().wait_applied(index, PATIENCE).await);
     // At it, as the home; and from a voter to it.
-    admit_domain_at(&mesh, "late", id).await;
+    mesh.admit_domain_at("late", id).await;
     let late = |name: &str| {
         let mut product = descriptor(1, name);
         product.domain = DomainName::parse("late").unwrap();

@@ -10,12 +10,15 @@ use std::time::{Duration, Instant};
 use mesh_event::proposal::{Propose, RevokeNode};
 use mesh_event::{Body, NodeRecord, ProposalBody, Signer as _, tls_keypair};
 use mesh_model::{Code, MeshId, NodeId};
+use mesh_node::transport::{Dialer, PeerChannels, Whereabouts};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::federation_service_client::FederationServiceClient;
 use mesh_proto::v1::greeting::Answer;
 use mesh_proto::v1::home_service_client::HomeServiceClient;
 use mesh_proto::v1::raft_service_client::RaftServiceClient;
-use mesh_proto::v1::{CosignRequest, OfferCheckpointRequest, PublishRequest, RaftFrame, WaitLevel};
+use mesh_proto::v1::{
+    CosignRequest, FetchCheckpointRequest, OfferCheckpointRequest, PublishRequest, RaftFrame, WaitLevel,
+};
 use support::strangers::{self, Shown, chain, channels, claiming, connect, hello, of_node, self_made, until_end};
 use support::{Mesh, descriptor, keypair};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -158,7 +161,7 @@ async fn nobody_speaks_for_another_node() {
 
     // In a request.
     let channels = channels(&mesh.genesis, &keypair("node-3"), 3);
-    let channel = channels.channel(1, &one.to_string()).unwrap();
+    let channel = channels.channel_at(1, &one.to_string()).unwrap();
     let mesh_id = id.0.to_vec();
     let mut federation = FederationServiceClient::new(channel.clone());
     let mut raft = RaftServiceClient::new(channel.clone());
@@ -187,7 +190,7 @@ async fn nobody_speaks_for_another_node() {
     }
 
     // Whoever is called has to be who was called.
-    let wrong = channels.channel(2, &one.to_string()).unwrap();
+    let wrong = channels.channel_at(2, &one.to_string()).unwrap();
     let cosign = CosignRequest { mesh_id, from_node_id: 3, checkpoint: String::new() };
     let status = FederationServiceClient::new(wrong).cosign(cosign).await.unwrap_err();
     assert!(chain(&status).contains("expected node 2, found node 1"), "{}", chain(&status));
@@ -204,6 +207,39 @@ async fn nobody_speaks_for_another_node() {
     let api = tonic::transport::Endpoint::from_shared(format!("http://{}", mesh.node(2).api_address())).unwrap();
     let error = HomeServiceClient::new(api.connect().await.unwrap()).publish(request).await.unwrap_err();
     assert_eq!(error.code(), tonic::Code::Unimplemented);
+    mesh.stop().await;
+}
+
+/// Where a test says that nodes are.
+struct These(Vec<SocketAddr>);
+
+impl Whereabouts for These {
+    fn places(&self, _node: NodeId) -> Vec<String> {
+        self.0.iter().map(ToString::to_string).collect()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_is_found_at_whichever_of_its_addresses_it_answers_itself() {
+    let mesh = Mesh::start().await;
+    mesh.admit_domains().await;
+    let (one, two) = (mesh.node(1).peer_address(), mesh.node(2).peer_address());
+    let deaf = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (deaf, closed) = (deaf.local_addr().map(|address| (deaf, address)).unwrap(), support::free_address());
+    let ask = async |places: Vec<SocketAddr>| {
+        let transport = strangers::transport(&mesh.genesis, &keypair("node-3"), 3);
+        let channels = PeerChannels::new(Dialer::finding(transport, std::sync::Arc::new(These(places))));
+        let request = FetchCheckpointRequest { mesh_id: mesh.genesis.mesh_id.0.to_vec(), from_node_id: 3 };
+        let answer = FederationServiceClient::new(channels.channel(2)).fetch_checkpoint(request).await;
+        answer.map(drop).map_err(|status| chain(&status))
+    };
+    // Nobody, somebody who says nothing, and another node stand before it.
+    assert_eq!(ask(vec![closed, deaf.1, one, two]).await, Ok(()));
+    let why = ask(vec![closed, one]).await.unwrap_err();
+    assert!(why.contains(&format!("{closed}: tcp connect error")), "{why}");
+    assert!(why.contains("expected node 2, found node 1"), "{why}");
+    let why = ask(Vec::new()).await.unwrap_err();
+    assert!(why.contains("no address of node 2 is known"), "{why}");
     mesh.stop().await;
 }
 

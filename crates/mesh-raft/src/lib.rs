@@ -19,6 +19,7 @@
 //! | [`RaftNode`] | starts, founds the mesh, tells how it does, stops; on an observer it only waits to be needed |
 //! | [`Proposer`] | takes entries on any node, in a bounded queue; the task behind it batches, stamps, admits, or forwards |
 //! | [`Dial`], [`PeerIdentity`] | how connections are made, and who is at their other end: the node's, so that all its connections are alike |
+//! | `LaterMembers` | whom a node hears that was away while the members were replaced |
 //! | `Gate` | what the node does not want to be ordered at present |
 //! | [`LogStore`] | openraft's log over the store: readable at once, durable with the group's sync |
 //! | [`StateMachine`] | runs of committed entries through `mesh_governance::apply`, one batch each |
@@ -72,6 +73,7 @@ mod giving_way;
 mod guess;
 mod identity;
 mod import;
+mod later_members;
 mod link;
 mod log_store;
 mod machine;

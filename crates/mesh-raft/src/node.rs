@@ -1,6 +1,6 @@
 //! One node, running.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ use crate::gate::Gate;
 use crate::giving_way::GivingWay;
 use crate::guess::Guess;
 use crate::identity::Identity;
+use crate::later_members::LaterMembers;
 use crate::log_store::LogStore;
 use crate::machine::Machine;
 use crate::options::RaftOptions;
@@ -55,6 +56,7 @@ pub struct RaftNode {
     announcer: Announcer,
     proposer: Proposer,
     gate: Gate,
+    later: LaterMembers,
     guess: Guess,
     tail: LedgerTail,
     contact: Arc<Contact>,
@@ -150,6 +152,7 @@ impl RaftNode {
             announcer,
             proposer,
             gate,
+            later: LaterMembers::default(),
             guess,
             tail,
             contact,
@@ -191,6 +194,12 @@ impl RaftNode {
         self.gate.keep(Box::new(refuses));
     }
 
+    /// Hears these as members, too, instead of those that were given before: they vote by a later part of the ledger, as the caller
+    /// verified it, and the own log doesn't say so yet. Whom the applied ledger has revoked is not heard.
+    pub fn hear_also(&self, members: BTreeSet<NodeId>) {
+        self.later.set(members);
+    }
+
     /// The way into the ledger.
     pub fn proposer(&self) -> Proposer {
         self.proposer.clone()
@@ -227,6 +236,7 @@ impl RaftNode {
             proposer: self.proposer.clone(),
             authenticates: self.options.dial.authenticates(),
             founders,
+            later: self.later.clone(),
             clock: Arc::clone(&self.options.clock),
             contact: Arc::clone(&self.contact),
             reads_only: self.reads_only.clone(),

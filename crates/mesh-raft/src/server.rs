@@ -30,6 +30,7 @@ use crate::contact::Contact;
 use crate::frame::{self, SnapshotAnswer, SnapshotHeader};
 use crate::identity::Identity;
 use crate::import::{Import, ImportError};
+use crate::later_members::LaterMembers;
 use crate::machine::Machine;
 use crate::offload::offload;
 use crate::options::Clock;
@@ -63,6 +64,7 @@ pub struct RaftServer {
     /// Whether the transport proves who sends.
     pub(crate) authenticates: bool,
     pub(crate) founders: BTreeSet<NodeId>,
+    pub(crate) later: LaterMembers,
     pub(crate) clock: Clock,
     pub(crate) contact: Arc<Contact>,
     /// Why this node answers nothing that openraft asks, if so.
@@ -88,7 +90,8 @@ impl RaftServer {
         checked.map_err(|mismatch| MeshError::new(Code::WrongMesh, mismatch.to_string()).into())
     }
 
-    /// Founders stay members for those who don't know of later ones yet, until the council takes them out.
+    /// Founders stay members for those who don't know of later ones yet, until the council takes them out; and whom the node found to vote
+    /// by a later part of the ledger is one before the own log says so.
     ///
     /// Everything that openraft asks comes through here, so this is where a reader refuses: an answer, even one of an empty log, could
     /// make a quorum of what it promised before and forgot.
@@ -103,7 +106,7 @@ impl RaftServer {
         if known {
             return Ok(());
         }
-        if self.founders.contains(&from) {
+        if self.founders.contains(&from) || self.later.contains(from) {
             let revoked = read::node_revocation(&self.machine.state, from);
             return match revoked.map_err(|error| Status::unavailable(error.to_string()))? {
                 None => Ok(()),
@@ -381,6 +384,7 @@ impl RaftServer {
             proposer: self.proposer.clone(),
             authenticates: self.authenticates,
             founders: self.founders.clone(),
+            later: self.later.clone(),
             clock: Arc::clone(&self.clock),
             contact: Arc::clone(&self.contact),
             reads_only: self.reads_only.clone(),

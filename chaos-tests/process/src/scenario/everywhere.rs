@@ -6,11 +6,14 @@ use anyhow::{Context as _, Result};
 use mesh_client::{Client, SearchQuery, WaitLevel};
 use tokio::time::Instant;
 
-use super::{Stage, product};
+use super::{Spread, Stage, product};
 use crate::options::EverywhereOptions;
 
 const CALL: Duration = Duration::from_secs(10);
-const POLL: Duration = Duration::from_millis(10);
+/// Searching is work for the nodes, too.
+const POLL: Duration = Duration::from_millis(20);
+/// How many of the slowest are named.
+const SLOWEST: usize = 3;
 /// Longest that is waited for one.
 const LOST: Duration = Duration::from_secs(20);
 
@@ -24,7 +27,8 @@ pub(crate) async fn run(options: &EverywhereOptions) -> Result<bool> {
     let clients = nodes.iter().map(|node| stage.testbed.client(&[*node], CALL)).collect::<Result<Vec<_>>>()?;
     let signer = stage.testbed.signer();
     let domains = stage.testbed.domains().to_vec();
-    let mut took = Vec::new();
+    let voters = usize::try_from(options.voters).context("so many voters")?;
+    let (mut took, mut among_voters) = (Vec::new(), Vec::new());
     for number in 0..options.products {
         let (domain, _) = &domains[number % domains.len()];
         // A word that no other product has.
@@ -39,34 +43,36 @@ pub(crate) async fn run(options: &EverywhereOptions) -> Result<bool> {
         at.publish_within(&outgoing, WaitLevel::Local, CALL).await.context("a publish failed")?;
         let found =
             futures::future::try_join_all(clients.iter().map(|client| found(client, &word, &id, began))).await?;
-        took.extend(found.into_iter().max());
+        among_voters.extend(found.iter().take(voters).max().copied());
+        let (place, last) = found.iter().enumerate().max_by_key(|(_, took)| **took).context("there are no nodes")?;
+        took.push((*last, id, nodes[place]));
     }
     took.sort_unstable();
-    let at = |percent: usize| {
-        took.get((took.len() * percent / 100).min(took.len().saturating_sub(1))).copied().unwrap_or_default()
-    };
-    let (p50, p99) = (at(50), at(99));
+    for (took, id, node) in took.iter().rev().take(SLOWEST) {
+        println!("among the slowest: {id}, found last on node {node}, after {:.0} ms", took.as_secs_f64() * 1e3);
+    }
+    let took = Spread::of(took.into_iter().map(|(took, ..)| took));
+    println!("found on all {voters} voters after {}", Spread::of(among_voters));
     println!(
-        "{} products, {} nodes: found everywhere after {:.0} ms (p50), {:.0} ms (p99), {:.0} ms (most); at most {:.0} ms (p99) is asked",
-        took.len(),
+        "{} products: found on all {} nodes after {took}; at most {:.0} ms (p99) is asked",
+        options.products,
         nodes.len(),
-        p50.as_secs_f64() * 1e3,
-        p99.as_secs_f64() * 1e3,
-        at(100).as_secs_f64() * 1e3,
         options.within.as_secs_f64() * 1e3
     );
+    let p99 = took.at(99);
     if options.common.keep {
         println!("kept: {}", stage.testbed.keep_folder().display());
     }
     Ok(p99 <= options.within)
 }
 
-/// Until the product itself is among the hits: a search may also show what is only similar.
+/// Until the product itself is among the hits, and sealed: a search may also show what is only similar, or waits for the ledger.
 async fn found(client: &Client, word: &str, id: &str, began: Instant) -> Result<Duration> {
     loop {
         let query = SearchQuery { query: word.to_owned(), ..SearchQuery::default() };
         let page = client.search(&query).await;
-        if page.as_ref().is_ok_and(|page| page.hits.iter().any(|hit| hit.product.id == id)) {
+        let is_it = |hit: &mesh_client::SearchHit| hit.product.id == id && !hit.product.pending;
+        if page.as_ref().is_ok_and(|page| page.hits.iter().any(is_it)) {
             return Ok(began.elapsed());
         }
         anyhow::ensure!(began.elapsed() < LOST, "{id} is not found by {word} within {LOST:?}: {page:?}");

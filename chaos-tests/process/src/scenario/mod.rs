@@ -3,6 +3,8 @@
 pub(crate) mod cut_off;
 pub(crate) mod everywhere;
 pub(crate) mod slow_clock;
+mod spread;
+pub(crate) mod starts;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +19,7 @@ use tempfile::TempDir;
 use crate::campaign::{MOST_NODES, SECTIONS};
 use crate::options::Common;
 use crate::oracle::Record;
+use spread::Spread;
 
 /// A mesh with its laboratory.
 pub(crate) struct Stage {

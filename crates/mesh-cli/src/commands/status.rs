@@ -108,6 +108,10 @@ impl Row for StatusRow {
     fn name(&self) -> String {
         self.url.clone()
     }
+    /// Addresses are long, and who waits and why is what a narrow terminal has to show; who does not answer is named below the table.
+    fn stays() -> Option<&'static str> {
+        Some("node")
+    }
 }
 
 /// The clock beside the other voters', in whole seconds: it is read from times that have no more.

@@ -102,6 +102,9 @@ impl Gossip {
         }
         self.peers.admit(content.from.node_id, now);
         self.peers.heard(content.from.node_id, now);
+        if let Some(claim) = self.peers.claimed(&content.from, now) {
+            self.outputs.push_back(Output::Event(Event::Claimed { node: content.from.node_id, claim }));
+        }
         lock(&self.news).now = now;
         // Errors of foca say that the sender's bytes are odd, or that a probe was interrupted: nothing follows but a count.
         if self.foca.handle_data(&content.bytes, &mut self.effects).is_err() {

@@ -1,6 +1,7 @@
 //! What a checkpoint counts for that is beyond the own ledger.
 
 use mesh_event::checkpoint::{LedgerCheckpoint, Trust};
+use mesh_event::voters::VoterSet;
 use mesh_model::Code;
 use mesh_proto::status::MeshError;
 use mesh_raft::Target;
@@ -14,6 +15,14 @@ impl Keeper {
     /// # Errors
     /// [`Code::Malformed`], [`Code::WrongMesh`], [`Code::BadSignature`]; [`Code::TooFewCosigned`] when too few voters vouch for it.
     pub fn judge_ahead(&self, note: &[u8], handovers: &[Vec<u8>]) -> Result<Target, MeshError> {
+        self.follow_ahead(note, handovers).map(|(target, _)| target)
+    }
+
+    /// The same, with the voters that vouch for it.
+    ///
+    /// # Errors
+    /// As [`Self::judge_ahead`].
+    pub fn follow_ahead(&self, note: &[u8], handovers: &[Vec<u8>]) -> Result<(Target, VoterSet), MeshError> {
         let refuse = |error: &dyn std::fmt::Display, code| MeshError::new(code, format!("the checkpoint: {error}"));
         let found = LedgerCheckpoint::parse(note, self.mesh()).map_err(|error| super::keeper::refuse(&error))?;
         let mut trust = self.trust();
@@ -26,6 +35,8 @@ impl Keeper {
                 .map_err(|(_, error)| refuse(&error, Code::TooFewCosigned))?;
         }
         trust.judge(&found).map_err(|error| refuse(&error, Code::TooFewCosigned))?;
-        Ok(Target { size: found.size(), root: found.root() })
+        // A checkpoint that hands over counts by those before it, too; those after it vote from there on.
+        let voters = found.handover().unwrap_or_else(|| trust.newest().1).clone();
+        Ok((Target { size: found.size(), root: found.root() }, voters))
     }
 }

@@ -268,6 +268,9 @@ impl Keeper {
         match found.counted_by(&self.mesh, &voters, &BTreeSet::new()) {
             Ok(_) => {
                 let mut kept = self.kept();
+                if kept.furthest.as_ref().is_none_or(|furthest| furthest.size() < found.size()) {
+                    kept.furthest = Some(found.clone());
+                }
                 if kept.ahead.as_ref().is_none_or(|ahead| ahead.size() > found.size()) {
                     kept.ahead = Some(found);
                 }
@@ -536,10 +539,14 @@ impl Keeper {
     /// [`Code::StorageFailed`], [`Code::Damaged`].
     pub fn look_again(&self) -> Result<bool, MeshError> {
         let applied = self.ledger.size().map_err(|error| storage_error(&error))?;
-        let ahead = self.kept().ahead.take_if(|ahead| ahead.size() <= applied);
+        let reached = {
+            let mut kept = self.kept();
+            let is_reached = |ahead: &mut LedgerCheckpoint| ahead.size() <= applied;
+            [kept.ahead.take_if(is_reached), kept.furthest.take_if(is_reached)]
+        };
         let mut is_new = false;
-        if let Some(ahead) = ahead {
-            is_new = self.hear(&ahead.bytes())? == Heard::Fork { is_known: false };
+        for ahead in reached.into_iter().flatten() {
+            is_new |= self.hear(&ahead.bytes())? == Heard::Fork { is_known: false };
         }
         let Some(fork) = self.fork() else { return Ok(is_new) };
         if !self.is_settled(&fork)? {

@@ -34,6 +34,8 @@ pub(super) struct Kept {
     pub(super) last: Option<(LedgerCheckpoint, Counted)>,
     /// The smallest that is larger than the own ledger: to be compared when that is reached.
     pub(super) ahead: Option<LedgerCheckpoint>,
+    /// The largest that is: what follows it may be long in coming.
+    pub(super) furthest: Option<LedgerCheckpoint>,
     /// Notes with which voters showed that they sign what is not so.
     pub(super) false_heads: BTreeMap<NodeId, FalseHead>,
     /// The fork that stands.
@@ -83,7 +85,7 @@ impl Kept {
             let found = LedgerCheckpoint::parse(&note, &mesh).map_err(|_| damaged("a contradicting checkpoint"))?;
             contradiction = Some(found);
         }
-        Ok(Self { trust, handovers, last, ahead: None, false_heads, fork, contradiction })
+        Ok(Self { trust, handovers, last, ahead: None, furthest: None, false_heads, fork, contradiction })
     }
 
     /// Voters whose word counts for nothing while those are in force who are since this size.

@@ -1,6 +1,7 @@
 //! The other nodes' peer ports, for checkpoints and the tail of the ledger.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use mesh_tlog::NoteSignature;
 use tonic::transport::Channel;
 use tonic::{Request, Streaming};
 
-use crate::transport::PeerChannels;
+use crate::transport::{NO_NUMBER, PeerChannels};
 
 /// How long a node may take to answer.
 const ANSWER: Duration = Duration::from_secs(2);
@@ -26,8 +27,32 @@ pub struct FederationPeers {
     mesh: MeshId,
     me: NodeId,
     channels: Arc<PeerChannels>,
-    /// Who is being shown something: the next thing comes with the next round.
-    busy: Mutex<BTreeSet<NodeId>>,
+    /// Who is being shown something, and whether there is something newer since.
+    showing: Mutex<BTreeMap<NodeId, bool>>,
+}
+
+/// Whom to ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Callee {
+    /// This node, wherever it is.
+    Node(NodeId),
+    /// Whoever answers at this address.
+    Whoever(String),
+}
+
+impl From<NodeId> for Callee {
+    fn from(id: NodeId) -> Self {
+        Self::Node(id)
+    }
+}
+
+impl fmt::Display for Callee {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Node(id) => write!(f, "node {id}"),
+            Self::Whoever(address) => f.write_str(address),
+        }
+    }
 }
 
 /// What a node is shown.
@@ -44,28 +69,30 @@ pub struct Offer {
 impl FederationPeers {
     /// Speaks for node `me`.
     pub fn new(mesh: MeshId, me: NodeId, channels: Arc<PeerChannels>) -> Self {
-        Self { mesh, me, channels, busy: Mutex::default() }
+        Self { mesh, me, channels, showing: Mutex::default() }
     }
 
-    fn client(&self, id: NodeId, address: &str) -> Result<FederationServiceClient<Channel>, MeshError> {
-        Ok(FederationServiceClient::new(self.channels.channel(id, address)?))
+    fn client(&self, to: &Callee) -> Result<FederationServiceClient<Channel>, MeshError> {
+        Ok(FederationServiceClient::new(self.channel(to)?))
+    }
+
+    fn channel(&self, to: &Callee) -> Result<Channel, MeshError> {
+        match to {
+            Callee::Node(id) => Ok(self.channels.channel(*id)),
+            Callee::Whoever(address) => self.channels.channel_at(NO_NUMBER, address),
+        }
     }
 
     /// Begins to tail a node's ledger.
     ///
     /// # Errors
     /// What it says, or that it does not answer.
-    pub async fn tail(
-        &self,
-        id: NodeId,
-        address: &str,
-        request: TailRequest,
-    ) -> Result<Streaming<TailItem>, MeshError> {
-        let client = TailServiceClient::new(self.channels.channel(id, address)?);
+    pub async fn tail(&self, to: &Callee, request: TailRequest) -> Result<Streaming<TailItem>, MeshError> {
+        let client = TailServiceClient::new(self.channel(to)?);
         let mut client = client.max_decoding_message_size(crate::tail::server::MESSAGE_BYTES);
         // The beginning has a deadline, the stream has none.
         let begun = tokio::time::timeout(ANSWER, client.tail(request)).await;
-        let late = |_| MeshError::new(Code::Unreachable, format!("node {id} at {address} does not answer"));
+        let late = |_| MeshError::new(Code::Unreachable, format!("{to} does not answer"));
         Ok(begun.map_err(late)??.into_inner())
     }
 
@@ -73,9 +100,9 @@ impl FederationPeers {
     ///
     /// # Errors
     /// What it says, or that it does not answer.
-    pub async fn cosign(&self, id: NodeId, address: &str, checkpoint: String) -> Result<Vec<NoteSignature>, MeshError> {
+    pub async fn cosign(&self, id: NodeId, checkpoint: String) -> Result<Vec<NoteSignature>, MeshError> {
         let request = CosignRequest { mesh_id: self.mesh.0.to_vec(), from_node_id: self.me, checkpoint };
-        let answer = self.client(id, address)?.cosign(soon(request)).await?;
+        let answer = self.client(&id.into())?.cosign(soon(request)).await?;
         let lines = answer.into_inner().lines;
         let odd = |error: mesh_tlog::SignatureError| MeshError::new(Code::Malformed, error.to_string());
         lines.iter().map(|line| line.parse().map_err(odd)).collect()
@@ -85,9 +112,9 @@ impl FederationPeers {
     ///
     /// # Errors
     /// What it says, or that it does not answer.
-    pub async fn checkpoint(&self, id: NodeId, address: &str) -> Result<(Vec<u8>, Vec<Vec<u8>>), MeshError> {
+    pub async fn checkpoint(&self, to: &Callee) -> Result<(Vec<u8>, Vec<Vec<u8>>), MeshError> {
         let request = FetchCheckpointRequest { mesh_id: self.mesh.0.to_vec(), from_node_id: self.me };
-        let answer = self.client(id, address)?.fetch_checkpoint(request).await?.into_inner();
+        let answer = self.client(to)?.fetch_checkpoint(soon(request)).await?.into_inner();
         Ok((answer.note, answer.handovers))
     }
 
@@ -95,43 +122,51 @@ impl FederationPeers {
     ///
     /// # Errors
     /// What it says, or that it does not answer.
-    pub async fn pull_heads(
-        &self,
-        id: NodeId,
-        address: &str,
-        request: PullHeadsRequest,
-    ) -> Result<PullHeadsResponse, MeshError> {
-        Ok(self.client(id, address)?.pull_heads(request).await?.into_inner())
+    pub async fn pull_heads(&self, id: NodeId, request: PullHeadsRequest) -> Result<PullHeadsResponse, MeshError> {
+        Ok(self.client(&id.into())?.pull_heads(request).await?.into_inner())
     }
 
     /// Shows a node heads of feeds that it lacks.
     ///
     /// # Errors
     /// What it says, or that it does not answer.
-    pub async fn push_heads(&self, id: NodeId, address: &str, request: PushHeadsRequest) -> Result<(), MeshError> {
-        self.client(id, address)?.push_heads(request).await?;
+    pub async fn push_heads(&self, id: NodeId, request: PushHeadsRequest) -> Result<(), MeshError> {
+        self.client(&id.into())?.push_heads(request).await?;
         Ok(())
     }
 
-    /// Shows a node what is known here; gives back the proof of a fork that stands there, if it is news. `None` while the same node is
-    /// still being shown something.
+    /// Shows a node what is known here, as `newest` has it, one thing at a time: what is newer by the time that it answers is shown next. Gives
+    /// back the proof of a fork that stands there, if it is news. `None` while the same node is being shown something: that shows this, too.
     ///
     /// # Errors
     /// What it says, or that it does not answer.
-    pub async fn offer(&self, id: NodeId, address: &str, offer: Offer) -> Result<Option<Vec<u8>>, MeshError> {
-        let busy = || self.busy.lock().unwrap_or_else(PoisonError::into_inner);
-        if !busy().insert(id) {
+    pub async fn offer(&self, id: NodeId, newest: impl Fn() -> Offer) -> Result<Option<Vec<u8>>, MeshError> {
+        let showing = || self.showing.lock().unwrap_or_else(PoisonError::into_inner);
+        if showing().get_mut(&id).map(|newer| *newer = true).is_some() {
             return Ok(None);
         }
+        loop {
+            showing().insert(id, false);
+            let shown = self.show(id, newest()).await;
+            let mut showing = showing();
+            let is_newer = showing.get(&id) == Some(&true);
+            match shown {
+                Ok(proof) if proof.is_empty() && is_newer => {}
+                // Whoever shows a fork, or does not answer, is shown the rest in the next round.
+                shown => {
+                    showing.remove(&id);
+                    return Ok(Some(shown?).filter(|proof| !proof.is_empty()));
+                }
+            }
+        }
+    }
+
+    async fn show(&self, id: NodeId, offer: Offer) -> Result<Vec<u8>, MeshError> {
         let Offer { note, handovers, fork_proof } = offer;
         let (mesh_id, from_node_id) = (self.mesh.0.to_vec(), self.me);
         let request = OfferCheckpointRequest { mesh_id, from_node_id, note, handovers, fork_proof };
-        let answer = match self.client(id, address) {
-            Ok(mut client) => client.offer_checkpoint(soon(request)).await.map_err(MeshError::from),
-            Err(error) => Err(error),
-        };
-        busy().remove(&id);
-        Ok(Some(answer?.into_inner().fork_proof).filter(|proof| !proof.is_empty()))
+        let answer = self.client(&id.into())?.offer_checkpoint(soon(request)).await?;
+        Ok(answer.into_inner().fork_proof)
     }
 }
 

@@ -143,10 +143,7 @@ async fn ask(
     if id == core.node_id() {
         return (id, core.cosign(text).await.map(Vec::from));
     }
-    let answer = match core.peer_address(id) {
-        Ok(address) => core.federation.cosign(id, &address, text.to_owned()).await,
-        Err(error) => Err(error),
-    };
+    let answer = core.federation.cosign(id, text.to_owned()).await;
     (id, answer.and_then(|lines| two_lines_of(&core.mesh_id, id, text, lines, sets)))
 }
 
@@ -162,21 +159,15 @@ pub fn offer(core: &Arc<Core>) {
         Ok(nodes) => nodes,
         Err(error) => return warn!(%error, "the nodes are not known"),
     };
-    let offer = Offer {
-        note: core.checkpoints.last().map_or_else(Vec::new, |(last, _)| last.bytes()),
-        handovers: core.checkpoints.handovers(),
-        fork_proof: core.checkpoints.fork().map_or_else(Vec::new, |fork| fork.proof.into_bytes()),
-    };
     let is_shown = |id: &NodeId| *id != core.node_id() && members.contains(id);
     for node in nodes.into_iter().filter(|node| is_shown(&node.record.node_id)) {
         if !matches!(read::node_revocation(&core.state, node.record.node_id), Ok(None)) {
             continue;
         }
-        let (here, offer) = (Arc::clone(core), offer.clone());
+        let here = Arc::clone(core);
         core.tasks.spawn(async move {
             let id = node.record.node_id;
-            let address = here.addresses.get(id).unwrap_or(node.record.peer_address);
-            match here.federation.offer(id, &address, offer).await {
+            match here.federation.offer(id, || newest(&here)).await {
                 Ok(Some(theirs)) => {
                     if let Err(error) = here.hear_fork(theirs).await {
                         warn!(peer = id, %error, "a peer shows a fork that does not verify");
@@ -186,5 +177,14 @@ pub fn offer(core: &Arc<Core>) {
                 Err(error) => debug!(peer = id, %error, "a checkpoint was not taken"),
             }
         });
+    }
+}
+
+/// What there is to show now.
+fn newest(core: &Core) -> Offer {
+    Offer {
+        note: core.checkpoints.last().map_or_else(Vec::new, |(last, _)| last.bytes()),
+        handovers: core.checkpoints.handovers(),
+        fork_proof: core.checkpoints.fork().map_or_else(Vec::new, |fork| fork.proof.into_bytes()),
     }
 }

@@ -61,8 +61,7 @@ impl HintFollower {
 
 async fn hear(core: &Arc<Core>, from: NodeId, note: Vec<u8>) -> Result<(), MeshError> {
     let note = if note.is_empty() {
-        let address = core.peer_address(from)?;
-        let (note, handovers) = core.federation.checkpoint(from, &address).await?;
+        let (note, handovers) = core.federation.checkpoint(&from.into()).await?;
         core.hear_handovers(handovers).await?;
         note
     } else {

@@ -126,8 +126,8 @@ impl Shell {
     /// Runs until the node stops, and says goodbye then.
     pub async fn run(mut self) {
         let stopping = self.core.stopping.clone();
-        for (node, address) in self.core.addresses.all() {
-            self.gossip.set_hint(self.now(), node, address);
+        for (node, claim) in self.core.addresses.claims() {
+            self.gossip.remember(self.now(), node, &claim);
         }
         // What is sent before the socket says that it takes something is lost.
         drop(self.socket.writable().await);
@@ -225,11 +225,7 @@ impl Shell {
                     let core = Arc::clone(&self.core);
                     self.core.tasks.spawn(async move {
                         let request = wire::pull_to_wire(request, core.mesh_id.0.to_vec(), core.node_id());
-                        let answer = match core.peer_address(peer) {
-                            Ok(address) => core.federation.pull_heads(peer, &address, request).await,
-                            Err(error) => Err(error),
-                        };
-                        let answer = answer.and_then(wire::answer);
+                        let answer = core.federation.pull_heads(peer, request).await.and_then(wire::answer);
                         if let Err(error) = &answer {
                             debug!(peer, %error, "heads were not compared");
                         }
@@ -240,11 +236,7 @@ impl Shell {
                     let core = Arc::clone(&self.core);
                     self.core.tasks.spawn(async move {
                         let request = wire::push_to_wire(push, core.mesh_id.0.to_vec(), core.node_id());
-                        let pushed = match core.peer_address(peer) {
-                            Ok(address) => core.federation.push_heads(peer, &address, request).await,
-                            Err(error) => Err(error),
-                        };
-                        if let Err(error) = pushed {
+                        if let Err(error) = core.federation.push_heads(peer, request).await {
                             debug!(peer, %error, "heads were not shown");
                         }
                     });
@@ -258,14 +250,23 @@ impl Shell {
         match event {
             Event::Up { node, generation, address } => {
                 info!(node, generation, %address, "a node is up");
-                self.addresses_changed |= self.core.addresses.set(node, address);
+                self.core.addresses.told(node, address);
             }
             Event::Down { node, generation } => info!(node, generation, "a node is down"),
             Event::Suspect { node } => debug!(node, "a node is suspected to be down"),
             Event::Cleared { node } => debug!(node, "a node defended itself"),
             Event::AddressChanged { node, address } => {
-                info!(node, %address, "a node moved");
-                self.addresses_changed |= self.core.addresses.set(node, address);
+                info!(node, %address, "a node is said to have moved");
+                self.core.addresses.told(node, address);
+            }
+            Event::Claimed { node, claim } => {
+                let before = self.core.addresses.claim(node, claim);
+                self.addresses_changed |= before != Some(claim);
+                if before.is_some_and(|before| before.address != claim.address) {
+                    let place = claim.address.to_string();
+                    let count = self.core.transport.connections().end_elsewhere(node, &place);
+                    info!(node, place, count, "a node moved; connections to where it was are made anew");
+                }
             }
             Event::HeadHeard { head, note, from } => {
                 let at = self.now();

@@ -48,6 +48,21 @@ impl DayUse {
         Err(MeshError::new(Code::QuotaUsedUp, text))
     }
 
+    /// One more command of so many bytes that was taken at this time, whatever the bound: of a day that is counted, or of a later one.
+    /// Returns whether it was counted: not one of a day before.
+    pub fn count(&mut self, bytes: u64, at: UnixMs) -> bool {
+        let day = at / DAY_MS;
+        if day > self.day {
+            *self = Self { day, ..Self::default() };
+        }
+        let counts = day == self.day;
+        if counts {
+            self.commands += 1;
+            self.bytes += bytes;
+        }
+        counts
+    }
+
     /// `day commands bytes`, big-endian.
     pub fn to_bytes(self) -> Vec<u8> {
         [self.day, self.commands, self.bytes].iter().flat_map(|number| number.to_be_bytes()).collect()

@@ -37,7 +37,7 @@ pub enum Fetched {
 /// [`Fault`]; what was proved before is kept.
 pub async fn fetch(
     core: &Arc<Core>,
-    peer: (NodeId, &str),
+    peer: NodeId,
     feed: &FeedId,
     head: &KeptHead,
     writer: PublicKey,
@@ -84,7 +84,7 @@ pub async fn fetch(
             Err((Flaw::Sender(text), copy)) => return Err(unproved(core, peer, feed, head, writer, copy, text).await?),
             Err((flaw @ Flaw::Writer { .. }, _)) => {
                 warn!(domain = %feed.domain, epoch = feed.epoch, %flaw, "a feed is not kept");
-                core.replicas.flawed(feed, &flaw.to_string());
+                core.replicas.flawed(&core.store, feed, &flaw.to_string());
                 return Err(Fault::Here(MeshError::new(Code::Malformed, flaw.to_string())));
             }
         }
@@ -116,7 +116,7 @@ async fn whole_again(core: &Arc<Core>, feed: &FeedId) -> Result<(), MeshError> {
 /// sender's own word on its tree tells which.
 async fn unproved(
     core: &Arc<Core>,
-    peer: (NodeId, &str),
+    peer: NodeId,
     feed: &FeedId,
     head: &KeptHead,
     writer: PublicKey,

@@ -47,7 +47,7 @@ pub(super) fn want(store: &Store, batch: &mut Batch, events: &[Vec<u8>]) {
 ///
 /// # Errors
 /// [`Fault::Silent`] and [`Fault::Lie`]; the rest stays noted.
-pub(super) async fn fetch(core: &Arc<Core>, peer: (NodeId, &str), domain: &DomainName) -> Result<(), Fault> {
+pub(super) async fn fetch(core: &Arc<Core>, peer: NodeId, domain: &DomainName) -> Result<(), Fault> {
     let prefix = [domain.as_str().as_bytes(), &[0]].concat();
     let wanted = core.store.index(WANTED_FILES).range(&KeyRange::prefix(prefix.clone()), Page::first(IN_ONE_TURN));
     for (stored, private) in wanted.map_err(|e| storage_error(&e))? {
@@ -96,7 +96,7 @@ pub(crate) fn unwant(store: &Store, batch: &mut Batch, domain: &DomainName, dige
 /// One file, whole and with the digest that it should have.
 async fn one(
     core: &Core,
-    peer: (NodeId, &str),
+    peer: NodeId,
     domain: &DomainName,
     digest: Digest,
     is_private: bool,

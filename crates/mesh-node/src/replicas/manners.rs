@@ -18,6 +18,16 @@ pub struct Manners {
 }
 
 impl Manners {
+    /// Of a node that lied so often in an earlier run, and what it lied about last. It may be asked: it may have been mended.
+    pub fn of_liar(lies: u32, last: String) -> Self {
+        Self { lies, last_lie: Some(last), ..Self::default() }
+    }
+
+    /// How many lies count.
+    pub fn lies(&self) -> u32 {
+        self.lies
+    }
+
     /// Whether it may be asked now.
     pub fn may_ask(&self, now: Instant) -> bool {
         self.until.is_none_or(|until| now >= until)

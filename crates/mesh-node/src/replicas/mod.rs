@@ -10,7 +10,8 @@
 //! | [`turn`], [`fetch`], [`files`] | comparing with one node, filling one copy, its attachments |
 //! | [`intake`] | what a batch of events has to be before it is kept; pure |
 //! | [`copy`], [`heads`] | what is on the disk, and what of it is shown to others |
-//! | [`manners`], [`peers`] | how other nodes behave; asking them |
+//! | `ledger_word` | what is here, beside the heads that the ledger has |
+//! | [`manners`], `liars`, [`peers`] | how other nodes behave; asking them |
 //! | [`forks`], [`report`] | the proof that a writer signed two histories, what it stops, and its way to the ledger |
 //! | [`repair`] | feeds that a start found damaged |
 //! | `from_ledger` | events that no copy has and the ledger does |
@@ -29,6 +30,8 @@ pub mod forks;
 pub(crate) mod from_ledger;
 pub mod heads;
 pub mod intake;
+mod ledger_word;
+mod liars;
 pub mod manners;
 pub mod peers;
 pub mod repair;
@@ -42,9 +45,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use mesh_event::FeedId;
-use mesh_governance::read;
-use mesh_model::{Code, Digest, DomainName, MeshId, NodeId};
+use mesh_model::{Code, Digest, DomainName, LedgerIndex, MeshId, NodeId};
 use mesh_proto::status::MeshError;
+use mesh_raft::offload;
+use mesh_store::Store;
 use tokio::sync::{Notify, Semaphore, watch};
 use tracing::{debug, warn};
 
@@ -82,6 +86,8 @@ struct State {
     filling: BTreeSet<FeedId>,
     poked: BTreeSet<DomainName>,
     flawed: BTreeMap<FeedId, String>,
+    /// By domain, the last epoch and leaf whose head of the feed was the same as here.
+    agreed: BTreeMap<DomainName, (u64, LedgerIndex)>,
 }
 
 /// A copy that is being filled, until this is dropped.
@@ -98,14 +104,15 @@ impl Drop for Filling {
 
 impl Replicas {
     /// Of node `me`, with its proofs of forks in `data_dir`.
-    pub fn new(mesh: MeshId, me: NodeId, data_dir: &Path, channels: Arc<PeerChannels>) -> Self {
+    pub fn new(mesh: MeshId, me: NodeId, data_dir: &Path, store: &Store, channels: Arc<PeerChannels>) -> Self {
+        let (manners, flawed) = liars::load(store);
         Self {
             peers: FeedPeers::new(mesh, me, channels),
             copies: Copies::default(),
             duties: Duties::default(),
             forks: Forks::open(mesh, data_dir),
             streams: Arc::new(Semaphore::new(STREAMS)),
-            state: Arc::default(),
+            state: Arc::new(Mutex::new(State { manners, flawed, ..State::default() })),
             wake: Notify::new(),
             progress: watch::Sender::new(0),
         }
@@ -162,12 +169,25 @@ impl Replicas {
     }
 
     /// The feed's writer signed what no honest one does.
-    pub(crate) fn flawed(&self, feed: &FeedId, what: &str) {
-        self.state().flawed.insert(feed.clone(), what.to_owned());
+    pub(crate) fn flawed(&self, store: &Store, feed: &FeedId, what: &str) {
+        let mut state = self.state();
+        state.flawed.insert(feed.clone(), what.to_owned());
+        liars::save(store, &state.manners, &state.flawed);
     }
 
     pub(crate) fn is_flawed(&self, feed: &FeedId) -> bool {
         self.state().flawed.contains_key(feed)
+    }
+
+    /// The last leaf with a head of the feed that is the same as here.
+    pub(crate) fn agreed(&self, feed: &FeedId) -> Option<LedgerIndex> {
+        let agreed = self.state().agreed.get(&feed.domain).copied();
+        agreed.filter(|(epoch, _)| *epoch == feed.epoch).map(|(_, index)| index)
+    }
+
+    /// The head of the feed in this leaf is the same as here.
+    pub(crate) fn agree(&self, feed: &FeedId, index: LedgerIndex) {
+        self.state().agreed.insert(feed.domain.clone(), (feed.epoch, index));
     }
 
     /// What people have to know of feeds and nodes, beside [`forks::alarms`].
@@ -196,6 +216,11 @@ pub async fn run(core: Arc<Core>) {
         if is_round {
             due = now + round.mul_f64(jitter(core.node_id(), number));
             number += 1;
+            let comparing = Arc::clone(&core);
+            let compared = offload(move || ledger_word::compare_all(&comparing)).await;
+            if let Ok(Err(error)) = compared {
+                warn!(%error, "feeds are not compared with the ledger");
+            }
         }
         // Whoever waits for events can go on only once some came.
         let opens = is_round || progress.has_changed().unwrap_or(false);
@@ -281,13 +306,11 @@ fn begin_turns(core: &Arc<Core>, is_round: bool, turns: &Arc<Semaphore>) -> Resu
                 continue;
             }
         }
-        let known = read::node(&core.state, node).map_err(|e| core.state_error(&e))?;
-        let address = known.map(|known| known.record.peer_address).unwrap_or_default();
         let (core, turns) = (Arc::clone(core), Arc::clone(turns));
         let tracker = core.tasks.clone();
         tracker.spawn(async move {
             tokio::select! {
-                () = one_turn(&core, node, &address, &domains, &turns) => {}
+                () = one_turn(&core, node, &domains, &turns) => {}
                 () = core.stopping.cancelled() => {}
             }
             let mut state = core.replicas.state();
@@ -300,12 +323,13 @@ fn begin_turns(core: &Arc<Core>, is_round: bool, turns: &Arc<Semaphore>) -> Resu
     Ok(())
 }
 
-async fn one_turn(core: &Arc<Core>, node: NodeId, address: &str, domains: &[DomainName], turns: &Semaphore) {
+async fn one_turn(core: &Arc<Core>, node: NodeId, domains: &[DomainName], turns: &Semaphore) {
     let Ok(_turn) = turns.acquire().await else { return };
-    let ended = turn::turn(core, (node, address), domains).await;
+    let ended = turn::turn(core, node, domains).await;
     let (now, round) = (Instant::now(), Duration::from_millis(core.config.feeds.pull_ms));
     let mut state = core.replicas.state();
     let manners = state.manners.entry(node).or_default();
+    let before = manners.lies();
     match ended {
         Ok(()) => manners.answered(),
         Err(Fault::Lie(what)) => {
@@ -316,5 +340,8 @@ async fn one_turn(core: &Arc<Core>, node: NodeId, address: &str, domains: &[Doma
             debug!(node, %fault, "a node's feeds were not compared");
             manners.was_silent(now, round);
         }
+    }
+    if manners.lies() != before {
+        liars::save(&core.store, &state.manners, &state.flawed);
     }
 }

@@ -86,9 +86,8 @@ impl FeedPeers {
         Self { mesh, me, channels }
     }
 
-    fn client(&self, id: NodeId, address: &str) -> Result<FeedServiceClient<Channel>, Fault> {
-        let channel = self.channels.channel(id, address).map_err(Fault::Here)?;
-        Ok(FeedServiceClient::new(channel).max_decoding_message_size(MESSAGE_BYTES))
+    fn client(&self, id: NodeId) -> FeedServiceClient<Channel> {
+        FeedServiceClient::new(self.channels.channel(id)).max_decoding_message_size(MESSAGE_BYTES)
     }
 
     /// A page of a node's heads of these domains.
@@ -97,13 +96,13 @@ impl FeedPeers {
     /// [`Fault`].
     pub async fn heads(
         &self,
-        (id, address): (NodeId, &str),
+        id: NodeId,
         domains: &[DomainName],
         held: Vec<FeedPlace>,
     ) -> Result<FeedHeadsResponse, Fault> {
         let domains = domains.iter().map(ToString::to_string).collect();
         let request = FeedHeadsRequest { mesh_id: self.mesh.0.to_vec(), from_node_id: self.me, domains, held };
-        let mut client = self.client(id, address)?;
+        let mut client = self.client(id);
         Ok(soon(client.feed_heads(request)).await?.into_inner())
     }
 
@@ -113,7 +112,7 @@ impl FeedPeers {
     /// [`Fault`].
     pub async fn range(
         &self,
-        (id, address): (NodeId, &str),
+        id: NodeId,
         feed: &FeedId,
         from: u64,
         size: u64,
@@ -121,7 +120,7 @@ impl FeedPeers {
         let (domain, epoch) = (feed.domain.to_string(), feed.epoch);
         let request =
             FeedRangeRequest { mesh_id: self.mesh.0.to_vec(), from_node_id: self.me, domain, epoch, from, size };
-        let mut client = self.client(id, address)?;
+        let mut client = self.client(id);
         Ok(soon(client.feed_range(request)).await?.into_inner())
     }
 
@@ -131,7 +130,7 @@ impl FeedPeers {
     /// [`Fault`].
     pub async fn consistency(
         &self,
-        (id, address): (NodeId, &str),
+        id: NodeId,
         feed: &FeedId,
         old_size: u64,
         size: u64,
@@ -139,7 +138,7 @@ impl FeedPeers {
         let (domain, epoch) = (feed.domain.to_string(), feed.epoch);
         let mesh_id = self.mesh.0.to_vec();
         let request = FeedConsistencyRequest { mesh_id, from_node_id: self.me, domain, epoch, old_size, size };
-        let mut client = self.client(id, address)?;
+        let mut client = self.client(id);
         let answer = soon(client.feed_consistency(request)).await?.into_inner();
         Ok((hash(&answer.old_root)?, hash(&answer.root)?, hashes(&answer.proof)?))
     }
@@ -150,14 +149,14 @@ impl FeedPeers {
     /// [`Fault`].
     pub async fn attachment(
         &self,
-        (id, address): (NodeId, &str),
+        id: NodeId,
         domain: &DomainName,
         digest: Vec<u8>,
         read_request: Vec<u8>,
     ) -> Result<Streaming<FeedAttachmentResponse>, Fault> {
         let (mesh_id, domain) = (self.mesh.0.to_vec(), domain.to_string());
         let request = FeedAttachmentRequest { mesh_id, from_node_id: self.me, domain, digest, read_request };
-        let mut client = self.client(id, address)?;
+        let mut client = self.client(id);
         Ok(soon(client.feed_attachment(request)).await?.into_inner())
     }
 }

@@ -28,7 +28,7 @@ pub(crate) const HEADS: usize = 2_048;
 ///
 /// # Errors
 /// The first [`Fault::Silent`] or [`Fault::Lie`]: then the node is left alone for a while. What concerns one feed alone ends nothing.
-pub(super) async fn turn(core: &Arc<Core>, peer: (NodeId, &str), domains: &[DomainName]) -> Result<(), Fault> {
+pub(super) async fn turn(core: &Arc<Core>, peer: NodeId, domains: &[DomainName]) -> Result<(), Fault> {
     for chunk in domains.chunks(DOMAINS) {
         let mut rest = chunk;
         while !rest.is_empty() {
@@ -42,7 +42,7 @@ pub(super) async fn turn(core: &Arc<Core>, peer: (NodeId, &str), domains: &[Doma
             for head in page.heads {
                 match consider(core, peer, &asked, head).await {
                     Err(fault @ (Fault::Silent(_) | Fault::Lie(_))) => return Err(fault),
-                    Err(fault) => debug!(node = peer.0, %fault, "a feed was not fetched"),
+                    Err(fault) => debug!(node = peer, %fault, "a feed was not fetched"),
                     Ok(()) => {}
                 }
             }
@@ -87,12 +87,7 @@ pub(crate) fn read_place(place: &FeedPlace) -> Option<(FeedId, Goal)> {
 }
 
 /// Looks at one head that a node shows.
-async fn consider(
-    core: &Arc<Core>,
-    peer: (NodeId, &str),
-    asked: &BTreeSet<&str>,
-    shown: SignedFeedHead,
-) -> Result<(), Fault> {
+async fn consider(core: &Arc<Core>, peer: NodeId, asked: &BTreeSet<&str>, shown: SignedFeedHead) -> Result<(), Fault> {
     let place = shown.place.unwrap_or_default();
     hash(&place.root)?;
     let Some((feed, goal)) = read_place(&place).filter(|(feed, _)| asked.contains(feed.domain.as_str())) else {
@@ -100,7 +95,7 @@ async fn consider(
     };
     // An epoch that this node does not know of yet comes with the ledger.
     let Some(writer) = writers::of(core, &feed)? else { return Ok(()) };
-    core.replicas.copies().heard(&feed, peer.0, goal.size, Instant::now());
+    core.replicas.copies().heard(&feed, peer, goal.size, Instant::now());
     if forked(core, &feed.domain)?.is_some_and(|epoch| feed.epoch >= epoch) || core.replicas.is_flawed(&feed) {
         return Ok(());
     }
@@ -109,7 +104,7 @@ async fn consider(
     let here = stored.log().frontier().map_err(|e| storage_error(&e))?.size();
     let is_mine = writer.node == core.node_id() && writer.ended_at.is_none();
     if (here > 0 || is_mine) && !stored.is_copy().map_err(|e| storage_error(&e))? {
-        return own(core, peer.0, &feed, &writer, signed.map(|head| (head, shown.note))).await;
+        return own(core, peer, &feed, &writer, signed.map(|head| (head, shown.note))).await;
     }
     let Some(head) = aim(&writer, goal, signed, shown.note) else { return Ok(()) };
     if writer.ended_at.is_some() && is_of_another_history(core, &feed, head.goal)? {
@@ -178,7 +173,7 @@ async fn compare(core: &Arc<Core>, feed: &FeedId, writer: &Delegated, head: Kept
 
 /// The proof that two signed heads contradict each other, where our own tree has the larger one and another root at the smaller one's
 /// size. `None` where they prove nothing.
-fn contradiction(
+pub(super) fn contradiction(
     core: &Core,
     feed: &FeedId,
     node_key: PublicKey,

@@ -1,5 +1,6 @@
 //! `CatalogService`.
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -101,6 +102,28 @@ impl Service {
     }
 }
 
+/// A page of products by their ids, and after which one the next begins: sealed ones, and among them those that only wait for the ledger,
+/// unless certain states are asked for.
+fn list(
+    core: &Core,
+    domain: Option<&DomainName>,
+    statuses: &[Lifecycle],
+    after: Option<ProductId>,
+    limit: usize,
+) -> Result<(Vec<ProductSummary>, Option<ProductId>), MeshError> {
+    let (views, next) = core.reads.list(core, domain, statuses, after.clone(), limit)?;
+    let mut rows: BTreeMap<ProductId, ProductSummary> =
+        views.iter().map(|found| (found.descriptor.id(), view::summary(found))).collect();
+    if statuses.is_empty() {
+        for (id, one) in core.pending.unsealed(core, domain, after.as_ref(), next.as_ref())? {
+            rows.entry(id).or_insert_with(|| view::pending_summary(&one));
+        }
+    }
+    let is_cut = rows.len() > limit;
+    let next = if is_cut { rows.keys().nth(limit - 1).cloned() } else { next };
+    Ok((rows.into_values().take(limit).collect(), next))
+}
+
 #[tonic::async_trait]
 impl CatalogService for Service {
     async fn get_product(&self, request: Request<GetProductRequest>) -> Result<Response<GetProductResponse>, Status> {
@@ -148,9 +171,11 @@ impl CatalogService for Service {
         };
         super::at_least(&self.core, request.at_least_index, within).await?;
         let limit = page_size(request.page_size);
-        let (views, next) = self.core.reads.list(&self.core, domain.as_ref(), &statuses, after, limit)?;
+        let core = Arc::clone(&self.core);
+        let listed = offload(move || list(&core, domain.as_ref(), &statuses, after, limit)).await;
+        let (products, next) = listed.map_err(|error| MeshError::new(Code::Internal, error.to_string()))??;
         Ok(Response::new(ListProductsResponse {
-            products: views.iter().map(view::summary).collect(),
+            products,
             next_page_token: next.map_or_else(String::new, |id| id.to_string()),
             freshness: Some(super::freshness(&self.core)),
         }))

@@ -13,6 +13,7 @@ use tracing::{debug, info, warn};
 
 use super::session::{SessionError, Step, TailSession};
 use super::upstream;
+use crate::checkpoints::peers::Callee;
 use crate::core::Core;
 
 /// Pause after a stream that ended, doubled up to the longest while none brings anything.
@@ -71,43 +72,44 @@ pub async fn run(core: Arc<Core>) {
     info!("this node receives Raft's entries from here on");
 }
 
-fn report(peer: &Upstream, ended: &Ended) {
+fn report(peer: &Callee, ended: &Ended) {
     match ended {
         Ended::Session(SessionError::Leaves(mesh_raft::TailError::FollowsRaft | mesh_raft::TailError::Busy)) => {}
-        Ended::Session(error) => warn!(peer = peer.id, %error, "a peer's ledger was not taken"),
-        other => debug!(peer = peer.id, %other, "the stream of a peer's ledger is over"),
+        Ended::Session(error) => warn!(%peer, %error, "a peer's ledger was not taken"),
+        other => debug!(%peer, %other, "the stream of a peer's ledger is over"),
     }
 }
 
-struct Upstream {
-    id: NodeId,
-    address: String,
-}
-
-/// Whom to tail, in order.
-fn peers(core: &Core) -> Result<Vec<Upstream>, StateError> {
+/// Whom to tail, in order: nodes of the own ledger, then whoever is at the addresses that the operator named. Those are for a node that
+/// was away while all that it knew were replaced; what they send proves itself.
+fn peers(core: &Core) -> Result<Vec<Callee>, StateError> {
     let voters = read::mesh(&core.state)?.map_or_else(Vec::new, |mesh| mesh.voters);
     let mut known = Vec::new();
     for node in read::nodes(&core.state)? {
-        if read::node_revocation(&core.state, node.record.node_id)?.is_none() {
-            known.push(node.record);
+        let id = node.record.node_id;
+        if read::node_revocation(&core.state, id)?.is_none() {
+            known.push(id);
         }
     }
-    let observers: Vec<NodeId> = known.iter().map(|node| node.node_id).filter(|id| !voters.contains(id)).collect();
+    let observers: Vec<NodeId> = known.iter().copied().filter(|id| !voters.contains(id)).collect();
     let order = upstream::order(core.node_id(), &voters, &observers);
-    let address = |id: NodeId| known.iter().find(|node| node.node_id == id).map(|node| node.peer_address.clone());
-    Ok(order.into_iter().filter_map(|id| Some(Upstream { id, address: address(id)? })).collect())
+    let nodes = order.into_iter().filter(|id| known.contains(id)).map(Callee::Node);
+    Ok(nodes.chain(core.config.join.peers.iter().cloned().map(Callee::Whoever)).collect())
 }
 
 /// One stream, to its end. A peer whose checkpoints stop coming is left, however busy it is otherwise.
-async fn follow(core: &Arc<Core>, tail: &LedgerTail, peer: &Upstream) -> Ended {
+async fn follow(core: &Arc<Core>, tail: &LedgerTail, peer: &Callee) -> Ended {
     let request = TailRequest {
         mesh_id: core.mesh_id.0.to_vec(),
         from_node_id: core.node_id(),
         node_key: core.record.key.0.to_vec(),
         next_index: tail.next_index(),
     };
-    let items = match core.federation.tail(peer.id, &peer.address, request).await {
+    let asked = match peer {
+        Callee::Node(_) => &core.federation,
+        Callee::Whoever(_) => &core.strangers,
+    };
+    let items = match asked.tail(peer, request).await {
         Ok(items) => items,
         Err(error) => return error.into(),
     };

@@ -11,6 +11,7 @@
 //! | [`server`] | sends leaves in batches that each prove themselves, so that a reader goes on anywhere after a break |
 //! | [`TailSession`] | what one stream has said so far; nothing beyond a counting checkpoint is applied |
 //! | [`upstream`] | whom a node tails: the load spreads, and nobody depends on one peer |
+//! | `until` | a stream that is taken until its ledger shows something |
 //! | [`follow`] | the task of an observer: one stream after the other, until Raft has the say |
 //!
 //! A sender can hold news back and send garbage; it can't make a node believe anything. A peer that is silent or behind is left for the
@@ -19,6 +20,8 @@
 pub mod follow;
 pub mod server;
 mod session;
+mod until;
 pub mod upstream;
 
 pub use session::{SessionError, Step, TailSession};
+pub(crate) use until::until;

@@ -35,13 +35,22 @@ pub trait Admitted: Send + Sync {
     fn standing(&self, key: &PublicKey) -> Standing;
 }
 
-/// For a node that joins: its ledger knows nobody yet. It asks for the ledger and for nothing else, and what it gets is proved by
-/// signatures, whoever sent it. It lets nobody in.
-pub struct Anybody;
+/// For a node whose ledger knows nobody yet, or nobody who is still there. It asks for the ledger and for nothing else, and what it gets
+/// is proved by signatures, whoever sent it. It lets nobody in.
+pub struct Anybody {
+    own: PublicKey,
+}
+
+impl Anybody {
+    /// Anybody but the node with this key: it would learn nothing from itself.
+    pub fn but(own: PublicKey) -> Self {
+        Self { own }
+    }
+}
 
 impl Admitted for Anybody {
-    fn standing(&self, _key: &PublicKey) -> Standing {
-        Standing::Admitted { node_id: super::NO_NUMBER }
+    fn standing(&self, key: &PublicKey) -> Standing {
+        if *key == self.own { Standing::Unknown } else { Standing::Admitted { node_id: super::NO_NUMBER } }
     }
 }
 

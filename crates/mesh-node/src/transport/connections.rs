@@ -16,19 +16,11 @@ pub struct ConnectionLimits {
     pub in_all: usize,
 }
 
-/// Which way a connection was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Direction {
-    /// The other node called.
-    Inbound,
-    /// This node called.
-    Outbound,
-}
-
 struct Live {
     number: u64,
     node_id: NodeId,
-    direction: Direction,
+    /// Where this node called; `None` where the other one did.
+    place: Option<String>,
     end: CancellationToken,
 }
 
@@ -66,23 +58,35 @@ impl Connections {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a connection in. What this node opens itself is not limited: it opens one for each use.
-    pub(crate) fn enter(self: &Arc<Self>, key: PublicKey, node_id: NodeId, direction: Direction) -> Result<Seat, Full> {
+    /// Takes in a connection that was made here by calling `place`. These are not limited: a node opens one for each use.
+    pub(crate) fn enter_at(self: &Arc<Self>, key: PublicKey, node_id: NodeId, place: &str) -> Seat {
+        self.sit(&mut self.live(), key, node_id, Some(place.to_owned()))
+    }
+
+    /// Takes in a connection that another node made.
+    pub(crate) fn enter(self: &Arc<Self>, key: PublicKey, node_id: NodeId) -> Result<Seat, Full> {
         let mut live = self.live();
-        if direction == Direction::Inbound {
-            let inbound = |live: &Vec<Live>| live.iter().filter(|one| one.direction == Direction::Inbound).count();
-            if live.get(&key).map_or(0, inbound) >= self.limits.per_node {
-                return Err(Full::PerNode { node_id, limit: self.limits.per_node });
-            }
-            if live.values().map(inbound).sum::<usize>() >= self.limits.in_all {
-                return Err(Full::InAll { limit: self.limits.in_all });
-            }
+        let inbound = |live: &Vec<Live>| live.iter().filter(|one| one.place.is_none()).count();
+        if live.get(&key).map_or(0, inbound) >= self.limits.per_node {
+            return Err(Full::PerNode { node_id, limit: self.limits.per_node });
         }
+        if live.values().map(inbound).sum::<usize>() >= self.limits.in_all {
+            return Err(Full::InAll { limit: self.limits.in_all });
+        }
+        Ok(self.sit(&mut live, key, node_id, None))
+    }
+
+    fn sit(
+        self: &Arc<Self>,
+        live: &mut BTreeMap<PublicKey, Vec<Live>>,
+        key: PublicKey,
+        node_id: NodeId,
+        place: Option<String>,
+    ) -> Seat {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let end = CancellationToken::new();
-        live.entry(key).or_default().push(Live { number, node_id, direction, end: end.clone() });
-        drop(live);
-        Ok(Seat { connections: Arc::clone(self), key, number, end })
+        live.entry(key).or_default().push(Live { number, node_id, place, end: end.clone() });
+        Seat { connections: Arc::clone(self), key, number, end }
     }
 
     /// The keys that have connections.
@@ -93,6 +97,18 @@ impl Connections {
     /// How many connections there are with a node, both ways.
     pub fn with_node(&self, node_id: NodeId) -> usize {
         self.live().values().flatten().filter(|one| one.node_id == node_id).count()
+    }
+
+    /// Ends what was made here to a node at other places than this one, where it is now; returns how many that were.
+    pub fn end_elsewhere(&self, node_id: NodeId, place: &str) -> usize {
+        let live = self.live();
+        let is_elsewhere =
+            |one: &&Live| one.node_id == node_id && one.place.as_deref().is_some_and(|called| called != place);
+        let elsewhere: Vec<&Live> = live.values().flatten().filter(is_elsewhere).collect();
+        for one in &elsewhere {
+            one.end.cancel();
+        }
+        elsewhere.len()
     }
 
     /// Ends all connections of a key; returns how many there were.
@@ -137,17 +153,27 @@ mod tests {
     #[test]
     fn counts_what_comes_in_per_node_and_in_all_and_gives_places_back() {
         let all = Arc::new(Connections::new(ConnectionLimits { per_node: 2, in_all: 3 }));
-        let enter = |n: u8, direction| all.enter(key(n), n.into(), direction);
-        let first = enter(1, Direction::Inbound).unwrap();
-        let _second = enter(1, Direction::Inbound).unwrap();
-        assert_eq!(enter(1, Direction::Inbound).err(), Some(Full::PerNode { node_id: 1, limit: 2 }));
-        let _out = enter(1, Direction::Outbound).unwrap();
-        let third = enter(2, Direction::Inbound).unwrap();
-        assert_eq!(enter(3, Direction::Inbound).err(), Some(Full::InAll { limit: 3 }));
+        let enter = |n: u8| all.enter(key(n), n.into());
+        let first = enter(1).unwrap();
+        let _second = enter(1).unwrap();
+        assert_eq!(enter(1).err(), Some(Full::PerNode { node_id: 1, limit: 2 }));
+        let _out = all.enter_at(key(1), 1, "n1:1");
+        let third = enter(2).unwrap();
+        assert_eq!(enter(3).err(), Some(Full::InAll { limit: 3 }));
         assert_eq!((all.with_node(1), all.keys()), (3, vec![key(1), key(2)]));
         drop(first);
-        let again = enter(1, Direction::Inbound).unwrap();
+        let again = enter(1).unwrap();
         assert_eq!(all.end(&key(1)), 3);
         assert!(again.end().is_cancelled() && !third.end().is_cancelled());
+    }
+
+    #[test]
+    fn of_a_node_that_moved_only_what_was_made_to_its_old_place_ends() {
+        let all = Arc::new(Connections::new(ConnectionLimits { per_node: 2, in_all: 3 }));
+        let (old, new) = (all.enter_at(key(1), 1, "n1:1"), all.enter_at(key(1), 1, "n1:2"));
+        let (other, inbound) = (all.enter_at(key(2), 2, "n1:1"), all.enter(key(1), 1).unwrap());
+        assert_eq!(all.end_elsewhere(1, "n1:2"), 1);
+        assert!(old.end().is_cancelled());
+        assert!([new, other, inbound].iter().all(|seat| !seat.end().is_cancelled()));
     }
 }

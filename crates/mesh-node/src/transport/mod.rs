@@ -23,6 +23,7 @@
 //! | `door` | the accepting side's bounds: rate and number per address, time |
 //! | `reception` | the peer port |
 //! | `dialer`, `channels` | the calling side |
+//! | `whereabouts` | where a node is called: asked anew for each connection |
 //! | `revocations` | follows the ledger and closes what it revoked |
 //!
 //! Invariants: no service sees a byte of a connection whose key the ledger doesn't admit; no connection outlives its key; a session is
@@ -39,6 +40,7 @@ mod peer_stream;
 mod reception;
 mod revocations;
 mod verifier;
+mod whereabouts;
 
 use std::sync::Arc;
 
@@ -59,6 +61,7 @@ pub use peer_stream::PeerStream;
 pub use reception::receive;
 pub use revocations::follow as follow_revocations;
 pub use verifier::{PeerTls, TlsError};
+pub use whereabouts::{Nowhere, Whereabouts};
 
 use crate::config::PeerSection;
 use crate::network::{Network, SystemNetwork};

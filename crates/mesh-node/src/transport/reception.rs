@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
 use super::Transport;
-use super::connections::{Direction, Full};
+use super::connections::Full;
 use super::door::{Door, DoorLimits};
 use super::greeting::{self, GreetingError};
 use super::peer_stream::PeerStream;
@@ -80,7 +80,7 @@ async fn take_in(
     let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
     let certificate = certificate.ok_or(ReceptionError::NoCertificate)?;
     let (node_id, key) = identify(certificate, &transport.me.mesh_id(), &*transport.admitted)?;
-    let seat = match transport.connections.enter(key, node_id, Direction::Inbound) {
+    let seat = match transport.connections.enter(key, node_id) {
         Ok(seat) => seat,
         Err(full) => {
             greeting::refuse(&mut stream, &full.to_string()).await?;

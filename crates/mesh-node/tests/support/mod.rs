@@ -154,6 +154,13 @@ impl Mesh {
         Config::load(&self.node_folder(node).join("node.toml"), []).unwrap()
     }
 
+    /// Changes the configuration of a node that is stopped.
+    pub fn tune(&self, node: u64, tune: impl Fn(&mut Config)) {
+        let mut config = self.config(node);
+        tune(&mut config);
+        std::fs::write(self.node_folder(node).join("node.toml"), toml::to_string(&config).unwrap()).unwrap();
+    }
+
     pub async fn stop_node(&mut self, node: u64) {
         let stopped = self.nodes[usize::try_from(node).unwrap() - 1].take().unwrap();
         stopped.shutdown().await;
@@ -188,6 +195,32 @@ impl Mesh {
             assert!(node.core().wait_applied(index, Duration::from_secs(10)).await);
         }
         index
+    }
+
+    /// Admits a domain whose feed this node writes, with the key `engineer` in it.
+    pub async fn admit_domain_at(&self, name: &str, node_id: u64) {
+        let domain = DomainAdmission {
+            name: DomainName::parse(name).unwrap(),
+            title: "A late one".into(),
+            description: String::new(),
+            responsibilities: vec!["its own data".into()],
+            parent: None,
+            root_keys: vec![keypair("late-root").public_key()],
+            root_threshold: 1,
+            roles: vec![
+                RoleGrant { key: keypair("engineer").public_key(), role: Role::DomainDataEngineer },
+                RoleGrant { key: keypair("owner").public_key(), role: Role::DataProductOwner },
+            ],
+            delegate: Some(node_id),
+        };
+        let keys = ["seat-1", "seat-2", "late-root", "engineer", "owner"].map(keypair);
+        let signers: Vec<&dyn Signer> = keys.iter().map(|key| key as &dyn Signer).collect();
+        let body = Body::AdmitDomains(AdmitDomains { domains: vec![domain], council_version: 1 });
+        let envelope = self.builder().sign(body, &signers).unwrap();
+        let admitted = self.client(1).submit(&envelope).await.unwrap().accepted().unwrap();
+        for node in self.nodes.iter().flatten() {
+            assert!(node.core().wait_applied(admitted.ledger_index.unwrap(), Duration::from_secs(10)).await);
+        }
     }
 
     /// A signed publish of a first version, or of one that was planned against another.
