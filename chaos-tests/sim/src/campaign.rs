@@ -1,15 +1,19 @@
 //! Many seeds, each in a process of its own: nothing of one run is left for the next.
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::ops::Range;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use chaos_sim::fault::KINDS;
 use serde::{Deserialize, Serialize};
+
+/// Real time that a seed may take; most take a few seconds.
+const LONGEST: Duration = Duration::from_mins(5);
 
 /// What is read of a run's report.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -108,19 +112,40 @@ pub(crate) fn run(campaign: &Campaign) -> Result<ExitCode> {
     Ok(ExitCode::from(u8::from(!total.failed.is_empty())))
 }
 
-/// One seed in a process of its own.
+/// One seed in a process of its own. One that takes too long hangs: virtual time stands still while somebody goes round in a circle.
 fn child(seed: u64) -> Result<One> {
     let program = std::env::current_exe().context("this program")?;
-    let output = Command::new(program)
+    let mut child = Command::new(program)
         .args(["--json", "--seed", &seed.to_string()])
         .env_remove("RUST_LOG")
         .stdin(Stdio::null())
-        .stderr(Stdio::piped())
-        .output()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
         .context("the seed's process")?;
-    let text = String::from_utf8_lossy(&output.stdout);
+    let mut output = child.stdout.take().context("the seed's output")?;
+    let reader = std::thread::spawn(move || {
+        let mut text = String::new();
+        output.read_to_string(&mut text).map(|_| text)
+    });
+    let began = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if began.elapsed() > LONGEST {
+            child.kill()?;
+            child.wait()?;
+            let violation =
+                Some(format!("it was not over after {} s: something goes round in a circle", LONGEST.as_secs()));
+            return Ok(One { seed, violation, ..One::default() });
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    let text = reader.join().map_err(|_| anyhow::anyhow!("the reader panicked"))??;
     let Some(line) = text.lines().find(|line| line.starts_with('{')) else {
-        bail!("seed {seed} ended with {} and no report: {}", output.status, String::from_utf8_lossy(&output.stderr));
+        let violation = Some(format!("it ended with {status} and no report"));
+        return Ok(One { seed, violation, ..One::default() });
     };
     serde_json::from_str(line).with_context(|| format!("the report of seed {seed}"))
 }

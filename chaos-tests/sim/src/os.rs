@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_seed_decides_how_hash_maps_are_ordered_and_what_is_drawn() {
-        let look = || (std::collections::hash_map::RandomState::new().hash_one(7), mesh_client::random_salt());
+        let look = || (std::collections::hash_map::RandomState::new().hash_one(7), mesh_client::command::random_salt());
         assert_eq!(world(1, look), world(1, look));
         assert_ne!(world(1, look), world(2, look));
     }
