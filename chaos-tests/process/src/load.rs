@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use chaos_process::testbed::{Engineer, Testbed};
-use mesh_client::{Client, Outgoing, WaitLevel};
+use chaos_process::testbed::{Engineer, NodeNumber, Testbed};
+use mesh_client::{Client, Outgoing, Read, WaitLevel};
 use mesh_event::{Command, descriptor_digest};
 use mesh_model::{Code, CommandId, Descriptor, Digest, DomainName, Name, OutputPort, PortKind, Version};
 use rand::rngs::StdRng;
@@ -22,6 +22,8 @@ use crate::oracle::{Oracle, Record, Said};
 const CALL: Duration = Duration::from_secs(3);
 /// Most calls for one command.
 const CALLS: usize = 6;
+/// One in so many of the sealed versions is read at once, at any node.
+const READ_BACK: u32 = 5;
 /// Versions that clients fight over, per domain.
 const CONTESTED: u32 = 40;
 
@@ -66,6 +68,22 @@ impl Publisher {
             products: 0,
             latest: None,
         })
+    }
+
+    /// Client `number`, who knows one node and publishes in one domain.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub(crate) fn at(
+        testbed: &Testbed,
+        oracle: &Arc<Oracle>,
+        (seed, number): (u64, usize),
+        node: NodeNumber,
+        domain: &DomainName,
+    ) -> Result<Self> {
+        let known = testbed.client(&[node], CALL)?;
+        let publisher = Self::new(testbed, oracle, seed, number)?;
+        Ok(Self { clients: vec![known.clone(), known], domains: vec![domain.clone()], ..publisher })
     }
 
     /// Publishes until told to stop; ends the command that is under way.
@@ -129,13 +147,21 @@ impl Publisher {
         };
         self.oracle.sends(id, record);
         let wait = if self.rng.random_range(0..10) < 7 { WaitLevel::Sealed } else { WaitLevel::Local };
-        let mut sealed = false;
+        let mut sealed = None;
         for call in 0..CALLS {
             // Later calls go to any node: the same bytes, so the same command.
             let at = if call == 0 { 0 } else { self.rng.random_range(0..self.clients.len()) };
-            let said = Said::of(&self.clients[at].publish_within(&outgoing, wait, CALL).await);
+            let was_in_doubt = self.oracle.is_in_doubt(&descriptor.domain);
+            let mut said = Said::of(&self.clients[at].publish_within(&outgoing, wait, CALL).await);
+            // A former home that does not know that it is one has not what was sealed since: it refuses what goes on from there.
+            let is_stale = matches!(said, Said::Refused { code: Code::StalePlan, .. }) && !contested;
+            if is_stale && (was_in_doubt || self.oracle.is_in_doubt(&descriptor.domain)) {
+                said = Said::NothingHappened { code: Code::StalePlan };
+            }
             let done = said.is_final(wait);
-            sealed |= matches!(said, Said::Sealed { code: Code::Accepted, .. });
+            if let Said::Sealed { index, code: Code::Accepted, .. } = &said {
+                sealed = Some(*index);
+            }
             self.oracle.heard(&id, said);
             // One in ten asks again although it knows: the answer has to be the same.
             let asks_again = self.rng.random_range(0..10) == 0;
@@ -143,10 +169,40 @@ impl Publisher {
                 break;
             }
         }
-        if sealed && !contested {
-            self.latest = Some(descriptor);
+        if let Some(index) = sealed {
+            if self.rng.random_range(0..READ_BACK) == 0 {
+                self.read_back(&descriptor, index).await;
+            }
+            if !contested {
+                self.latest = Some(descriptor);
+            }
         }
         Ok(())
+    }
+
+    /// What was acknowledged is shown by any node that says that it is so far.
+    async fn read_back(&mut self, descriptor: &Descriptor, index: u64) {
+        let at = self.rng.random_range(1..self.clients.len());
+        let (id, digest) = (descriptor.version_id().to_string(), descriptor_digest(descriptor));
+        let who = self.clients[at].nodes().next().unwrap_or_default().to_owned();
+        let view = match self.clients[at].product(&id, Read::at_least(index)).await {
+            Ok(view) => view,
+            // It is there, and every node that has applied its leaf knows it.
+            Err(error) if matches!(error.code, Code::UnknownProduct | Code::UnknownVersion | Code::NotFound) => {
+                let text = format!("{who}, asked for {id} as of leaf {index} at least: {error}");
+                return self.oracle.read(Some(text));
+            }
+            // It is not so far, or does not answer.
+            Err(_) => return,
+        };
+        let is_it = (view.ledger_index, view.descriptor_digest, view.pending) == (index, digest, false);
+        let wrong = (!is_it).then(|| {
+            let (found, pending) = (view.ledger_index, view.pending);
+            format!(
+                "{who} shows {id}, sealed at {index}, as sealed at {found} (pending: {pending}) or with other content"
+            )
+        });
+        self.oracle.read(wrong);
     }
 }
 

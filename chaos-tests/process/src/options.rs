@@ -117,6 +117,15 @@ pub(crate) struct LabOptions {
     /// Nodes that vote; the seed's choice of three or five when left out.
     #[arg(long)]
     pub(crate) voters: Option<NodeNumber>,
+    /// Nodes beside them, which tail the ledger; the seed's choice of one to three when left out, at most eight nodes in all.
+    #[arg(long)]
+    pub(crate) observers: Option<NodeNumber>,
+    /// Steps of a schedule, each with one fault or two; seven when left out.
+    #[arg(long)]
+    pub(crate) steps: Option<usize>,
+    /// Draws only faults of this kind, in one word such as takeover. Repeatable.
+    #[arg(long, value_name = "KIND")]
+    pub(crate) only: Vec<String>,
     /// The `mesh` command; the one beside this program when left out.
     #[arg(long, value_name = "PATH")]
     pub(crate) mesh: Option<PathBuf>,

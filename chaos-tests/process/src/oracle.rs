@@ -3,13 +3,13 @@
 //! A time-out says nothing: what it is about may be in the ledger or not, now or later. Everything else that a client was
 //! told is a promise.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use mesh_client::{Acknowledgement, FeedPosition, MeshError, WaitLevel};
-use mesh_model::{Code, CommandId, Digest};
+use mesh_model::{Code, CommandId, Digest, DomainName};
 
 /// One thing that a client was told about a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub(crate) enum Said {
     Local { feed: Option<FeedPosition> },
     /// Refused, at the door or by the ledger.
     Refused { code: Code, why: String },
+    /// The very content is sealed: what a home says of a command that was sealed under another one.
+    AlreadySo,
     /// It did not take effect and never will.
     NothingHappened { code: Code },
     /// No answer in time, or the connection broke.
@@ -43,7 +45,14 @@ impl Said {
                 | Code::QueueFull
                 | Code::HomeUnreachable
                 | Code::OutboxFull
-                | Code::ReadOnly => Self::NothingHappened { code: error.code },
+                | Code::ReadOnly
+                // While a domain moves: its homes, old and new.
+                | Code::OldEpoch
+                | Code::NotDelegated
+                | Code::NodeRevoked
+                | Code::NotCaughtUp
+                | Code::FeedMissing => Self::NothingHappened { code: error.code },
+                Code::AlreadySo => Self::AlreadySo,
                 code => Self::Refused { code, why: error.message.clone() },
             },
         }
@@ -55,15 +64,21 @@ impl Said {
             Self::Sealed { .. } => "sealed",
             Self::Local { .. } => "local",
             Self::Refused { .. } => "refused",
+            Self::AlreadySo => "already so",
             Self::NothingHappened { .. } => "nothing happened",
             Self::Unknown => "unknown",
         }
     }
 
+    /// Whether it is said to be sealed there, with that code.
+    pub(crate) fn is_sealed_at(&self, at: u64, as_code: Code) -> bool {
+        matches!(self, Self::Sealed { index, code, .. } if (*index, *code) == (at, as_code))
+    }
+
     /// Whether nothing more is to be learned by asking again.
     pub(crate) fn is_final(&self, wanted: WaitLevel) -> bool {
         match self {
-            Self::Sealed { .. } | Self::Refused { .. } => true,
+            Self::Sealed { .. } | Self::Refused { .. } | Self::AlreadySo => true,
             Self::Local { .. } => wanted == WaitLevel::Local,
             Self::NothingHappened { .. } | Self::Unknown => false,
         }
@@ -99,6 +114,8 @@ impl Record {
         let any = |what: fn(&Said) -> bool| self.said.iter().any(what);
         if self.sealed_at().is_some() {
             "sealed"
+        } else if any(|said| *said == Said::AlreadySo) {
+            "already so"
         } else if any(|said| matches!(said, Said::Refused { .. })) {
             "refused"
         } else if any(|said| matches!(said, Said::Local { .. })) {
@@ -118,6 +135,11 @@ pub(crate) struct Oracle {
     /// When somebody was told of which leaf, in the order of time.
     sealed: Mutex<Vec<(Instant, u64)>>,
     calls: AtomicUsize,
+    /// Reads of what had been acknowledged, and those that did not show it.
+    reads: AtomicUsize,
+    wrong_reads: Mutex<Vec<String>>,
+    /// Domains whose former home may not know yet that it is one.
+    in_doubt: Mutex<BTreeSet<DomainName>>,
 }
 
 impl Oracle {
@@ -141,6 +163,37 @@ impl Oracle {
     /// How many calls ended, however.
     pub(crate) fn calls(&self) -> usize {
         self.calls.load(Ordering::Relaxed)
+    }
+
+    /// A domain's home may have become a former one without knowing; or it knows.
+    pub(crate) fn doubt(&self, domain: &DomainName, is_in_doubt: bool) {
+        let mut domains = self.in_doubt.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_in_doubt {
+            domains.insert(domain.clone());
+        } else {
+            domains.remove(domain);
+        }
+    }
+
+    /// Whether a former home of the domain may judge by what it knew when it was one.
+    pub(crate) fn is_in_doubt(&self, domain: &DomainName) -> bool {
+        self.in_doubt.lock().unwrap_or_else(PoisonError::into_inner).contains(domain)
+    }
+
+    /// Notes what a read showed that named the leaf of an acknowledged write.
+    pub(crate) fn read(&self, wrong: Option<String>) {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        self.wrong_reads.lock().unwrap_or_else(PoisonError::into_inner).extend(wrong);
+    }
+
+    /// How many such reads were answered.
+    pub(crate) fn reads(&self) -> usize {
+        self.reads.load(Ordering::Relaxed)
+    }
+
+    /// Those that did not show what they had to.
+    pub(crate) fn wrong_reads(&self) -> Vec<String> {
+        self.wrong_reads.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The highest leaf that somebody had been told of at that time.

@@ -9,7 +9,8 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::check::{Findings, catalog, commands, converge, feeds, ledger};
+use crate::check::excuses::Excuses;
+use crate::check::{Findings, catalog, commands, converge, copies, feeds, ledger};
 use crate::faults::Done;
 use crate::load::Publisher;
 use crate::options::Options;
@@ -120,11 +121,15 @@ fn goals(options: &Options, oracle: &Oracle, done: &Done, findings: &mut Finding
 
 async fn check(testbed: &mut Testbed, oracle: &Oracle, deadline: Instant, findings: &mut Findings) -> Result<()> {
     converge::converge(testbed, deadline).await?;
+    copies::in_force(testbed, findings).await?;
     let ledger = ledger::check(testbed, findings).await?;
-    commands::check(&oracle.records(), &ledger, findings);
+    let excuses = Excuses::default();
+    commands::check(&oracle.records(), &ledger, &excuses, findings);
+    oracle.wrong_reads().into_iter().for_each(|what| findings.violation(what));
+    findings.checked("acknowledged writes read back", oracle.reads());
     catalog::check(testbed, &ledger, findings).await?;
     for error in testbed.terminate(STOP).await {
         findings.violation(format!("{error:#}"));
     }
-    tokio::task::block_in_place(|| feeds::check(testbed, &ledger, findings))
+    tokio::task::block_in_place(|| feeds::check(testbed, &ledger, &excuses, findings))
 }

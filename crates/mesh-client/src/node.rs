@@ -31,7 +31,7 @@ pub struct NodeStatus {
     pub raft: RaftStatus,
     /// The ledger as it applied it.
     pub ledger: LedgerStatus,
-    /// The feeds that it writes.
+    /// The feeds that it writes, and those of ended epochs of which it still offers commands to the domains' homes.
     pub feeds: Vec<FeedStatus>,
     /// The feeds that it holds, written there or copied; the first thousand.
     pub held_feeds: Vec<HeldFeed>,

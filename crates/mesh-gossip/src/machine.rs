@@ -14,7 +14,8 @@ use core::time::Duration;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use foca::{AccumulatingRuntime, Foca, Member, OwnedNotification};
+use bytes::BufMut as _;
+use foca::{AccumulatingRuntime, Codec as _, Foca, Header, Member, OwnedNotification, State};
 use mesh_event::Signer;
 use mesh_model::{DomainName, MeshId, NodeId};
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -27,7 +28,7 @@ use crate::heads::{Heads, HeardHead};
 use crate::health::Health;
 use crate::identity::{Claim, Identity};
 use crate::output::{Event, Output, Timer, TimerKind};
-use crate::packet::{self, Header};
+use crate::packet;
 use crate::peers::{Peer, PeerState, Peers, TRIALS, Trial};
 use crate::pull::Round;
 use crate::random::Random;
@@ -57,6 +58,13 @@ pub struct Setup {
     pub config: GossipConfig,
     /// All chance comes from here.
     pub seed: u64,
+}
+
+/// When a suspect whose time is up is judged.
+enum Judgement {
+    Now,
+    At(Duration),
+    Never,
 }
 
 /// One node's gossip. Owned by one task: nothing in it waits.
@@ -181,12 +189,18 @@ impl Gossip {
                     // The answers may have come and not been read: first what waits, then the judgement.
                     let due = now + self.health.stretch(self.config.probe_timeout);
                     self.outputs.push_back(Output::SetTimer(Timer { due, kind: TimerKind::Swim(timer) }));
-                } else if let Some(due) = self.acquits(now, &timer) {
-                    self.outputs.push_back(Output::SetTimer(Timer { due, kind: TimerKind::Swim(timer) }));
                 } else {
-                    lock(&self.news).now = now;
-                    // As in `take`: an interrupted probe begins anew.
-                    drop(self.foca.handle_timer(timer, &mut self.effects));
+                    match self.judgement(now, &timer) {
+                        Judgement::Now => {
+                            lock(&self.news).now = now;
+                            // As in `take`: an interrupted probe begins anew.
+                            drop(self.foca.handle_timer(timer, &mut self.effects));
+                        }
+                        Judgement::At(due) => {
+                            self.outputs.push_back(Output::SetTimer(Timer { due, kind: TimerKind::Swim(timer) }));
+                        }
+                        Judgement::Never => {}
+                    }
                 }
             }
         }
@@ -194,17 +208,40 @@ impl Gossip {
     }
 
     /// A suspect whose signed packets arrive is not dead, though the news that it is suspected, or its defence, may have been lost. So it is
-    /// asked directly, a few times, before it is judged; its time to defend itself is shorter by that. Returns when it is judged again.
-    fn acquits(&mut self, now: Duration, timer: &foca::Timer<Identity>) -> Option<Duration> {
-        let foca::Timer::ChangeSuspectToDown { member_id, .. } = timer else { return None };
+    /// told and asked directly, a few times, before it is judged; its time to defend itself is shorter by that.
+    fn judgement(&mut self, now: Duration, timer: &foca::Timer<Identity>) -> Judgement {
+        let foca::Timer::ChangeSuspectToDown { member_id, incarnation, .. } = timer else { return Judgement::Now };
+        let suspect = Member::new(*member_id, *incarnation, State::Suspect);
+        // It defended itself, or is down, or lives anew. foca would tell it all the same that it is down.
+        if !self.foca.iter_membership_state().any(|member| *member == suspect) {
+            return Judgement::Never;
+        }
         let period = self.config.swim(self.scale).suspect_to_down_after;
-        match self.peers.try_suspect(member_id, now, period / 2) {
-            Trial::Heard => Some(now + period / 2),
+        let again = match self.peers.try_suspect(member_id, now, period / 2) {
+            Trial::Heard => now + period / 2,
             Trial::Ask => {
                 drop(self.foca.announce(*member_id, &mut self.effects));
-                Some(now + self.health.stretch(self.config.probe_timeout))
+                now + self.health.stretch(self.config.probe_timeout)
             }
-            Trial::Over => None,
+            Trial::Over => return Judgement::Now,
+        };
+        self.accuse(&suspect);
+        Judgement::At(again)
+    }
+
+    /// Tells a suspect of the suspicion. foca tells of each a few times only: one who was cut off meanwhile never hears of it, answers every
+    /// question, and would be suspected for ever.
+    fn accuse(&mut self, suspect: &Member<Identity>) {
+        // The lowest incarnation: what the others know of this node's own stays as it is.
+        let header =
+            Header { src: self.identity, src_incarnation: 0, dst: *suspect.id(), message: foca::Message::Gossip };
+        let mut content = Vec::new();
+        let written = Wire.encode_header(&header, &mut content).and_then(|()| {
+            content.put_u16(1);
+            Wire.encode_member(suspect, &mut content)
+        });
+        if written.is_ok() {
+            self.send(suspect.id(), &content);
         }
     }
 
@@ -348,8 +385,14 @@ impl Gossip {
             return;
         }
         let Identity { node_id: sender, generation, instance, .. } = self.identity;
-        let header =
-            Header { mesh: self.mesh, sender, receiver: to.node_id, generation, instance, counter: self.counter };
+        let header = packet::Header {
+            mesh: self.mesh,
+            sender,
+            receiver: to.node_id,
+            generation,
+            instance,
+            counter: self.counter,
+        };
         self.counter += 1;
         let bytes = packet::seal(&header, content, &*self.signer);
         self.stats.sent += 1;

@@ -142,6 +142,22 @@ fn a_node_that_was_alone_for_hours_comes_back() {
     assert!(world.await_that(seconds(10), World::all_see_each_other).is_some());
 }
 
+/// The news that it is suspected was sent while nothing reached it, and nobody sends it again by itself.
+#[test]
+fn whoever_is_suspected_while_it_is_cut_off_is_cleared_after_the_cut_however_long_that_was() {
+    for step in 0..40 {
+        let mut world = World::mesh(step, FINE, 6, 6);
+        assert!(world.await_that(seconds(5), World::all_see_each_other).is_some());
+        world.cut = Box::new(|from, to| (from == 1) != (to == 1));
+        world.run(millis(500 + 250 * step));
+        world.cut = Box::new(|_, _| false);
+        let took = world.await_that(seconds(15), World::all_see_each_other);
+        assert!(took.is_some(), "suspected for ever after a cut of {} ms", 500 + 250 * step);
+        world.run(seconds(60));
+        assert!(world.all_see_each_other(), "suspected again after a cut of {} ms", 500 + 250 * step);
+    }
+}
+
 #[test]
 fn one_way_cuts_are_gone_round_and_heal() {
     let mut world = World::mesh(7, FINE, 10, 10);

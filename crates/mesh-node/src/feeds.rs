@@ -308,6 +308,12 @@ impl Feeds {
         refused.iter().map(|(domain, why)| format!("the feed of {domain} is not written here: {why}")).collect()
     }
 
+    /// Writers of epochs that ended whose commands are not all settled: they are offered to the domains' homes.
+    pub fn unsettled(&self) -> Vec<Arc<FeedWriter>> {
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        ended.values().filter(|writer| writer.backlog().0 > 0).cloned().collect()
+    }
+
     /// All writers that are open.
     pub fn all(&self) -> Vec<Arc<FeedWriter>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()

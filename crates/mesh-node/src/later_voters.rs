@@ -1,7 +1,7 @@
 //! A member of Raft that was away while the others were replaced.
 //!
-//! Nobody whom its ledger knows is left, so it hears no leader, and whoever leads now is a stranger to it. It asks the addresses that the
-//! operator named (`join.peers`):
+//! Nobody who votes by its ledger does so now, so it hears no leader, and whoever leads is no member of Raft to it. It asks
+//! the addresses that the operator named (`join.peers`), for nobody whom its ledger knows may be left, and the nodes that its ledger knows:
 //!
 //! ```text
 //! newest checkpoint, changes of voters --> by the voters known here these lead to others: whose Raft entries are heard from now on
@@ -26,7 +26,7 @@ use mesh_store::{Store, StoreOptions};
 use tracing::{debug, info, warn};
 
 use crate::checkpoints::Keeper;
-use crate::checkpoints::peers::Callee;
+use crate::checkpoints::peers::{Callee, FederationPeers};
 use crate::core::{Core, storage_error};
 use crate::data_folder::MIB;
 use crate::tail::{self, TailSession};
@@ -36,6 +36,8 @@ const ASIDE: &str = "later-ledger";
 const CACHE_BYTES: u64 = 32 * MIB;
 /// How often the node looks whether it hears a leader.
 const LOOK: Duration = Duration::from_millis(500);
+/// Nodes of the own ledger that are asked at a time, those that vote by it first.
+const ASKED: usize = 16;
 /// A leader is missed after so many of the longest times until an election.
 const SILENCE: u32 = 5;
 /// Pause after all addresses were asked for nothing, doubled up to the longest.
@@ -78,26 +80,31 @@ fn misses_a_leader(core: &Core) -> bool {
         && status.quorum_contact.is_none_or(|ago| ago > silence)
 }
 
-/// Asks one address after the other, until one shows a later ledger that counts.
+/// Asks one after the other, until one shows a later ledger that counts: whoever is at the addresses that the operator named, then nodes
+/// of the own ledger, for the votes may have moved to some of them.
 async fn ask_around(core: &Arc<Core>) -> Result<(), String> {
-    let addresses = &core.config.join.peers;
-    if addresses.is_empty() {
-        return Err("if all other nodes were replaced, name the address of one that is up in join.peers".to_owned());
-    }
-    let mut refused = Vec::with_capacity(addresses.len());
-    for address in addresses {
-        match learn(core, address).await {
+    let known = known_nodes(&core.state).map_err(|error| error.to_string())?;
+    let voters = read::mesh(&core.state).map_err(|error| error.to_string())?.map_or_else(Vec::new, |mesh| mesh.voters);
+    let mut others: Vec<NodeId> = known.into_iter().map(|(id, _)| id).filter(|id| *id != core.node_id()).collect();
+    others.sort_by_key(|id| (!voters.contains(id), *id));
+    others.truncate(ASKED);
+    let addresses = core.config.join.peers.iter().cloned().map(Callee::Whoever);
+    let mut refused = Vec::new();
+    for callee in addresses.chain(others.into_iter().map(Callee::Node)) {
+        match learn(core, &callee).await {
             Ok(()) => return Ok(()),
-            Err(error) => refused.push(format!("{address}: {}", error.message)),
+            Err(error) => refused.push(format!("{callee}: {}", error.message)),
         }
+    }
+    if core.config.join.peers.is_empty() {
+        refused.push("if all other nodes were replaced, name the address of one that is up in join.peers".to_owned());
     }
     Err(refused.join("; "))
 }
 
-/// Learns from whoever is at an address who votes now.
-async fn learn(core: &Arc<Core>, address: &str) -> Result<(), MeshError> {
-    let whoever = Callee::Whoever(address.to_owned());
-    let (note, handovers) = core.strangers.checkpoint(&whoever).await?;
+/// Learns from a node, or from whoever is at an address, who votes now.
+async fn learn(core: &Arc<Core>, callee: &Callee) -> Result<(), MeshError> {
+    let (note, handovers) = peers(core, callee).checkpoint(callee).await?;
     if note.is_empty() {
         return Err(MeshError::new(Code::NotCaughtUp, "it has no checkpoint"));
     }
@@ -108,20 +115,28 @@ async fn learn(core: &Arc<Core>, address: &str) -> Result<(), MeshError> {
         return Err(MeshError::new(Code::NotCaughtUp, text));
     }
     let voters: BTreeSet<NodeId> = voters.iter().map(|voter| voter.id).collect();
-    info!(address, size = target.size, ?voters, "a later ledger counts; the nodes that vote by it are heard");
+    info!(%callee, size = target.size, ?voters, "a later ledger counts; the nodes that vote by it are heard");
     core.raft.hear_also(voters.clone());
     let known = known_nodes(&core.state).map_err(|error| core.state_error(&error))?;
     let known: BTreeSet<NodeId> = known.into_iter().map(|(id, _)| id).collect();
     if voters.is_subset(&known) {
         return Ok(());
     }
-    for (id, key) in read_aside(core, &whoever, target).await? {
+    for (id, key) in read_aside(core, callee, target).await? {
         // Voters first; the rest is known once Raft has brought the ledger.
         if !known.contains(&id) && voters.contains(&id) {
             core.admitted.pin(key, id);
         }
     }
     Ok(())
+}
+
+/// How somebody is asked: as the node that the ledger knows, or as a stranger.
+fn peers<'a>(core: &'a Core, callee: &Callee) -> &'a FederationPeers {
+    match callee {
+        Callee::Node(_) => &core.federation,
+        Callee::Whoever(_) => &core.strangers,
+    }
 }
 
 /// The nodes that a ledger admitted and did not revoke.
@@ -179,7 +194,7 @@ async fn read_into(
         next_index: aside.next_index(),
     };
     info!(%peer, size = target.size, "its nodes are strangers to this node's ledger: reading that ledger aside");
-    let items = core.strangers.tail(peer, request).await?;
+    let items = peers(core, peer).tail(peer, request).await?;
     let reaches = |size: u64| Ok((size >= target.size).then_some(()));
     tail::until(items, session, &aside, PATIENCE, reaches).await.map_err(|error| internal(&error))?;
     let own = core.ledger_size();

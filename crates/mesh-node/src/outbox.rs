@@ -74,7 +74,13 @@ impl Outbox {
             match proposed {
                 Ok(leaves) if leaves.len() == count => {
                     let last = leaves.last().map_or(0, |leaf| leaf.index);
-                    self.core.wait_applied(last, PROPOSAL).await;
+                    // Not before this node has applied them itself: what no longer waits is not supposed on top of the state, and whoever
+                    // was told that a version is sealed publishes the next one here. They are proposed again, and the ledger says that it
+                    // has them.
+                    if !self.core.wait_applied(last, PROPOSAL).await {
+                        debug!(feed = ?self.writer.id(), last, "the ledger took a batch that this node has not received");
+                        continue;
+                    }
                     let mut gap = false;
                     for (outbox, leaf) in (first..).zip(leaves) {
                         gap |= self.settle(

@@ -14,6 +14,7 @@ use mesh_event::command::DelegateNode;
 use mesh_event::{Body, FeedId};
 use mesh_model::{Attachment, AttachmentPurpose, Code, Digest};
 use mesh_node::core::Core;
+use mesh_node::replicas::assignment::keepers;
 use mesh_node::replicas::copy::KeptHead;
 use mesh_node::replicas::heads;
 use mesh_node::replicas::intake::Goal;
@@ -167,6 +168,32 @@ async fn a_domain_whose_home_is_gone_goes_on_elsewhere_and_its_orphans_come_alon
     assert!(core.feeds.all().iter().all(|writer| writer.id().domain != domain_of(1)), "the old home writes no more");
     assert_eq!(head(mesh.node(2).core(), &feed(1, 2)).unwrap().goal.size, 6, "five orphans and what came meanwhile");
     assert_eq!(mesh_node::orphans::alarms(core), Vec::<String>::new());
+    mesh.stop().await;
+}
+
+/// With one copy of each feed: the former home is gone, and by its number it, and not the node with the copy, is the next home's keeper.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_next_home_gets_the_feed_from_whoever_kept_it_for_the_former_one() {
+    let quick = |config: &mut mesh_node::Config| {
+        config.feeds.pull_ms = 100;
+        config.feeds.copies = 1;
+    };
+    let mut mesh = Mesh::start_with(quick).await;
+    mesh.admit_domains().await;
+    let by_weight = keepers(&mesh.genesis.mesh_id, &domain_of(1), None, 1..=3, 3);
+    let [home, keeper, next] = by_weight[..] else { panic!("{by_weight:?}") };
+    let mut epoch = 1;
+    if home != 1 {
+        epoch = 2;
+        delegate(&mesh, 1, home, epoch, None).await;
+    }
+    mesh.publish(home, descriptor(1, "first")).await;
+    let copied = holds(&mesh, keeper, &feed(1, epoch), 1).await;
+    assert_eq!(head(mesh.node(next).core(), &feed(1, epoch)), None, "one copy was asked for");
+    mesh.stop_node(home).await;
+    delegate(&mesh, 1, next, epoch + 1, Some(&copied)).await;
+    holds(&mesh, next, &feed(1, epoch), 1).await;
+    mesh.publish(next, descriptor(1, "second")).await;
     mesh.stop().await;
 }
 

@@ -102,6 +102,43 @@ async fn publishing_works_through_an_observer_and_at_one_that_is_a_domain_s_home
     mesh.stop().await;
 }
 
+/// The voters vouch for nothing more, so the observer receives nothing: of what the ledger took from it, it has only that leader's word.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_home_that_does_not_receive_the_ledger_calls_nothing_sealed_and_takes_the_next_version() {
+    let mut mesh = start().await;
+    let (place, id) = mesh.join(quick).await;
+    admit_domain_at(&mesh, "late", id).await;
+    let domain = DomainName::parse("late").unwrap();
+    until("the observer knows its domain", || {
+        mesh_governance::read::domain(&mesh.node(place).core().state, &domain).unwrap().is_some()
+    })
+    .await;
+    for voter in 1..=3 {
+        mesh.stop_node(voter).await;
+        let mut config = mesh.config(voter);
+        (config.checkpoint.cosign_ms, config.checkpoint.refresh_ms) = (600_000, 600_000);
+        let path = mesh.folder.path().join(format!("node-{voter}/node.toml"));
+        std::fs::write(path, toml::to_string(&config).unwrap()).unwrap();
+        mesh.start_node(voter).await;
+    }
+    let mut sealed = 0;
+    while mesh.node(place).core().wait_applied(sealed, Duration::from_secs(1)).await {
+        sealed = mesh.publish(1, descriptor(1, &format!("at_{sealed}"))).await;
+    }
+    let mut product = descriptor(1, "first");
+    product.domain = domain;
+    let client = mesh.client(place);
+    // Longer than the outbox waits for its own leaves.
+    let within = Duration::from_secs(12);
+    let told = client.publish_within(&mesh.publish_command(product.clone(), None), WaitLevel::Sealed, within).await;
+    assert_eq!(told.unwrap().reached, WaitLevel::Local);
+    let before = mesh_event::descriptor_digest(&product);
+    (product.version, product.description) = (mesh_model::Version::new(1, 1, 0), "more of it".into());
+    let next = client.publish(&mesh.publish_command(product, Some(before)), WaitLevel::Local).await;
+    assert!(next.is_ok(), "{next:?}");
+    mesh.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_waits_until_it_is_admitted_and_takes_its_number_from_the_ledger() {
     let mut mesh = start().await;
@@ -215,6 +252,56 @@ async fn observers_are_called_to_vote_and_take_over_from_the_founders() {
     let index = mesh.publish(first, descriptor(2, "five")).await;
     assert!(mesh.node(first).core().wait_applied(index, PATIENCE).await);
     same_ledger(&mesh, 2, first);
+    mesh.stop().await;
+}
+
+/// Whoever leads after the founders is in no configuration of Raft that a newcomer has.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_that_is_no_founder_brings_others_to_vote() {
+    let mut mesh = start().await;
+    let (leader, leader_id) = mesh.join(quick).await;
+    let alone = SetVoters { voters: vec![leader_id], replaces: vec![1, 2, 3] };
+    mesh.decide(1, ProposalBody::SetVoters(alone)).await.unwrap();
+    until("it leads alone", || {
+        let raft = mesh.node(leader).core().raft.status();
+        raft.voters == [leader_id] && !raft.joint && raft.leader == Some(leader_id)
+    })
+    .await;
+    let (newcomer, newcomer_id) = mesh.join(quick).await;
+    let mut ids = vec![1, leader_id, newcomer_id];
+    ids.sort_unstable();
+    let change = SetVoters { voters: ids.clone(), replaces: vec![leader_id] };
+    mesh.decide(leader, ProposalBody::SetVoters(change)).await.unwrap();
+    until("the newcomer votes", || {
+        let raft = mesh.node(newcomer).core().raft.status();
+        raft.voters == ids && !raft.joint
+    })
+    .await;
+    let index = mesh.publish(newcomer, descriptor(1, "orders")).await;
+    assert!(mesh.node(newcomer).core().wait_applied(index, PATIENCE).await);
+    same_ledger(&mesh, leader, newcomer);
+    mesh.stop().await;
+}
+
+/// Its log says that it votes with those of old, and nobody named an address to it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_voter_that_was_away_when_the_votes_moved_to_an_observer_hears_of_it() {
+    let mut mesh = start().await;
+    let (place, id) = mesh.join(quick).await;
+    let known = mesh.publish(1, descriptor(1, "before")).await;
+    assert!(mesh.node(1).core().wait_applied(known, PATIENCE).await);
+    mesh.stop_node(1).await;
+    let change = SetVoters { voters: vec![id], replaces: vec![1, 2, 3] };
+    mesh.decide(2, ProposalBody::SetVoters(change)).await.unwrap();
+    until("the observer leads alone", || {
+        let raft = mesh.node(place).core().raft.status();
+        raft.voters == [id] && !raft.joint && raft.leader == Some(id)
+    })
+    .await;
+    let after = mesh.publish(2, descriptor(2, "after")).await;
+    mesh.start_node(1).await;
+    assert!(mesh.node(1).core().wait_applied(after, PATIENCE).await, "it stays with what it knew");
+    same_ledger(&mesh, 1, place);
     mesh.stop().await;
 }
 

@@ -90,8 +90,9 @@ impl RaftServer {
         checked.map_err(|mismatch| MeshError::new(Code::WrongMesh, mismatch.to_string()).into())
     }
 
-    /// Founders stay members for those who don't know of later ones yet, until the council takes them out; and whom the node found to vote
-    /// by a later part of the ledger is one before the own log says so.
+    /// Founders, and whoever voted later by the ledger, stay members for those who don't know of Raft's changes yet, until the council takes
+    /// them out: an observer that is called to vote begins with a leader that no configuration of Raft on its disk names. And whom the
+    /// node found to vote by a later part of the ledger is one before the own log says so.
     ///
     /// Everything that openraft asks comes through here, so this is where a reader refuses: an answer, even one of an empty log, could
     /// make a quorum of what it promised before and forgot.
@@ -106,7 +107,9 @@ impl RaftServer {
         if known {
             return Ok(());
         }
-        if self.founders.contains(&from) || self.later.contains(from) {
+        let voted =
+            || read::was_voter(&self.machine.state, from).map_err(|error| Status::unavailable(error.to_string()));
+        if self.founders.contains(&from) || self.later.contains(from) || voted()? {
             let revoked = read::node_revocation(&self.machine.state, from);
             return match revoked.map_err(|error| Status::unavailable(error.to_string()))? {
                 None => Ok(()),

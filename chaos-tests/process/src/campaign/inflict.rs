@@ -13,9 +13,15 @@ use chaos_process::lab::proxy::Delay;
 use chaos_process::lab::{DelayProxy, Lab, Lost, Rule};
 use chaos_process::testbed::{NodeNumber, Testbed};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
+use super::moves::{self, How, Moved};
+use super::operator::Operator;
 use super::plan::Fault;
-use super::voters;
+use super::recovery::{self, Recovering};
+use crate::check::members;
+use crate::load::Publisher;
+use crate::oracle::Oracle;
 
 /// How long a fault may take to show.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -24,6 +30,8 @@ const POLL: Duration = Duration::from_millis(5);
 const STOP: Duration = Duration::from_secs(20);
 /// How long a node must be well to have gone on.
 const WELL: Duration = Duration::from_secs(2);
+/// Clients' numbers from here on are of those that know one home only.
+const FIRST_AT_HOME: usize = 1_000;
 /// Room on a nearly full disk: less than the reserve of the configuration.
 const NEARLY_FULL_BYTES: u64 = 5 << 20;
 
@@ -37,17 +45,29 @@ pub(crate) enum Under {
     Counting(u64),
     /// Where the data is meanwhile.
     Aside(PathBuf),
+    /// A domain has another home, and these rules keep its former one away.
+    Moved(Moved, Vec<Rule>),
+    /// A node is on its way back.
+    Recovering(Recovering),
 }
 
 /// Does faults to a mesh in a laboratory.
 pub(crate) struct Inflictor {
     pub(crate) lab: Arc<Lab>,
+    /// Of the schedule.
+    pub(crate) seed: u64,
+    /// What clients were told.
+    pub(crate) oracle: Arc<Oracle>,
     /// The `mesh` command.
     pub(crate) mesh: PathBuf,
     /// Faults that took effect, by kind.
     pub(crate) done: BTreeMap<&'static str, usize>,
     /// What power cuts took.
     pub(crate) lost: Lost,
+    /// Acknowledged commands that waited on nodes that were cut off while their domains moved on.
+    pub(crate) orphans: u64,
+    /// Deaths, each counted for each node that showed it.
+    pub(crate) deaths_seen: usize,
 }
 
 impl Inflictor {
@@ -91,7 +111,18 @@ impl Inflictor {
                     testbed.wait_ready([node]).await?;
                 }
             }
-            Fault::SetVoters { voters } => voters::set(testbed, &self.mesh, voters).await?,
+            Fault::SetVoters { voters } => self.set_voters(testbed, voters).await?,
+            Fault::Move { domain, to } => {
+                let moved = moves::begin(testbed, &self.mesh, *domain, *to, How::Planned).await?;
+                return Ok(Under::Moved(moved, Vec::new()));
+            }
+            Fault::TakeOver { domain, to, is_cut } => {
+                let (moved, rules) = self.take_over(testbed, *domain, *to, *is_cut).await?;
+                return Ok(Under::Moved(moved, rules));
+            }
+            Fault::Recover { node } => {
+                return recovery::begin(testbed, &self.mesh, *node).await.map(Under::Recovering);
+            }
             Fault::Wipe { node } => return wipe(testbed, *node).await.map(Under::Aside),
         }
         Ok(Under::Way)
@@ -104,6 +135,10 @@ impl Inflictor {
     pub(crate) async fn end(&mut self, testbed: &mut Testbed, fault: &Fault, under: Under) -> Result<()> {
         match (fault, under) {
             (Fault::Kill { nodes } | Fault::PowerCut { nodes, .. }, _) => {
+                let others: Vec<NodeNumber> =
+                    testbed.nodes().into_iter().filter(|node| !nodes.contains(node)).collect();
+                members::seen_dead(testbed, nodes, &others).await?;
+                self.deaths_seen += nodes.len() * others.len();
                 for node in nodes {
                     start(testbed, *node)?;
                 }
@@ -136,7 +171,23 @@ impl Inflictor {
                 testbed.machine(*node).skew_seconds(0)?;
                 ensure!(after > before, "node {node} never read its wrong clock");
             }
-            (Fault::SetVoters { .. }, _) => voters::set(testbed, &self.mesh, &testbed.nodes()).await?,
+            (Fault::SetVoters { .. }, _) => self.set_voters(testbed, &testbed.voters()).await?,
+            (_, Under::Moved(moved, rules)) => {
+                if !rules.is_empty() {
+                    let hits: u64 = self.lab.network().hits(&rules)?.iter().sum();
+                    self.lab.network().clear()?;
+                    ensure!(hits > 0, "no packet met the rules {rules:?}");
+                } else if matches!(fault, Fault::TakeOver { .. }) {
+                    start(testbed, moved.from)?;
+                }
+                moves::end(testbed, &moved).await?;
+                self.oracle.doubt(&moved.domain, false);
+                self.orphans += moved.orphans;
+            }
+            (_, Under::Recovering(recovering)) => {
+                recovery::end(testbed, &recovering).await?;
+                *self.done.entry("node key revoked").or_default() += 1;
+            }
             (Fault::Wipe { node }, Under::Aside(aside)) => {
                 let data = testbed.data_folder(*node);
                 drop(fs::remove_dir_all(&data));
@@ -147,6 +198,42 @@ impl Inflictor {
         }
         *self.done.entry(fault.kind()).or_default() += 1;
         Ok(())
+    }
+
+    async fn set_voters(&self, testbed: &Testbed, voters: &[NodeNumber]) -> Result<()> {
+        let ids: Vec<u64> = voters.iter().map(|voter| testbed.node_id(*voter)).collect();
+        Operator::without(testbed, &self.mesh, None).set_voters(&ids).await
+    }
+
+    /// The home of a domain is killed, or alone with its clients; the domain's root lets another node write.
+    async fn take_over(
+        &self,
+        testbed: &mut Testbed,
+        domain: usize,
+        to: NodeNumber,
+        is_cut: bool,
+    ) -> Result<(Moved, Vec<Rule>)> {
+        let (name, home) = testbed.domains()[domain].clone();
+        self.oracle.doubt(&name, true);
+        if !is_cut {
+            testbed.node_mut(home).kill()?;
+            let moved = moves::begin(testbed, &self.mesh, domain, to, How::Unplanned).await?;
+            return Ok((moved, Vec::new()));
+        }
+        let alone = Fault::Partition { nodes: vec![home] };
+        let rules = self::rules(&alone, &testbed.nodes());
+        self.lab.network().apply(&rules)?;
+        // Somebody of the domain who knows its home only.
+        let (stop, number) = (CancellationToken::new(), FIRST_AT_HOME + domain);
+        let insider = Publisher::at(testbed, &self.oracle, (self.seed, number), home, &name)?;
+        let insider = tokio::spawn(insider.run(stop.clone()));
+        let stop = stop.drop_guard();
+        moves::wait_for_orphans(testbed, &name, home).await?;
+        let mut moved = moves::begin(testbed, &self.mesh, domain, to, How::Unplanned).await?;
+        moved.orphans = moves::waiting(testbed, &name, home).await?;
+        drop(stop);
+        insider.await.context("a client panicked")??;
+        Ok((moved, rules))
     }
 
     /// Waits for a moment in which something is not synced: otherwise it would be a kill -9 and no more.

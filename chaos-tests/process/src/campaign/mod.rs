@@ -4,15 +4,19 @@
 //! |---|---|
 //! | [`plan`] | which faults, to whom, when: a function of the seed |
 //! | [`inflict`] | does them, undoes them, and looks whether they took effect |
-//! | [`voters`] | the council changes who votes |
+//! | [`operator`] | what people do meanwhile, with the `mesh` command |
+//! | [`moves`] | a domain gets another home |
+//! | [`recovery`] | a node lost its disk and comes back as a new one |
 //! | [`freshness`] | whether nodes lie about their age meanwhile |
 //! | [`tally`] | counts over all schedules, as a table and as JSON |
 
 mod freshness;
 pub(crate) mod inflict;
+mod moves;
+mod operator;
 mod plan;
+mod recovery;
 mod tally;
-mod voters;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,15 +31,16 @@ use tokio_util::sync::CancellationToken;
 
 use self::freshness::Watch;
 use self::inflict::Inflictor;
-use self::plan::{Fault, Plan};
+use self::plan::{Fault, Plan, Told};
 use self::tally::Tally;
-use crate::check::{Findings, catalog, commands, converge, feeds, ledger};
+use crate::check::excuses::Excuses;
+use crate::check::{Findings, catalog, commands, converge, copies, feeds, ledger, members};
 use crate::load::Publisher;
 use crate::options::LabOptions;
 use crate::oracle::Oracle;
 
 /// Most nodes of any schedule or scenario: the network is built once.
-pub(crate) const MOST_NODES: u64 = 7;
+pub(crate) const MOST_NODES: u64 = 8;
 /// Longest the last calls of the clients may take.
 const DRAIN: Duration = Duration::from_secs(20);
 /// Longest a node may take to stop in order.
@@ -55,6 +60,8 @@ pub(crate) struct Outcome {
     pub(crate) sealed: usize,
     pub(crate) done: std::collections::BTreeMap<&'static str, usize>,
     pub(crate) lost: Lost,
+    pub(crate) nodes: (u64, u64),
+    pub(crate) orphans: u64,
     pub(crate) took: Duration,
     /// Where everything is kept, if it is.
     pub(crate) kept: Option<PathBuf>,
@@ -94,10 +101,15 @@ pub(crate) async fn run(options: &LabOptions) -> Result<bool> {
 
 /// The command that does this schedule again.
 fn repro(options: &LabOptions, seed: u64) -> String {
-    let voters = options.voters.map_or_else(String::new, |voters| format!(" --voters {voters}"));
+    let mut told = String::new();
+    for (name, value) in [("voters", options.voters), ("observers", options.observers)] {
+        told.extend(value.map(|value| format!(" --{name} {value}")));
+    }
+    told.extend(options.steps.map(|steps| format!(" --steps {steps}")));
+    told.extend(options.only.iter().map(|word| format!(" --only {word}")));
     let lying = if options.lying_disks { " --lying-disks" } else { "" };
     format!(
-        "cargo run --release -p chaos-process -- lab --seed {seed} --operations {} --faults {} --clients {}{voters}{lying}",
+        "cargo run --release -p chaos-process -- lab --seed {seed} --operations {} --faults {} --clients {}{told}{lying}",
         options.operations, options.faults, options.clients
     )
 }
@@ -106,10 +118,13 @@ fn repro(options: &LabOptions, seed: u64) -> String {
 async fn schedule(options: &LabOptions, meshd: &Path, mesh: &Path, lab: &Arc<Lab>, seed: u64) -> Result<Outcome> {
     let started = Instant::now();
     let deadline = started + options.time_limit;
-    let plan = Plan::new(seed, options.voters);
+    let told =
+        Told { voters: options.voters, observers: options.observers, steps: options.steps, only: options.only.clone() };
+    let plan = Plan::new(seed, &told);
+    anyhow::ensure!(plan.voters + plan.observers <= MOST_NODES, "expected at most {MOST_NODES} nodes");
     let mut settings = Settings::new(meshd.to_path_buf());
     settings.folder.clone_from(&options.common.folder);
-    settings.voters = plan.voters;
+    (settings.voters, settings.observers) = (plan.voters, plan.observers);
     settings.lab = Some(Arc::clone(lab));
     settings.patience = Duration::from_mins(1);
     SECTIONS.clone_into(&mut settings.sections);
@@ -121,9 +136,13 @@ async fn schedule(options: &LabOptions, meshd: &Path, mesh: &Path, lab: &Arc<Lab
     let oracle = Arc::new(Oracle::default());
     let mut inflictor = Inflictor {
         lab: Arc::clone(lab),
+        seed,
+        oracle: Arc::clone(&oracle),
         mesh: mesh.to_path_buf(),
         done: std::collections::BTreeMap::new(),
         lost: Lost::default(),
+        orphans: 0,
+        deaths_seen: 0,
     };
     let mut findings = Findings::default();
     let raged = rage(options, seed, &plan, &mut testbed, &oracle, &mut inflictor, &mut findings);
@@ -140,7 +159,8 @@ async fn schedule(options: &LabOptions, meshd: &Path, mesh: &Path, lab: &Arc<Lab
         }
     }
     lab.network().clear()?;
-    let took_effect: usize = inflictor.done.values().sum();
+    findings.checked("deaths, as shown by each of the others", inflictor.deaths_seen);
+    let took_effect: usize = plan.kinds().filter_map(|kind| inflictor.done.get(kind)).sum();
     findings.expect(took_effect >= options.faults, || {
         format!("{took_effect} faults took effect; expected at least {}", options.faults)
     });
@@ -159,6 +179,8 @@ async fn schedule(options: &LabOptions, meshd: &Path, mesh: &Path, lab: &Arc<Lab
         sealed: oracle.sealed(),
         done: inflictor.done,
         lost: inflictor.lost,
+        nodes: (plan.voters, plan.observers),
+        orphans: inflictor.orphans,
         took: started.elapsed(),
         kept,
     })
@@ -223,11 +245,17 @@ pub(crate) async fn check(
     findings: &mut Findings,
 ) -> Result<()> {
     converge::converge(testbed, deadline).await?;
+    copies::in_force(testbed, findings).await?;
+    members::all_up(testbed, findings).await?;
     let ledger = ledger::check(testbed, findings).await?;
-    commands::check(&oracle.records(), &ledger, findings);
+    copies::ended(testbed, &ledger, findings).await?;
+    let excuses = Excuses::ask(testbed, &ledger).await?;
+    commands::check(&oracle.records(), &ledger, &excuses, findings);
+    oracle.wrong_reads().into_iter().for_each(|what| findings.violation(what));
+    findings.checked("acknowledged writes read back", oracle.reads());
     catalog::check(testbed, &ledger, findings).await?;
     for error in testbed.terminate(STOP).await {
         findings.violation(format!("{error:#}"));
     }
-    tokio::task::block_in_place(|| feeds::check(testbed, &ledger, findings))
+    tokio::task::block_in_place(|| feeds::check(testbed, &ledger, &excuses, findings))
 }

@@ -1,5 +1,6 @@
 //! Which faults happen in a schedule, to whom, when and how long: decided by the seed alone.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chaos_process::testbed::NodeNumber;
@@ -74,7 +75,7 @@ pub(crate) enum Fault {
     },
     /// All nodes are restarted in order, one after the other.
     RollingRestart,
-    /// The council lets these vote, and all again afterwards.
+    /// The council lets these vote, and the founders again afterwards.
     SetVoters {
         /// Who votes meanwhile.
         voters: Vec<NodeNumber>,
@@ -83,6 +84,27 @@ pub(crate) enum Fault {
     Wipe {
         /// Whose.
         node: NodeNumber,
+    },
+    /// The disk is replaced by an empty one, and the node comes back as a new one with its domains.
+    Recover {
+        /// Whose.
+        node: NodeNumber,
+    },
+    /// A domain moves from its home, which stops for it, to another node.
+    Move {
+        /// Which, in the order of the testbed.
+        domain: usize,
+        /// Its next home.
+        to: NodeNumber,
+    },
+    /// A domain moves while its home is dead or cut off.
+    TakeOver {
+        /// Which.
+        domain: usize,
+        /// Its next home.
+        to: NodeNumber,
+        /// Whether the home runs all the while, and its clients reach it.
+        is_cut: bool,
     },
 }
 
@@ -106,6 +128,10 @@ impl Fault {
             Self::RollingRestart => "rolling restart",
             Self::SetVoters { .. } => "voters changed",
             Self::Wipe { .. } => "disk wiped",
+            Self::Recover { .. } => "wiped node recovered",
+            Self::Move { .. } => "planned move of a domain",
+            Self::TakeOver { is_cut: true, .. } => "unplanned move: home cut off",
+            Self::TakeOver { is_cut: false, .. } => "unplanned move: home killed",
         }
     }
 }
@@ -126,6 +152,8 @@ pub(crate) struct Step {
 pub(crate) struct Plan {
     /// How many nodes vote at first, which are all.
     pub(crate) voters: NodeNumber,
+    /// Nodes beside them, numbered after them.
+    pub(crate) observers: NodeNumber,
     /// How long a sync takes at least, in microseconds.
     pub(crate) sync_micros: u64,
     /// In order.
@@ -133,11 +161,11 @@ pub(crate) struct Plan {
 }
 
 /// Steps of a schedule: as many faults, or more where two hold at once.
-const STEPS: usize = 6;
+const STEPS: usize = 7;
 /// Of a hundred steps with a fault in the network, those in which a process, disk or clock fails too.
 const TOGETHER: u32 = 40;
 /// Kinds of faults as they are drawn, from [`Drawn`].
-const KINDS: [Drawn; 14] = [
+const KINDS: [Drawn; 17] = [
     Drawn::Kill,
     Drawn::KillSeveral,
     Drawn::Pause,
@@ -152,6 +180,9 @@ const KINDS: [Drawn; 14] = [
     Drawn::RollingRestart,
     Drawn::SetVoters,
     Drawn::Wipe,
+    Drawn::Recover,
+    Drawn::Move,
+    Drawn::TakeOver,
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,6 +201,9 @@ enum Drawn {
     RollingRestart,
     SetVoters,
     Wipe,
+    Recover,
+    Move,
+    TakeOver,
 }
 
 impl Drawn {
@@ -183,25 +217,57 @@ impl Drawn {
 const BESIDE: [Drawn; 6] =
     [Drawn::Kill, Drawn::Pause, Drawn::PowerCut, Drawn::Full, Drawn::Skew, Drawn::PowerCutSeveral];
 
+/// What a plan is told; the rest is the seed's choice.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Told {
+    /// How many vote: three or, once in four, five.
+    pub(crate) voters: Option<NodeNumber>,
+    /// How many nodes there are beside: one to three, at most two beside five.
+    pub(crate) observers: Option<NodeNumber>,
+    /// How many steps.
+    pub(crate) steps: Option<usize>,
+    /// Kinds of which only those are drawn whose names hold one of these words; all of them for none.
+    pub(crate) only: Vec<String>,
+}
+
 impl Plan {
-    /// The plan of a seed. `voters` overrides the seed's choice of three or, once in four, five.
-    pub(crate) fn new(seed: u64, voters: Option<NodeNumber>) -> Self {
+    /// The plan of a seed.
+    pub(crate) fn new(seed: u64, told: &Told) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
         let drawn = if rng.random_range(0..4) == 0 { 5 } else { 3 };
-        let voters = voters.unwrap_or(drawn);
+        let voters = told.voters.unwrap_or(drawn);
+        let drawn = rng.random_range(1..=if voters > 3 { 2 } else { 3 });
+        let observers = told.observers.unwrap_or(drawn);
         let sync_micros = rng.random_range(100..=3_000);
-        let mut kinds = KINDS;
+        let mut kinds = KINDS.to_vec();
         kinds.shuffle(&mut rng);
-        let wrong_clock = rng.random_range(1..=voters);
-        let mut maker = Maker { rng, nodes: (1..=voters).collect(), wrong_clock };
-        let steps = kinds.into_iter().take(STEPS).map(|kind| maker.step(kind)).collect();
-        Self { voters, sync_micros, steps }
+        let nodes: Vec<NodeNumber> = (1..=voters + observers).collect();
+        let wrong_clock = rng.random_range(1..=voters + observers);
+        let mut maker = Maker { rng, homes: nodes.clone(), nodes, voters, wrong_clock };
+        let steps = told.steps.unwrap_or(STEPS);
+        let steps = if told.only.is_empty() {
+            kinds.into_iter().take(steps).map(|kind| maker.step(kind)).collect()
+        } else {
+            kinds.retain(|kind| told.only.iter().any(|word| format!("{kind:?}").eq_ignore_ascii_case(word)));
+            kinds.into_iter().cycle().take(steps).map(|kind| maker.step(kind)).collect()
+        };
+        Self { voters, observers, sync_micros, steps }
+    }
+
+    /// The kinds of its faults, each once.
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = &'static str> {
+        let faults = self.steps.iter().flat_map(|step| &step.faults);
+        faults.map(Fault::kind).collect::<BTreeSet<_>>().into_iter()
     }
 }
 
 struct Maker {
     rng: StdRng,
     nodes: Vec<NodeNumber>,
+    /// The first ones are voters.
+    voters: NodeNumber,
+    /// Where each domain is at home: one on each node at first.
+    homes: Vec<NodeNumber>,
     /// The only one whose clock ever goes wrong. What is promised is that one node may be off: a stamp from the future that stays
     /// in one voter's log is taken by a second one whose clock goes wrong later, and then the mesh waits for that future.
     wrong_clock: NodeNumber,
@@ -232,6 +298,15 @@ impl Maker {
         nodes.truncate(count);
         nodes.sort_unstable();
         nodes
+    }
+
+    /// A domain, and a node that is not its home; it is, from then on.
+    fn moved(&mut self) -> (usize, NodeNumber) {
+        let domain = self.rng.random_range(0..self.homes.len());
+        let others: Vec<NodeNumber> = self.nodes.iter().copied().filter(|node| *node != self.homes[domain]).collect();
+        let to = others[self.rng.random_range(0..others.len())];
+        self.homes[domain] = to;
+        (domain, to)
     }
 
     fn several(&mut self) -> Vec<NodeNumber> {
@@ -267,11 +342,25 @@ impl Maker {
             }
             Drawn::RollingRestart => Fault::RollingRestart,
             Drawn::SetVoters => {
-                let odd = [1, 3].into_iter().filter(|count| *count < self.nodes.len()).collect::<Vec<_>>();
+                let odd = if self.voters == 3 { [1, 3].as_slice() } else { &[1, 3, 5] };
                 let count = odd[self.rng.random_range(0..odd.len())];
-                Fault::SetVoters { voters: self.some(count) }
+                let mut voters = self.some(count);
+                // Those that vote already would be no change.
+                if voters.iter().copied().eq(1..=self.voters) {
+                    voters.truncate(1);
+                }
+                Fault::SetVoters { voters }
             }
             Drawn::Wipe => Fault::Wipe { node: self.node() },
+            Drawn::Recover => Fault::Recover { node: self.node() },
+            Drawn::Move => {
+                let (domain, to) = self.moved();
+                Fault::Move { domain, to }
+            }
+            Drawn::TakeOver => {
+                let (domain, to) = self.moved();
+                Fault::TakeOver { domain, to, is_cut: self.rng.random_bool(0.6) }
+            }
         }
     }
 
@@ -282,35 +371,52 @@ impl Maker {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
     #[test]
     fn the_same_seed_gives_the_same_plan_and_another_seed_another() {
-        assert_eq!(Plan::new(7, None), Plan::new(7, None));
-        assert_ne!(Plan::new(7, None), Plan::new(8, None));
+        assert_eq!(Plan::new(7, &Told::default()), Plan::new(7, &Told::default()));
+        assert_ne!(Plan::new(7, &Told::default()), Plan::new(8, &Told::default()));
     }
 
     #[test]
     fn two_hundred_seeds_hold_every_kind_of_fault_and_each_at_least_five() {
         let mut kinds = BTreeSet::new();
         for seed in 0..200 {
-            let plan = Plan::new(seed, None);
+            let plan = Plan::new(seed, &Told::default());
             let faults: Vec<&Fault> = plan.steps.iter().flat_map(|step| &step.faults).collect();
             assert!(faults.len() >= 5, "seed {seed}");
             kinds.extend(faults.into_iter().map(Fault::kind));
         }
-        assert_eq!(kinds.len(), 16, "{kinds:?}");
+        assert_eq!(kinds.len(), 20, "{kinds:?}");
     }
 
     #[test]
-    fn a_minority_is_cut_off_and_an_odd_number_votes() {
+    fn a_domain_moves_to_a_node_that_is_not_its_home_and_observers_are_homes_too() {
+        let mut to_observers = 0;
         for seed in 0..500 {
-            let plan = Plan::new(seed, None);
+            let plan = Plan::new(seed, &Told::default());
+            let mut homes: Vec<NodeNumber> = (1..=plan.voters + plan.observers).collect();
+            for fault in plan.steps.iter().flat_map(|step| &step.faults) {
+                if let Fault::Move { domain, to } | Fault::TakeOver { domain, to, .. } = fault {
+                    assert_ne!(homes[*domain], *to, "seed {seed}");
+                    homes[*domain] = *to;
+                    to_observers += usize::from(*to > plan.voters);
+                }
+            }
+        }
+        assert!(to_observers > 50, "{to_observers}");
+    }
+
+    #[test]
+    fn half_at_most_is_cut_off_and_an_odd_number_votes() {
+        for seed in 0..500 {
+            let plan = Plan::new(seed, &Told::default());
             for fault in plan.steps.iter().flat_map(|step| &step.faults) {
                 match fault {
-                    Fault::Partition { nodes } => assert!(2 * nodes.len() < usize::try_from(plan.voters).expect("few")),
+                    Fault::Partition { nodes } => {
+                        assert!(2 * nodes.len() <= usize::try_from(plan.voters + plan.observers).expect("few"));
+                    }
                     Fault::SetVoters { voters } => assert!(voters.len() % 2 == 1),
                     _ => {}
                 }

@@ -21,6 +21,9 @@ pub(crate) struct Tally {
     lost_writes: usize,
     lost_names: usize,
     kept: usize,
+    /// Schedules by voters and observers.
+    nodes: BTreeMap<(u64, u64), usize>,
+    orphans: u64,
     checked: BTreeMap<&'static str, usize>,
     violations: Vec<String>,
 }
@@ -38,6 +41,8 @@ impl Tally {
         self.lost_writes += outcome.lost.writes;
         self.lost_names += outcome.lost.names;
         self.kept += outcome.lost.kept;
+        *self.nodes.entry(outcome.nodes).or_default() += 1;
+        self.orphans += outcome.orphans;
         for (what, count) in outcome.findings.counts() {
             *self.checked.entry(what).or_default() += count;
         }
@@ -58,6 +63,7 @@ impl Tally {
     /// The progress: one line a schedule.
     pub(crate) fn line(&self, outcome: &Outcome) -> String {
         let state = if outcome.findings.violations().is_empty() { "held" } else { "FAILED" };
+        let (voters, observers) = outcome.nodes;
         let faults: Vec<String> = outcome
             .done
             .iter()
@@ -67,7 +73,7 @@ impl Tally {
             })
             .collect();
         format!(
-            "{:>4}  seed {:<6} {state}  {:>5.1} s  {:>5} operations  {:>5} sealed  {}",
+            "{:>4}  seed {:<6} {state}  {voters}+{observers}  {:>5.1} s  {:>5} operations  {:>5} sealed  {}",
             self.schedules(),
             outcome.seed,
             outcome.took.as_secs_f64(),
@@ -104,6 +110,9 @@ impl Tally {
         table.add_row(["operations".to_owned(), self.operations.to_string()]);
         table.add_row(["sealed publishes".to_owned(), self.sealed.to_string()]);
         table.add_row(["time".to_owned(), format!("{:.0} s", self.seconds)]);
+        for ((voters, observers), count) in &self.nodes {
+            table.add_row([format!("with {voters} voters and {observers} observers"), count.to_string()]);
+        }
         for (kind, count) in &self.faults {
             table.add_row([format!("fault: {kind}"), count.to_string()]);
         }
@@ -111,6 +120,7 @@ impl Tally {
         table.add_row(["power cuts: unsynced writes lost".to_owned(), self.lost_writes.to_string()]);
         table.add_row(["power cuts: unsynced names lost".to_owned(), self.lost_names.to_string()]);
         table.add_row(["power cuts: unsynced changes that survived".to_owned(), self.kept.to_string()]);
+        table.add_row(["moves: commands that waited at a home cut off".to_owned(), self.orphans.to_string()]);
         for (what, count) in &self.checked {
             table.add_row([format!("checked: {what}"), count.to_string()]);
         }
@@ -126,10 +136,14 @@ impl Tally {
             "operations": self.operations,
             "sealed": self.sealed,
             "seconds": self.seconds,
+            "nodes": self.nodes.iter().map(|((voters, observers), schedules)| json!({
+                "voters": voters, "observers": observers, "schedules": schedules,
+            })).collect::<Vec<_>>(),
             "faults": self.faults,
             "power_cuts": {
                 "writes_lost": self.lost_writes, "names_lost": self.lost_names, "survived": self.kept,
             },
+            "orphans": self.orphans,
             "checked": self.checked,
             "violations": self.violations,
         });

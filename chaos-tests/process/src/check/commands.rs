@@ -4,17 +4,29 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mesh_model::{Code, CommandId};
 
-use super::Findings;
+use super::excuses::Excuses;
 use super::ledger::{Ledger, Sealed};
+use super::{Findings, excuses};
 use crate::oracle::{Record, Said};
 
 /// Checks every command that was ever sent.
-pub(crate) fn check(records: &BTreeMap<CommandId, Record>, ledger: &Ledger, findings: &mut Findings) {
+pub(crate) fn check(
+    records: &BTreeMap<CommandId, Record>,
+    ledger: &Ledger,
+    excuses: &Excuses,
+    findings: &mut Findings,
+) {
     let by_command = ledger.by_command();
-    let mut acknowledged = 0;
+    let (mut acknowledged, mut excused, mut again) = (0, BTreeMap::<&str, usize>::new(), 0);
     for (id, record) in records {
         let leaves = by_command.get(id).map_or(&[][..], Vec::as_slice);
-        let deciding: Vec<&Sealed> = leaves.iter().copied().filter(|leaf| leaf.decides()).collect();
+        let mut deciding: Vec<&Sealed> = leaves.iter().copied().filter(|leaf| leaf.decides()).collect();
+        // What two epochs offered, each in its own feed: the second time it is so already, and nothing happens.
+        if deciding.first().is_some_and(|first| first.code == Code::Accepted) {
+            let first = deciding.len();
+            deciding.retain(|leaf| leaf.code != Code::AlreadySo);
+            again += first - deciding.len();
+        }
         let name = format!("command {} ({})", id.short(), record.version_id);
         findings.expect(deciding.len() <= 1, || {
             let indexes: Vec<u64> = deciding.iter().map(|leaf| leaf.index).collect();
@@ -32,7 +44,16 @@ pub(crate) fn check(records: &BTreeMap<CommandId, Record>, ledger: &Ledger, find
         }
         for said in &record.said {
             acknowledged += usize::from(matches!(said, Said::Sealed { .. } | Said::Local { .. }));
-            check_said(&name, record, said, decision, findings);
+            if let Some(excuse) = excuse(record, said, decision, ledger, excuses) {
+                *excused.entry(excuse).or_default() += 1;
+                continue;
+            }
+            let repeats = leaves.iter().any(|leaf| said.is_sealed_at(leaf.index, leaf.code))
+                && decision.is_some_and(|leaf| leaf.code == Code::Accepted)
+                && matches!(said, Said::Sealed { code: Code::AlreadySo, .. });
+            if !repeats {
+                check_said(&name, record, said, decision, findings);
+            }
         }
         check_nothing(&name, record, leaves, findings);
     }
@@ -40,6 +61,12 @@ pub(crate) fn check(records: &BTreeMap<CommandId, Record>, ledger: &Ledger, find
         findings.violation(format!("the ledger holds command {id}, which nobody sent"));
     }
     findings.checked("acknowledgements", acknowledged);
+    for (excuse, count) in excused {
+        findings.note(format!("{count} acknowledgements as local: {excuse}"));
+    }
+    if again > 0 {
+        findings.note(format!("{again} commands were offered again by another epoch, and were so already"));
+    }
     let accepted: BTreeSet<&CommandId> =
         ledger.commands.iter().filter(|sealed| sealed.code == Code::Accepted).map(|sealed| &sealed.command).collect();
     let unknown: Vec<&CommandId> =
@@ -48,6 +75,25 @@ pub(crate) fn check(records: &BTreeMap<CommandId, Record>, ledger: &Ledger, find
         let took_effect = unknown.iter().filter(|id| accepted.contains(*id)).count();
         findings.note(format!("{took_effect} of {} publishes whose outcome stayed unknown took effect", unknown.len()));
     }
+}
+
+/// Why an acknowledgement as durable on one node alone may come to nothing.
+fn excuse(
+    record: &Record,
+    said: &Said,
+    decision: Option<&Sealed>,
+    ledger: &Ledger,
+    excuses: &Excuses,
+) -> Option<&'static str> {
+    let Said::Local { feed: Some(feed) } = said else { return None };
+    if decision.is_some() {
+        return None;
+    }
+    let id = mesh_event::FeedId { domain: feed.domain.clone(), epoch: feed.epoch };
+    if record.contested && excuses.is_refused(&id, feed.outbox) {
+        return Some(excuses::REFUSED);
+    }
+    excuses.is_lost(ledger, &id, feed.seq).then_some(excuses::LOST)
 }
 
 /// One thing that was said, against the leaf that decides.
@@ -76,6 +122,12 @@ fn check_said(name: &str, record: &Record, said: &Said, decision: Option<&Sealed
             let in_order = record.contested && matches!(code, Code::VersionConflict | Code::StalePlan);
             findings.expect(in_order, || format!("{name} was refused for no reason: {code}: {why}"));
         }
+        Said::AlreadySo => {
+            let code = decision.map(|leaf| leaf.code);
+            findings.expect(code == Some(Code::Accepted), || {
+                format!("of {name} it was said that it is so already; the ledger has decided {code:?}")
+            });
+        }
         Said::NothingHappened { .. } | Said::Unknown => {}
     }
 }
@@ -87,6 +139,10 @@ fn check_position(
     findings: &mut Findings,
 ) {
     if let (Some(feed), Some(leaf)) = (feed, decision) {
+        // Its epoch ended before the ledger had it: then it lies in a later one too.
+        if feed.domain == leaf.feed.domain && feed.epoch < leaf.feed.epoch {
+            return;
+        }
         let told = (&feed.domain, feed.epoch, feed.seq, feed.outbox);
         let found = (&leaf.feed.domain, leaf.feed.epoch, leaf.seq, leaf.outbox);
         findings
@@ -107,6 +163,8 @@ fn check_nothing(name: &str, record: &Record, leaves: &[&Sealed], findings: &mut
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::check::ledger::Epoch;
+    use mesh_client::FeedPosition;
     use mesh_event::FeedId;
     use mesh_model::{Digest, DomainName};
     use mesh_tlog::leaf_hash;
@@ -134,7 +192,8 @@ mod tests {
 
     fn violations(said: Vec<Said>, commands: Vec<Sealed>) -> usize {
         let mut findings = Findings::default();
-        check(&record(said), &Ledger { commands }, &mut findings);
+        let ledger = Ledger { commands, ..Ledger::default() };
+        check(&record(said), &ledger, &Excuses::default(), &mut findings);
         findings.violations().len()
     }
 
@@ -163,6 +222,39 @@ mod tests {
         assert_eq!(violations(vec![Said::Unknown], vec![leaf(5, Code::Accepted)]), 0);
         assert_eq!(violations(vec![nothing.clone()], vec![leaf(5, Code::Accepted)]), 1);
         assert_eq!(violations(vec![Said::Unknown, nothing], vec![leaf(5, Code::Accepted)]), 0);
+    }
+
+    #[test]
+    fn a_local_publish_may_be_gone_with_its_disk_and_only_what_no_epoch_went_on_with() {
+        let feed = |seq| FeedPosition { domain: DomainName::parse("d").unwrap(), epoch: 1, seq, outbox: seq + 1 };
+        let next = FeedId { domain: DomainName::parse("d").unwrap(), epoch: 2 };
+        let first = FeedId { epoch: 1, ..next.clone() };
+        let epochs = BTreeMap::from([(first, Epoch { node_id: 7, base: 0 }), (next, Epoch { node_id: 9, base: 5 })]);
+        let found = |seq, gone: &[u64]| {
+            let mut findings = Findings::default();
+            let excuses = Excuses { gone: gone.iter().copied().collect(), ..Excuses::default() };
+            let ledger = Ledger { epochs: epochs.clone(), ..Ledger::default() };
+            check(&record(vec![Said::Local { feed: Some(feed(seq)) }]), &ledger, &excuses, &mut findings);
+            findings.violations().len()
+        };
+        assert_eq!((found(4, &[]), found(5, &[])), (1, 1));
+        assert_eq!((found(4, &[7]), found(5, &[7]), found(5, &[9])), (1, 0, 1));
+    }
+
+    #[test]
+    fn what_an_ended_epoch_acknowledged_may_be_decided_in_a_later_one_and_once() {
+        let later = |index, code| {
+            let feed = FeedId { domain: DomainName::parse("d").unwrap(), epoch: 2 };
+            Sealed { feed, ..leaf(index, code) }
+        };
+        let local = Said::Local {
+            feed: Some(FeedPosition { domain: DomainName::parse("d").unwrap(), epoch: 1, seq: 0, outbox: 1 }),
+        };
+        assert_eq!(violations(vec![local.clone()], vec![later(7, Code::Accepted)]), 0);
+        let twice = vec![leaf(5, Code::Accepted), later(7, Code::Accepted)];
+        assert_eq!(violations(vec![local.clone()], twice), 1);
+        let again = vec![leaf(5, Code::Accepted), later(7, Code::AlreadySo)];
+        assert_eq!(violations(vec![local, Said::AlreadySo], again), 0);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use chaos_process::testbed::{NodeNumber, Testbed};
 use futures::StreamExt as _;
 use mesh_client::LedgerHead;
 use mesh_event::{Body, Command, Envelope, EventKind, FeedEvent, FeedId, LeafEntry, LedgerLeaf, descriptor_digest};
-use mesh_model::{Code, CommandId, Digest};
+use mesh_model::{Code, CommandId, Digest, NodeId};
 use mesh_tlog::{Frontier, Hash, leaf_hash};
 
 use super::Findings;
@@ -39,10 +39,10 @@ pub(crate) struct Sealed {
 }
 
 impl Sealed {
-    /// Whether the leaf decides on its command. The others say that it was decided before, or that it came too early and
-    /// will come again.
+    /// Whether the leaf decides on its command. The others say that it was decided before, or that it came too early, or in an epoch
+    /// that had ended, and will come again.
     pub(crate) fn decides(&self) -> bool {
-        !matches!(self.code, Code::Duplicate | Code::Gap)
+        !matches!(self.code, Code::Duplicate | Code::Gap | Code::OldEpoch | Code::FeedContained)
     }
 }
 
@@ -51,6 +51,17 @@ impl Sealed {
 pub(crate) struct Ledger {
     /// Domain commands in ledger order.
     pub(crate) commands: Vec<Sealed>,
+    /// Every epoch that a feed ever had.
+    pub(crate) epochs: BTreeMap<FeedId, Epoch>,
+}
+
+/// An epoch of a feed, as the ledger has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Epoch {
+    /// Who was delegated to write it.
+    pub(crate) node_id: NodeId,
+    /// How many events of the epoch before it goes on with.
+    pub(crate) base: u64,
 }
 
 impl Ledger {
@@ -61,6 +72,35 @@ impl Ledger {
             by_command.entry(sealed.command).or_default().push(sealed);
         }
         by_command
+    }
+
+    /// How far an epoch that ended counts; `None` while it is in force.
+    pub(crate) fn ended_at(&self, feed: &FeedId) -> Option<u64> {
+        let next = FeedId { domain: feed.domain.clone(), epoch: feed.epoch + 1 };
+        self.epochs.get(&next).map(|epoch| epoch.base)
+    }
+
+    /// Takes in a leaf that is no domain command: who writes which feed.
+    fn delegate(&mut self, leaf: &LedgerLeaf) {
+        let LeafEntry::Envelope(bytes) = &leaf.entry else { return };
+        if leaf.outcome.code != Code::Accepted {
+            return;
+        }
+        let command = Envelope::parse(bytes.clone()).ok().and_then(|e| Command::decode(e.payload()).ok());
+        match command.map(|command| command.body) {
+            Some(Body::AdmitDomains(body)) => {
+                for domain in body.domains {
+                    if let Some(node_id) = domain.delegate {
+                        self.epochs.insert(FeedId { domain: domain.name, epoch: 1 }, Epoch { node_id, base: 0 });
+                    }
+                }
+            }
+            Some(Body::DelegateNode(body)) => {
+                let epoch = Epoch { node_id: body.node_id, base: body.base_size };
+                self.epochs.insert(FeedId { domain: body.domain, epoch: body.epoch }, epoch);
+            }
+            _ => {}
+        }
     }
 }
 
@@ -128,6 +168,7 @@ async fn read(
                 last_digest = Some(leaf.outcome.state_digest);
                 if let Some(ledger) = keep.as_deref_mut() {
                     ledger.commands.extend(domain_command(&leaf));
+                    ledger.delegate(&leaf);
                 }
             }
             Err(error) => findings.violation(format!("node {node}: leaf {expected} does not decode: {error}")),
@@ -179,8 +220,8 @@ fn check_versions(ledger: &Ledger, findings: &mut Findings) {
         let expected = next.entry(&sealed.feed).or_insert(1);
         findings.expect(sealed.outbox == *expected, || {
             format!(
-                "leaf {} decides on number {} of {}'s outbox; expected {expected}",
-                sealed.index, sealed.outbox, sealed.feed.domain
+                "leaf {} decides on number {} of the outbox of {}/{}; expected {expected}",
+                sealed.index, sealed.outbox, sealed.feed.domain, sealed.feed.epoch
             )
         });
         *expected = sealed.outbox + 1;
@@ -191,7 +232,12 @@ fn check_versions(ledger: &Ledger, findings: &mut Findings) {
         }
     }
     findings.checked("sealed versions", versions.len());
-    for (code, what) in [(Code::Duplicate, "was decided before"), (Code::Gap, "came too early")] {
+    findings.checked("epochs of feeds", ledger.epochs.len());
+    for (code, what) in [
+        (Code::Duplicate, "was decided before"),
+        (Code::Gap, "came too early"),
+        (Code::OldEpoch, "came in an epoch that had ended"),
+    ] {
         let count = ledger.commands.iter().filter(|sealed| sealed.code == code).count();
         if count > 0 {
             findings.note(format!("{count} leaves say only that their command {what}"));

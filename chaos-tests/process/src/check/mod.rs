@@ -3,8 +3,11 @@
 pub(crate) mod catalog;
 pub(crate) mod commands;
 pub(crate) mod converge;
+pub(crate) mod copies;
+pub(crate) mod excuses;
 pub(crate) mod feeds;
 pub(crate) mod ledger;
+pub(crate) mod members;
 
 /// What the checks found.
 #[derive(Debug, Default)]

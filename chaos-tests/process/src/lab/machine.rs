@@ -175,6 +175,20 @@ impl Machine {
         journal::tidy(&self.journal(), &self.disk())
     }
 
+    /// Puts an empty disk in the place of this one. Only while nothing runs on it.
+    ///
+    /// # Errors
+    /// When it cannot be emptied.
+    pub fn wipe(&self) -> Result<()> {
+        for entry in fs::read_dir(self.disk()).context("cannot list the disk")? {
+            let path = entry.context("cannot list the disk")?.path();
+            let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            removed.with_context(|| format!("cannot remove {}", path.display()))?;
+        }
+        fs::write(self.journal(), []).context("cannot empty the journal")?;
+        self.set(PENDING, [0; 8])
+    }
+
     /// Leaves so many bytes of room on the disk.
     ///
     /// # Errors

@@ -32,10 +32,7 @@ pub use proxy::DelayProxy;
 
 use crate::testbed::NodeNumber;
 
-/// The port of clients, the same on every node.
-const API_PORT: u16 = 7080;
-
-use network::PEER_PORT;
+use network::{API_PORT, PEER_PORT};
 
 /// The network of a run and the compiled shim.
 #[derive(Debug)]

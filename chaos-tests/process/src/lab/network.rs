@@ -21,6 +21,8 @@ use crate::testbed::NodeNumber;
 
 /// Where nodes come in at each other, TCP and UDP.
 pub const PEER_PORT: u16 = 7946;
+/// Where clients come in at each.
+pub const API_PORT: u16 = 7080;
 /// The run's own address: clients and proxies.
 pub const HARNESS: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 const BRIDGE: &str = "lab";

@@ -20,6 +20,11 @@ pub(super) fn keypair(name: &str) -> Keypair {
     Keypair::from_seed(&Zeroizing::new(Digest::of(name.as_bytes()).0))
 }
 
+/// The key that speaks for a domain.
+pub(super) fn root(domain: &DomainName) -> Keypair {
+    keypair(&format!("root-{domain}"))
+}
+
 /// The domains' names with their homes.
 pub(super) fn domains(nodes: &[NodeNumber], per_node: usize) -> Vec<(DomainName, NodeNumber)> {
     let names = nodes.iter().flat_map(|node| (1..=per_node).map(move |n| (format!("domain_{node}_{n}"), *node)));
@@ -35,7 +40,7 @@ pub(super) fn admissions(
     let mut keys = vec![keypair("seat-1"), keypair("seat-2"), engineer.clone()];
     let mut admissions = Vec::new();
     for (name, home) in domains {
-        let root = keypair(&format!("root-{name}"));
+        let root = root(name);
         admissions.push(DomainAdmission {
             name: name.clone(),
             title: name.to_string(),
@@ -103,7 +108,7 @@ pub(super) fn found(
     Ok((SealedGenesis::parse(envelope.into_bytes()).context("the genesis does not verify")?, records))
 }
 
-fn write_key(path: &Path, key: &Keypair) -> Result<()> {
+pub(super) fn write_key(path: &Path, key: &Keypair) -> Result<()> {
     let written = fs::write(path, key.to_pem().as_bytes())
         .and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(0o600)));
     written.with_context(|| format!("cannot write {}", path.display()))

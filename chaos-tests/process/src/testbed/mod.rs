@@ -7,6 +7,7 @@ mod probe;
 mod process;
 mod program;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use mesh_client::{Client, ClientOptions, CommandBuilder, Outgoing};
 use mesh_event::command::{AdmitDomains, PublishVersion};
 use mesh_event::genesis::SealedGenesis;
 use mesh_event::{Body, Keypair, NodeRecord, ProposalBody, Propose, Signer};
-use mesh_model::{Descriptor, Digest, DomainName};
+use mesh_model::{Descriptor, Digest, DomainName, NodeId};
 use tempfile::TempDir;
 use tokio::time::Instant;
 
@@ -28,7 +29,7 @@ pub use program::{beside_this_program, find_program};
 
 use crate::lab::{Lab, Machine};
 
-/// A voter's number, from 1.
+/// A node's number in the testbed, from 1, voters first. It stays when the node comes back under another number of the ledger.
 pub type NodeNumber = u64;
 
 /// How many voters a testbed has, unless it is told.
@@ -93,6 +94,9 @@ pub struct Testbed {
     records: Vec<NodeRecord>,
     engineer: Keypair,
     domains: Vec<(DomainName, NodeNumber)>,
+    voters: NodeNumber,
+    /// Numbers of the ledger whose disks are gone, with the node that they were.
+    lost: BTreeMap<NodeId, NodeNumber>,
     patience: Duration,
 }
 
@@ -131,7 +135,9 @@ impl Testbed {
         let domains = founding::domains(&numbers, settings.domains_per_node);
         let engineer = founding::keypair("engineer");
         let patience = settings.patience;
-        let mut testbed = Self { nodes, machines, folder, genesis, records, engineer, domains, patience };
+        let (lost, founders) = (BTreeMap::new(), settings.voters);
+        let mut testbed =
+            Self { nodes, machines, folder, genesis, records, engineer, domains, voters: founders, lost, patience };
         // A node that nobody admitted yet waits until it is.
         for node in &numbers {
             testbed.node_mut(*node).start()?;
@@ -149,6 +155,59 @@ impl Testbed {
     /// All nodes' numbers.
     pub fn nodes(&self) -> Vec<NodeNumber> {
         (1..).take(self.records.len()).collect()
+    }
+
+    /// Those that the founding document lets vote.
+    pub fn voters(&self) -> Vec<NodeNumber> {
+        (1..=self.voters).collect()
+    }
+
+    /// A node's number in the ledger, as it is now.
+    ///
+    /// # Panics
+    /// For a number that no node has.
+    pub fn node_id(&self, node: NodeNumber) -> NodeId {
+        self.records[place(node)].node_id
+    }
+
+    /// Which node has, or had, a number of the ledger, and whether the disk that it had under it is gone.
+    pub fn node_of(&self, id: NodeId) -> Option<(NodeNumber, bool)> {
+        let now = self.nodes().into_iter().find(|node| self.node_id(*node) == id).map(|node| (node, false));
+        now.or_else(|| self.lost.get(&id).map(|node| (*node, true)))
+    }
+
+    /// Takes note that a node lost its disk and has another number of the ledger from now on.
+    ///
+    /// # Panics
+    /// For a number that no node has.
+    pub fn replaced(&mut self, node: NodeNumber, id: NodeId) {
+        let before = std::mem::replace(&mut self.records[place(node)].node_id, id);
+        self.lost.insert(before, node);
+    }
+
+    /// Takes note of a domain's new home.
+    ///
+    /// # Panics
+    /// For a domain that there is not.
+    pub fn moved(&mut self, domain: usize, home: NodeNumber) {
+        self.domains[domain].1 = home;
+    }
+
+    /// The file of the key that speaks for a domain, written when it is asked for first.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn root_key(&self, domain: &DomainName) -> Result<PathBuf> {
+        let path = self.folder().join(format!("root-{domain}.pem"));
+        if !path.exists() {
+            founding::write_key(&path, &founding::root(domain))?;
+        }
+        Ok(path)
+    }
+
+    /// The folder of a node's keys.
+    pub fn keys_folder(&self, node: NodeNumber) -> PathBuf {
+        self.folder().join(format!("node-{node}")).join("keys")
     }
 
     /// A node's machine.
@@ -186,7 +245,7 @@ impl Testbed {
         &self.genesis
     }
 
-    /// The domains, each with its home.
+    /// The domains, each with its home as it is now.
     pub fn domains(&self) -> &[(DomainName, NodeNumber)] {
         &self.domains
     }

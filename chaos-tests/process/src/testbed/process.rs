@@ -43,6 +43,14 @@ impl Process {
     /// # Errors
     /// When it runs already or cannot be started.
     pub fn start(&mut self) -> Result<()> {
+        self.start_with(&[])
+    }
+
+    /// The same, this once with more arguments.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_with(&mut self, more: &[&str]) -> Result<()> {
         if self.child.is_some() {
             bail!("{} was started already", self.name);
         }
@@ -50,7 +58,7 @@ impl Process {
         let trace = trace.with_context(|| format!("cannot write {}", self.trace.display()))?;
         let copy = trace.try_clone().context("cannot share the trace file")?;
         let mut command = Command::new(&self.program);
-        command.args(&self.arguments).stdin(Stdio::null()).stdout(copy).stderr(trace).process_group(0);
+        command.args(&self.arguments).args(more).stdin(Stdio::null()).stdout(copy).stderr(trace).process_group(0);
         // What is set for a developer's own node is not meant for these.
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MESHD_")) {
             command.env_remove(name);

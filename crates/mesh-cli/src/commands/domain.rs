@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use futures::StreamExt as _;
 use mesh_client::node::HeldFeed;
-use mesh_client::{Client, DomainView};
+use mesh_client::{Client, DomainView, FeedEnd};
 use mesh_event::command::{AdmitDomains, DelegateNode, DomainAdmission, RoleGrant};
 use mesh_event::proposal::{DomainStanding, ProposalBody};
 use mesh_event::{Body, Command, Envelope, FeedHead, FeedId, LeafEntry, LedgerLeaf};
@@ -29,6 +29,8 @@ use crate::replaced::Replaced;
 
 /// How long a home is asked for the domain's own rules before its feed moves on: it may be gone for good.
 const ASKING: Duration = Duration::from_secs(3);
+/// Nodes that are asked at once how much of a feed they hold.
+const ASKED: usize = 16;
 
 /// Domains: the units of ownership.
 #[derive(Debug, Args)]
@@ -417,15 +419,28 @@ async fn delegate(app: &App, args: DelegateArgs, seal: bool) -> Result<(), Failu
     Ok(())
 }
 
-/// What the next epoch continues from when the home is not asked: the most that the node at hand holds under the home's signature, or
-/// that the ledger knows.
+/// What the next epoch continues from when the home is not asked to stop: the most that any other node holds under the home's signature,
+/// or that the ledger knows. A copy that is longer than the one at hand may have acknowledged commands that are nowhere else. What only
+/// the home has is none of it: the next one could not go on until it is back, and then it offers that by itself.
 async fn known_end(client: &Client, domain: &DomainView) -> Result<(u64, Option<Digest>), Failure> {
-    let sealed = sealed_head(client, domain).await?;
-    if domain.home_node_id.is_none() {
-        return Ok(sealed);
+    let mut end = sealed_head(client, domain).await?;
+    let Some(home) = domain.home_node_id else { return Ok(end) };
+    let nodes = client.known_nodes().await?.items;
+    let others = nodes.iter().filter(|node| node.record.node_id != home && node.standing != "revoked");
+    // The nodes of the context may have other addresses there than in the ledger.
+    let mut addresses: Vec<&str> = client.nodes().collect();
+    addresses.extend(others.map(|node| node.record.api_address.as_str()));
+    let asked = addresses.into_iter().map(|address| async move {
+        let node = client.of_node(address).ok()?;
+        tokio::time::timeout(ASKING, node.feed_end(&domain.name)).await.ok()?.ok()
+    });
+    let held: Vec<Option<FeedEnd>> = futures::stream::iter(asked).buffer_unordered(ASKED).collect().await;
+    for held in held.into_iter().flatten().filter(|held| held.from_node_id != home && held.epoch == domain.epoch) {
+        if held.size > end.0 {
+            end = (held.size, held.root);
+        }
     }
-    let held = client.feed_end(&domain.name).await?;
-    Ok(if held.epoch == domain.epoch && held.size > sealed.0 { (held.size, held.root) } else { sealed })
+    Ok(end)
 }
 
 /// How far the ledger knows the feed of the epoch in force: what the next epoch continues from. Heads are taken only with

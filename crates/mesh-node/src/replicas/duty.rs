@@ -27,12 +27,16 @@ pub struct Duty {
     pub epoch: u64,
     /// The nodes that keep copies.
     pub keepers: Vec<NodeId>,
+    /// The nodes that kept copies for the former home, while this node waits for what it is to go on with: what counts may lie with one
+    /// of them alone, and with nobody who keeps copies now.
+    pub former_keepers: Vec<NodeId>,
 }
 
 impl Duty {
     /// The other nodes to compare with, the home first.
     pub fn others(&self, me: NodeId) -> BTreeSet<NodeId> {
-        self.home.iter().chain(&self.former).chain(&self.keepers).copied().filter(|node| *node != me).collect()
+        let all = self.home.iter().chain(&self.former).chain(&self.keepers).chain(&self.former_keepers);
+        all.copied().filter(|node| *node != me).collect()
     }
 }
 
@@ -91,14 +95,22 @@ impl Duties {
                 let is_mine = home == Some(me) || found.contains(&me) || subscribed.contains(record.name.as_str());
                 if is_mine {
                     let epoch = record.delegation.map_or(0, |delegation| delegation.epoch);
-                    let former = match epoch.checked_sub(1) {
+                    let writer = match epoch.checked_sub(1) {
                         Some(before @ 1..) => {
-                            let before = FeedId { domain: record.name.clone(), epoch: before };
-                            writers::of(core, &before)?.filter(|writer| !writer.is_revoked).map(|writer| writer.node)
+                            writers::of(core, &FeedId { domain: record.name.clone(), epoch: before })?
                         }
                         _ => None,
                     };
-                    duties.push(Duty { domain: record.name.clone(), home, former, epoch, keepers: found });
+                    let former_keepers = match writer {
+                        Some(writer) if home == Some(me) && !core.feeds.is_open(&record.name) => {
+                            let of = Some(writer.node);
+                            keepers(&core.mesh_id, &record.name, of, nodes.iter().copied(), copies)
+                        }
+                        _ => Vec::new(),
+                    };
+                    let former = writer.filter(|writer| !writer.is_revoked).map(|writer| writer.node);
+                    let domain = record.name.clone();
+                    duties.push(Duty { domain, home, former, epoch, keepers: found, former_keepers });
                 }
                 after = Some(record.name);
             }

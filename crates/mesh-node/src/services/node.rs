@@ -88,6 +88,7 @@ pub fn status(core: &Core) -> Result<StatusResponse, MeshError> {
         None => (core.genesis.document.protocol_version, Vec::new()),
     };
     let mut feeds: Vec<FeedStatus> = (core.feeds.all().iter())
+        .chain(&core.feeds.unsettled())
         .map(|writer| {
             let (waiting, oldest) = writer.backlog();
             FeedStatus {
@@ -99,7 +100,7 @@ pub fn status(core: &Core) -> Result<StatusResponse, MeshError> {
             }
         })
         .collect();
-    feeds.sort_by(|a, b| a.domain.cmp(&b.domain));
+    feeds.sort_by(|a, b| (&a.domain, b.epoch).cmp(&(&b.domain, a.epoch)));
     let commits = core.store.committer().stats();
     let gossip = core.gossip.view();
     let peers = gossip.peers.iter().map(|peer| PeerStatus {
