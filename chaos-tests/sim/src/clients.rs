@@ -1,6 +1,6 @@
 //! All jobs of a run: begun at their times, sent again until they are settled, and what follows from them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use mesh_model::Code;
@@ -30,15 +30,17 @@ pub struct Clients {
     jobs: Vec<Job>,
     draw: Draw,
     /// How many calls of a hundred go to the domain's home at once; the others go through any node.
-    pub at_home: u64,
+    pub home_percent: u64,
     /// Where each domain is at home now.
     pub homes: BTreeMap<Place, Place>,
+    /// Where it ever was.
+    ever: BTreeMap<Place, BTreeSet<Place>>,
 }
 
 impl Clients {
     /// Nobody wants anything yet.
     pub fn new(draw: Draw) -> Self {
-        Self { jobs: Vec::new(), draw, at_home: 70, homes: BTreeMap::new() }
+        Self { jobs: Vec::new(), draw, home_percent: 70, homes: BTreeMap::new(), ever: BTreeMap::new() }
     }
 
     /// Plans a job.
@@ -52,10 +54,11 @@ impl Clients {
         open.map(|job| job.task.name()).collect()
     }
 
-    /// A domain whose home's disk lied takes nothing any more, until it moves.
+    /// A domain whose home's disk lied takes nothing any more. Nor may it after a move: what the ledger covers of its feed may have been on
+    /// that disk alone.
     fn is_hopeless(&self, world: &World, task: &Task) -> bool {
-        let home = task.home().and_then(|domain| self.homes.get(&domain));
-        home.is_some_and(|home| world.betrayed.contains(home))
+        let homes = task.home().and_then(|domain| self.ever.get(&domain));
+        homes.is_some_and(|homes| !homes.is_disjoint(&world.betrayed))
     }
 
     /// Hears answers, and sends what is due.
@@ -85,7 +88,7 @@ impl Clients {
         let home = task.home().and_then(|domain| self.homes.get(&domain)).copied();
         let at_home = serving.iter().find(|(place, _)| Some(*place) == home);
         let (place, running) = match at_home {
-            Some(home) if self.draw.chance(self.at_home) => home,
+            Some(home) if self.draw.chance(self.home_percent) => home,
             _ => self.draw.one(&serving),
         };
         if self.jobs[at].call.is_none() {
@@ -161,6 +164,11 @@ impl Clients {
         Ok(())
     }
 
+    fn at_home(&mut self, domain: Place, place: Place) {
+        self.homes.insert(domain, place);
+        self.ever.entry(domain).or_default().insert(place);
+    }
+
     /// What follows from a decision.
     fn settled(
         &mut self,
@@ -177,10 +185,10 @@ impl Clients {
             Task::AdmitNode { place, .. } => {
                 world.founding.records[usize::from(*place) - 1].node_id = index + 1_000;
             }
-            Task::AdmitDomains { homes } => self.homes.extend(homes.iter().map(|(place, _)| (*place, *place))),
+            Task::AdmitDomains { homes } => homes.iter().for_each(|(place, _)| self.at_home(*place, *place)),
             Task::Move { domain, to } => {
                 if let Some(place) = world.founding.place(*to) {
-                    self.homes.insert(*domain, place);
+                    self.at_home(*domain, place);
                 }
             }
             Task::Propose { standard, then, .. } => {

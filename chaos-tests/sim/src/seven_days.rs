@@ -41,7 +41,7 @@ pub fn run(seed: u64, folder: &Path, prints: bool) -> Result<Report> {
     let mut world = World::new(seed, folder, VOTERS, OBSERVERS)?;
     world.prints = prints;
     let mut clients = Clients::new(Draw::new(seed, "clients"));
-    clients.at_home = 100;
+    clients.home_percent = 100;
     let outcome = live(&mut world, &mut clients);
     Ok(report(seed, &world, &Inflict::default(), (VOTERS, OBSERVERS), outcome.err()))
 }

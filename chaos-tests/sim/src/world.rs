@@ -237,7 +237,6 @@ impl World {
         if let Some(panic) = crate::panics::first() {
             return Err(Violation(format!("a panic: {panic}")));
         }
-        self.check_ended()?;
         let serving = self.serving();
         let counted = serving.iter().map(|(_, running)| running.core.checkpoints.brief().size).max();
         self.counted = self.counted.max(counted.unwrap_or(0));
@@ -256,6 +255,8 @@ impl World {
                 return violated(&format!("lost what it had promised and is {role:?}"));
             }
         }
+        // Only now: what it applied and told in its last moments counts, too.
+        self.check_ended()?;
         if self.now >= self.looked + LOOK {
             self.looked = self.now;
             for (place, running) in self.serving() {

@@ -116,6 +116,19 @@ impl Feeds {
         Ok(writer)
     }
 
+    /// The feed with which the epoch in force of a domain goes on, if it is this node's to write, and where that feed ends.
+    ///
+    /// # Errors
+    /// When the state cannot be read, or this node does not know the epochs before yet.
+    pub(crate) fn continues(&self, core: &Core, domain: &DomainName) -> Result<Option<(FeedId, Goal)>, MeshError> {
+        let record = read::domain(&core.state, domain).map_err(|e| core.state_error(&e))?;
+        let delegation = record.and_then(|record| record.delegation);
+        match delegation.filter(|delegation| delegation.node_id == core.node_id()) {
+            Some(delegation) => continued(core, domain, &delegation),
+            None => Ok(None),
+        }
+    }
+
     /// The writer of a feed, of an epoch that ended too, if it is open.
     pub fn known(&self, feed: &FeedId) -> Option<Arc<FeedWriter>> {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);

@@ -16,6 +16,7 @@ use mesh_model::{Attachment, AttachmentPurpose, Code, Digest};
 use mesh_node::core::Core;
 use mesh_node::replicas::copy::KeptHead;
 use mesh_node::replicas::heads;
+use mesh_node::replicas::intake::Goal;
 use support::{Mesh, descriptor, domain_of, keypair};
 
 /// Long enough for a busy machine; nothing waits that long.
@@ -414,5 +415,33 @@ async fn what_a_copy_holds_beyond_the_ledger_is_pending_there_and_taken_over_by_
         assert!(retried.ledger_index.is_some());
     }
     assert_eq!(head(mesh.node(3).core(), &feed(1, 2)).unwrap().goal.size, COUNT);
+    mesh.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_that_died_with_the_home_and_no_copy_had_come_from_the_ledger() {
+    // Nobody keeps copies: as if the home died right after its publishes were sealed.
+    let mut mesh = Mesh::start_with(|config| {
+        config.feeds.pull_ms = 100;
+        config.feeds.copies = 0;
+    })
+    .await;
+    mesh.admit_domains().await;
+    let mut last = 0;
+    for n in 0..300 {
+        last = mesh.publish(1, descriptor(1, &format!("product_{n}"))).await;
+    }
+    assert!(mesh.node(2).core().wait_applied(last, DEADLINE).await);
+    mesh.stop_node(1).await;
+    let known = mesh_governance::read::ledger_head(&mesh.node(2).core().state, &domain_of(1), 1).unwrap().unwrap();
+    assert_eq!(known.size, 300);
+    let goal = Goal { size: known.size, root: mesh_tlog::Hash::new(known.root.0) };
+    delegate(&mesh, 1, 2, 2, Some(&KeptHead { goal, note: Vec::new() })).await;
+    until("the new home publishes", async || {
+        let outgoing = mesh.publish_command(descriptor(1, "after"), None);
+        mesh.client(2).publish(&outgoing, WaitLevel::Sealed).await.is_ok()
+    })
+    .await;
+    assert_eq!(head(mesh.node(2).core(), &feed(1, 1)).map(|head| head.goal), Some(goal));
     mesh.stop().await;
 }

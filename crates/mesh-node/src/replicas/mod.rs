@@ -14,6 +14,7 @@
 //! | [`manners`], `liars`, [`peers`] | how other nodes behave; asking them |
 //! | [`forks`], [`report`] | the proof that a writer signed two histories, what it stops, and its way to the ledger |
 //! | [`repair`] | feeds that a start found damaged |
+//! | `from_ledger` | events that no copy has and the ledger does |
 //! | [`copies`] | who holds how much, for people |
 //!
 //! Bounds: one turn of a node at a time and [`TURNS`] in all, one fetch of a feed at a time, every message with a limit and a time,
@@ -26,6 +27,7 @@ pub mod duty;
 pub mod fetch;
 pub mod files;
 pub mod forks;
+pub(crate) mod from_ledger;
 pub mod heads;
 pub mod intake;
 mod ledger_word;
@@ -43,7 +45,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use mesh_event::FeedId;
-use mesh_model::{Digest, DomainName, LedgerIndex, MeshId, NodeId};
+use mesh_model::{Code, Digest, DomainName, LedgerIndex, MeshId, NodeId};
 use mesh_proto::status::MeshError;
 use mesh_raft::offload;
 use mesh_store::Store;
@@ -55,6 +57,7 @@ use crate::transport::PeerChannels;
 use copies::Copies;
 use duty::Duties;
 use forks::Forks;
+use intake::Goal;
 use manners::Manners;
 use peers::{Fault, FeedPeers};
 
@@ -256,9 +259,23 @@ fn open_taken_over(core: &Arc<Core>) -> Result<(), MeshError> {
             && let Err(error) = core.feeds.writer(core, &duty.domain)
         {
             debug!(domain = %duty.domain, %error, "the feed is not written yet");
+            if error.code == Code::FeedMissing
+                && let Some((before, end)) = core.feeds.continues(core, &duty.domain)?
+            {
+                core.tasks.spawn(fill_from_ledger(Arc::clone(core), before, end));
+            }
         }
     }
     Ok(())
+}
+
+/// What peers have not may be in the ledger.
+async fn fill_from_ledger(core: Arc<Core>, feed: FeedId, end: Goal) {
+    let (filling, of) = (Arc::clone(&core), feed.clone());
+    let filled = core.offload(move || from_ledger::fill(&filling, &of, end)).await.and_then(|filled| filled);
+    if let Err(error) = filled {
+        warn!(domain = %feed.domain, epoch = feed.epoch, %error, "a feed was not completed from the ledger");
+    }
 }
 
 /// Gives a turn to every node that has to do with our domains and is not having one: in a round all of them, else those that have to do
