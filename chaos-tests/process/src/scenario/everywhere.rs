@@ -10,7 +10,7 @@ use super::{Spread, Stage, product};
 use crate::options::EverywhereOptions;
 
 const CALL: Duration = Duration::from_secs(10);
-/// Searching is work for the nodes, too.
+/// Pause after a search that did not wait long enough.
 const POLL: Duration = Duration::from_millis(20);
 /// How many of the slowest are named.
 const SLOWEST: usize = 3;
@@ -40,9 +40,10 @@ pub(crate) async fn run(options: &EverywhereOptions) -> Result<bool> {
         // Any node takes it; each in its turn.
         let at = &clients[(number / domains.len()) % clients.len()];
         let began = Instant::now();
-        at.publish_within(&outgoing, WaitLevel::Local, CALL).await.context("a publish failed")?;
-        let found =
-            futures::future::try_join_all(clients.iter().map(|client| found(client, &word, &id, began))).await?;
+        let sealed = at.publish_within(&outgoing, WaitLevel::Sealed, CALL).await.context("a publish failed")?;
+        let index = sealed.ledger_index.context("a publish was not sealed")?;
+        let found = clients.iter().map(|client| found(client, &word, &id, index, began));
+        let found = futures::future::try_join_all(found).await?;
         among_voters.extend(found.iter().take(voters).max().copied());
         let (place, last) = found.iter().enumerate().max_by_key(|(_, took)| **took).context("there are no nodes")?;
         took.push((*last, id, nodes[place]));
@@ -66,10 +67,10 @@ pub(crate) async fn run(options: &EverywhereOptions) -> Result<bool> {
     Ok(p99 <= options.within)
 }
 
-/// Until the product itself is among the hits, and sealed: a search may also show what is only similar, or waits for the ledger.
-async fn found(client: &Client, word: &str, id: &str, began: Instant) -> Result<Duration> {
+/// Until the product itself is among the hits of a search that waits for its leaf: asking again and again would be work for the nodes.
+async fn found(client: &Client, word: &str, id: &str, index: u64, began: Instant) -> Result<Duration> {
     loop {
-        let query = SearchQuery { query: word.to_owned(), ..SearchQuery::default() };
+        let query = SearchQuery { query: word.to_owned(), at_least_index: Some(index), ..SearchQuery::default() };
         let page = client.search(&query).await;
         let is_it = |hit: &mesh_client::SearchHit| hit.product.id == id && !hit.product.pending;
         if page.as_ref().is_ok_and(|page| page.hits.iter().any(is_it)) {

@@ -152,13 +152,13 @@ mod tests {
     fn genesis() -> SealedGenesis {
         let key = |n: u8| Keypair::from_seed(&Zeroizing::new([n; 32]));
         let mut voter = NodeRecord {
-            node_id: 3,
-            name: "three".into(),
+            node_id: 1,
+            name: "one".into(),
             key: key(1).public_key(),
             log_key: Some(key(2).public_key()),
             cosigner_key: Some(key(3).public_key()),
-            api_address: "three.example:7080".into(),
-            peer_address: "three.example:7946".into(),
+            api_address: "one.example:7080".into(),
+            peer_address: "one.example:7946".into(),
             possession: Vec::new(),
         };
         voter.prove_possession(&[&key(1), &key(2), &key(3)]);
@@ -192,19 +192,19 @@ mod tests {
             (Arc::new(AddressBook::open(Arc::clone(&store), &genesis).unwrap()), store)
         };
         let (book, store) = open();
-        assert_eq!(book.places().places(3), ["three.example:7946"]);
+        assert_eq!(book.places().places(1), ["one.example:7946"]);
         assert!(book.places().places(4).is_empty());
-        assert_eq!(book.claim(3, claim(2, "192.0.2.7:7946")), None);
-        book.told(3, "192.0.2.9:7946".parse().unwrap());
-        assert_eq!(book.places().places(3), ["192.0.2.7:7946", "three.example:7946", "192.0.2.9:7946"]);
+        assert_eq!(book.claim(1, claim(2, "192.0.2.7:7946")), None);
+        book.told(1, "192.0.2.9:7946".parse().unwrap());
+        assert_eq!(book.places().places(1), ["192.0.2.7:7946", "one.example:7946", "192.0.2.9:7946"]);
         // What it said in an earlier start is not its word any more.
-        assert_eq!(book.claim(3, claim(1, "192.0.2.1:7946")), Some(claim(2, "192.0.2.7:7946")));
-        assert_eq!(book.claimed(3), Some("192.0.2.7:7946".parse().unwrap()));
+        assert_eq!(book.claim(1, claim(1, "192.0.2.1:7946")), Some(claim(2, "192.0.2.7:7946")));
+        assert_eq!(book.claimed(1), Some("192.0.2.7:7946".parse().unwrap()));
         book.save();
         store.close().unwrap();
         drop((book, store));
         let (book, _store) = open();
-        assert_eq!(book.claims(), BTreeMap::from([(3, claim(2, "192.0.2.7:7946"))]));
-        assert_eq!(book.places().places(3), ["192.0.2.7:7946", "three.example:7946"]);
+        assert_eq!(book.claims(), BTreeMap::from([(1, claim(2, "192.0.2.7:7946"))]));
+        assert_eq!(book.places().places(1), ["192.0.2.7:7946", "one.example:7946"]);
     }
 }
