@@ -58,6 +58,19 @@ fn check_base(core: &Core, feed: &FeedId, end: Goal) -> Result<(), MeshError> {
     Err(MeshError::new(Code::FeedMissing, text))
 }
 
+/// The feed with which the epoch in force of a domain goes on, if it is this node's to write, and where that feed ends.
+///
+/// # Errors
+/// When the state cannot be read, or this node does not know the epochs before yet.
+pub(crate) fn continues(core: &Core, domain: &DomainName) -> Result<Option<(FeedId, Goal)>, MeshError> {
+    let record = read::domain(&core.state, domain).map_err(|e| core.state_error(&e))?;
+    let delegation = record.and_then(|record| record.delegation);
+    match delegation.filter(|delegation| delegation.node_id == core.node_id()) {
+        Some(delegation) => continued(core, domain, &delegation),
+        None => Ok(None),
+    }
+}
+
 /// The writers, by domain.
 #[derive(Default)]
 pub struct Feeds {
@@ -114,19 +127,6 @@ impl Feeds {
         core.tasks.spawn(Outbox::new(Arc::clone(core), Arc::clone(&writer)).run());
         core.tasks.spawn(announce(Arc::clone(core), Arc::clone(&writer)));
         Ok(writer)
-    }
-
-    /// The feed with which the epoch in force of a domain goes on, if it is this node's to write, and where that feed ends.
-    ///
-    /// # Errors
-    /// When the state cannot be read, or this node does not know the epochs before yet.
-    pub(crate) fn continues(&self, core: &Core, domain: &DomainName) -> Result<Option<(FeedId, Goal)>, MeshError> {
-        let record = read::domain(&core.state, domain).map_err(|e| core.state_error(&e))?;
-        let delegation = record.and_then(|record| record.delegation);
-        match delegation.filter(|delegation| delegation.node_id == core.node_id()) {
-            Some(delegation) => continued(core, domain, &delegation),
-            None => Ok(None),
-        }
     }
 
     /// The writer of a feed, of an epoch that ended too, if it is open.

@@ -200,7 +200,7 @@ async fn read_into(
     let own = core.ledger_size();
     let root = |of: &mesh_store::MerkleLog, size| of.root_at(size).map_err(|error| storage_error(&error));
     let later = aside.state().ledger();
-    if root(&later, target.size)? != target.root || root(&later, own)? != root(&core.store.ledger(), own)? {
+    if root(later, target.size)? != target.root || root(later, own)? != root(&core.store.ledger(), own)? {
         let text = format!("that ledger does not begin with the {own} leaves that are here: it is another history");
         return Err(MeshError::new(Code::Forked, text));
     }

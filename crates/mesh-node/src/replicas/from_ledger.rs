@@ -39,7 +39,9 @@ pub(crate) fn fill(core: &Arc<Core>, feed: &FeedId, goal: Goal) -> Result<bool, 
     }
     let Some(events) = events(core, feed, from, goal.size)? else { return Ok(false) };
     let mut tree = copy.end().frontier.clone();
-    events.iter().for_each(|event| drop(tree.append(leaf_hash(event))));
+    for event in &events {
+        tree.append(leaf_hash(event));
+    }
     if tree.root() != goal.root {
         return Ok(false);
     }
@@ -47,7 +49,9 @@ pub(crate) fn fill(core: &Arc<Core>, feed: &FeedId, goal: Goal) -> Result<bool, 
     let head = KeptHead { goal, note: Vec::new() };
     for batch in batches(&events) {
         let mut tree = copy.end().frontier.clone();
-        batch.iter().for_each(|event| drop(tree.append(leaf_hash(event))));
+        for event in batch {
+            tree.append(leaf_hash(event));
+        }
         let end = Goal { size: tree.size(), root: tree.root() };
         let next = check(&core.mesh_id, feed, copy.end(), &end, batch, &[], &*core.verified);
         let next = next.map_err(|flaw| MeshError::new(Code::Malformed, flaw.to_string()))?;

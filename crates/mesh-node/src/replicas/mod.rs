@@ -260,7 +260,7 @@ fn open_taken_over(core: &Arc<Core>) -> Result<(), MeshError> {
         {
             debug!(domain = %duty.domain, %error, "the feed is not written yet");
             if error.code == Code::FeedMissing
-                && let Some((before, end)) = core.feeds.continues(core, &duty.domain)?
+                && let Some((before, end)) = crate::feeds::continues(core, &duty.domain)?
             {
                 core.tasks.spawn(fill_from_ledger(Arc::clone(core), before, end));
             }

@@ -108,14 +108,14 @@ fn list(
     core: &Core,
     domain: Option<&DomainName>,
     statuses: &[Lifecycle],
-    after: Option<ProductId>,
+    after: Option<&ProductId>,
     limit: usize,
 ) -> Result<(Vec<ProductSummary>, Option<ProductId>), MeshError> {
-    let (views, next) = core.reads.list(core, domain, statuses, after.clone(), limit)?;
+    let (views, next) = core.reads.list(core, domain, statuses, after.cloned(), limit)?;
     let mut rows: BTreeMap<ProductId, ProductSummary> =
         views.iter().map(|found| (found.descriptor.id(), view::summary(found))).collect();
     if statuses.is_empty() {
-        for (id, one) in core.pending.unsealed(core, domain, after.as_ref(), next.as_ref())? {
+        for (id, one) in core.pending.unsealed(core, domain, after, next.as_ref())? {
             rows.entry(id).or_insert_with(|| view::pending_summary(&one));
         }
     }
@@ -172,7 +172,7 @@ impl CatalogService for Service {
         super::at_least(&self.core, request.at_least_index, within).await?;
         let limit = page_size(request.page_size);
         let core = Arc::clone(&self.core);
-        let listed = offload(move || list(&core, domain.as_ref(), &statuses, after, limit)).await;
+        let listed = offload(move || list(&core, domain.as_ref(), &statuses, after.as_ref(), limit)).await;
         let (products, next) = listed.map_err(|error| MeshError::new(Code::Internal, error.to_string()))??;
         Ok(Response::new(ListProductsResponse {
             products,
