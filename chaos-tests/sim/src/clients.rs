@@ -185,7 +185,11 @@ impl Clients {
             Task::AdmitNode { place, .. } => {
                 world.founding.records[usize::from(*place) - 1].node_id = index + 1_000;
             }
-            Task::AdmitDomains { homes } => homes.iter().for_each(|(place, _)| self.at_home(*place, *place)),
+            Task::AdmitDomains { homes } => {
+                for (place, _) in homes {
+                    self.at_home(*place, *place);
+                }
+            }
             Task::Move { domain, to } => {
                 if let Some(place) = world.founding.place(*to) {
                     self.at_home(*domain, place);

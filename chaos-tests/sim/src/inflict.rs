@@ -60,7 +60,9 @@ impl Inflict {
             std::mem::take(&mut self.active).into_iter().partition(|one| one.planned.until <= world.now);
         self.active = active;
         let over: Vec<Active> = over;
-        over.into_iter().for_each(|one| self.end(world, one));
+        for one in over {
+            self.end(world, one);
+        }
         self.draw_ways(world);
     }
 

@@ -252,7 +252,9 @@ impl Net {
         }
         drop(state);
         // Whoever is woken may drop connections, which locks.
-        woken.into_iter().for_each(Waker::wake);
+        for waker in woken {
+            waker.wake();
+        }
     }
 }
 

@@ -145,7 +145,9 @@ impl Oracle {
 
     /// The disk that some commands were entrusted to lied.
     pub fn betrayed(&mut self, whose: impl Fn(&Record) -> bool) {
-        self.records.values_mut().filter(|record| whose(record)).for_each(|record| record.betrayed = true);
+        for record in self.records.values_mut().filter(|record| whose(record)) {
+            record.betrayed = true;
+        }
     }
 
     /// How many calls came to an end.

@@ -115,7 +115,9 @@ fn live(
 /// When that does not come about in time.
 pub fn found(world: &mut World, clients: &mut Clients, voters: u8, observers: u8) -> Result<(), Violation> {
     let limit = world.now + FOUNDING;
-    (1..=voters).for_each(|place| world.start(place));
+    for place in 1..=voters {
+        world.start(place);
+    }
     until(world, clients, limit, "the mesh is not founded", |world, _| {
         world.serving().len() == usize::from(voters) && world.ledger.size() > 0
     })?;
@@ -124,7 +126,9 @@ pub fn found(world: &mut World, clients: &mut Clients, voters: u8, observers: u8
         clients.plan(world.now, Task::AdmitNode { place, record });
     }
     until(world, clients, limit, "observers are not admitted", |world, clients| clients.open(world).is_empty())?;
-    (voters + 1..=voters + observers).for_each(|place| world.start(place));
+    for place in voters + 1..=voters + observers {
+        world.start(place);
+    }
     let nodes = voters + observers;
     until(world, clients, limit, "observers don't come in", |world, _| world.serving().len() == usize::from(nodes))?;
     let homes = (1..=nodes).map(|place| (place, world.founding.records[usize::from(place) - 1].node_id)).collect();
