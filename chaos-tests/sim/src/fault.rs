@@ -128,7 +128,7 @@ pub fn crash(draw: &mut Draw) -> Crash {
 /// A run's faults, in the order of their beginnings.
 pub fn plan(draw: &mut Draw, voters: u8, nodes: u8, from: Duration, to: Duration) -> Vec<Planned> {
     let count = draw.between(5, 9);
-    let span = u64::try_from((to - from).as_millis()).unwrap_or(u64::MAX);
+    let span = u64::try_from(to.saturating_sub(from).as_millis()).unwrap_or(u64::MAX);
     let mut lied = false;
     let mut planned: Vec<Planned> = (0..count)
         .map(|_| {

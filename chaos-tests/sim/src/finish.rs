@@ -42,7 +42,7 @@ fn audit(world: &World) -> Result<(), Violation> {
         if let Some((checkpoint, _)) = node.core.checkpoints.last()
             && checkpoint.size() <= world.ledger.size()
         {
-            notes.entry(checkpoint.size()).or_insert_with(|| checkpoint.bytes().to_vec());
+            notes.entry(checkpoint.size()).or_insert_with(|| checkpoint.bytes());
         }
     }
     let notes: Vec<Vec<u8>> = notes.into_values().collect();

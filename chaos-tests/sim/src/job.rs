@@ -216,20 +216,17 @@ impl Call {
     pub async fn send(self, api: Routes) -> Said {
         let bytes = self.envelope.into_bytes();
         let answer = async {
-            match self.wait {
-                Some(wait) => {
-                    let message = v1::PublishRequest { envelope: bytes, wait: wait as i32, attachments: Vec::new() };
-                    let mut request = tonic::Request::new(message);
-                    request.set_timeout(PATIENCE);
-                    let answer = PublishServiceClient::new(api).publish(request).await;
-                    answer.map(|answer| answer.into_inner().acknowledgement)
-                }
-                None => {
-                    let mut request = tonic::Request::new(v1::SubmitRequest { envelope: bytes });
-                    request.set_timeout(PATIENCE);
-                    let answer = GovernanceServiceClient::new(api).submit(request).await;
-                    answer.map(|answer| answer.into_inner().acknowledgement)
-                }
+            if let Some(wait) = self.wait {
+                let message = v1::PublishRequest { envelope: bytes, wait: wait as i32, attachments: Vec::new() };
+                let mut request = tonic::Request::new(message);
+                request.set_timeout(PATIENCE);
+                let answer = PublishServiceClient::new(api).publish(request).await;
+                answer.map(|answer| answer.into_inner().acknowledgement)
+            } else {
+                let mut request = tonic::Request::new(v1::SubmitRequest { envelope: bytes });
+                request.set_timeout(PATIENCE);
+                let answer = GovernanceServiceClient::new(api).submit(request).await;
+                answer.map(|answer| answer.into_inner().acknowledgement)
             }
         };
         match tokio::time::timeout(PATIENCE + Duration::from_secs(1), answer).await {

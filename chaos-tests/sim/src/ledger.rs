@@ -200,9 +200,13 @@ impl Ledger {
                 self.epochs.extend(begun.map(|domain| (domain.name, 1)));
             }
             Body::DelegateNode(body) => {
-                if self.epochs.insert(body.domain.clone(), body.epoch).is_some_and(|before| before >= body.epoch) {
-                    return Err(format!("epoch {} of {} begins a second time", body.epoch, body.domain));
-                }
+                let before = self.epochs.insert(body.domain.clone(), body.epoch);
+                return match before {
+                    Some(before) if before >= body.epoch => {
+                        Err(format!("epoch {} of {} begins a second time", body.epoch, body.domain))
+                    }
+                    _ => Ok(()),
+                };
             }
             Body::RevokeKey(body) => {
                 if let Some(domain) = body.domain {

@@ -138,7 +138,7 @@ impl Machine {
     /// Lets the node go on until the world's time is `until`. `jump` sets its clock there first, as after a machine was asleep.
     pub fn turn(&mut self, until: Duration, jump: bool) {
         let Some(life) = &self.life else { return };
-        let goal = life.began + (until - life.since);
+        let goal = life.began + until.saturating_sub(life.since);
         os::on_machine(self.skew_ms, || {
             life.runtime.block_on(async {
                 if jump {

@@ -18,6 +18,7 @@ use tracing_subscriber::EnvFilter;
 /// it again.
 #[derive(Parser)]
 #[command(name = "chaos-sim")]
+#[allow(clippy::struct_excessive_bools)] // each is a switch of its own
 struct Args {
     /// The seed.
     #[arg(long, default_value_t = 1, conflicts_with = "seeds")]

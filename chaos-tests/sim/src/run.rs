@@ -200,7 +200,7 @@ pub fn all_well(world: &mut World, clients: &mut Clients, within: Duration) -> R
 
 /// What clients and the council do while things go wrong.
 fn traffic(world: &World, clients: &mut Clients, draw: &mut Draw, nodes: u8, from: Duration, to: Duration) {
-    let span = u64::try_from((to - from).as_millis()).unwrap_or(u64::MAX);
+    let span = u64::try_from(to.saturating_sub(from).as_millis()).unwrap_or(u64::MAX);
     let mut at = {
         let mut draw = draw.clone();
         move || from + Duration::from_millis(draw.below(span))

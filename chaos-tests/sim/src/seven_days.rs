@@ -77,7 +77,7 @@ fn live(world: &mut World, clients: &mut Clients) -> Result<(), Violation> {
     if decided > 0 {
         return Err(Violation(format!("{decided} versions are sealed, and their home was cut off")));
     }
-    world.note(&format!("{} days have passed", (world.now - began).as_secs() / 86_400));
+    world.note(&format!("{} days have passed", world.now.saturating_sub(began).as_secs() / 86_400));
     world.net.heal();
     all_well(world, clients, DECIDED)?;
     let refused = refused(world);

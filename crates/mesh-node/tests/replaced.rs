@@ -13,7 +13,7 @@ use mesh_model::DomainName;
 use mesh_node::Config;
 use support::{Mesh, descriptor};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn quick(config: &mut Config) {
     config.checkpoint.cosign_ms = 20;
