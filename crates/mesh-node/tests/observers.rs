@@ -107,7 +107,7 @@ async fn publishing_works_through_an_observer_and_at_one_that_is_a_domain_s_home
 async fn a_home_that_does_not_receive_the_ledger_calls_nothing_sealed_and_takes_the_next_version() {
     let mut mesh = start().await;
     let (place, id) = mesh.join(quick).await;
-    admit_domain_at(&mesh, "late", id).await;
+    mesh.admit_domain_at("late", id).await;
     let domain = DomainName::parse("late").unwrap();
     until("the observer knows its domain", || {
         mesh_governance::read::domain(&mesh.node(place).core().state, &domain).unwrap().is_some()
