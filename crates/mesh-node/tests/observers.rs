@@ -102,43 +102,6 @@ async fn publishing_works_through_an_observer_and_at_one_that_is_a_domain_s_home
     mesh.stop().await;
 }
 
-/// The voters vouch for nothing more, so the observer receives nothing: of what the ledger took from it, it has only that leader's word.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_home_that_does_not_receive_the_ledger_calls_nothing_sealed_and_takes_the_next_version() {
-    let mut mesh = start().await;
-    let (place, id) = mesh.join(quick).await;
-    admit_domain_at(&mesh, "late", id).await;
-    let domain = DomainName::parse("late").unwrap();
-    until("the observer knows its domain", || {
-        mesh_governance::read::domain(&mesh.node(place).core().state, &domain).unwrap().is_some()
-    })
-    .await;
-    for voter in 1..=3 {
-        mesh.stop_node(voter).await;
-        let mut config = mesh.config(voter);
-        (config.checkpoint.cosign_ms, config.checkpoint.refresh_ms) = (600_000, 600_000);
-        let path = mesh.folder.path().join(format!("node-{voter}/node.toml"));
-        std::fs::write(path, toml::to_string(&config).unwrap()).unwrap();
-        mesh.start_node(voter).await;
-    }
-    let mut sealed = 0;
-    while mesh.node(place).core().wait_applied(sealed, Duration::from_secs(1)).await {
-        sealed = mesh.publish(1, descriptor(1, &format!("at_{sealed}"))).await;
-    }
-    let mut product = descriptor(1, "first");
-    product.domain = domain;
-    let client = mesh.client(place);
-    // Longer than the outbox waits for its own leaves.
-    let within = Duration::from_secs(12);
-    let told = client.publish_within(&mesh.publish_command(product.clone(), None), WaitLevel::Sealed, within).await;
-    assert_eq!(told.unwrap().reached, WaitLevel::Local);
-    let before = mesh_event::descriptor_digest(&product);
-    (product.version, product.description) = (mesh_model::Version::new(1, 1, 0), "more of it".into());
-    let next = client.publish(&mesh.publish_command(product, Some(before)), WaitLevel::Local).await;
-    assert!(next.is_ok(), "{next:?}");
-    mesh.stop().await;
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_waits_until_it_is_admitted_and_takes_its_number_from_the_ledger() {
     let mut mesh = start().await;
