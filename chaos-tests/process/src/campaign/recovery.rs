@@ -146,7 +146,7 @@ fn records(testbed: &Testbed, node: NodeNumber) -> Result<Vec<PathBuf>> {
     for entry in fs::read_dir(testbed.keys_folder(node)).context("cannot list the keys")? {
         let path = entry.context("cannot list the keys")?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if name.starts_with(&start) && name.ends_with(".json") {
+        if name.starts_with(&start) && path.extension().is_some_and(|ending| ending == "json") {
             found.push(path);
         }
     }

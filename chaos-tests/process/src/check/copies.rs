@@ -47,7 +47,9 @@ pub(crate) async fn in_force(testbed: &Testbed, findings: &mut Findings) -> Resu
             return Ok(());
         }
         if began.elapsed() > TWO_ROUNDS + SLACK {
-            lacking.into_iter().for_each(|what| findings.violation(format!("two rounds after healing, {what}")));
+            for what in lacking {
+                findings.violation(format!("two rounds after healing, {what}"));
+            }
             return Ok(());
         }
         tokio::time::sleep(POLL).await;
@@ -82,7 +84,9 @@ pub(crate) async fn ended(testbed: &Testbed, ledger: &Ledger, findings: &mut Fin
             return Ok(());
         }
         if began.elapsed() > TWO_ROUNDS + SLACK {
-            lacking.into_iter().for_each(|what| findings.violation(format!("two rounds after healing, {what}")));
+            for what in lacking {
+                findings.violation(format!("two rounds after healing, {what}"));
+            }
             return Ok(());
         }
         tokio::time::sleep(POLL).await;

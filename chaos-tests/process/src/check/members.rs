@@ -36,7 +36,9 @@ pub(crate) async fn all_up(testbed: &Testbed, findings: &mut Findings) -> Result
             return Ok(());
         }
         if Instant::now() >= deadline {
-            wrong.into_iter().for_each(|what| findings.violation(format!("{UP_WITHIN:?} after healing {what}")));
+            for what in wrong {
+                findings.violation(format!("{UP_WITHIN:?} after healing {what}"));
+            }
             return Ok(());
         }
         tokio::time::sleep(POLL).await;
