@@ -188,11 +188,20 @@ async fn a_next_home_gets_the_feed_from_whoever_kept_it_for_the_former_one() {
         delegate(&mesh, 1, home, epoch, None).await;
     }
     mesh.publish(home, descriptor(1, "first")).await;
-    let copied = holds(&mesh, keeper, &feed(1, epoch), 1).await;
+    holds(&mesh, keeper, &feed(1, epoch), 1).await;
     assert_eq!(head(mesh.node(next).core(), &feed(1, epoch)), None, "one copy was asked for");
+    // And something that the ledger has not, or it would come from there.
+    mesh.stop_node(next).await;
+    mesh.node(keeper).core().raft.shutdown().await;
+    let waiting = mesh.publish_command(descriptor(1, "waiting"), None);
+    mesh.client(home).publish(&waiting, WaitLevel::Local).await.unwrap();
+    let copied = holds(&mesh, keeper, &feed(1, epoch), 2).await;
     mesh.stop_node(home).await;
+    mesh.stop_node(keeper).await;
+    mesh.start_node(keeper).await;
+    mesh.start_node(next).await;
     delegate(&mesh, 1, next, epoch + 1, Some(&copied)).await;
-    holds(&mesh, next, &feed(1, epoch), 1).await;
+    holds(&mesh, next, &feed(1, epoch), 2).await;
     mesh.publish(next, descriptor(1, "second")).await;
     mesh.stop().await;
 }
