@@ -160,7 +160,9 @@ impl Ledger {
         let Ok(command) = Command::decode(envelope.payload()) else { return Ok(()) };
         let decided = Decided { index, code: leaf.outcome.code };
         let before = self.commands.entry(command.id).or_default();
-        if decided.is_final() && before.iter().any(Decided::is_final) {
+        // A root or council command that was refused may be sent again, and be judged anew.
+        let settled = |earlier: &Decided| earlier.is_final() && (event.is_some() || earlier.code == Code::Accepted);
+        if decided.is_final() && before.iter().any(settled) {
             return Err(format!("command {} is decided a second time: {before:?}", command.id.short()));
         }
         before.push(decided);
