@@ -10,6 +10,7 @@ use crate::job::{Call, Task};
 use crate::ledger::Decided;
 use crate::network::Place;
 use crate::oracle::Said;
+use crate::os;
 use crate::world::{Violation, World};
 use mesh_proto::v1::WaitLevel;
 
@@ -92,10 +93,8 @@ impl Clients {
             _ => self.draw.one(&serving),
         };
         if self.jobs[at].call.is_none() {
-            // Seconds enough: only closing dates depend on it.
-            let now_unix_ms = 1_767_225_600_000 + u64::try_from(world.now.as_millis()).unwrap_or(u64::MAX);
             let mesh = world.founding.genesis.mesh_id;
-            match Call::new(&task, mesh, now_unix_ms, &running.core.state) {
+            match Call::new(&task, mesh, os::unix_ms(), &running.core.state) {
                 Ok(call) => {
                     world.oracle.sends(call.id, task.name());
                     self.jobs[at].call = Some(call);

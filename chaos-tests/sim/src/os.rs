@@ -68,6 +68,11 @@ pub fn now() -> Duration {
     now
 }
 
+/// Right wall time now, in milliseconds since 1970.
+pub fn unix_ms() -> u64 {
+    EPOCH_S * 1_000 + u64::try_from(now().as_millis()).unwrap_or(u64::MAX)
+}
+
 /// Gives a machine its turn: inside of `turn`, clocks are its runtime's.
 pub fn on_machine<T>(skew_ms: i64, turn: impl FnOnce() -> T) -> T {
     struct Back(Whose);

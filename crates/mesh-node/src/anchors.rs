@@ -77,20 +77,20 @@ async fn anchor(core: &Arc<Core>, domain: &DomainName) -> Result<(), MeshError> 
         return Ok(());
     }
     let (opening, name) = (Arc::clone(core), domain.clone());
-    let writer = blocking(core, move || opening.feeds.writer(&opening, &name)).await?;
+    let writer = core.offload(move || opening.feeds.writer(&opening, &name)).await?;
     let epoch = writer.id().epoch;
     let known = read::ledger_head(&core.state, domain, epoch).map_err(|e| core.state_error(&e))?;
     if writer.backlog().0 > 0 || writer.durable_size() <= known.map_or(0, |head| head.size) {
         return Ok(());
     }
     let (naming, ledger_size) = (Arc::clone(&writer), core.ledger_size());
-    let size = blocking(core, move || naming.name_at_least(ledger_size)).await?;
+    let size = core.offload(move || naming.name_at_least(ledger_size)).await?;
     // The head covers all events that may name less.
     if let Some(last) = size.checked_sub(1) {
         writer.durable_beyond(last).wait().await?;
     }
     let signing = Arc::clone(core);
-    let Some((head, head_note)) = blocking(core, move || writer.signed_head(&*signing.keypair)).await? else {
+    let Some((head, head_note)) = core.offload(move || writer.signed_head(&*signing.keypair)).await? else {
         return Ok(());
     };
     let body = Body::FeedAnchor(FeedAnchor { domain: domain.clone(), epoch, ledger_size, head_note });
@@ -101,11 +101,4 @@ async fn anchor(core: &Arc<Core>, domain: &DomainName) -> Result<(), MeshError> 
         Err(error) => return Err(error),
     }
     Ok(())
-}
-
-async fn blocking<T: Send + 'static>(
-    core: &Core,
-    work: impl FnOnce() -> Result<T, MeshError> + Send + 'static,
-) -> Result<T, MeshError> {
-    core.offload(work).await?
 }

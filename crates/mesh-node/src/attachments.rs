@@ -10,7 +10,6 @@ use mesh_governance::read;
 use mesh_model::{Action, Attachment, Code, Descriptor, Digest, DomainName, NodeId, PublicKey, limits};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::AttachmentBody;
-use mesh_raft::offload;
 use prost::Message as _;
 
 use crate::clock::now_unix_ms;
@@ -87,14 +86,11 @@ async fn keep(core: &Core, attachment: &Attachment, sent: AttachmentBody) -> Res
 /// Writes on a thread that may block: every file is synced.
 async fn write(core: &Core, file: Vec<u8>, private: bool) -> Result<(), MeshError> {
     let store = std::sync::Arc::clone(&core.store);
-    let written = offload(move || {
+    let written = move || {
         let files = if private { store.private_attachments() } else { store.attachments() };
-        files.put(&file).map(|_| ())
-    });
-    match written.await {
-        Ok(result) => result.map_err(|e| storage(&e)),
-        Err(error) => Err(MeshError::new(Code::Internal, error.to_string())),
-    }
+        files.put(&file).map(|_| ()).map_err(|e| storage(&e))
+    };
+    core.offload(written).await
 }
 
 /// Salt and body in one file: its SHA-256 is the salted digest.

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, error};
 
-use crate::checkpoints::peers::FederationPeers;
+use crate::checkpoints::peers::{Callee, FederationPeers};
 use crate::checkpoints::{Cosigner, Keeper};
 use crate::clock_offset::ClockOffsets;
 use crate::config::Config;
@@ -119,6 +119,14 @@ impl Core {
         self.record.node_id
     }
 
+    /// Who asks somebody: this node as a member, or as a stranger.
+    pub(crate) fn asking(&self, callee: &Callee) -> &FederationPeers {
+        match callee {
+            Callee::Node(_) => &self.federation,
+            Callee::Whoever(_) => &self.strangers,
+        }
+    }
+
     /// How many ledger leaves are applied.
     pub fn ledger_size(&self) -> u64 {
         self.end.borrow().size
@@ -182,14 +190,17 @@ impl Core {
     /// Runs work that may wait for the disk, as [`offload`] does. The node's stop waits for it: the store is closed after that.
     ///
     /// # Errors
-    /// [`Code::Internal`] when the work panicked.
-    pub async fn offload<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, MeshError> {
+    /// The work's; [`Code::Internal`] when it panicked.
+    pub async fn offload<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, MeshError> + Send + 'static,
+    ) -> Result<T, MeshError> {
         let token = self.tasks.token();
         let tracked = move || {
             let _until_done = token;
             work()
         };
-        offload(tracked).await.map_err(|error| MeshError::new(Code::Internal, error.to_string()))
+        offload(tracked).await.unwrap_or_else(|error| Err(MeshError::new(Code::Internal, error.to_string())))
     }
 
     /// Whether commands can be taken now.

@@ -14,6 +14,7 @@ use mesh_store::{Batch, Feed, Store};
 use tokio::sync::{Notify, oneshot, watch};
 
 use crate::clock::now_unix_ms;
+use crate::day_use;
 use crate::feed_rules::{FeedRules, RULES};
 use crate::feed_tail::{DAY, NAMED, OUTBOX, Tail, Waiting, named_value, outbox_value};
 use crate::feeds::{COMMANDS, encode_position};
@@ -128,34 +129,6 @@ fn storage(error: &mesh_store::StoreError) -> MeshError {
     MeshError::new(Code::StorageFailed, error.to_string())
 }
 
-/// What the domain used up of its last day in earlier epochs, as far as those lie here: a new epoch is no new day. Their events say it, for
-/// another node may have written them.
-fn used_before(store: &Store, id: &FeedId) -> Result<DayUse, MeshError> {
-    const PAGE: usize = 256;
-    let damaged = |error: &dyn std::fmt::Display| MeshError::new(Code::Damaged, error.to_string());
-    let mut used = DayUse::default();
-    let feeds = store.feeds_of(id.domain.as_str()).map_err(|e| storage(&e))?;
-    let mut earlier: Vec<_> = feeds.into_iter().filter(|feed| feed.epoch() < id.epoch).collect();
-    earlier.sort_unstable_by_key(|feed| std::cmp::Reverse(feed.epoch()));
-    // From the newest event back, to the first one of a day before.
-    for feed in earlier {
-        let feed = store.feed(feed);
-        let mut to = feed.log().size().map_err(|e| damaged(&e))?;
-        while to > 0 {
-            let from = to.saturating_sub(PAGE as u64);
-            for (_, bytes) in feed.log().leaves(from..to, PAGE).map_err(|e| damaged(&e))?.into_iter().rev() {
-                let event = FeedEvent::decode(&bytes).map_err(|e| damaged(&e))?;
-                let is_command = matches!(event.kind, EventKind::Command { .. });
-                if is_command && !used.count(bytes.len() as u64, event.at_unix_ms) {
-                    return Ok(used);
-                }
-            }
-            to = from;
-        }
-    }
-    Ok(used)
-}
-
 impl FeedWriter {
     /// Opens the feed for writing: finds its end and every command that the ledger has not decided yet.
     ///
@@ -195,7 +168,7 @@ impl FeedWriter {
         let used = feed.value(DAY).map_err(|e| damaged(&e))?;
         tail.used = match used.and_then(|bytes| DayUse::from_bytes(&bytes)) {
             Some(used) => used,
-            None => used_before(&store, &id)?,
+            None => day_use::of_earlier_epochs(&store, &id)?,
         };
         tail.rules = FeedRules::stored(&feed, &mesh)?.map(Arc::new);
         let mut from = sealed_seq.map_or(0, |seq| seq + 1);

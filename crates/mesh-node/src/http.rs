@@ -17,7 +17,6 @@ use mesh_client::{Client, ClientOptions, ListQuery, Read, SearchQuery};
 use mesh_event::{Command, Envelope};
 use mesh_model::{Class, Code, Digest, DomainName};
 use mesh_proto::status::MeshError;
-use mesh_raft::offload;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio_rustls::rustls::ServerConfig;
@@ -333,8 +332,7 @@ async fn checkpoint(State(gateway): State<Gateway>) -> Answer {
 
 async fn tile(State(gateway): State<Gateway>, Path(path): Path<String>) -> Answer {
     let core = Arc::clone(&gateway.core);
-    let read = offload(move || tiles::tile(&core, &format!("tile/{path}"))).await;
-    Ok(read.map_err(|error| MeshError::new(Code::Internal, error.to_string()))??)
+    Ok(gateway.core.offload(move || tiles::tile(&core, &format!("tile/{path}"))).await?)
 }
 
 async fn status(State(gateway): State<Gateway>) -> Answer {
@@ -377,9 +375,8 @@ async fn openapi() -> Response {
 
 async fn metrics(State(gateway): State<Gateway>) -> Answer {
     let core = Arc::clone(&gateway.core);
-    let text = offload(move || services::status(&core).map(|status| core.metrics.render(&status)))
-        .await
-        .map_err(|error| MeshError::new(Code::Internal, error.to_string()))??;
+    let rendered = move || services::status(&core).map(|status| core.metrics.render(&status));
+    let text = gateway.core.offload(rendered).await?;
     Ok(([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response())
 }
 

@@ -26,7 +26,7 @@ use mesh_store::{Store, StoreOptions};
 use tracing::{debug, info, warn};
 
 use crate::checkpoints::Keeper;
-use crate::checkpoints::peers::{Callee, FederationPeers};
+use crate::checkpoints::peers::Callee;
 use crate::core::{Core, storage_error};
 use crate::data_folder::MIB;
 use crate::tail::{self, TailSession};
@@ -104,7 +104,7 @@ async fn ask_around(core: &Arc<Core>) -> Result<(), String> {
 
 /// Learns from a node, or from whoever is at an address, who votes now.
 async fn learn(core: &Arc<Core>, callee: &Callee) -> Result<(), MeshError> {
-    let (note, handovers) = peers(core, callee).checkpoint(callee).await?;
+    let (note, handovers) = core.asking(callee).checkpoint(callee).await?;
     if note.is_empty() {
         return Err(MeshError::new(Code::NotCaughtUp, "it has no checkpoint"));
     }
@@ -129,14 +129,6 @@ async fn learn(core: &Arc<Core>, callee: &Callee) -> Result<(), MeshError> {
         }
     }
     Ok(())
-}
-
-/// How somebody is asked: as the node that the ledger knows, or as a stranger.
-fn peers<'a>(core: &'a Core, callee: &Callee) -> &'a FederationPeers {
-    match callee {
-        Callee::Node(_) => &core.federation,
-        Callee::Whoever(_) => &core.strangers,
-    }
 }
 
 /// The nodes that a ledger admitted and did not revoke.
@@ -194,7 +186,7 @@ async fn read_into(
         next_index: aside.next_index(),
     };
     info!(%peer, size = target.size, "its nodes are strangers to this node's ledger: reading that ledger aside");
-    let items = peers(core, peer).tail(peer, request).await?;
+    let items = core.asking(peer).tail(peer, request).await?;
     let reaches = |size: u64| Ok((size >= target.size).then_some(()));
     tail::until(items, session, &aside, PATIENCE, reaches).await.map_err(|error| internal(&error))?;
     let own = core.ledger_size();

@@ -49,6 +49,7 @@ mod commit_budget;
 pub mod config;
 pub mod core;
 mod data_folder;
+mod day_use;
 pub mod epochs;
 pub mod erasure;
 pub mod feed_rules;

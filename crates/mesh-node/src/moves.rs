@@ -103,7 +103,7 @@ impl MoveDesk {
             .ok_or_else(|| MeshError::new(Code::NotDelegated, format!("no node writes the feed of {domain} yet")))?;
         let feed = FeedId { domain: domain.clone(), epoch: delegation.epoch };
         let (core, id) = (Arc::clone(&self.core), feed.clone());
-        let head = self.core.offload(move || heads::of_feed(&core, &id)).await??;
+        let head = self.core.offload(move || heads::of_feed(&core, &id)).await?;
         let waiting = self.core.feeds.known(&feed).map_or(0, |writer| writer.backlog().0 as u64);
         let (size, note) = head.map_or((0, Vec::new()), |KeptHead { goal, note }| (goal.size, note));
         Ok(FeedHeadResponse {

@@ -72,6 +72,12 @@ struct Liar {
 }
 
 impl Liar {
+    /// In the place of node 2, whose feed has three events.
+    fn new(lie: Lie, mesh: &Mesh, feed: FeedId, root: Hash) -> Self {
+        let (mesh, writer) = (mesh.genesis.mesh_id, Arc::new(keypair("node-2")));
+        Self { lie, mesh, feed, size: 3, root, writer, asked: Arc::default() }
+    }
+
     fn head(&self, size: u64, root: Hash, key: &Keypair) -> SignedFeedHead {
         let head = FeedHead { feed: self.feed.clone(), size, root, last_leaf: leaf_hash(b"made up") };
         let (domain, epoch) = (self.feed.domain.to_string(), self.feed.epoch);
@@ -209,15 +215,7 @@ async fn with_liar_at(place: u64, lie: Lie) -> (Mesh, Liar, CancellationToken) {
     let root = heads::of_feed(mesh.node(1).core(), &feed).unwrap().unwrap().goal.root;
     let address: SocketAddr = mesh.node(place).peer_address();
     mesh.stop_node(place).await;
-    let liar = Liar {
-        lie,
-        mesh: mesh.genesis.mesh_id,
-        feed,
-        size: 3,
-        root,
-        writer: Arc::new(keypair("node-2")),
-        asked: Arc::default(),
-    };
+    let liar = Liar::new(lie, &mesh, feed, root);
     let stop = answers(&mesh, place, address, &liar).await;
     (mesh, liar, stop)
 }
@@ -475,15 +473,7 @@ async fn a_copy_of_the_history_that_lost_is_fetched_anew() {
     let address = mesh.node(2).peer_address();
     mesh.stop_node(2).await;
     mesh.stop_node(1).await;
-    let liar = Liar {
-        lie: Lie::Other,
-        mesh: mesh.genesis.mesh_id,
-        feed: feed.clone(),
-        size: 3,
-        root: honest.root,
-        writer: Arc::new(keypair("node-2")),
-        asked: Arc::default(),
-    };
+    let liar = Liar::new(Lie::Other, &mesh, feed.clone(), honest.root);
     let stop = answers(&mesh, 2, address, &liar).await;
     // Alone with the liar, a node believes what the delegated key signed.
     mesh.start_node(3).await;
@@ -519,15 +509,7 @@ async fn a_history_that_only_one_copy_was_shown_is_found_out_by_the_ledgers_own_
     let address = mesh.node(2).peer_address();
     mesh.stop_node(2).await;
     mesh.stop_node(1).await;
-    let liar = Liar {
-        lie: Lie::Other,
-        mesh: mesh.genesis.mesh_id,
-        feed: feed.clone(),
-        size: 3,
-        root: honest.root,
-        writer: Arc::new(keypair("node-2")),
-        asked: Arc::default(),
-    };
+    let liar = Liar::new(Lie::Other, &mesh, feed.clone(), honest.root);
     let stop = answers(&mesh, 2, address, &liar).await;
     mesh.start_node(3).await;
     let core = Arc::clone(mesh.node(3).core());

@@ -42,14 +42,7 @@ pub(crate) async fn in_force(testbed: &Testbed, findings: &mut Findings) -> Resu
             newest.insert(&feed.domain, feed);
         }
         let lacking: Vec<String> = newest.values().filter_map(|feed| lacks(testbed, feed, &held[*feed])).collect();
-        if lacking.is_empty() {
-            findings.checked("feeds with whole copies on others", newest.len());
-            return Ok(());
-        }
-        if began.elapsed() > TWO_ROUNDS + SLACK {
-            for what in lacking {
-                findings.violation(format!("two rounds after healing, {what}"));
-            }
+        if is_over(began, lacking, ("feeds with whole copies on others", newest.len()), findings) {
             return Ok(());
         }
         tokio::time::sleep(POLL).await;
@@ -79,18 +72,31 @@ pub(crate) async fn ended(testbed: &Testbed, ledger: &Ledger, findings: &mut Fin
                 lacking.push(format!("the {end} events of {name}, which ended, are on {has:?}; its home is {home:?}"));
             }
         }
-        if lacking.is_empty() {
-            findings.checked("ended epochs with whole copies on others", count);
-            return Ok(());
-        }
-        if began.elapsed() > TWO_ROUNDS + SLACK {
-            for what in lacking {
-                findings.violation(format!("two rounds after healing, {what}"));
-            }
+        if is_over(began, lacking, ("ended epochs with whole copies on others", count), findings) {
             return Ok(());
         }
         tokio::time::sleep(POLL).await;
     }
+}
+
+/// Whether there is nothing to wait for: nothing is lacking any more, or it has been for too long.
+fn is_over(
+    began: Instant,
+    lacking: Vec<String>,
+    (what, count): (&'static str, usize),
+    findings: &mut Findings,
+) -> bool {
+    if lacking.is_empty() {
+        findings.checked(what, count);
+        return true;
+    }
+    let is_late = began.elapsed() > TWO_ROUNDS + SLACK;
+    if is_late {
+        for what in lacking {
+            findings.violation(format!("two rounds after healing, {what}"));
+        }
+    }
+    is_late
 }
 
 async fn held(testbed: &Testbed) -> Result<Held> {

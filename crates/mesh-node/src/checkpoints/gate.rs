@@ -7,7 +7,7 @@ use mesh_event::{Body, Command, Envelope, ProposalBody};
 use mesh_governance::read;
 use mesh_model::Code;
 use mesh_proto::status::MeshError;
-use mesh_raft::{ProposeError, offload};
+use mesh_raft::ProposeError;
 use mesh_tlog::NoteSignature;
 
 use super::{Heard, round};
@@ -34,8 +34,7 @@ impl Core {
     /// As [`super::Keeper::hear`].
     pub async fn hear_checkpoint(self: &Arc<Self>, note: Vec<u8>) -> Result<Heard, MeshError> {
         let core = Arc::clone(self);
-        let heard = offload(move || core.checkpoints.hear(&note)).await;
-        let heard = heard.map_err(|error| MeshError::new(Code::Internal, error.to_string()))??;
+        let heard = self.offload(move || core.checkpoints.hear(&note)).await?;
         if heard == (Heard::Fork { is_known: false }) {
             round::offer(self);
         }
@@ -48,8 +47,7 @@ impl Core {
     /// As [`super::Keeper::hear_handovers`].
     pub async fn hear_handovers(self: &Arc<Self>, notes: Vec<Vec<u8>>) -> Result<(), MeshError> {
         let core = Arc::clone(self);
-        let heard = offload(move || core.checkpoints.hear_handovers(&notes)).await;
-        heard.map_err(|error| MeshError::new(Code::Internal, error.to_string()))?
+        self.offload(move || core.checkpoints.hear_handovers(&notes)).await
     }
 
     /// Takes the proof of a fork from wherever it comes, and tells everybody when it is news.
@@ -58,8 +56,7 @@ impl Core {
     /// As [`super::Keeper::hear_fork`].
     pub async fn hear_fork(self: &Arc<Self>, proof: Vec<u8>) -> Result<(), MeshError> {
         let core = Arc::clone(self);
-        let heard = offload(move || core.checkpoints.hear_fork(&proof)).await;
-        if heard.map_err(|error| MeshError::new(Code::Internal, error.to_string()))?? {
+        if self.offload(move || core.checkpoints.hear_fork(&proof)).await? {
             round::offer(self);
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! The other nodes' peer ports, for checkpoints and the tail of the ledger.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -142,14 +143,17 @@ impl FederationPeers {
     /// What it says, or that it does not answer.
     pub async fn offer(&self, id: NodeId, newest: impl Fn() -> Offer) -> Result<Option<Vec<u8>>, MeshError> {
         let showing = || self.showing.lock().unwrap_or_else(PoisonError::into_inner);
-        if showing().get_mut(&id).map(|newer| *newer = true).is_some() {
-            return Ok(None);
+        match showing().entry(id) {
+            Entry::Occupied(mut newer) => {
+                newer.insert(true);
+                return Ok(None);
+            }
+            Entry::Vacant(nobody) => _ = nobody.insert(false),
         }
         loop {
-            showing().insert(id, false);
             let shown = self.show(id, newest()).await;
             let mut showing = showing();
-            let is_newer = showing.get(&id) == Some(&true);
+            let is_newer = showing.insert(id, false) == Some(true);
             match shown {
                 Ok(proof) if proof.is_empty() && is_newer => {}
                 // Whoever shows a fork, or does not answer, is shown the rest in the next round.

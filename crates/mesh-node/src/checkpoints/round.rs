@@ -11,7 +11,7 @@ use mesh_event::voters::VoterSet;
 use mesh_governance::read;
 use mesh_model::{Code, NodeId};
 use mesh_proto::status::MeshError;
-use mesh_raft::{RaftRole, offload};
+use mesh_raft::RaftRole;
 use mesh_tlog::{Note, NoteSignature};
 use tracing::{debug, warn};
 
@@ -35,10 +35,9 @@ pub async fn run(core: Arc<Core>) {
     loop {
         let size = end.borrow_and_update().size;
         let looking = Arc::clone(&core);
-        match offload(move || looking.checkpoints.look_again()).await {
-            Ok(Ok(true)) => told = None,
-            Ok(Ok(false)) => {}
-            Ok(Err(error)) => warn!(%error, "what is known of checkpoints was not looked at again"),
+        match core.offload(move || looking.checkpoints.look_again()).await {
+            Ok(true) => told = None,
+            Ok(false) => {}
             Err(error) => warn!(%error, "what is known of checkpoints was not looked at again"),
         }
         let mut pause = LOOK;

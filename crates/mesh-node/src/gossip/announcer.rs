@@ -6,7 +6,6 @@ use std::time::Duration;
 use mesh_gossip::SignedHead;
 use mesh_model::DomainName;
 use mesh_proto::status::MeshError;
-use mesh_raft::offload;
 use tracing::{debug, warn};
 
 use super::handle::Ask;
@@ -46,12 +45,12 @@ pub async fn announce(core: Arc<Core>, writer: Arc<FeedWriter>) {
 /// The signed head over what is durable: never over more, because a crash would make the node sign another history.
 async fn sign(core: &Arc<Core>, writer: &Arc<FeedWriter>, size: u64) -> Result<SignedHead, MeshError> {
     let (reader, mesh, key) = (Arc::clone(writer), core.mesh_id, Arc::clone(&core.keypair));
-    let signed = offload(move || {
+    let signed = move || {
         let head = reader.head_at(size)?;
         let note = head.sign(&mesh, &*key).expect("a mesh id and a domain name always make an origin");
-        Ok::<_, MeshError>(SignedHead { feed: head.feed, size, note })
-    });
-    signed.await.map_err(|error| MeshError::new(mesh_model::Code::Internal, error.to_string()))?
+        Ok(SignedHead { feed: head.feed, size, note })
+    };
+    core.offload(signed).await
 }
 
 /// Opens the writers of all feeds that lie here and were delegated to this node, so that their heads are told of after a restart.

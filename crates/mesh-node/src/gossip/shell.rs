@@ -280,8 +280,7 @@ impl Shell {
                 let core = Arc::clone(&self.core);
                 self.core.tasks.spawn(async move {
                     let hearing = Arc::clone(&core);
-                    let heard = core.offload(move || forks::hear(&hearing, feed, *notes)).await;
-                    if let Err(error) = heard.and_then(|heard| heard) {
+                    if let Err(error) = core.offload(move || forks::hear(&hearing, feed, *notes)).await {
                         warn!(%error, "what proves two histories of a feed was not kept");
                     }
                 });

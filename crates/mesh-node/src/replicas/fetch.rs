@@ -44,7 +44,7 @@ pub async fn fetch(
 ) -> Result<Fetched, Fault> {
     let Some(_busy) = core.replicas.claim(feed) else { return Ok(Fetched::Busy) };
     let (opening, id) = (Arc::clone(core), feed.clone());
-    let mut copy = blocking(core, move || Copy::open(&opening.store, &id)).await?;
+    let mut copy = core.offload(move || Copy::open(&opening.store, &id)).await?;
     if copy.end().size() >= head.goal.size {
         return Ok(Fetched::Whole);
     }
@@ -69,7 +69,7 @@ pub async fn fetch(
         };
         let proof = hashes(&message.proof)?;
         let (taking, id, events, wanted) = (Arc::clone(core), feed.clone(), message.events, head.clone());
-        let taken = blocking(core, move || {
+        let taken = core.offload(move || {
             let checked = check(&taking.mesh_id, &id, copy.end(), &wanted.goal, &events, &proof, &*taking.verified);
             match checked {
                 Ok(next) => {
@@ -103,7 +103,7 @@ async fn whole_again(core: &Arc<Core>, feed: &FeedId) -> Result<(), MeshError> {
     }
     let rechecking = Arc::clone(core);
     let found =
-        blocking(core, move || rechecking.store.recheck(&LogName::Feed(id)).map_err(|e| storage_error(&e))).await?;
+        core.offload(move || rechecking.store.recheck(&LogName::Feed(id)).map_err(|e| storage_error(&e))).await?;
     match found {
         None => info!(domain = %feed.domain, epoch = feed.epoch, "a damaged feed is whole again"),
         Some(damage) => warn!(%damage, "a damaged feed got what others have of it, and still lacks some"),
@@ -129,7 +129,7 @@ async fn unproved(
     }
     let store = Arc::clone(&core.store);
     let id = feed.clone();
-    let kept = blocking(core, move || kept_head(&store, &id)).await?;
+    let kept = core.offload(move || kept_head(&store, &id)).await?;
     // What we can show to others is the last head that was signed; without one, where the copy ends.
     let (old_size, ours) = match &kept {
         Some(kept) => (kept.goal.size, kept.goal.root),
@@ -151,7 +151,7 @@ async fn unproved(
                 taking.replicas.forks().take(fork);
                 Ok(())
             };
-            blocking(core, take).await?;
+            core.offload(take).await?;
             let text = format!("the feed of {} was signed in two histories", feed.domain);
             return Ok(Fault::Here(MeshError::new(Code::FeedForked, text)));
         }
@@ -159,14 +159,6 @@ async fn unproved(
     // No signature of ours contradicts it: this copy was damaged, or its root decided for another history.
     warn!(domain = %feed.domain, epoch = feed.epoch, size, "a copy is of no history that counts; it is fetched anew");
     let store = Arc::clone(&core.store);
-    blocking(core, move || copy.clear(&store)).await?;
+    core.offload(move || copy.clear(&store)).await?;
     Ok(Fault::Silent("the copy is fetched anew".to_owned()))
-}
-
-/// Runs what reads and syncs files on a thread that may block. The node's stop waits for it: the store is closed after that.
-pub(super) async fn blocking<T: Send + 'static>(
-    core: &Core,
-    work: impl FnOnce() -> Result<T, MeshError> + Send + 'static,
-) -> Result<T, MeshError> {
-    core.offload(work).await?
 }

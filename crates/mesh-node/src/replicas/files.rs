@@ -10,7 +10,6 @@ use mesh_store::{Batch, KeyRange, Page, Store};
 use prost::Message as _;
 use tracing::debug;
 
-use super::fetch::blocking;
 use super::peers::{Fault, next};
 use crate::clock::now_unix_ms;
 use crate::core::{Core, storage_error};
@@ -124,7 +123,7 @@ async fn one(
 
 async fn keep(core: &Arc<Core>, domain: &DomainName, file: Vec<u8>, is_private: bool) -> Result<(), MeshError> {
     let (keeping, domain) = (Arc::clone(core), domain.clone());
-    blocking(core, move || {
+    core.offload(move || {
         let store = &keeping.store;
         let files = if is_private { store.private_attachments() } else { store.attachments() };
         files.put(&file).map_err(|e| storage_error(&e))?;

@@ -9,20 +9,16 @@ use std::sync::Arc;
 
 use mesh_event::{FeedEvent, FeedId, LeafEntry};
 use mesh_governance::read;
+use mesh_model::Code;
 use mesh_model::limits::{FEED_BATCH, FEED_BATCH_BYTES};
-use mesh_model::{Code, LedgerIndex};
 use mesh_proto::status::MeshError;
-use mesh_store::{KeyRange, Page};
 use mesh_tlog::leaf_hash;
 use tracing::info;
 
 use super::copy::{Copy, KeptHead};
 use super::intake::{Goal, check};
-use crate::core::{Core, storage_error};
-use crate::reads::{HISTORY, Subject};
+use crate::core::Core;
 
-/// Leaves that are looked at together.
-const PAGE: usize = 256;
 /// Most bytes of events that are taken so; a copy that lacks more needs another copy.
 const MOST_BYTES: usize = 64 << 20;
 
@@ -62,36 +58,35 @@ pub(crate) fn fill(core: &Arc<Core>, feed: &FeedId, goal: Goal) -> Result<bool, 
     Ok(true)
 }
 
-/// The events `from..to`, if each is in a leaf. Looks from the ledger's end back to the first of them.
+/// The events `from..to` of an epoch that ended, if each is in a leaf. Each number of the outbox has one leaf that decided on it, so this looks at
+/// what is lacking and at nothing else, and stops at the first gap.
 fn events(core: &Core, feed: &FeedId, from: u64, to: u64) -> Result<Option<Vec<Vec<u8>>>, MeshError> {
-    let prefix = Subject::Domain(feed.domain.clone()).prefix();
-    let mut range = KeyRange::prefix(prefix);
-    let wanted = usize::try_from(to - from).unwrap_or(usize::MAX);
-    let (mut found, mut bytes) = (std::collections::BTreeMap::new(), 0_usize);
-    loop {
-        let page = core.store.index(HISTORY).range(&range, Page::last(PAGE)).map_err(|e| storage_error(&e))?;
-        let Some((first, _)) = page.last() else { return Ok(None) };
-        range = range.below(first);
-        for (key, _) in &page {
-            let index = key.split_last_chunk::<8>().map(|(_, index)| LedgerIndex::from_be_bytes(*index));
-            let index = index.ok_or_else(|| MeshError::new(Code::Damaged, "the history index is damaged"))?;
-            let Some(leaf) = read::leaf(&core.state, index).map_err(|e| core.state_error(&e))? else { continue };
-            let LeafEntry::FeedEvent(event) = leaf.entry else { continue };
-            let Ok(FeedEvent { feed: of, seq, .. }) = FeedEvent::decode_proposed(&event) else { continue };
-            if of != *feed || !(from..to).contains(&seq) {
-                continue;
-            }
-            bytes += event.len();
-            // The same event may have come twice: its leaves hold the same bytes, or the root will not be right.
-            found.insert(seq, event);
-            if bytes > MOST_BYTES {
-                return Ok(None);
-            }
+    let fail = |error| core.state_error(&error);
+    let ended = read::ended_epoch(&core.state, &feed.domain, feed.epoch).map_err(fail)?;
+    let last = ended.map_or(0, |ended| ended.cursor.last_outbox);
+    let (mut found, mut bytes, mut next) = (Vec::new(), 0, to);
+    for outbox in (1..=last).rev() {
+        let index = read::outbox_outcome(&core.state, &feed.domain, feed.epoch, outbox).map_err(fail)?;
+        let Some(index) = index else { return Ok(None) };
+        let Some(leaf) = read::leaf(&core.state, index).map_err(fail)? else { return Ok(None) };
+        let LeafEntry::FeedEvent(event) = leaf.entry else { return Ok(None) };
+        let Ok(FeedEvent { seq, .. }) = FeedEvent::decode_proposed(&event) else { return Ok(None) };
+        // Behind what the next epoch goes on with.
+        if seq >= to {
+            continue;
         }
-        if found.len() == wanted {
-            return Ok(Some(found.into_values().collect()));
+        bytes += event.len();
+        if seq + 1 != next || bytes > MOST_BYTES {
+            return Ok(None);
+        }
+        found.push(event);
+        next = seq;
+        if next == from {
+            found.reverse();
+            return Ok(Some(found));
         }
     }
+    Ok(None)
 }
 
 /// Slices within the limits of a batch.

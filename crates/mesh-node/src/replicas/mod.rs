@@ -47,7 +47,6 @@ use std::time::{Duration, Instant};
 use mesh_event::FeedId;
 use mesh_model::{Code, Digest, DomainName, LedgerIndex, MeshId, NodeId};
 use mesh_proto::status::MeshError;
-use mesh_raft::offload;
 use mesh_store::Store;
 use tokio::sync::{Notify, Semaphore, watch};
 use tracing::{debug, warn};
@@ -217,8 +216,7 @@ pub async fn run(core: Arc<Core>) {
             due = now + round.mul_f64(jitter(core.node_id(), number));
             number += 1;
             let comparing = Arc::clone(&core);
-            let compared = offload(move || ledger_word::compare_all(&comparing)).await;
-            if let Ok(Err(error)) = compared {
+            if let Err(error) = core.offload(move || ledger_word::compare_all(&comparing)).await {
                 warn!(%error, "feeds are not compared with the ledger");
             }
         }
@@ -272,8 +270,7 @@ fn open_taken_over(core: &Arc<Core>) -> Result<(), MeshError> {
 /// What peers have not may be in the ledger.
 async fn fill_from_ledger(core: Arc<Core>, feed: FeedId, end: Goal) {
     let (filling, of) = (Arc::clone(&core), feed.clone());
-    let filled = core.offload(move || from_ledger::fill(&filling, &of, end)).await.and_then(|filled| filled);
-    if let Err(error) = filled {
+    if let Err(error) = core.offload(move || from_ledger::fill(&filling, &of, end)).await {
         warn!(domain = %feed.domain, epoch = feed.epoch, %error, "a feed was not completed from the ledger");
     }
 }

@@ -7,7 +7,6 @@ use mesh_proto::status::MeshError;
 use mesh_store::{Batch, Damage, LogName, Store};
 use tracing::{info, warn};
 
-use super::fetch::blocking;
 use crate::core::{Core, storage_error};
 
 /// Prepares every damaged feed for being filled from others. What they have of it is fetched by the rounds that follow.
@@ -15,7 +14,7 @@ pub(super) async fn prepare(core: &Arc<Core>) {
     for damage in core.store.damage() {
         let Damage::Log { log: LogName::Feed(id), readable_below, .. } = damage else { continue };
         let (store, feed) = (Arc::clone(&core.store), id.clone());
-        match blocking(core, move || cut(&store, &feed)).await {
+        match core.offload(move || cut(&store, &feed)).await {
             Ok(()) => info!(feed = %id, readable_below, "a damaged feed waits for what others have of it"),
             Err(error) => warn!(feed = %id, %error, "a damaged feed cannot be repaired"),
         }

@@ -11,7 +11,7 @@ use mesh_proto::v1::{FeedPlace, SignedFeedHead};
 use tracing::{debug, info};
 
 use super::copy::{Copy, KeptHead, is_damaged, kept_head, note_head, store_id};
-use super::fetch::{blocking, fetch};
+use super::fetch::fetch;
 use super::forks::forked;
 use super::intake::Goal;
 use super::peers::{Fault, hash};
@@ -33,7 +33,7 @@ pub(super) async fn turn(core: &Arc<Core>, peer: NodeId, domains: &[DomainName])
         let mut rest = chunk;
         while !rest.is_empty() {
             let (reading, asked) = (Arc::clone(core), rest.to_vec());
-            let held = blocking(core, move || places(&reading, &asked)).await?;
+            let held = core.offload(move || places(&reading, &asked)).await?;
             let page = core.replicas.peers().heads(peer, rest, held).await?;
             if page.heads.len() > HEADS {
                 return Err(Fault::Lie(format!("{} heads in one answer", page.heads.len())));
@@ -151,7 +151,7 @@ fn aim(writer: &Delegated, shown: Goal, signed: Option<FeedHead>, note: Vec<u8>)
 async fn compare(core: &Arc<Core>, feed: &FeedId, writer: &Delegated, head: KeptHead) -> Result<(), Fault> {
     let (reading, id) = (Arc::clone(core), feed.clone());
     let (size, key) = (head.goal.size, writer.key);
-    let looked = blocking(core, move || {
+    let looked = core.offload(move || {
         let log = reading.store.feed(store_id(&id)?);
         let ours = log.log().root_at(size).map_err(|e| storage_error(&e))?;
         let kept = kept_head(&reading.store, &id)?;
@@ -207,7 +207,7 @@ async fn anew(core: &Arc<Core>, feed: &FeedId) -> Result<(), Fault> {
     let Some(_busy) = core.replicas.claim(feed) else { return Ok(()) };
     info!(domain = %feed.domain, epoch = feed.epoch, "the copy of a history that does not count is fetched anew");
     let (clearing, id) = (Arc::clone(core), feed.clone());
-    blocking(core, move || Copy::open(&clearing.store, &id)?.clear(&clearing.store)).await?;
+    core.offload(move || Copy::open(&clearing.store, &id)?.clear(&clearing.store)).await?;
     core.replicas.poke(feed.domain.clone());
     Ok(())
 }
@@ -236,7 +236,7 @@ async fn own(
     );
     // Before the fence: its writer still says where the feed ends.
     let (proving, id, key) = (Arc::clone(core), feed.clone(), writer.key);
-    blocking(core, move || {
+    core.offload(move || {
         if let Some(kept) = heads::of_feed(&proving, &id)?.filter(|kept| kept.goal.size >= head.size)
             && let Some(fork) = contradiction(&proving, &id, key, (head.size, note), (kept.goal.size, kept.note))?
         {

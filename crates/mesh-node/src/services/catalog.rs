@@ -17,7 +17,6 @@ use mesh_proto::v1::{
     ProductSummary, ProductVersion, Reason, SearchHit, SearchRequest, SearchResponse, VersionSummary, WatchRequest,
     WatchResponse,
 };
-use mesh_raft::offload;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
@@ -172,8 +171,8 @@ impl CatalogService for Service {
         super::at_least(&self.core, request.at_least_index, within).await?;
         let limit = page_size(request.page_size);
         let core = Arc::clone(&self.core);
-        let listed = offload(move || list(&core, domain.as_ref(), &statuses, after.as_ref(), limit)).await;
-        let (products, next) = listed.map_err(|error| MeshError::new(Code::Internal, error.to_string()))??;
+        let listed = move || list(&core, domain.as_ref(), &statuses, after.as_ref(), limit);
+        let (products, next) = self.core.offload(listed).await?;
         Ok(Response::new(ListProductsResponse {
             products,
             next_page_token: next.map_or_else(String::new, |id| id.to_string()),
@@ -203,7 +202,7 @@ impl CatalogService for Service {
         };
         let core = Arc::clone(&self.core);
         let (limit, offset) = (query.limit, query.offset);
-        let (found, pending) = offload(move || {
+        let searched = move || {
             let found = core.search.search(&query).map_err(|error| MeshError::new(Code::Damaged, error.to_string()))?;
             // Sealed products are found as what they are sealed as.
             let mut pending = core.pending.search(&core, &query)?;
@@ -214,10 +213,9 @@ impl CatalogService for Service {
                     unsealed.push(one);
                 }
             }
-            Ok::<_, MeshError>((found, unsealed))
-        })
-        .await
-        .map_err(|error| MeshError::new(Code::Internal, error.to_string()))??;
+            Ok((found, unsealed))
+        };
+        let (found, pending) = self.core.offload(searched).await?;
         let facet = |name: &str, values: Vec<(String, u64)>| Facet {
             name: name.to_owned(),
             values: values.into_iter().map(|(value, count)| FacetValue { value, count }).collect(),

@@ -103,7 +103,7 @@ impl FeedService for Service {
             return Err(MeshError::new(Code::TooLarge, text).into());
         }
         let core = Arc::clone(&self.core);
-        Ok(Response::new(self.core.offload(move || answer_heads(&core, &request)).await??))
+        Ok(Response::new(self.core.offload(move || answer_heads(&core, &request)).await?))
     }
 
     async fn feed_range(&self, request: Request<FeedRangeRequest>) -> Result<Response<Self::FeedRangeStream>, Status> {
@@ -124,7 +124,7 @@ impl FeedService for Service {
             let (mut from, size) = (request.from, request.size);
             for _ in 0..BATCHES {
                 let reader = Arc::clone(&feed);
-                let batch = core.offload(move || next_batch(&reader, from, size)).await.and_then(|batch| batch);
+                let batch = core.offload(move || next_batch(&reader, from, size)).await;
                 let taken = batch.as_ref().map_or(0, |(count, _)| *count);
                 let message = batch.map(|(_, message)| message).map_err(Status::from);
                 let failed = message.is_err();

@@ -18,7 +18,6 @@ use mesh_proto::v1::{
     RosterEntry, SealFeedRequest, SetDomainRulesRequest, SetDomainRulesResponse, SubmitRequest, SubmitResponse,
     WaitLevel, WhoAmIRequest, WhoAmIResponse,
 };
-use mesh_raft::offload;
 use tonic::{Request, Response, Status};
 
 use super::{standards, view};
@@ -348,7 +347,7 @@ impl GovernanceService for Service {
         super::check_token(&self.core, &request)?;
         let core = Arc::clone(&self.core);
         let request = request.into_inner();
-        Ok(Response::new(aside(move || standards::preview(&core, &request)).await?))
+        Ok(Response::new(self.core.offload(move || standards::preview(&core, &request)).await?))
     }
 
     async fn get_compliance(
@@ -358,14 +357,14 @@ impl GovernanceService for Service {
         super::check_token(&self.core, &request)?;
         let core = Arc::clone(&self.core);
         let request = request.into_inner();
-        Ok(Response::new(aside(move || standards::report(&core, &request)).await?))
+        Ok(Response::new(self.core.offload(move || standards::report(&core, &request)).await?))
     }
 
     async fn list_terms(&self, request: Request<ListTermsRequest>) -> Result<Response<ListTermsResponse>, Status> {
         super::check_token(&self.core, &request)?;
         let core = Arc::clone(&self.core);
         let request = request.into_inner();
-        Ok(Response::new(aside(move || standards::terms(&core, &request)).await?))
+        Ok(Response::new(self.core.offload(move || standards::terms(&core, &request)).await?))
     }
 
     async fn list_waivers(
@@ -375,14 +374,6 @@ impl GovernanceService for Service {
         super::check_token(&self.core, &request)?;
         Ok(Response::new(standards::waivers(&self.core, request.get_ref().all)?))
     }
-}
-
-/// Runs what looks at every product beside the tasks that answer everybody else.
-async fn aside<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, MeshError> + Send + 'static,
-) -> Result<T, MeshError> {
-    let done = offload(work).await;
-    done.unwrap_or_else(|error| Err(MeshError::new(Code::Internal, error.to_string())))
 }
 
 fn name_purpose(purpose: &KeyPurpose) -> String {

@@ -105,11 +105,7 @@ async fn follow(core: &Arc<Core>, tail: &LedgerTail, peer: &Callee) -> Ended {
         node_key: core.record.key.0.to_vec(),
         next_index: tail.next_index(),
     };
-    let asked = match peer {
-        Callee::Node(_) => &core.federation,
-        Callee::Whoever(_) => &core.strangers,
-    };
-    let items = match asked.tail(peer, request).await {
+    let items = match core.asking(peer).tail(peer, request).await {
         Ok(items) => items,
         Err(error) => return error.into(),
     };

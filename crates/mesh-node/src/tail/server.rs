@@ -9,7 +9,7 @@ use mesh_model::{Code, PublicKey};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::tail_service_server::{TailService, TailServiceServer};
 use mesh_proto::v1::{TailCheckpoint, TailItem, TailLeaves, TailRequest, tail_item::Item};
-use mesh_raft::{PeerIdentity, offload};
+use mesh_raft::PeerIdentity;
 use mesh_tlog::{ProveError, prove_consistency};
 use mesh_verify::Found;
 use tokio::sync::mpsc;
@@ -121,8 +121,7 @@ async fn run(core: &Arc<Core>, mut next: u64, sender: &Sender) -> Result<(), Mes
             }
             while next < counted.size {
                 let (reader, from, size) = (Arc::clone(core), next, counted.size);
-                let leaves = offload(move || batch(&reader, from, size)).await;
-                let leaves = leaves.map_err(|error| MeshError::new(Code::Internal, error.to_string()))??;
+                let leaves = core.offload(move || batch(&reader, from, size)).await?;
                 next += leaves.leaves.len() as u64;
                 if !send(sender, Item::Leaves(leaves)).await {
                     return Ok(());

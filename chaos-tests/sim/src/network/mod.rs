@@ -8,35 +8,32 @@
 //! | the other machine dies | ends, as soon as that can be heard | nothing |
 //!
 //! Bytes arrive between two turns only, so a message takes a turn at least. All of it follows from the seed and from the order of calls.
+//!
+//! This file has what is under way and what happens to it; `ports` is how a machine's programs use it, `ending` one end of a connection.
+
+mod ending;
+mod ports;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
-use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 use std::time::Duration;
 
-use futures::future::BoxFuture;
-use mesh_node::network::{Datagrams, Listener, Network, Wire};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 
 use crate::draw::Draw;
 use crate::os;
+pub use ports::MachineNetwork;
 
 /// A machine's place, from 1 on; its address is 10.0.0.place.
 pub type Place = u8;
 
-/// Bytes on the way after which a writer waits.
-const WINDOW: usize = 256 << 10;
 /// Datagrams that a machine has not read yet; more are lost.
 const DATAGRAMS: usize = 1024;
 /// When what did not get through is tried again.
 const REPEAT: Duration = Duration::from_millis(200);
-/// When a connection request that nobody could hear is repeated.
-const KNOCK: Duration = Duration::from_secs(1);
 /// Most time on an undisturbed way.
 const LATENCY_MS: u64 = 8;
 
@@ -349,261 +346,4 @@ impl State {
         mailbox.waiting.push_back((bytes, from));
         mailbox.called.notify_one();
     }
-}
-
-/// One machine's network, in one of its lives.
-#[derive(Clone)]
-pub struct MachineNetwork {
-    net: Net,
-    place: Place,
-    life: u64,
-}
-
-impl MachineNetwork {
-    fn lives(&self, state: &State) -> bool {
-        state.up.get(&self.place) == Some(&self.life)
-    }
-}
-
-fn gone() -> io::Error {
-    io::Error::new(io::ErrorKind::NetworkDown, "the machine is down")
-}
-
-impl Network for MachineNetwork {
-    fn connect(&self, host: &str, port: u16) -> BoxFuture<'static, io::Result<Box<dyn Wire>>> {
-        let (this, host) = (self.clone(), host.to_owned());
-        Box::pin(async move {
-            let ip: IpAddr = host.parse().map_err(|_| io::Error::other(format!("'{host}' is no address here")))?;
-            let to = SocketAddr::new(ip, port);
-            let there = place(to);
-            loop {
-                let (heard, round) = {
-                    let mut state = this.net.lock();
-                    let (out, back) = (state.way(this.place, there), state.way(there, this.place));
-                    let heard = !out.cut && !back.cut;
-                    state.counts.cut += u64::from(!heard);
-                    (heard, state.latency(out) + state.latency(back))
-                };
-                tokio::time::sleep(if heard { round } else { KNOCK }).await;
-                if !heard {
-                    continue;
-                }
-                let mut state = this.net.lock();
-                if !this.lives(&state) {
-                    return Err(gone());
-                }
-                state.next += 1;
-                let id = state.next;
-                let from = address(this.place, 0);
-                let Some(door) = state.doors.get_mut(&to) else {
-                    return Err(io::Error::new(io::ErrorKind::ConnectionRefused, "nobody listens there"));
-                };
-                door.waiting.push_back((id, from));
-                door.called.notify_one();
-                let stream = |from, to| Stream { from, to, ..Stream::default() };
-                state.connections.insert(id, [stream(this.place, there), stream(there, this.place)]);
-                drop(state);
-                return Ok(Box::new(Ending::new(this.net, id, 0)) as Box<dyn Wire>);
-            }
-        })
-    }
-
-    fn listen(&self, address: SocketAddr) -> BoxFuture<'static, io::Result<Box<dyn Listener>>> {
-        let this = self.clone();
-        Box::pin(async move {
-            let mut state = this.net.lock();
-            if !this.lives(&state) {
-                return Err(gone());
-            }
-            state.doors.insert(address, Door::default());
-            let called = state.doors.get(&address).map(|door| Arc::clone(&door.called)).unwrap_or_default();
-            drop(state);
-            Ok(Box::new(Taking { network: this, address, called }) as Box<dyn Listener>)
-        })
-    }
-
-    fn bind(&self, address: SocketAddr) -> BoxFuture<'static, io::Result<Box<dyn Datagrams>>> {
-        let this = self.clone();
-        Box::pin(async move {
-            let mut state = this.net.lock();
-            if !this.lives(&state) {
-                return Err(gone());
-            }
-            state.mailboxes.insert(address, Mailbox::default());
-            let called = state.mailboxes.get(&address).map(|mailbox| Arc::clone(&mailbox.called)).unwrap_or_default();
-            drop(state);
-            Ok(Box::new(Datagram { network: this, address, called }) as Box<dyn Datagrams>)
-        })
-    }
-}
-
-struct Taking {
-    network: MachineNetwork,
-    address: SocketAddr,
-    called: Arc<Notify>,
-}
-
-impl Listener for Taking {
-    fn local_address(&self) -> io::Result<SocketAddr> {
-        Ok(self.address)
-    }
-
-    fn next(&mut self) -> BoxFuture<'_, io::Result<(Box<dyn Wire>, SocketAddr)>> {
-        Box::pin(async {
-            loop {
-                let taken = {
-                    let mut state = self.network.net.lock();
-                    state.doors.get_mut(&self.address).and_then(|door| door.waiting.pop_front())
-                };
-                if let Some((id, from)) = taken {
-                    return Ok((Box::new(Ending::new(self.network.net.clone(), id, 1)) as Box<dyn Wire>, from));
-                }
-                self.called.notified().await;
-            }
-        })
-    }
-}
-
-struct Datagram {
-    network: MachineNetwork,
-    address: SocketAddr,
-    called: Arc<Notify>,
-}
-
-impl Datagrams for Datagram {
-    fn writable(&self) -> BoxFuture<'_, io::Result<()>> {
-        Box::pin(std::future::ready(Ok(())))
-    }
-
-    fn receive<'a>(&'a self, buffer: &'a mut [u8]) -> BoxFuture<'a, io::Result<(usize, SocketAddr)>> {
-        Box::pin(async move {
-            loop {
-                match self.try_receive(buffer) {
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.called.notified().await,
-                    received => return received,
-                }
-            }
-        })
-    }
-
-    fn try_receive(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let mut state = self.network.net.lock();
-        let waiting = state.mailboxes.get_mut(&self.address).and_then(|mailbox| mailbox.waiting.pop_front());
-        let (bytes, from) = waiting.ok_or(io::ErrorKind::WouldBlock)?;
-        let length = bytes.len().min(buffer.len());
-        buffer[..length].copy_from_slice(&bytes[..length]);
-        Ok((length, from))
-    }
-
-    fn try_send(&self, bytes: &[u8], to: SocketAddr) -> io::Result<usize> {
-        let mut state = self.network.net.lock();
-        if !self.network.lives(&state) {
-            return Err(gone());
-        }
-        let way = state.way(self.network.place, place(to));
-        if state.draw.below(1_000) < u64::from(way.loss) {
-            state.counts.lost += 1;
-            return Ok(bytes.len());
-        }
-        let twice = state.draw.below(1_000) < u64::from(way.twice);
-        state.counts.twice += u64::from(twice);
-        state.next += 1;
-        let number = state.next;
-        for _ in 0..=usize::from(twice) {
-            let at = os::now() + state.latency(way);
-            state.at(at, Due::Datagram { from: self.address, to, bytes: bytes.to_vec(), number });
-        }
-        Ok(bytes.len())
-    }
-}
-
-/// One end of a connection.
-struct Ending {
-    net: Net,
-    id: Connection,
-    /// Which of the two streams it writes to.
-    side: usize,
-}
-
-impl Ending {
-    fn new(net: Net, id: Connection, side: usize) -> Self {
-        Self { net, id, side }
-    }
-
-    fn finish(&self, end: End) {
-        let mut state = self.net.lock();
-        let Some(streams) = state.connections.get_mut(&self.id) else { return };
-        if !std::mem::replace(&mut streams[self.side].finished, true) {
-            state.send(self.id, self.side, Segment::End(end));
-        }
-    }
-}
-
-impl AsyncRead for Ending {
-    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let mut state = self.net.lock();
-        let Some(streams) = state.connections.get_mut(&self.id) else { return Poll::Ready(Err(reset())) };
-        let stream = &mut streams[1 - self.side];
-        if stream.here.is_empty() {
-            return match stream.ended {
-                Some(End::Finished) => Poll::Ready(Ok(())),
-                Some(End::Reset) => Poll::Ready(Err(reset())),
-                None => {
-                    stream.reader = Some(context.waker().clone());
-                    Poll::Pending
-                }
-            };
-        }
-        let count = stream.here.len().min(buffer.remaining());
-        let (front, _) = stream.here.as_slices();
-        let count = count.min(front.len());
-        buffer.put_slice(&front[..count]);
-        stream.here.drain(..count);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Ending {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let mut state = self.net.lock();
-        let Some(streams) = state.connections.get_mut(&self.id) else { return Poll::Ready(Err(reset())) };
-        if streams[1 - self.side].ended == Some(End::Reset) || streams[self.side].finished {
-            return Poll::Ready(Err(reset()));
-        }
-        let stream = &mut streams[self.side];
-        if stream.in_flight >= WINDOW {
-            stream.writer = Some(context.waker().clone());
-            return Poll::Pending;
-        }
-        state.send(self.id, self.side, Segment::Bytes(bytes.to_vec()));
-        Poll::Ready(Ok(bytes.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.finish(End::Finished);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl Drop for Ending {
-    fn drop(&mut self) {
-        self.finish(End::Finished);
-        let mut state = self.net.lock();
-        let Some(streams) = state.connections.get_mut(&self.id) else { return };
-        // Nobody reads here any more: what still comes is of no use, and whoever writes it learns that.
-        streams[1 - self.side].here.clear();
-        let over = streams[1 - self.side].finished;
-        let gone = |stream: &Stream| stream.under_way.is_empty() && stream.ended.is_some();
-        if over && gone(&streams[0]) && gone(&streams[1]) {
-            state.connections.remove(&self.id);
-        }
-    }
-}
-
-fn reset() -> io::Error {
-    io::Error::new(io::ErrorKind::ConnectionReset, "the other end is gone")
 }
