@@ -3,7 +3,10 @@
 //! The founding document is pinned by its digest, and the checkpoint counts by the voters that the document and the changes of voters lead
 //! to: a forged file founds another mesh or does not verify. The addresses are hints.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use mesh_client::{KnownNode, VerifiedCheckpoint};
+use mesh_event::VoterChange;
 use mesh_event::checkpoint::{LedgerCheckpoint, Trust};
 use mesh_event::genesis::SealedGenesis;
 use mesh_event::voters::VoterSet;
@@ -28,7 +31,7 @@ struct Form {
     peers: Vec<String>,
     /// The founding envelope.
     genesis: TextBytes,
-    /// Signed notes of all changes of voters up to the checkpoint.
+    /// All changes of voters up to the checkpoint: signed notes; behind the word `recovery`, in base64, what shows one.
     handovers: Vec<String>,
     /// A signed note.
     checkpoint: String,
@@ -39,6 +42,16 @@ pub(crate) struct Admission {
     pub(crate) genesis: SealedGenesis,
     pub(crate) peers: Vec<String>,
     pub(crate) checkpoint: LedgerCheckpoint,
+}
+
+/// What a recovery of voters begins with; a note begins with the mesh's origin.
+const RECOVERY: &str = "recovery ";
+
+fn change_text(change: &VoterChange) -> String {
+    match change {
+        VoterChange::Handover(note) => String::from_utf8_lossy(&note.bytes()).into_owned(),
+        VoterChange::Recovery(_) => format!("{RECOVERY}{}", STANDARD.encode(change.bytes())),
+    }
 }
 
 /// The text of a file for this mesh.
@@ -59,7 +72,7 @@ pub(crate) fn to_text(
         mesh_name: genesis.document.mesh_name.clone(),
         peers: nodes.into_iter().take(PEERS).map(|node| node.record.peer_address).collect(),
         genesis: TextBytes(genesis.envelope.bytes().to_vec()),
-        handovers: checkpoint.handovers.iter().map(note).collect(),
+        handovers: checkpoint.changes.iter().map(change_text).collect(),
         checkpoint: note(&checkpoint.note),
     };
     let mut text = serde_json::to_string_pretty(&form).map_err(|error| Failure::internal(error.to_string()))?;
@@ -99,9 +112,18 @@ pub(crate) fn parse(text: &str) -> Result<Admission, Failure> {
     let note =
         |text: &str| LedgerCheckpoint::parse(text.as_bytes(), &genesis.mesh_id).map_err(|error| bad(error.to_string()));
     let checkpoint = note(&form.checkpoint)?;
-    let handovers = form.handovers.iter().map(|text| note(text)).collect::<Result<Vec<_>, _>>()?;
-    let first = VoterSet::of_genesis(&genesis.document).map_err(|error| bad(error.to_string()))?;
-    let trust = Trust::through(genesis.mesh_id, first, &handovers).map_err(|(_, error)| bad(error.to_string()))?;
+    let change = |text: &String| {
+        let bytes = match text.strip_prefix(RECOVERY) {
+            Some(coded) => STANDARD.decode(coded).map_err(|error| bad(error.to_string()))?,
+            None => text.clone().into_bytes(),
+        };
+        VoterChange::parse(&bytes, &genesis.mesh_id).map_err(|error| bad(error.to_string()))
+    };
+    let changes = form.handovers.iter().map(change).collect::<Result<Vec<_>, _>>()?;
+    let document = &genesis.document;
+    let first = VoterSet::of_genesis(document).map_err(|error| bad(error.to_string()))?;
+    let trust = Trust::new(genesis.mesh_id, first).through_all(&changes, &document.council);
+    let trust = trust.map_err(|(_, error)| bad(error.to_string()))?;
     trust.judge(&checkpoint).map_err(|error| bad(error.to_string()))?;
     Ok(Admission { genesis, peers: form.peers, checkpoint })
 }

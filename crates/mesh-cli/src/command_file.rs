@@ -185,6 +185,10 @@ impl CommandFile {
     pub(crate) fn mesh_id(&self) -> MeshId {
         self.command.command().mesh_id
     }
+    /// The command with its verified signatures.
+    pub(crate) fn signed(&self) -> &SignedCommand {
+        &self.command
+    }
     /// What it says.
     pub(crate) fn command(&self) -> &Command {
         self.command.command()

@@ -74,6 +74,7 @@ mod standard_files;
 mod style;
 mod text_bytes;
 mod time;
+mod upgrade;
 
 /// Half of the standard allocator's time under load, and memory that goes back to the system after it.
 #[global_allocator]

@@ -10,9 +10,10 @@ use support::{page, shell, until};
 const PAGE: &str = "docs/operations.md";
 const PRODUCT: &str = "customer_experience/customer_profile";
 
+/// The commands of the page but for the run-book's, which `lost_quorum.rs` follows, in order.
 fn steps() -> Vec<(String, String)> {
     let blocks = page::blocks(&page::read(PAGE)).into_iter().filter(|block| block.language == "console");
-    blocks.map(|block| (block.attribute("step").unwrap().to_owned(), block.text)).collect()
+    blocks.filter_map(|block| Some((block.attribute("step")?.to_owned(), block.text))).collect()
 }
 
 /// What `mesh doctor` says as JSON, with its exit code.
@@ -124,4 +125,48 @@ fn doctor_tells_a_node_that_is_cut_off_from_a_lost_quorum_and_an_erased_attachme
     assert!(broken(&said)["evidence"].as_str().unwrap().contains("outbox"), "{said}");
     let output = mesh.run("mesh status");
     assert!(String::from_utf8_lossy(&output.stdout).contains("does not answer"), "{}", shell::describe(&output));
+}
+
+/// What the commands say that prepare a recovery.
+#[test]
+fn recovery_commands_refuse_what_would_lose_something() {
+    let mesh = LocalMesh::empty();
+    mesh.json_soon("mesh ledger checkpoint");
+    mesh.ok("mesh ledger checkpoint > base.note");
+    let keys = "--council-key .mesh/keys/council-1.pem --council-key .mesh/keys/council-2.pem";
+    let refused = |line: &str, exit: i32, says: &str| {
+        let output = mesh.run(line);
+        let told = shell::describe(&output);
+        assert_eq!(output.status.code(), Some(exit), "{told}");
+        assert!(told.contains(says), "expected '{says}': {told}");
+    };
+    let recover = "mesh node recover-voters 1 --checkpoint base.note --reason lost";
+    refused(&format!("{recover} {keys}"), 2, "there is no quorum to submit to");
+    refused(
+        &format!("mesh node recover-voters 1 2 --checkpoint base.note --reason lost {keys} --out two.meshcmd"),
+        3,
+        "",
+    );
+    refused(
+        &format!("mesh node recover-voters 9 --checkpoint base.note --reason lost {keys} --out no.meshcmd"),
+        4,
+        "no node 9",
+    );
+    std::fs::write(mesh.folder().join("other.note"), "no note").unwrap();
+    refused(
+        &format!("mesh node recover-voters 1 --checkpoint other.note --reason lost {keys} --out no.meshcmd"),
+        8,
+        "other.note",
+    );
+    mesh.ok(&format!("{recover} {keys} --out recovery.meshcmd"));
+    refused(
+        "mesh node refound base.note --checkpoint base.note --config .mesh/node-1/node.toml",
+        3,
+        "not a .meshcmd file",
+    );
+    refused(
+        "mesh node refound recovery.meshcmd --checkpoint base.note --config .mesh/node-1/node.toml",
+        2,
+        "another process",
+    );
 }

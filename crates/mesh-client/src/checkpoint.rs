@@ -2,6 +2,7 @@
 
 use mesh_event::checkpoint::{Counted, LedgerCheckpoint, Trust};
 use mesh_event::voters::VoterSet;
+use mesh_event::{Council, VoterChange, VoterChangeError, VoterRecoveryError};
 use mesh_model::{Code, LedgerIndex};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1;
@@ -23,8 +24,8 @@ pub struct VerifiedCheckpoint {
     pub counted: Counted,
     /// Who votes from it on.
     pub voters: VoterSet,
-    /// Notes of all changes of voters up to it, by size.
-    pub handovers: Vec<LedgerCheckpoint>,
+    /// All changes of voters up to it, by size.
+    pub changes: Vec<VoterChange>,
     /// How old the answer may be, as the node says.
     pub freshness: Freshness,
 }
@@ -72,11 +73,21 @@ fn bad(why: impl std::fmt::Display) -> MeshError {
     MeshError::new(Code::BadProof, why.to_string())
 }
 
-/// Whose majority counts, followed from the founding document.
-fn followed(mesh: &Mesh, handovers: &[LedgerCheckpoint]) -> Result<Trust, MeshError> {
-    let first = VoterSet::of_genesis(&mesh.genesis.document).map_err(bad)?;
-    Trust::through(mesh.id, first, handovers)
-        .map_err(|(number, error)| bad(format!("change {} of the voters does not hold: {error}", number + 1)))
+/// Whose majority counts, followed from the founding document. Where the voters were recovered, the council has the word that the caller
+/// trusts, or else the founding one.
+fn followed(mesh: &Mesh, changes: &[VoterChange], council: Option<&Council>) -> Result<Trust, MeshError> {
+    let document = &mesh.genesis.document;
+    let first = VoterSet::of_genesis(document).map_err(bad)?;
+    let council = council.unwrap_or(&document.council);
+    Trust::new(mesh.id, first).through_all(changes, council).map_err(|(number, error)| {
+        let hint = match &error {
+            VoterChangeError::Recovery(VoterRecoveryError::Council { .. }) => {
+                "; if the council was amended before, audit an export and name that council"
+            }
+            _ => "",
+        };
+        bad(format!("change {} of the voters does not hold: {error}{hint}", number + 1))
+    })
 }
 
 impl Client {
@@ -98,11 +109,12 @@ impl Client {
         }
         let parse = |note: &[u8]| LedgerCheckpoint::parse(note, &mesh.id).map_err(bad);
         let note = parse(&answer.note)?;
-        let handovers = answer.handovers.iter().map(|note| parse(note)).collect::<Result<Vec<_>, _>>()?;
-        let trust = followed(&mesh, &handovers)?;
+        let change = |bytes: &Vec<u8>| VoterChange::parse(bytes, &mesh.id).map_err(bad);
+        let changes = answer.handovers.iter().map(change).collect::<Result<Vec<_>, _>>()?;
+        let trust = followed(&mesh, &changes, self.council_trusted())?;
         let counted = trust.judge(&note).map_err(bad)?;
         let voters = trust.newest().1.clone();
-        Ok(Some(VerifiedCheckpoint { note, counted, voters, handovers, freshness: Freshness::of(answer.freshness) }))
+        Ok(Some(VerifiedCheckpoint { note, counted, voters, changes, freshness: Freshness::of(answer.freshness) }))
     }
 
     /// The receipt of a leaf, as a file and verified. The node waits, within the client's time limit, for a checkpoint that
@@ -119,7 +131,8 @@ impl Client {
             })
             .await?
             .into_inner();
-        let checked = Receipt::parse(&answer.receipt).and_then(|receipt| receipt.verify(Some(&mesh.id)));
+        let checked = Receipt::parse(&answer.receipt)
+            .and_then(|receipt| receipt.verify_by(Some(&mesh.id), self.council_trusted()));
         let checked = checked.map_err(|fault| bad(format!("the receipt does not hold: {fault}")))?;
         if checked.leaf.index != index {
             return Err(bad(format!("the receipt is of leaf {}; expected leaf {index}", checked.leaf.index)));

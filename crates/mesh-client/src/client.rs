@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use mesh_event::Council;
 use mesh_event::genesis::SealedGenesis;
 use mesh_model::{Code, MeshId};
 use mesh_proto::status::MeshError;
@@ -57,6 +58,13 @@ struct Inner {
 #[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,
+}
+
+impl Client {
+    /// By whose word recovered voters are believed, if not by the founding council's.
+    pub(crate) fn council_trusted(&self) -> Option<&Council> {
+        self.inner.options.council.as_ref()
+    }
 }
 
 impl std::fmt::Debug for Client {

@@ -25,8 +25,12 @@ pub struct NodeStatus {
     pub version: String,
     /// The rules in force.
     pub protocol_version: u32,
-    /// The newest rules that its program knows.
+    /// The newest rules that it applies.
     pub protocol_known: u32,
+    /// The newest that its program knows: more where its operator holds it back.
+    pub protocol_built: u32,
+    /// The voters, and what their programs know as far as this node hears them.
+    pub voters_heard: Vec<VoterHeard>,
     /// Its part in ordering the ledger.
     pub raft: RaftStatus,
     /// The ledger as it applied it.
@@ -51,6 +55,19 @@ pub struct NodeStatus {
     pub generation: u64,
     /// What its operator watches.
     pub upkeep: Upkeep,
+}
+
+/// What a voter says of its program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VoterHeard {
+    /// Its number.
+    pub node_id: NodeId,
+    /// The oldest rules that it applies; `None` where no connection to it stands.
+    pub protocol_min: Option<u32>,
+    /// The newest.
+    pub protocol_max: Option<u32>,
+    /// Name and version of its program.
+    pub build: String,
 }
 
 /// A node as another one sees it.
@@ -246,6 +263,16 @@ fn status_of(m: v1::StatusResponse) -> Result<NodeStatus, MeshError> {
         version: m.version,
         protocol_version: m.protocol_version,
         protocol_known: m.protocol_known,
+        // A program from before says nothing of it: then nobody holds it back.
+        protocol_built: m.protocol_built.max(m.protocol_known),
+        voters_heard: (m.voters_heard.into_iter())
+            .map(|voter| VoterHeard {
+                node_id: voter.node_id,
+                protocol_min: voter.protocol_min,
+                protocol_max: voter.protocol_max,
+                build: voter.build,
+            })
+            .collect(),
         raft: RaftStatus {
             role: raft.role,
             term: raft.term,

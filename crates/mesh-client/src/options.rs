@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use mesh_event::Council;
 use mesh_model::MeshId;
 
 /// How a [`crate::Client`] reaches its mesh.
@@ -18,6 +19,9 @@ pub struct ClientOptions {
     /// How long one call may take, tries and pauses included. Too low: a publish that waits for its seal is reported as
     /// unknown; too high: a dead node holds up a script.
     pub timeout: Duration,
+    /// By whose word recovered voters are believed, for whoever knows from an audited export that the council was amended before. Without it
+    /// the founding document's council has it.
+    pub council: Option<Council>,
     /// What the nodes' traces call this program.
     pub user_agent: String,
 }
@@ -31,6 +35,7 @@ impl ClientOptions {
             token: None,
             ca: None,
             timeout: Duration::from_secs(10),
+            council: None,
             user_agent: concat!("mesh-client/", env!("CARGO_PKG_VERSION")).to_owned(),
         }
     }

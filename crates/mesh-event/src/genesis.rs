@@ -11,11 +11,7 @@ use crate::envelope::{self, Envelope};
 use crate::proto;
 use crate::signing::{self, Signer};
 
-/// The protocol version that this build founds meshes with.
-///
-/// 1: the first mesh and its governance. 2: feeds are anchored, forks of feeds contained, epochs continue what was sealed,
-/// attachments are erased, domains vouch for nodes, voters recover ([`crate::federation`]).
-pub const PROTOCOL_VERSION: u32 = 2;
+pub use crate::protocol::PROTOCOL_VERSION;
 
 /// The members whose M-of-N signatures decide.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

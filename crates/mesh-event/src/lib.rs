@@ -17,9 +17,11 @@
 //! | [`feed_fork`] | proof that a node signed two histories of one feed |
 //! | [`genesis`] | the founding document, council, nodes |
 //! | [`event`] | feed events and signed feed heads |
+//! | [`protocol`] | protocol versions, and which of them a build knows |
 //! | [`ledger`] | entries that Raft orders, leaves that the ledger keeps |
 //! | [`voters`], [`checkpoint`] | who vouches for the ledger, and the checkpoints that they sign and cosign |
 //! | [`recovery`] | voters after a lost quorum, for whoever has checkpoints only |
+//! | [`voter_change`] | how the voters became others, item by item |
 //! | [`rules`] | a domain's own rules, which stay in its feed |
 //! | [`seal`] | a domain's root asks its home to stop, for a move |
 //! | [`tls_key`] | a node's TLS key: derived, and certified by the node key |
@@ -43,12 +45,14 @@ mod later_wire;
 pub mod ledger;
 pub mod proposal;
 mod proposal_wire;
+pub mod protocol;
 pub mod recovery;
 pub mod rules;
 pub mod seal;
 pub mod signing;
 mod standard;
 pub mod tls_key;
+pub mod voter_change;
 pub mod voters;
 
 /// Generated messages of `proto/datamesh/v1/{descriptor,command,ledger,rules}.proto`.
@@ -67,10 +71,12 @@ pub use feed_fork::{CheckedFeedFork, FeedBridge, FeedForkError, FeedForkProof};
 pub use genesis::{Council, GenesisDocument, NodeRecord, Seat};
 pub use ledger::{FeedBatch, LeafEntry, LedgerEntry, LedgerLeaf, Outcome};
 pub use proposal::{ProposalBody, Propose};
+pub use protocol::ProtocolRange;
 pub use recovery::{VoterRecovery, VoterRecoveryError};
 pub use rules::{DomainRules, SignedRules};
 pub use seal::SealRequest;
 pub use signing::{Keypair, KeypairError, Signer, verify};
 pub use standard::{decode_standard, encode_standard, standard_digest};
 pub use tls_key::{certify_tls_key, is_tls_key_of, tls_keypair};
+pub use voter_change::{VoterChange, VoterChangeError};
 pub use voters::{Voter, VoterSet};

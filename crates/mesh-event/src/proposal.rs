@@ -198,6 +198,11 @@ pub struct SetProtocol {
     pub protocol_version: u32,
 }
 
+impl SetProtocol {
+    /// What [`ProposalBody::kind`] says of it.
+    pub const KIND: &'static str = "SetProtocol";
+}
+
 /// Say which of two histories is the mesh's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResolveFork {
@@ -274,7 +279,7 @@ impl ProposalBody {
             Self::SetVoters(_) => "SetVoters",
             Self::AdmitNode(_) => "AdmitNode",
             Self::RevokeNode(_) => "RevokeNode",
-            Self::SetProtocol(_) => "SetProtocol",
+            Self::SetProtocol(_) => SetProtocol::KIND,
             Self::GrantRole(_) => "GrantRole",
             Self::ResolveFork(_) => "ResolveFork",
             Self::SetAdmissionRule(_) => "SetAdmissionRule",

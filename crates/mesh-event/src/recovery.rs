@@ -118,6 +118,22 @@ impl VoterRecovery {
     /// # Errors
     /// [`VoterRecoveryError`].
     pub fn verify(&self, trust: &Trust, council: &Council) -> Result<(u64, VoterSet), VoterRecoveryError> {
+        let (since, voters, signers) = self.verify_but_council(trust)?;
+        if !council.is_met(&signers) {
+            let (signed, threshold) = (council.seats_signed(&signers), council.threshold);
+            return Err(VoterRecoveryError::Council { signed, threshold });
+        }
+        Ok((since, voters))
+    }
+
+    /// The same for whoever has the leaf in its own ledger, where the rules asked for the council's signatures; gives also who signed.
+    ///
+    /// # Errors
+    /// [`VoterRecoveryError`].
+    pub fn verify_but_council(
+        &self,
+        trust: &Trust,
+    ) -> Result<(u64, VoterSet, BTreeSet<PublicKey>), VoterRecoveryError> {
         let (size, (since, _)) = (self.base.size(), trust.newest());
         if size < since {
             return Err(VoterRecoveryError::Order { found: size, since });
@@ -127,10 +143,6 @@ impl VoterRecovery {
         if body.size != size || body.root != self.base.root() {
             return Err(VoterRecoveryError::NoRecovery);
         }
-        if !council.is_met(&signers) {
-            let (signed, threshold) = (council.seats_signed(&signers), council.threshold);
-            return Err(VoterRecoveryError::Council { signed, threshold });
-        }
         let voters = recovered_voters(&body)?;
         let first = &self.first;
         (first.counted_by(trust.mesh(), &voters, &BTreeSet::new()))
@@ -138,16 +150,33 @@ impl VoterRecovery {
         check_consistency(&self.consistency, size, self.base.root(), first.size(), first.root())
             .and_then(|()| check_inclusion(&self.inclusion, first.size(), first.root(), size, leaf_hash(&self.leaf)))
             .map_err(VoterRecoveryError::Proof)?;
-        Ok((size + 1, voters))
+        Ok((size + 1, voters, signers))
     }
 
-    fn command(&self, mesh: &MeshId) -> Result<(RecoverVoters, BTreeSet<PublicKey>), VoterRecoveryError> {
+    /// The size from which on its voters are in force, and these. Nothing is verified.
+    ///
+    /// # Errors
+    /// Where the leaf is no recovery.
+    pub fn named(&self, mesh: &MeshId) -> Result<(u64, VoterSet), VoterRecoveryError> {
+        let (body, _) = self.command(mesh)?;
+        Ok((body.size + 1, recovered_voters(&body)?))
+    }
+
+    /// The command itself, its signatures verified.
+    ///
+    /// # Errors
+    /// Where the leaf is no accepted recovery.
+    pub fn signed_command(&self, mesh: &MeshId) -> Result<SignedCommand, VoterRecoveryError> {
         let leaf = LedgerLeaf::decode(&self.leaf)?;
         let LeafEntry::Envelope(bytes) = leaf.entry else { return Err(VoterRecoveryError::NoRecovery) };
         if leaf.outcome.code != Code::Accepted || leaf.index != self.base.size() {
             return Err(VoterRecoveryError::NoRecovery);
         }
-        let signed = SignedCommand::verify(Envelope::parse(bytes)?, mesh)?;
+        Ok(SignedCommand::verify(Envelope::parse(bytes)?, mesh)?)
+    }
+
+    fn command(&self, mesh: &MeshId) -> Result<(RecoverVoters, BTreeSet<PublicKey>), VoterRecoveryError> {
+        let signed = self.signed_command(mesh)?;
         match &signed.command().body {
             Body::RecoverVoters(body) => Ok((body.clone(), signed.signers().clone())),
             _ => Err(VoterRecoveryError::NoRecovery),

@@ -5,7 +5,10 @@ use mesh_event::checkpoint::{LedgerCheckpoint, Trust, ledger_checkpoint, vouch};
 use mesh_event::federation::RecoverVoters;
 use mesh_event::ledger::{LeafEntry, LedgerLeaf, Outcome};
 use mesh_event::voters::VoterSet;
-use mesh_event::{Body, Command, Council, Keypair, NodeRecord, Seat, Signer, VoterRecovery, VoterRecoveryError};
+use mesh_event::{
+    Body, Command, Council, Keypair, NodeRecord, Seat, Signer, VoterChange, VoterChangeError, VoterRecovery,
+    VoterRecoveryError,
+};
 use mesh_model::{Code, CommandId, Digest, MeshId, NodeId};
 use mesh_tlog::{Frontier, Hash, HashReader, Note, leaf_hash, prove_consistency, prove_inclusion};
 use zeroize::Zeroizing;
@@ -162,4 +165,40 @@ fn neither_the_council_nor_the_new_voters_do_it_alone() {
     assert_eq!(case(|c| c.size = 8), E::NoRecovery);
     assert_eq!(case(|c| c.root = Some(Hash::new([1; 32]))), E::NoRecovery);
     assert!(matches!(case(|c| c.rewrite = true), E::Proof(_)), "nobody rewrites what counted");
+}
+
+#[test]
+fn handovers_and_recoveries_travel_in_one_list() {
+    let evidence = Case::default().evidence();
+    let handover = {
+        let named = set(&[2, 3, 4]);
+        let tree = ledger_checkpoint(&MESH, 4, leaf_hash(b"x"), Some(&named)).unwrap();
+        let lines = [1, 2, 3, 4].into_iter().flat_map(|id: NodeId| {
+            vouch(&MESH, id, &tree, 1_000, &key(&format!("log {id}")), &key(&format!("cosigner {id}"))).unwrap()
+        });
+        let note = Note::new(tree.to_string(), lines.collect()).unwrap();
+        LedgerCheckpoint::parse(note.to_string().as_bytes(), &MESH).unwrap()
+    };
+    let base_by = vec![2, 4];
+    let recovery = VoterChange::Recovery(Box::new(Case { base_by, ..Case::default() }.evidence()));
+    let changes = [VoterChange::Handover(handover.clone()), recovery.clone()];
+    let sent: Vec<Vec<u8>> = changes.iter().map(VoterChange::bytes).collect();
+    // A handover is its note, as it always was.
+    assert_eq!(sent[0], handover.bytes());
+    let read: Vec<VoterChange> = sent.iter().map(|bytes| VoterChange::parse(bytes, &MESH).unwrap()).collect();
+    assert_eq!(read, changes);
+    assert_eq!((read[0].since(), read[1].since()), (4, 10));
+    let trust = Trust::new(MESH, set(&[1, 2, 3])).through_all(&read, &council()).unwrap();
+    assert_eq!(trust.newest(), (10, &set(&[2, 4, 1009])));
+    // Which of them does not hold is told: here the voters of the base were others.
+    let other = [changes[0].clone(), VoterChange::Recovery(Box::new(evidence))];
+    let (number, error) = Trust::new(MESH, set(&[1, 2, 3])).through_all(&other, &council()).unwrap_err();
+    assert!(
+        number == 1 && matches!(error, VoterChangeError::Recovery(VoterRecoveryError::Checkpoint { .. })),
+        "{error}"
+    );
+    for cut in 0..sent[1].len() {
+        // Whatever is left of it, it is no other change, and nothing panics.
+        assert_ne!(VoterChange::parse(&sent[1][..cut], &MESH).ok().as_ref(), Some(&recovery));
+    }
 }

@@ -1,8 +1,9 @@
 //! Dry runs: the same functions as [`apply`](fn@crate::apply), before anything is appended or proposed.
 
-use mesh_event::genesis::PROTOCOL_VERSION;
 use mesh_event::ledger::EntryBody;
-use mesh_event::{EventKind, FeedBatch, LeafEntry, LedgerEntry, SignedCommand};
+use mesh_event::proposal::SetProtocol;
+use mesh_event::protocol::PROTOCOL_VERSION;
+use mesh_event::{EventKind, FeedBatch, LeafEntry, LedgerEntry, ProtocolRange, SignedCommand};
 use mesh_model::{Code, NodeId};
 
 use crate::applied::{Applied, Effect};
@@ -83,7 +84,7 @@ fn supposed<S: StateRead>(
     at: Moment,
     bench: &Bench<'_>,
 ) -> Decision<Vec<Effect>, S> {
-    let Some(mesh) = known_mesh(draft)? else {
+    let Some(mesh) = known_mesh(draft, PROTOCOL_VERSION)? else {
         return reject(Code::GenesisFirst, "the ledger has no genesis yet");
     };
     if command.command().mesh_id != mesh.mesh_id {
@@ -123,11 +124,20 @@ pub fn admit_entry_with<S: StateRead, V: Verify>(
     verify: &V,
     judge: &dyn Judge,
 ) -> Result<Result<(), Rejection>, S::Error> {
-    admit_entry_among(state, entry, verify, judge, &|_| Some(u32::MAX))
+    let everything = ProtocolRange { min: 1, max: u32::MAX };
+    Ok(admit_entry_among(state, entry, verify, judge, &|_| Some(everything))?.map(|_| ()))
+}
+
+/// What a leader has to know of an entry that it may propose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Admission {
+    /// It adds a seat's word to a SetProtocol. Whether that completes the threshold was judged on the applied state: two of them at once
+    /// may complete it although neither does alone, so one is proposed after the other was applied.
+    pub is_protocol_vote: bool,
 }
 
 /// [`admit_entry_with`], by a leader that has heard from the voters which protocol versions their builds know: it does not propose a
-/// switch that would stop one of them. `newest` gives the newest version of a voter; `None` for one that was not heard.
+/// switch that would stop one of them. `heard` gives what a voter advertises; `None` for one that is not heard.
 ///
 /// # Errors
 /// When the state cannot be read or is damaged.
@@ -136,23 +146,25 @@ pub fn admit_entry_among<S: StateRead, V: Verify>(
     entry: &LedgerEntry,
     verify: &V,
     judge: &dyn Judge,
-    newest: &dyn Fn(NodeId) -> Option<u32>,
-) -> Result<Result<(), Rejection>, S::Error> {
+    heard: &dyn Fn(NodeId) -> Option<ProtocolRange>,
+) -> Result<Result<Admission, Rejection>, S::Error> {
     let EntryBody::Feed(batch) = &entry.body else {
+        let mut admission = Admission::default();
         for applied in apply::apply_with(state, entry, verify, judge)? {
             if let Some(version) = sets_protocol(&applied)
-                && let Some(detail) = too_new(state, version, newest)?
+                && let Some(detail) = held_back(state, version, heard)?
             {
-                return Ok(Err(Rejection::new(Code::UnsupportedCommand, detail)));
+                return Ok(Err(Rejection::new(Code::VotersHoldBack, detail)));
             }
+            admission.is_protocol_vote |= votes_on_protocol(state, &applied)?;
             let outcome = applied.leaf.outcome;
             if outcome.code != Code::Accepted {
                 return Ok(Err(Rejection { code: outcome.code, detail: outcome.detail }));
             }
         }
-        return Ok(Ok(()));
+        return Ok(Ok(admission));
     };
-    split(admit_batch(state, batch, verify))
+    Ok(split(admit_batch(state, batch, verify))?.map(|()| Admission::default()))
 }
 
 fn sets_protocol(applied: &Applied) -> Option<u32> {
@@ -162,32 +174,39 @@ fn sets_protocol(applied: &Applied) -> Option<u32> {
     })
 }
 
-/// Who could not go on with a protocol version. `apply` must not judge by that, but a leader does not propose what would stop
-/// itself or another voter.
-fn too_new<S: StateRead>(
-    state: &S,
-    version: u32,
-    newest: &dyn Fn(NodeId) -> Option<u32>,
-) -> Result<Option<String>, S::Error> {
-    if version > PROTOCOL_VERSION {
-        return Ok(Some(format!("protocol version {version}; this node knows 1 to {PROTOCOL_VERSION}")));
-    }
-    for voter in read::mesh(state)?.into_iter().flat_map(|mesh| mesh.voters) {
-        match newest(voter) {
-            Some(known) if known >= version => {}
-            Some(known) => {
-                return Ok(Some(format!(
-                    "protocol version {version}; voter {voter} knows 1 to {known}: update it first"
-                )));
+fn votes_on_protocol<S: StateRead>(state: &S, applied: &Applied) -> Result<bool, S::Error> {
+    for effect in &applied.effects {
+        let is_one = match effect {
+            Effect::ProposalOpened { kind, .. } => *kind == SetProtocol::KIND,
+            Effect::Voted { proposal, .. } => {
+                read::proposal(state, *proposal)?.is_some_and(|proposal| proposal.kind == SetProtocol::KIND)
             }
-            None => {
-                return Ok(Some(format!(
-                    "protocol version {version}; voter {voter} has not said which versions its build knows"
-                )));
-            }
+            _ => false,
+        };
+        if is_one {
+            return Ok(true);
         }
     }
-    Ok(None)
+    Ok(false)
+}
+
+/// Who could not go on with a protocol version, all of them. `apply` must not judge by that, but a leader does not propose what would
+/// stop itself or another voter.
+fn held_back<S: StateRead>(
+    state: &S,
+    version: u32,
+    heard: &dyn Fn(NodeId) -> Option<ProtocolRange>,
+) -> Result<Option<String>, S::Error> {
+    let mut who = Vec::new();
+    for voter in read::mesh(state)?.into_iter().flat_map(|mesh| mesh.voters) {
+        match heard(voter) {
+            Some(range) if range.contains(version) => {}
+            Some(range) => who.push(format!("voter {voter} knows {range}")),
+            None => who.push(format!("voter {voter} is not heard")),
+        }
+    }
+    let detail = || format!("not all voters know protocol version {version}: {}; nothing happened", who.join(", "));
+    Ok((!who.is_empty()).then(detail))
 }
 
 fn admit_batch<S: StateRead, V: Verify>(state: &S, batch: &FeedBatch, verify: &V) -> Decision<(), S> {

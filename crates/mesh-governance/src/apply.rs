@@ -1,6 +1,5 @@
 //! One committed entry becomes one leaf per command.
 
-use mesh_event::genesis::PROTOCOL_VERSION;
 use mesh_event::ledger::EntryBody;
 use mesh_event::{LeafEntry, LedgerEntry, LedgerLeaf, Outcome};
 use mesh_model::{Code, Digest, LedgerIndex, UnixMs, limits};
@@ -67,14 +66,14 @@ pub fn apply_with<S: StateRead, V: Verify>(
     }
 }
 
-/// The mesh, if this build knows the rules in force.
+/// The mesh, if the rules in force are among those up to version `newest`.
 ///
 /// A build that is too old must not go on with rules that it does not know: its leaves would differ. It stops, and says so.
-pub(crate) fn known_mesh<S: StateRead>(state: &S) -> Result<Option<Mesh>, S::Error> {
+pub(crate) fn known_mesh<S: StateRead>(state: &S, newest: u32) -> Result<Option<Mesh>, S::Error> {
     let mesh = read::mesh(state)?;
     match &mesh {
-        Some(mesh) if mesh.protocol_version > PROTOCOL_VERSION => {
-            Err(Damage::needs_protocol(mesh.protocol_version, PROTOCOL_VERSION).into())
+        Some(mesh) if mesh.protocol_version > newest => {
+            Err(Damage::needs_protocol(mesh.protocol_version, newest).into())
         }
         _ => Ok(mesh),
     }

@@ -50,7 +50,7 @@ fn decide<S: StateRead, V: Verify>(
     verify: &V,
     bench: &Bench<'_>,
 ) -> Decision<Vec<Effect>, S> {
-    let mesh = known_mesh(draft)?;
+    let mesh = known_mesh(draft, verify.newest_protocol())?;
     let envelope = match Envelope::parse(bytes) {
         Ok(envelope) => envelope,
         Err(_) if mesh.is_none() => return genesis_first(),

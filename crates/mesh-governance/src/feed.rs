@@ -61,7 +61,7 @@ pub(crate) fn apply<S: StateRead, V: Verify>(
 
 /// Checks what the events of a batch share: limits, delegation, signed head, chain.
 pub(crate) fn open<S: StateRead, V: Verify>(state: &S, batch: &FeedBatch, verify: &V) -> Decision<Opened, S> {
-    let Some(mesh) = known_mesh(state)? else {
+    let Some(mesh) = known_mesh(state, verify.newest_protocol())? else {
         return reject(Code::GenesisFirst, "the ledger has no genesis yet");
     };
     let bytes: usize = batch.events.iter().map(Vec::len).sum();

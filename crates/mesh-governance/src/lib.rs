@@ -81,7 +81,7 @@ mod tests;
 pub mod verify;
 
 pub use admit::{
-    admit_domain_command, admit_domain_command_with, admit_entry, admit_entry_among, admit_entry_with,
+    Admission, admit_domain_command, admit_domain_command_with, admit_entry, admit_entry_among, admit_entry_with,
     suppose_domain_command, suppose_domain_command_with,
 };
 pub use applied::{Applied, Effect, StateChange};

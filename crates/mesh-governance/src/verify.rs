@@ -1,7 +1,7 @@
 //! Signature checks as a parameter: arithmetic here, memory of earlier arithmetic in a node.
 
 use mesh_event::command::CommandError;
-use mesh_event::genesis::PROTOCOL_VERSION;
+use mesh_event::protocol::PROTOCOL_VERSION;
 use mesh_event::{Envelope, FeedHead, FeedId, HeadError, SignedCommand};
 use mesh_model::{MeshId, PublicKey};
 
@@ -26,6 +26,12 @@ pub trait Verify {
     /// # Errors
     /// [`HeadError`].
     fn head(&self, note: &[u8], mesh: &MeshId, feed: &FeedId, node_key: &PublicKey) -> Result<FeedHead, HeadError>;
+
+    /// The newest protocol version whose commands are taken apart here: all that this build knows, or less for a node that is held
+    /// back. Nothing is decided under a newer one.
+    fn newest_protocol(&self) -> u32 {
+        PROTOCOL_VERSION
+    }
 }
 
 /// Computes every time.
@@ -47,5 +53,8 @@ impl<T: Verify + ?Sized> Verify for &T {
     }
     fn head(&self, note: &[u8], mesh: &MeshId, feed: &FeedId, node_key: &PublicKey) -> Result<FeedHead, HeadError> {
         (**self).head(note, mesh, feed, node_key)
+    }
+    fn newest_protocol(&self) -> u32 {
+        (**self).newest_protocol()
     }
 }

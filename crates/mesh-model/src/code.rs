@@ -179,6 +179,9 @@ codes! {
     122 OwnRuleViolated "own_rule_violated" Rejected "the version violates a rule that its own domain set" "every violated rule is listed; mend the product, or have the domain's steward change the rules: `mesh domain rules`";
     123 FeedForked "feed_forked" Conflict "the writer of the domain's feed signed two histories of it" "`mesh status` names the proof; newer entries are not served until the domain's root resolves it";
     124 FeedMissing "feed_missing" Unavailable "this node has not fetched the feed that it goes on with; nothing happened" "try again; `mesh status` shows how far its copy is";
+    126 OtherVoters "other_voters" Conflict "the council recovered the voters after a lost quorum, and this one is not among them" "nothing, if it was lost; `mesh status` shows who votes. It comes back as a new node: meshd --recover";
+    127 VotersHoldBack "voters_hold_back" Conflict "a voter does not know the protocol version, or is not heard; nothing happened" "update or start the voters that the text names, then run the same command again";
+    128 ProtocolTooNew "protocol_too_new" Unavailable "the protocol in force is newer than this node knows; it applies nothing more" "install a newer meshd on it, or raise node.protocol_max; what it has stays as it is";
     130 Throttled "throttled" Unavailable "too much comes too fast from one key or address; nothing happened" "slow down; the text says when there is room again";
     131 QuotaUsedUp "quota_used_up" Unavailable "the domain used up what it may seal in a day; nothing happened" "go on after midnight UTC, or have the operator of the domain's node raise limits.domain_commands_day or limits.domain_mib_day";
 

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use mesh_event::genesis::SealedGenesis;
-use mesh_governance::PolicyJudge;
-use mesh_raft::{LedgerTail, RaftNode, RaftOptions};
+use mesh_governance::{PolicyJudge, read};
+use mesh_raft::{LedgerTail, RaftNode, RaftOptions, StoreState};
 use mesh_store::Store;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::watch;
@@ -67,7 +67,8 @@ pub struct Parts {
 pub async fn assemble(parts: Parts, serving: &TaskTracker) -> Result<Arc<Core>, StartError> {
     let Parts { config, genesis, keys, store, network, peer } = parts;
     adopt(&config, &genesis, &store)?;
-    let verified = Arc::new(Verified::default());
+    let protocols = config.node.protocols();
+    let verified = Arc::new(Verified::up_to(protocols.max));
     let judge = Arc::new(PolicyJudge::default());
     let record = if let Some(record) = join::known(&genesis, &keys, &store)? {
         record
@@ -77,6 +78,11 @@ pub async fn assemble(parts: Parts, serving: &TaskTracker) -> Result<Arc<Core>, 
         join::admitted(&config, &genesis, &keys, &store, tail, Arc::clone(&network)).await?
     };
     claim(&config, &genesis, &store, &record)?;
+    let state = StoreState::open(&store).map_err(|error| StartError::Other(error.to_string()))?;
+    let too_new = read::needs_protocol(&state, protocols.max);
+    if let Some(version) = too_new.map_err(|error| StartError::Other(error.to_string()))? {
+        return Err(StartError::NeedsProtocol { version, known: protocols });
+    }
     let NodeIdentity { record, keypair, voter } = keys.identify(record)?;
     let other = |error: mesh_store::StoreError| StartError::Other(error.to_string());
     let generation = shell::next_generation(&store).map_err(other)?;
@@ -94,7 +100,7 @@ pub async fn assemble(parts: Parts, serving: &TaskTracker) -> Result<Arc<Core>, 
     let admitted = LedgerAdmitted::new(&genesis);
     let transport = Transport::new(record.node_id, &genesis, &keypair, admitted.clone(), &config.peer)
         .map_err(|error| StartError::Other(error.to_string()))?;
-    let transport = Arc::new(transport.over(Arc::clone(&network)));
+    let transport = Arc::new(transport.speaking(protocols).over(Arc::clone(&network)));
     let dialer = Dialer::finding(Arc::clone(&transport), Arc::new(addresses.places()));
     options.dial = Arc::new(dialer.clone());
     let raft = RaftNode::start(options, Arc::clone(&store), verified.clone(), judge.clone())
@@ -103,7 +109,7 @@ pub async fn assemble(parts: Parts, serving: &TaskTracker) -> Result<Arc<Core>, 
     admitted.follow(raft.state());
     addresses.follow(raft.state());
     let peers = Arc::new(PeerChannels::new(dialer));
-    let strangers = join::strangers(record.node_id, &genesis, &keypair, &config.peer, network)?;
+    let strangers = join::strangers(record.node_id, &genesis, &keypair, &config, network)?;
 
     let (search, indexed_size) = projector::open_search(&config.node.data_dir.join("search"), config.search.heap_mib)
         .map_err(|error| StartError::Other(error.message))?;

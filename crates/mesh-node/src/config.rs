@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use mesh_event::ProtocolRange;
 use serde::{Deserialize, Serialize};
 
 pub use crate::gossip::section::GossipSection;
@@ -64,6 +65,20 @@ pub struct NodeSection {
     pub keys_dir: PathBuf,
     /// The sealed genesis document.
     pub genesis: PathBuf,
+    /// The newest protocol version that the node applies and advertises; 0 for all that its program knows. A voter that is held back
+    /// keeps the council from setting a newer one, and so the way back to an older program open.
+    #[serde(default)]
+    pub protocol_max: u32,
+}
+
+impl NodeSection {
+    /// The protocol versions that the node applies.
+    pub fn protocols(&self) -> ProtocolRange {
+        match self.protocol_max {
+            0 => ProtocolRange::BUILD,
+            newest => ProtocolRange::BUILD.held_at(newest),
+        }
+    }
 }
 
 /// Where clients come in.
@@ -355,7 +370,7 @@ impl Config {
     /// A configuration with the defaults and these three paths.
     pub fn new(data_dir: PathBuf, keys_dir: PathBuf, genesis: PathBuf) -> Self {
         Self {
-            node: NodeSection { data_dir, keys_dir, genesis },
+            node: NodeSection { data_dir, keys_dir, genesis, protocol_max: 0 },
             api: ApiSection::default(),
             peer: PeerSection::default(),
             join: JoinSection::default(),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use mesh_catalog::SearchIndex;
 use mesh_event::genesis::SealedGenesis;
 use mesh_event::{Keypair, NodeRecord};
-use mesh_governance::{PolicyJudge, read};
+use mesh_governance::{Damage, PolicyJudge, read};
 use mesh_model::{Code, MeshId, NodeId, ProductId};
 use mesh_proto::status::MeshError;
 use mesh_raft::{LedgerEnd, RaftNode, StateError, StoreState, offload};
@@ -169,6 +169,9 @@ impl Core {
 
     /// The error of the state as clients see it.
     pub fn state_error(&self, error: &StateError) -> MeshError {
+        if let StateError::Damage(Damage { needs_protocol: Some(_), .. }) = error {
+            return MeshError::new(Code::ProtocolTooNew, error.to_string());
+        }
         error!(%error, "the applied state cannot be read");
         MeshError::new(Code::Damaged, error.to_string())
     }
@@ -206,8 +209,9 @@ impl Core {
     /// Whether commands can be taken now.
     ///
     /// # Errors
-    /// [`Code::StorageFailed`], [`Code::ReadOnly`]: nothing happened.
+    /// [`Code::ProtocolTooNew`], [`Code::StorageFailed`], [`Code::ReadOnly`]: nothing happened.
     pub fn check_writable(&self) -> Result<(), MeshError> {
+        self.check_protocol()?;
         if let Some(failure) = self.store.committer().failure() {
             return Err(MeshError::new(Code::StorageFailed, format!("the disk refused a write: {failure}")));
         }
@@ -219,6 +223,23 @@ impl Core {
                 Err(MeshError::new(Code::ReadOnly, text))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Whether this node knows the rules in force: behind the leaf that sets a newer protocol it applies nothing.
+    ///
+    /// # Errors
+    /// [`Code::ProtocolTooNew`].
+    pub fn check_protocol(&self) -> Result<(), MeshError> {
+        let known = self.config.node.protocols();
+        match read::needs_protocol(&self.state, known.max).map_err(|error| self.state_error(&error))? {
+            None => Ok(()),
+            Some(version) => {
+                let text = format!(
+                    "protocol {version} is in force and this node knows {known}: it applies nothing more until it is updated; nothing happened"
+                );
+                Err(MeshError::new(Code::ProtocolTooNew, text))
+            }
         }
     }
 
@@ -238,8 +259,13 @@ impl Core {
         if let Err(error) = self.check_writable() {
             alarms.push(error.message);
         }
+        if let Some(why) = self.raft.status().failure.filter(|_| !self.stopping.is_cancelled()) {
+            alarms.push(format!("Raft has stopped on this node: {why}"));
+        }
         if let Ok(Some(why)) = self.store.lost_authority() {
             alarms.push(format!("this node only reads: {why}"));
+        } else if let Some(why) = self.raft.reads_only() {
+            alarms.push(format!("this node votes no more: {why}"));
         }
         alarms.extend(self.clocks.alarm(self.node_id(), Instant::now()));
         alarms.extend(self.checkpoints.alarms());

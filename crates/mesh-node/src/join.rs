@@ -16,7 +16,7 @@ use tracing::{info, warn};
 
 use crate::checkpoints::Keeper;
 use crate::checkpoints::peers::{Callee, FederationPeers};
-use crate::config::{Config, ConfigError, JoinSection, PeerSection};
+use crate::config::{Config, ConfigError, JoinSection};
 use crate::keys::OwnKeys;
 use crate::network::Network;
 use crate::recover;
@@ -84,7 +84,7 @@ pub(crate) async fn admitted(
     let other = |error: MeshError| StartError::Other(error.message);
     let keeper = Keeper::open(genesis, Arc::clone(store), tail.state().clone(), config.node.data_dir.clone());
     let pinned = pinned(&config.join, genesis)?;
-    let channels = strangers(NO_NUMBER, genesis, &keys.keypair, &config.peer, network)?;
+    let channels = strangers(NO_NUMBER, genesis, &keys.keypair, config, network)?;
     let joining = Joining { genesis, keys, tail, keeper: Arc::new(keeper.map_err(other)?), pinned, channels };
     info!(key = %keys.fingerprint(), ?peers, "this node's number is the ledger's to give: asking peers for it");
     let (mut pause, mut told) = (PAUSE_MIN, String::new());
@@ -117,11 +117,12 @@ pub(crate) fn strangers(
     node_id: NodeId,
     genesis: &SealedGenesis,
     own: &Keypair,
-    limits: &PeerSection,
+    config: &Config,
     network: Arc<dyn Network>,
 ) -> Result<Arc<PeerChannels>, StartError> {
-    let transport = Transport::new(node_id, genesis, own, Arc::new(Anybody::but(own.public_key())), limits);
+    let transport = Transport::new(node_id, genesis, own, Arc::new(Anybody::but(own.public_key())), &config.peer);
     let transport = transport.map_err(|error| StartError::Other(error.to_string()))?;
+    let transport = transport.speaking(config.node.protocols());
     Ok(Arc::new(PeerChannels::new(Dialer::new(Arc::new(transport.over(network))))))
 }
 

@@ -20,6 +20,7 @@
 //! | [`gossip`] | who is up, whose feeds grew: the shell around `mesh-gossip` |
 //! | [`backup`] | copies of the data folder for the operator, taken while the node runs |
 //! | [`recover`] | a node that lost its data comes back as a new one |
+//! | [`refound`] | after a lost quorum: a stopped node prepares to vote again by the council's word |
 //! | [`clock_offset`] | this node's clock beside the voters' |
 //! | [`upkeep`] | what an operator watches: disk, clock, checkpoint |
 //! | [`forward`] | talking to a domain's home node |
@@ -78,6 +79,7 @@ pub mod projector;
 pub mod publish;
 pub mod reads;
 pub mod recover;
+pub mod refound;
 pub mod replicas;
 pub mod rules_desk;
 pub mod services;
@@ -88,6 +90,9 @@ pub mod tiles;
 pub mod transport;
 pub mod upkeep;
 pub mod verified;
+
+/// Name and version of the program, as nodes greet each other with it.
+pub const BUILD: &str = concat!("datamesh/", env!("CARGO_PKG_VERSION"));
 
 pub use config::{Config, ConfigError};
 pub use node::Node;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use mesh_event::ProtocolRange;
 use mesh_node::config::TraceFormat;
 use mesh_node::recover::NewNode;
 use mesh_node::{Config, Node, StartError};
@@ -150,16 +151,18 @@ fn trace(config: &Config) {
 }
 
 fn print_version(output: &str) -> ExitCode {
-    let (version, protocol) = (env!("CARGO_PKG_VERSION"), mesh_event::genesis::PROTOCOL_VERSION);
-    let store = mesh_store::FORMAT_VERSION;
+    let (version, protocols) = (env!("CARGO_PKG_VERSION"), ProtocolRange::BUILD);
+    let (oldest, newest) = (mesh_store::OLDEST_FORMAT_VERSION, mesh_store::FORMAT_VERSION);
     match output {
         "json" => say(&serde_json::json!({
             "version": version,
-            "protocol": { "min": 1, "max": protocol },
-            "store_format": store,
+            "build": mesh_node::BUILD,
+            "protocol": { "min": protocols.min, "max": protocols.max },
+            "store_format": newest,
+            "store_formats": { "min": oldest, "max": newest },
         })
         .to_string()),
-        _ => say(&format!("meshd {version} (protocol 1 to {protocol}, store format {store})")),
+        _ => say(&format!("meshd {version} (protocol {protocols}, store format {newest})")),
     }
 }
 

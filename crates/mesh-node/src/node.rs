@@ -51,6 +51,10 @@ pub fn read_genesis(config: &Config) -> Result<SealedGenesis, StartError> {
 pub fn check(config: &Config) -> Result<(SealedGenesis, OwnKeys), StartError> {
     config.check()?;
     let genesis = read_genesis(config)?;
+    let (founded, known) = (genesis.document.protocol_version, config.node.protocols());
+    if founded > known.max {
+        return Err(StartError::NeedsProtocol { version: founded, known });
+    }
     let keys = OwnKeys::read(&config.node.keys_dir)?;
     join::pinned(&config.join, &genesis)?;
     api_tls(config)?;

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use mesh_event::ProtocolRange;
 use mesh_model::Code;
 use mesh_store::StoreError;
 
@@ -50,12 +51,25 @@ pub enum StartError {
         /// Why.
         source: std::io::Error,
     },
+    /// The rules in force are newer than those that it may apply.
+    #[error("protocol {version} is in force; this node knows {known}{}", held_back(*known))]
+    NeedsProtocol {
+        /// The version in force.
+        version: u32,
+        /// What the node knows.
+        known: ProtocolRange,
+    },
     /// Raft.
     #[error("raft: {0}")]
     Raft(String),
     /// Anything else at start.
     #[error("{0}")]
     Other(String),
+}
+
+/// Who keeps the node from knowing more: its operator, or its program.
+fn held_back(known: ProtocolRange) -> &'static str {
+    if known == ProtocolRange::BUILD { "" } else { ", held back by node.protocol_max" }
 }
 
 impl StartError {
@@ -70,6 +84,7 @@ impl StartError {
             Self::Config(_) | Self::ApiTls(_) | Self::Genesis { .. } | Self::WrongStore(_) | Self::Listen { .. } => {
                 Code::Config
             }
+            Self::NeedsProtocol { .. } => Code::ProtocolTooNew,
             Self::Raft(_) | Self::Other(_) => Code::Internal,
         }
     }

@@ -16,20 +16,22 @@ use mesh_model::{Digest, MeshId, PublicKey};
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(65_536).expect("not zero");
 
 /// What this process verified, most recent last.
-pub struct Verified(Mutex<LruCache<Digest, ()>>);
-
-impl Default for Verified {
-    fn default() -> Self {
-        Self(Mutex::new(LruCache::new(REMEMBERED)))
-    }
+pub struct Verified {
+    digests: Mutex<LruCache<Digest, ()>>,
+    newest_protocol: u32,
 }
 
 impl Verified {
+    /// For a node that applies no newer protocol than this one.
+    pub fn up_to(newest_protocol: u32) -> Self {
+        Self { digests: Mutex::new(LruCache::new(REMEMBERED)), newest_protocol }
+    }
+
     fn knows(&self, digest: &Digest) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(digest).is_some()
+        self.digests.lock().unwrap_or_else(PoisonError::into_inner).get(digest).is_some()
     }
     fn remember(&self, digest: Digest) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).put(digest, ());
+        self.digests.lock().unwrap_or_else(PoisonError::into_inner).put(digest, ());
     }
 }
 
@@ -47,5 +49,8 @@ impl Verify for Verified {
     fn head(&self, note: &[u8], mesh: &MeshId, feed: &FeedId, node: &PublicKey) -> Result<FeedHead, HeadError> {
         // A head is signed and checked once on each node: there is nothing to save by remembering it.
         Strict.head(note, mesh, feed, node)
+    }
+    fn newest_protocol(&self) -> u32 {
+        self.newest_protocol
     }
 }

@@ -156,7 +156,7 @@ async fn nobody_speaks_for_another_node() {
     let why = refused(greet(one, as_three(), &MeshId([9; 32]), 3, (1, newest)).await);
     assert!(why.contains(&id.to_string()), "{why}");
     let why = refused(greet(one, as_three(), &id, 3, (newest + 1, newest + 4)).await);
-    let (ours, theirs) = (format!("1..={newest}"), format!("{}..={}", newest + 1, newest + 4));
+    let (ours, theirs) = (format!("1 to {newest}"), format!("{} to {}", newest + 1, newest + 4));
     assert!(why.contains(&ours) && why.contains(&theirs), "{why}");
 
     // In a request.
@@ -174,7 +174,7 @@ async fn nobody_speaks_for_another_node() {
             fork_proof: Vec::new(),
             handovers: Vec::new(),
         };
-        let frame = RaftFrame { mesh_id: mesh_id.clone(), from_node_id, frame: vec![0xff] };
+        let frame = RaftFrame { mesh_id: mesh_id.clone(), from_node_id, frame: vec![0xff], group: Vec::new() };
         let answers = [
             federation.cosign(cosign).await.map(drop),
             federation.offer_checkpoint(offer).await.map(drop),

@@ -14,9 +14,10 @@ const FORMAT: u8 = 1;
 /// The largest message between voters, in bytes.
 pub(crate) const MESSAGE_BYTES: usize = 16 << 20;
 
-/// A frame from this node.
-pub(crate) fn seal<T: Serialize>(me: &Identity, value: &T) -> RaftFrame {
-    RaftFrame { mesh_id: me.mesh_id.0.to_vec(), from_node_id: me.node_id, frame: encode(value) }
+/// A frame from this node to others of its `group` of voters.
+pub(crate) fn seal<T: Serialize>(me: &Identity, group: &[u8], value: &T) -> RaftFrame {
+    let (mesh_id, group) = (me.mesh_id.0.to_vec(), group.to_vec());
+    RaftFrame { mesh_id, from_node_id: me.node_id, frame: encode(value), group }
 }
 
 pub(crate) fn encode<T: Serialize>(value: &T) -> Vec<u8> {

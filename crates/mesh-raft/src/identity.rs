@@ -1,9 +1,6 @@
 //! Who speaks for which mesh.
 
-use std::fmt;
-use std::ops::RangeInclusive;
-
-use mesh_event::genesis::PROTOCOL_VERSION;
+use mesh_event::ProtocolRange;
 use mesh_model::{MeshId, NodeId};
 use mesh_proto::v1::{HelloRequest, HelloResponse};
 
@@ -12,7 +9,7 @@ use mesh_proto::v1::{HelloRequest, HelloResponse};
 pub struct Identity {
     pub(crate) node_id: NodeId,
     pub(crate) mesh_id: MeshId,
-    pub(crate) protocols: RangeInclusive<u32>,
+    pub(crate) protocols: ProtocolRange,
     /// Name and version of the program: informative.
     pub(crate) build: String,
 }
@@ -32,9 +29,9 @@ pub enum Mismatch {
     #[error("expected a protocol version in {ours}, the peer speaks {theirs}")]
     Protocol {
         /// What this build speaks.
-        ours: Span,
+        ours: ProtocolRange,
         /// What the peer speaks.
-        theirs: Span,
+        theirs: ProtocolRange,
     },
     /// Somebody else at the address.
     #[error("expected node {expected} at this address, found node {found}")]
@@ -46,31 +43,16 @@ pub enum Mismatch {
     },
 }
 
-/// A range of protocol versions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span {
-    /// The oldest.
-    pub min: u32,
-    /// The newest.
-    pub max: u32,
-}
-
-impl fmt::Display for Span {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}..={}", self.min, self.max)
-    }
-}
-
 impl Identity {
     /// A node of this build; `build` is its name and version.
     pub fn new(node_id: NodeId, mesh_id: MeshId, build: String) -> Self {
-        Self { node_id, mesh_id, protocols: 1..=PROTOCOL_VERSION, build }
+        Self { node_id, mesh_id, protocols: ProtocolRange::BUILD, build }
     }
 
     /// The same with other protocol versions.
     #[must_use]
-    pub fn speaking(self, protocols: RangeInclusive<u32>) -> Self {
-        Self { protocols, ..self }
+    pub fn speaking(self, protocols: impl Into<ProtocolRange>) -> Self {
+        Self { protocols: protocols.into(), ..self }
     }
 
     /// The mesh that it speaks for.
@@ -78,8 +60,9 @@ impl Identity {
         self.mesh_id
     }
 
-    fn span(&self) -> Span {
-        Span { min: *self.protocols.start(), max: *self.protocols.end() }
+    /// The protocol versions that it advertises.
+    pub fn protocols(&self) -> ProtocolRange {
+        self.protocols
     }
 
     pub(crate) fn check_mesh(&self, mesh_id: &[u8]) -> Result<(), Mismatch> {
@@ -91,9 +74,8 @@ impl Identity {
     }
 
     fn check_protocols(&self, min: u32, max: u32) -> Result<(), Mismatch> {
-        let (ours, theirs) = (self.span(), Span { min, max });
-        let common = ours.min.max(min) <= ours.max.min(max);
-        if common { Ok(()) } else { Err(Mismatch::Protocol { ours, theirs }) }
+        let (ours, theirs) = (self.protocols, ProtocolRange { min, max });
+        if ours.meets(theirs) { Ok(()) } else { Err(Mismatch::Protocol { ours, theirs }) }
     }
 
     /// What it says first.
@@ -101,8 +83,8 @@ impl Identity {
         HelloRequest {
             mesh_id: self.mesh_id.0.to_vec(),
             node_id: self.node_id,
-            protocol_min: *self.protocols.start(),
-            protocol_max: *self.protocols.end(),
+            protocol_min: self.protocols.min,
+            protocol_max: self.protocols.max,
             build: self.build.clone(),
         }
     }
@@ -116,8 +98,8 @@ impl Identity {
         self.check_protocols(hello.protocol_min, hello.protocol_max)?;
         Ok(HelloResponse {
             node_id: self.node_id,
-            protocol_min: *self.protocols.start(),
-            protocol_max: *self.protocols.end(),
+            protocol_min: self.protocols.min,
+            protocol_max: self.protocols.max,
             build: self.build.clone(),
         })
     }
@@ -137,10 +119,12 @@ impl Identity {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::ops::RangeInclusive;
+
     use super::*;
 
     fn node(node_id: NodeId, mesh: u8, protocols: RangeInclusive<u32>) -> Identity {
-        Identity { protocols, ..Identity::new(node_id, MeshId([mesh; 32]), "test".into()) }
+        Identity::new(node_id, MeshId([mesh; 32]), "test".into()).speaking(protocols)
     }
 
     #[test]
@@ -152,6 +136,6 @@ mod tests {
         assert_eq!(wrong, Mismatch::Node { expected: 3, found: 2 });
         assert!(matches!(two.greet(&node(1, 8, 1..=2).hello()), Err(Mismatch::Mesh { .. })));
         let refused = two.greet(&node(1, 7, 1..=1).hello()).unwrap_err();
-        assert_eq!(refused.to_string(), "expected a protocol version in 2..=3, the peer speaks 1..=1");
+        assert_eq!(refused.to_string(), "expected a protocol version in 2 to 3, the peer speaks 1 to 1");
     }
 }

@@ -29,6 +29,7 @@
 //! | [`RaftServer`] | what peers ask; `Link` is what openraft asks of them |
 //! | `GivingWay` | on a leader whose clock is ahead: falls silent, so that another is elected |
 //! | `VoterFollower` | on the leader: brings Raft's membership to the voters that the ledger names |
+//! | [`Refounding`] | after a lost quorum: Raft begins anew on a store that keeps its ledger |
 //!
 //! # Invariants
 //!
@@ -43,6 +44,9 @@
 //! - A node outside Raft applies nothing that no counting checkpoint covers, and nothing that its own rules don't give. When it is to
 //!   vote, Raft begins with a snapshot, and has the only say from then on.
 //! - No proposal is applied to a ledger without Genesis, which the first leader proposes.
+//! - Frames name the voters whom the council recovered; nobody hears those of others. On a store that was refounded, the council's command
+//!   is ordered before anything else.
+//! - An approval that would set another protocol is ordered only while every voter says that it knows it, and one at a time.
 //! - Who lost acknowledged raft bytes doesn't start.
 //! - All that waits is bounded: places and bytes in the queue, bytes per message, requests per stream.
 //!
@@ -87,7 +91,9 @@ mod peers;
 mod proposal;
 mod propose_error;
 mod proposer;
+mod reads_only;
 mod recent_entries;
+mod refounding;
 mod sealed;
 mod sequencer;
 mod server;
@@ -105,21 +111,23 @@ mod waiting;
 
 pub use applied::{Applied, LedgerEnd};
 pub use dial::{Dial, Dialing, PlainDial};
-pub use identity::{Identity, Mismatch, Span};
+pub use identity::{Identity, Mismatch};
 pub use log_store::LogStore;
 pub use node::RaftNode;
 pub use offload::offload;
 pub use options::{Clock, RaftOptions};
+pub use other_history::OtherHistory;
 pub use peer_identity::PeerIdentity;
 pub use proposal::Proposal;
 pub use propose_error::ProposeError;
 pub use proposer::{ENTRY_BYTES, Proposer};
+pub use refounding::{RefoundError, Refounding};
 pub use sealed::{Sealed, SealedLeaf};
 pub use server::RaftServer;
 pub use snapshot::{SnapshotBuilder, SnapshotData};
 pub use start_error::StartError;
 pub use state_machine::{SharedJudge, SharedVerify, StateMachine};
-pub use status::{RaftRole, RaftStatus};
+pub use status::{RaftRole, RaftStatus, VoterHeard};
 pub use store_state::{StateError, StoreState};
 pub use tail::{LedgerTail, TailError, Target};
 pub use type_config::TypeConfig;

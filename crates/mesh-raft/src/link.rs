@@ -106,7 +106,7 @@ impl Link {
         let exchange = async {
             let connected = self.connected(within).await?;
             let number = connected.number();
-            let mut request = Request::new(frame::seal(&self.me, question));
+            let mut request = Request::new(frame::seal(&self.me, &self.group()?, question));
             request.set_timeout(within);
             match call(connected.client, request).await {
                 Ok(answer) => frame::decode(&answer.get_ref().frame).map_err(|error| NetworkError::new(&error).into()),
@@ -129,8 +129,14 @@ impl Link {
         if said_by_peer { Unreachable::from_string(text).into() } else { NetworkError::from_string(text).into() }
     }
 
-    fn chunk(&self, part: Part) -> SnapshotChunk {
-        SnapshotChunk { mesh_id: self.me.mesh_id.0.to_vec(), from_node_id: self.me.node_id, part: Some(part) }
+    /// What this node can't read of its own is no failure of the peer, but it is all that openraft lets us say.
+    fn group(&self) -> Result<Vec<u8>, Error> {
+        self.machine.group().map_err(|error| unreachable(&error))
+    }
+
+    fn chunk(&self, group: &[u8], part: Part) -> SnapshotChunk {
+        let (mesh_id, group) = (self.me.mesh_id.0.to_vec(), group.to_vec());
+        SnapshotChunk { mesh_id, from_node_id: self.me.node_id, part: Some(part), group }
     }
 
     /// Sends chunks and decodes the answer.
@@ -151,6 +157,7 @@ impl Link {
         vote: Vote<Runtime>,
         export: Export<Runtime>,
     ) -> Result<SnapshotResponse<Config>, Error> {
+        let group = self.group()?;
         let header = |asks| {
             let header = SnapshotHeader::<Runtime> {
                 vote,
@@ -158,7 +165,7 @@ impl Link {
                 frontier: export.frontier().to_bytes(),
                 asks,
             };
-            self.chunk(Part::Header(frame::encode(&header)))
+            self.chunk(&group, Part::Header(frame::encode(&header)))
         };
         let question = self.install(stream::iter([header(true)]));
         let answer = tokio::time::timeout(CHUNK, question).await;
@@ -171,7 +178,7 @@ impl Link {
         let (sender, chunks) = mpsc::channel(2);
         let first = header(false);
         let send = async {
-            let sent = self.send_chunks(&sender, first, &export, holds).await;
+            let sent = self.send_chunks(&sender, &group, first, &export, holds).await;
             drop(sender);
             // Then the receiver puts the snapshot in use.
             match sent {
@@ -192,6 +199,7 @@ impl Link {
     async fn send_chunks(
         &self,
         sender: &mpsc::Sender<SnapshotChunk>,
+        group: &[u8],
         header: SnapshotChunk,
         export: &Export<Runtime>,
         mut next_leaf: u64,
@@ -209,13 +217,13 @@ impl Link {
         // What can't be read here is no failure of the peer, but it is all that openraft lets us say: it backs off and asks again.
         while let Some(page) = export.state().map_err(|error| unreachable(&error))? {
             for part in pieces(page) {
-                send(self.chunk(Part::State(part))).await?;
+                send(self.chunk(group, Part::State(part))).await?;
             }
         }
         while next_leaf < export.frontier().size() {
             let leaves = export.leaves(next_leaf, CHUNK_BYTES).map_err(|error| unreachable(&error))?;
             let count = leaves.len() as u64;
-            send(self.chunk(Part::Leaves(LedgerLeaves { first_index: next_leaf, leaves }))).await?;
+            send(self.chunk(group, Part::Leaves(LedgerLeaves { first_index: next_leaf, leaves }))).await?;
             next_leaf += count;
         }
         Ok(())
@@ -281,6 +289,7 @@ impl RaftNetworkV2<Config> for Link {
                     return Err(error);
                 }
             };
+            let group = self.group()?;
             let number = connected.number();
             let mut client = connected.client;
             let asked = Arc::new(AtomicU64::new(0));
@@ -290,7 +299,7 @@ impl RaftNetworkV2<Config> for Link {
                 input.map(move |request| {
                     asked.fetch_add(1, Ordering::SeqCst);
                     vote.get_or_init(|| request.vote);
-                    frame::seal(&me, &request)
+                    frame::seal(&me, &group, &request)
                 })
             };
             let opening = tokio::time::timeout(idle, client.append_stream(requests)).await;
@@ -321,7 +330,11 @@ impl RaftNetworkV2<Config> for Link {
                                     Err(error) => Some((Err(NetworkError::new(&error).into()), None)),
                                 }
                             }
-                            Ok(Ok(None)) => None,
+                            // The node stops: behind the next connection may be another program, which is greeted.
+                            Ok(Ok(None)) => {
+                                link.peer.broke(number);
+                                None
+                            }
                             Ok(Err(status)) => {
                                 let needs_snapshot = MeshError::from(status.clone()).code == Code::NotCaughtUp;
                                 if let Some(vote) = vote.get().filter(|_| needs_snapshot) {

@@ -7,7 +7,8 @@ use mesh_store::{Batch, Store, StoreError};
 
 use crate::exports::Exports;
 use crate::log_store::awaitable;
-use crate::store_state::StoreState;
+use crate::refounding::Refounding;
+use crate::store_state::{StateError, StoreState};
 
 /// Keys that one batch of a clean-up removes.
 const CLEAR_KEYS: usize = 1000;
@@ -18,23 +19,41 @@ pub(crate) struct Machine {
     pub(crate) state: StoreState,
     exports: Mutex<Exports>,
     importing: AtomicBool,
-    /// Whether Raft decides what is applied next; never undone.
+    /// Whether Raft decides what is applied next; undone only where Raft was ended for good.
     follows_raft: AtomicBool,
+    /// What the store was refounded with.
+    refounding: Option<Refounding>,
 }
 
 impl Machine {
     pub(crate) fn open(store: Arc<Store>) -> Result<Self, StoreError> {
         let state = StoreState::open(&store)?;
-        // What Raft applied before the store lost its authority stands; what follows comes from peers.
-        let by_raft = store.lost_authority()?.is_none() && state.view().applied()?.is_some();
+        // What Raft applied before the node lost its authority or left stands; what follows comes from peers.
+        let by_raft = Refounding::why_not(&store)?.is_none() && state.view().applied()?.is_some();
         let follows_raft = AtomicBool::new(by_raft);
         let (exports, importing) = (Mutex::default(), AtomicBool::new(false));
-        Ok(Self { store, state, exports, importing, follows_raft })
+        let refounding = Refounding::load(&store)?;
+        Ok(Self { store, state, exports, importing, follows_raft, refounding })
+    }
+
+    /// What the store was refounded with.
+    pub(crate) fn refounding(&self) -> Option<&Refounding> {
+        self.refounding.as_ref()
+    }
+
+    /// Among which voters this node is, or would be.
+    pub(crate) fn group(&self) -> Result<Vec<u8>, StateError> {
+        Refounding::group(self.refounding(), &self.state)
     }
 
     /// Whether Raft applied something here: then nobody else ever does again, unless the store lost its authority.
     pub(crate) fn follows_raft(&self) -> bool {
         self.follows_raft.load(Ordering::SeqCst)
+    }
+
+    /// Raft was ended on this node, which goes on with what peers send.
+    pub(crate) fn follow_peers(&self) {
+        self.follows_raft.store(false, Ordering::SeqCst);
     }
 
     /// Raft applies from now on.

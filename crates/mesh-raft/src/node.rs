@@ -1,10 +1,11 @@
 //! One node, running.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use mesh_event::{codec, ledger::EntryBody};
+use mesh_event::{ProtocolRange, codec, ledger::EntryBody};
+use mesh_governance::read;
 use mesh_model::{MeshId, NodeId};
 use mesh_proto::v1::raft_service_server::RaftServiceServer;
 use mesh_store::{Batch, Damage, LogName, Store};
@@ -29,12 +30,14 @@ use crate::options::RaftOptions;
 use crate::peers::Peers;
 use crate::propose_error::ProposeError;
 use crate::proposer::Proposer;
+use crate::reads_only::ReadsOnly;
+use crate::refounding::Refounding;
 use crate::sequencer::{Back, Sequencer};
 use crate::server::RaftServer;
 use crate::start_error::StartError;
 use crate::state_machine::{SharedJudge, SharedVerify, StateMachine};
-use crate::status::{RaftRole, RaftStatus};
-use crate::store_state::StoreState;
+use crate::status::{RaftRole, RaftStatus, VoterHeard};
+use crate::store_state::{StateError, StoreState};
 use crate::tail::LedgerTail;
 use crate::tokio_config::{Raft, Runtime};
 use crate::voter_follower::VoterFollower;
@@ -52,6 +55,7 @@ pub struct RaftNode {
     options: RaftOptions,
     me: Arc<Identity>,
     raft: Raft,
+    peers: Peers,
     machine: Arc<Machine>,
     announcer: Announcer,
     proposer: Proposer,
@@ -61,7 +65,7 @@ pub struct RaftNode {
     tail: LedgerTail,
     contact: Arc<Contact>,
     /// Why this node has no say in Raft, whatever the ledger or the membership says of it.
-    reads_only: Option<Arc<str>>,
+    reads_only: ReadsOnly,
     stopping: watch::Sender<bool>,
     tasks: tokio::sync::Mutex<JoinSet<()>>,
 }
@@ -82,17 +86,17 @@ impl RaftNode {
         judge: SharedJudge,
     ) -> Result<Self, StartError> {
         let (node_id, mesh_id) = (options.node_id, options.genesis.mesh_id);
-        let reads_only: Option<Arc<str>> = store.lost_authority()?.map(Arc::from);
+        let reads_only = ReadsOnly::new(Refounding::why_not(&store)?);
         let is_damaged = |damage: &Damage| matches!(damage, Damage::Log { log: LogName::Ledger, .. });
         // Nothing is appended behind damage, by an observer's tail neither.
         if let Some(damage) = store.damage().iter().find(|damage| is_damaged(damage)) {
-            let reason = reads_only.map_or_else(|| damage.to_string(), |reason| reason.to_string());
+            let reason = reads_only.get().map_or_else(|| damage.to_string(), str::to_owned);
             return Err(StartError::LostAuthority { node_id, reason });
         }
         let config = options.config().validate().map_err(|error| StartError::Settings(error.to_string()))?;
         own(&store, node_id, mesh_id)?;
         // What is in the store's raft log may be less than was promised: a reader's openraft sees an empty one, and nothing of the ledger.
-        let aside = reads_only.is_some().then(|| Store::in_memory(0).map(Arc::new)).transpose()?;
+        let aside = reads_only.get().is_some().then(|| Store::in_memory(0).map(Arc::new)).transpose()?;
         let log = LogStore::<Runtime>::open(aside.as_ref().unwrap_or(&store))?;
         let applier = Applier::open(Arc::clone(&store)).map_err(std::io::Error::from)?;
         let announcer = applier.announcer().clone();
@@ -107,7 +111,9 @@ impl RaftNode {
         };
         let state_machine = StateMachine::<Runtime>::over(applied_by_raft, Arc::clone(&verify), Arc::clone(&judge))
             .map_err(std::io::Error::from)?;
-        let me = Arc::new(Identity::new(node_id, mesh_id, options.build.clone()));
+        // What is advertised is what is applied.
+        let protocols = ProtocolRange::BUILD.held_at(verify.newest_protocol());
+        let me = Arc::new(Identity::new(node_id, mesh_id, options.build.clone()).speaking(protocols));
         let peers =
             Peers::new(Arc::clone(&me), Arc::clone(&options.dial), options.addresses.clone(), Arc::clone(&machine));
         let raft = Raft::new(node_id, Arc::new(config), peers.clone(), log, state_machine).await;
@@ -120,7 +126,7 @@ impl RaftNode {
         let sequencer = Sequencer {
             node_id,
             raft: raft.clone(),
-            peers,
+            peers: peers.clone(),
             guess: guess.clone(),
             state: machine.state.clone(),
             verify,
@@ -131,6 +137,9 @@ impl RaftNode {
             back: Back(proposer.downgrade()),
             queue,
             last_stamp: 0,
+            protocol_vote: Weak::new(),
+            refounding: machine.refounding().cloned(),
+            reads_only: reads_only.clone(),
         };
         let mut tasks = JoinSet::new();
         tasks.spawn(sequencer.run());
@@ -140,6 +149,7 @@ impl RaftNode {
             state: machine.state.clone(),
             ledger: announcer.watch_end(),
             round: options.election_min,
+            since: machine.refounding().map_or(0, Refounding::size),
         };
         tasks.spawn(follower.run());
         tasks.spawn(giving_way.run());
@@ -148,6 +158,7 @@ impl RaftNode {
             options,
             me,
             raft,
+            peers,
             machine,
             announcer,
             proposer,
@@ -160,12 +171,16 @@ impl RaftNode {
             stopping: watch::Sender::new(false),
             tasks,
         };
-        if let Some(why) = &node.reads_only {
+        if let Some(why) = node.reads_only.get() {
             tracing::error!(node_id, %why, "this node only reads: it votes, orders and vouches no more under this number");
             return Ok(node);
         }
         node.initialise().await?;
-        let founding = found(node.raft.clone(), node.announcer.clone(), node.proposer.clone(), node.genesis());
+        let first = match node.machine.refounding() {
+            None => (0, EntryBody::Envelope(node.genesis())),
+            Some(refounding) => (refounding.size(), refounding.command()),
+        };
+        let founding = found(node.raft.clone(), node.announcer.clone(), node.proposer.clone(), first);
         node.tasks.lock().await.spawn(founding);
         Ok(node)
     }
@@ -176,9 +191,11 @@ impl RaftNode {
 
     /// Gives an empty store the first membership. All founders do the same, so it doesn't matter who is first.
     async fn initialise(&self) -> Result<(), StartError> {
-        let voters: BTreeMap<NodeId, BasicNode> = (self.options.genesis.document.voters.iter())
-            .map(|voter| (voter.node_id, BasicNode::new(voter.peer_address.clone())))
-            .collect();
+        let founders = || {
+            let voters = self.options.genesis.document.voters.iter();
+            voters.map(|voter| (voter.node_id, BasicNode::new(voter.peer_address.clone()))).collect()
+        };
+        let voters: BTreeMap<NodeId, BasicNode> = self.machine.refounding().map_or_else(founders, Refounding::members);
         if !voters.contains_key(&self.options.node_id) {
             return Ok(());
         }
@@ -251,9 +268,11 @@ impl RaftNode {
         let metrics = self.raft.metrics();
         let metrics = metrics.borrow_watched();
         let failure = metrics.running_state.as_ref().err().map(ToString::to_string);
+        // A reader's Raft is ended, or runs on nothing: it fails nobody.
+        let failure = failure.filter(|_| self.reads_only.get().is_none());
         let role = match metrics.state {
+            _ if self.reads_only.get().is_some() => RaftRole::Reader,
             _ if failure.is_some() => RaftRole::Stopped,
-            _ if self.reads_only.is_some() => RaftRole::Reader,
             ServerState::Leader => RaftRole::Leader,
             ServerState::Follower => RaftRole::Follower,
             ServerState::Candidate => RaftRole::Candidate,
@@ -287,6 +306,20 @@ impl RaftNode {
             last_stamp: end.last_stamp,
             failure,
         }
+    }
+
+    /// What the voters of the ledger say of their programs, as far as connections to them stand: all of them on a leader, some elsewhere.
+    ///
+    /// # Errors
+    /// When the state can't be read.
+    pub fn voters_heard(&self) -> Result<Vec<VoterHeard>, StateError> {
+        let voters = read::mesh(&self.machine.state)?.map_or_else(Vec::new, |mesh| mesh.voters);
+        let heard = |node_id| {
+            let said = self.peers.advertised(node_id);
+            let (protocols, build) = said.map_or((None, None), |said| (Some(said.protocols), Some(said.build)));
+            VoterHeard { node_id, protocols, build }
+        };
+        Ok(voters.into_iter().map(heard).collect())
     }
 
     /// Whether the mesh is founded and a quorum was heard lately: what is proposed now is likely to be ordered soon.
@@ -328,6 +361,29 @@ impl RaftNode {
             tracing::warn!(%error, "raft did not end well");
         }
         self.tasks.lock().await.shutdown().await;
+    }
+
+    /// Ends Raft on this node for good, because the council goes on with other voters: from now on it reads from peers. The caller has
+    /// made durable that it stays so.
+    pub async fn read_only(&self, why: &str) {
+        self.reads_only.set(why);
+        if let Err(error) = self.raft.shutdown().await {
+            tracing::warn!(%error, "raft did not end well");
+        }
+        self.machine.follow_peers();
+    }
+
+    /// Why this node has no say in Raft, if it has none.
+    pub fn reads_only(&self) -> Option<&str> {
+        self.reads_only.get()
+    }
+
+    /// Names the voters among whom this node is, or would be: empty where the council never recovered any.
+    ///
+    /// # Errors
+    /// When the state can't be read.
+    pub fn group(&self) -> Result<Vec<u8>, StateError> {
+        self.machine.group()
     }
 
     async fn hand_over(&self) {
@@ -376,10 +432,11 @@ fn own(store: &Store, node_id: NodeId, mesh_id: MeshId) -> Result<(), StartError
     }
 }
 
-/// Puts Genesis into an empty ledger once this node leads and has applied all that was there before it led.
-async fn found(raft: Raft, announcer: Announcer, proposer: Proposer, genesis: Vec<u8>) {
+/// Proposes what has to be the ledger's next leaf at this size (Genesis of an empty one, the council's command of one that is refounded)
+/// once this node leads and has applied all that was there before it led.
+async fn found(raft: Raft, announcer: Announcer, proposer: Proposer, (size, first): (u64, EntryBody)) {
     let mut metrics = raft.metrics();
-    while announcer.end().size == 0 {
+    while announcer.end().size <= size {
         let (leads, stopped) = {
             let metrics = metrics.borrow_watched();
             let own_term = metrics.last_applied.is_some_and(|id| id.committed_leader_id().term == metrics.current_term);
@@ -389,9 +446,9 @@ async fn found(raft: Raft, announcer: Announcer, proposer: Proposer, genesis: Ve
             return;
         }
         if leads {
-            match proposer.propose(EntryBody::Envelope(genesis.clone()), FOUNDING).await {
+            match proposer.propose(first.clone(), FOUNDING).await {
                 Ok(_) => return,
-                Err(error) => tracing::debug!(%error, "the mesh is not founded yet"),
+                Err(error) => tracing::debug!(%error, size, "the ledger does not begin, or go on, yet"),
             }
         }
         // An election may be under way, or another leads and founds: look again soon.

@@ -7,13 +7,13 @@ use mesh_tlog::{Frontier, leaf_hash};
 /// The ledger here is of another history than the one that the council refounded: its next leaf must not be taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the council went on from another history: {size} leaves have the root {own} here; it named {named}")]
-pub(crate) struct OtherHistory {
+pub struct OtherHistory {
     /// How many leaves both have.
-    pub(crate) size: u64,
+    pub size: u64,
     /// The root that it named.
-    pub(crate) named: Digest,
+    pub named: Digest,
     /// The root here.
-    pub(crate) own: Digest,
+    pub own: Digest,
 }
 
 /// Whether a decision goes on from these leaves: those of the tree, and `waiting` behind them.

@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use mesh_event::ProtocolRange;
 use mesh_model::NodeId;
+use mesh_proto::v1::HelloResponse;
 use mesh_proto::v1::raft_service_client::RaftServiceClient;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tonic::transport::{Channel, Endpoint};
@@ -50,7 +52,21 @@ pub(crate) struct Peer {
 enum Link {
     Down { until: Option<Instant>, pause: Duration, why: Option<PeerError> },
     Connecting,
-    Up { client: Client, number: u64 },
+    Up { client: Client, number: u64, advertised: Advertised },
+}
+
+/// What a node said of its program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Advertised {
+    pub(crate) protocols: ProtocolRange,
+    pub(crate) build: Arc<str>,
+}
+
+impl Advertised {
+    fn of(greeting: HelloResponse) -> Self {
+        let protocols = ProtocolRange { min: greeting.protocol_min, max: greeting.protocol_max };
+        Self { protocols, build: greeting.build.into() }
+    }
 }
 
 /// A client and the number of its connection.
@@ -93,7 +109,7 @@ impl Peer {
             loop {
                 let seen = link.borrow_and_update().clone();
                 match seen {
-                    Link::Up { client, number } => return Ok(Connected { client, number }),
+                    Link::Up { client, number, .. } => return Ok(Connected { client, number }),
                     Link::Down { until: Some(until), why: Some(why), .. } if until > Instant::now() => return Err(why),
                     Link::Down { .. } => self.begin(),
                     Link::Connecting => {
@@ -103,6 +119,37 @@ impl Peer {
             }
         };
         tokio::time::timeout(within, wait).await.unwrap_or(Err(PeerError::Late { peer: self.id, within }))
+    }
+
+    /// Asks the node anew what its program knows: a channel makes its next connection by itself, and another program may be behind that.
+    pub(crate) async fn greet(self: &Arc<Self>, within: Duration) -> Option<Advertised> {
+        let greeting = async {
+            let Connected { mut client, number } = self.connected(within).await.ok()?;
+            let greeting = client.hello(self.me.hello()).await.ok().map(tonic::Response::into_inner);
+            let heard = greeting.filter(|greeting| self.me.check_greeting(self.id, greeting).is_ok());
+            let Some(heard) = heard.map(Advertised::of) else {
+                self.broke(number);
+                return None;
+            };
+            self.link.send_if_modified(|link| {
+                if let Link::Up { number: current, advertised, .. } = link
+                    && *current == number
+                {
+                    *advertised = heard.clone();
+                }
+                false
+            });
+            Some(heard)
+        };
+        tokio::time::timeout(within, greeting).await.ok().flatten()
+    }
+
+    /// What the node said of its program when it was greeted last; `None` while no connection to it stands.
+    pub(crate) fn advertised(&self) -> Option<Advertised> {
+        match &*self.link.borrow() {
+            Link::Up { advertised, .. } => Some(advertised.clone()),
+            Link::Down { .. } | Link::Connecting => None,
+        }
     }
 
     /// The connection failed a call: the next call makes another.
@@ -133,9 +180,9 @@ impl Peer {
         tokio::spawn(async move {
             let connected = tokio::time::timeout(CONNECT, peer.connect()).await;
             let link = match connected.unwrap_or(Err(PeerError::Late { peer: peer.id, within: CONNECT })) {
-                Ok(client) => {
+                Ok((client, advertised)) => {
                     tracing::debug!(peer = peer.id, "connected");
-                    Link::Up { client, number: next_number() }
+                    Link::Up { client, number: next_number(), advertised }
                 }
                 Err(why) => {
                     tracing::debug!(peer = peer.id, %why, "not connected");
@@ -147,7 +194,7 @@ impl Peer {
         });
     }
 
-    async fn connect(&self) -> Result<Client, PeerError> {
+    async fn connect(&self) -> Result<(Client, Advertised), PeerError> {
         let address = self.address();
         let unreachable = |why: String| PeerError::Unreachable { peer: self.id, address: address.clone(), why };
         let endpoint = Endpoint::from_shared(format!("http://{address}"))
@@ -169,7 +216,7 @@ impl Peer {
         })?;
         let checked: Result<(), Mismatch> = self.me.check_greeting(self.id, greeting.get_ref());
         checked.map_err(|mismatch| refused(mismatch.to_string()))?;
-        Ok(client)
+        Ok((client, Advertised::of(greeting.into_inner())))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use mesh_model::NodeId;
 use openraft::{BasicNode, RaftNetworkFactory};
@@ -11,7 +12,7 @@ use crate::giving_way::Doubts;
 use crate::identity::Identity;
 use crate::link::Link;
 use crate::machine::Machine;
-use crate::peer::Peer;
+use crate::peer::{Advertised, Peer};
 use crate::tokio_config::Config;
 
 /// Peers by id: one connection each, whoever needs it. Clones share them.
@@ -54,6 +55,21 @@ impl Peers {
         let peer = known.entry(id).or_insert_with(peer);
         peer.move_to(address);
         Arc::clone(peer)
+    }
+
+    /// What a node that is said to be at `address` says of its program now; `None` where it does not answer in time.
+    pub(crate) async fn greet(&self, id: NodeId, address: &str, within: Duration) -> Option<Advertised> {
+        if id == self.me.node_id { self.advertised(id) } else { self.peer(id, address).greet(within).await }
+    }
+
+    /// What a node said of its program last, this one or another; `None` for one to which no connection stands. A leader has one to each
+    /// voter.
+    pub(crate) fn advertised(&self, id: NodeId) -> Option<Advertised> {
+        if id == self.me.node_id {
+            return Some(Advertised { protocols: self.me.protocols, build: self.me.build.as_str().into() });
+        }
+        let peer = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()?;
+        peer.advertised()
     }
 }
 

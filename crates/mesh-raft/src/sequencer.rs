@@ -1,12 +1,13 @@
 //! The task behind the proposer's queue.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use futures::TryStreamExt as _;
-use mesh_event::LedgerEntry;
-use mesh_governance::{admit_entry_with, read};
+use futures::future::join_all;
+use mesh_event::{LedgerEntry, ProtocolRange};
+use mesh_governance::{Admission, Rejection, admit_entry_among, read};
 use mesh_model::{Code, NodeId, UnixMs, limits};
 use openraft::ServerState;
 use openraft::async_runtime::WatchReceiver as _;
@@ -21,6 +22,8 @@ use crate::options::Clock;
 use crate::peers::Peers;
 use crate::proposal::Proposal;
 use crate::propose_error::ProposeError;
+use crate::reads_only::ReadsOnly;
+use crate::refounding::Refounding;
 use crate::sealed::Sealed;
 use crate::state_machine::{SharedJudge, SharedVerify};
 use crate::store_state::{StateError, StoreState};
@@ -35,6 +38,8 @@ const BATCH_BYTES: usize = 4 << 20;
 const FORWARDS: usize = 8;
 /// Pause before what did not happen is tried again.
 const AGAIN: Duration = Duration::from_millis(25);
+/// How long a voter may take to say what its program knows, before it counts as silent.
+const GREETING: Duration = Duration::from_secs(1);
 /// How often somebody looks for a leader while nothing changes.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -56,6 +61,12 @@ pub(crate) struct Sequencer {
     pub(crate) queue: mpsc::UnboundedReceiver<Waiting>,
     /// The last stamp that this node gave.
     pub(crate) last_stamp: UnixMs,
+    /// Held while a seat's word for another protocol is under way.
+    pub(crate) protocol_vote: Weak<()>,
+    /// What has to be ordered before anything else on a store that was refounded.
+    pub(crate) refounding: Option<Refounding>,
+    /// That this node has no say in Raft: then it asks those who have.
+    pub(crate) reads_only: ReadsOnly,
 }
 
 /// Puts proposals back into the queue; weak, so that the queue ends when the last proposer goes.
@@ -141,6 +152,9 @@ impl Sequencer {
     fn target(&self) -> Target {
         let metrics = self.raft.metrics();
         let metrics = metrics.borrow_watched();
+        if self.reads_only.get().is_some() {
+            return self.some_voter_or_nobody();
+        }
         if metrics.running_state.is_err() {
             return Target::Nobody;
         }
@@ -156,6 +170,10 @@ impl Sequencer {
         if membership.get_node(&self.node_id).is_some() {
             return Target::Nobody;
         }
+        self.some_voter_or_nobody()
+    }
+
+    fn some_voter_or_nobody(&self) -> Target {
         self.some_voter().unwrap_or_else(|error| {
             tracing::error!(%error, "the voters can't be read");
             Target::Nobody
@@ -193,25 +211,42 @@ impl Sequencer {
         }
         let stamp = now.max(last);
         self.last_stamp = stamp;
-        let (mut handed, mut proposals, mut early) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut handed, mut proposals, mut early, mut busy) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut vote, mut later) = (None, Vec::new());
         for mut waiting in batch {
             // The body goes into the proposal and comes back only if it has to.
             let body = std::mem::replace(&mut waiting.body, mesh_event::ledger::EntryBody::Envelope(Vec::new()));
             let entry = LedgerEntry { stamp_unix_ms: stamp, body };
+            if self.refounding.as_ref().is_some_and(|refounding| refounding.comes_before(end.size, &entry.body)) {
+                waiting.body = entry.body;
+                later.push(waiting);
+                continue;
+            }
             if let Some(refused) = self.gate.refuses(&entry.body) {
                 waiting.answer(Err(refused));
                 continue;
             }
-            let admitted = admit_entry_with(&self.state, &entry, &&*self.verify, &*self.judge);
+            let heard = |voter| self.peers.advertised(voter).map(|said| said.protocols);
+            let mut admitted = self.admit(&entry, &heard);
+            if depends_on_voters(&admitted) {
+                let heard = self.greet_voters().await;
+                admitted = self.admit(&entry, &|voter| heard.get(&voter).copied());
+            }
             let bytes = entry.encode();
             waiting.body = entry.body;
             match admitted {
-                Ok(Ok(())) if waiting.ticket.hand_over() => {
+                Ok(Ok(admission)) if admission.is_protocol_vote && !self.may_vote_on_protocol() => busy.push(waiting),
+                Ok(Ok(admission)) if waiting.ticket.hand_over() => {
+                    if admission.is_protocol_vote {
+                        let token = Arc::new(());
+                        self.protocol_vote = Arc::downgrade(&token);
+                        vote = Some(token);
+                    }
                     proposals.push(Proposal::new(bytes));
                     handed.push(waiting);
                 }
                 // Its caller gave up.
-                Ok(Ok(())) => {}
+                Ok(Ok(_)) => {}
                 Ok(Err(refused)) if end.size == 0 && refused.code == Code::GenesisFirst => early.push(waiting),
                 Ok(Err(refused)) => waiting.answer(Err(refused.into())),
                 Err(error) => {
@@ -221,15 +256,58 @@ impl Sequencer {
             }
         }
         self.back.put(early, "the mesh has no genesis yet");
+        self.back.put(later, "the council's recovery of the voters comes first");
+        self.back.put(busy, "another approval of a protocol is under way");
         if handed.is_empty() {
             return;
         }
         match self.raft.client_write_many(proposals).await {
             Ok(answers) => {
-                tokio::spawn(deliver(answers, handed, self.back.clone()));
+                let back = self.back.clone();
+                tokio::spawn(async move {
+                    deliver(answers, handed, back).await;
+                    drop(vote);
+                });
             }
             Err(fatal) => self.back.put(handed, &fatal.to_string()),
         }
+    }
+
+    fn admit(&self, entry: &LedgerEntry, heard: &dyn Fn(NodeId) -> Option<ProtocolRange>) -> Admitted {
+        admit_entry_among(&self.state, entry, &&*self.verify, &*self.judge, heard)
+    }
+
+    /// What the voters know at this moment, asked of all at once. Only for a council's word about the protocol, which is rare.
+    async fn greet_voters(&self) -> BTreeMap<NodeId, ProtocolRange> {
+        let voters = match self.voters() {
+            Ok(voters) => voters,
+            Err(error) => {
+                tracing::error!(%error, "the voters can't be read");
+                return BTreeMap::new();
+            }
+        };
+        let greetings = voters.into_iter().map(|(id, address)| async move {
+            let said = self.peers.greet(id, &address, GREETING).await;
+            said.map(|said| (id, said.protocols))
+        });
+        join_all(greetings).await.into_iter().flatten().collect()
+    }
+
+    fn voters(&self) -> Result<Vec<(NodeId, String)>, StateError> {
+        let mut voters = Vec::new();
+        for id in read::mesh(&self.state)?.map_or_else(Vec::new, |mesh| mesh.voters) {
+            voters.extend(read::node(&self.state, id)?.map(|node| (id, node.record.peer_address)));
+        }
+        Ok(voters)
+    }
+
+    /// Whether a seat's word for another protocol can be judged now: on a state that has all before it. Two under way at once could
+    /// complete a threshold together that neither completes alone, and nobody would have asked whether the voters know the protocol.
+    fn may_vote_on_protocol(&self) -> bool {
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        let applied = metrics.last_applied.map(|id| id.committed_leader_id().term);
+        self.protocol_vote.strong_count() == 0 && applied == Some(metrics.current_term)
     }
 
     /// A stamp never goes back, and the others refuse one that is too far ahead of them: only a node with a better clock can go on.
@@ -241,6 +319,17 @@ impl Sequencer {
         {
             tracing::warn!(%error, "leadership was not transferred");
         }
+    }
+}
+
+type Admitted = Result<Result<Admission, Rejection>, StateError>;
+
+/// Whether it has to be known what the voters' programs know.
+fn depends_on_voters(admitted: &Admitted) -> bool {
+    match admitted {
+        Ok(Ok(admission)) => admission.is_protocol_vote,
+        Ok(Err(refused)) => refused.code == Code::VotersHoldBack,
+        Err(_) => false,
     }
 }
 

@@ -37,6 +37,7 @@ use crate::options::Clock;
 use crate::peer_identity::PeerIdentity;
 use crate::propose_error::ProposeError;
 use crate::proposer::Proposer;
+use crate::reads_only::ReadsOnly;
 use crate::snapshot::{Data, Snapshot, SnapshotData};
 use crate::tail::LedgerTail;
 use crate::tokio_config::{Config, Raft, Runtime};
@@ -68,7 +69,7 @@ pub struct RaftServer {
     pub(crate) clock: Clock,
     pub(crate) contact: Arc<Contact>,
     /// Why this node answers nothing that openraft asks, if so.
-    pub(crate) reads_only: Option<Arc<str>>,
+    pub(crate) reads_only: ReadsOnly,
     /// True once the node stops: streams of peers, who don't know, end then.
     pub(crate) stopping: watch::Receiver<bool>,
 }
@@ -96,11 +97,19 @@ impl RaftServer {
     ///
     /// Everything that openraft asks comes through here, so this is where a reader refuses: an answer, even one of an empty log, could
     /// make a quorum of what it promised before and forgot.
-    fn check_member(&self, mesh_id: &[u8], from: NodeId) -> Result<(), Status> {
+    fn check_member(&self, mesh_id: &[u8], from: NodeId, group: &[u8]) -> Result<(), Status> {
         self.check_mesh(mesh_id)?;
-        if let Some(why) = &self.reads_only {
+        if let Some(why) = self.reads_only.get() {
             let text = format!("node {} only reads: {why}", self.me.node_id);
             return Err(MeshError::new(Code::ReadOnly, text).into());
+        }
+        // Before anybody's membership: those before a recovery may know each other, and have a longer log and a later term.
+        if self.machine.group().map_err(|error| Status::unavailable(error.to_string()))? != group {
+            let text = format!(
+                "nodes {from} and {} are not among the same voters: the council recovered them after a lost quorum",
+                self.me.node_id
+            );
+            return Err(MeshError::new(Code::OtherVoters, text).into());
         }
         let metrics = self.raft.metrics();
         let known = metrics.borrow_watched().membership_config.membership().get_node(&from).is_some();
@@ -129,12 +138,13 @@ impl RaftServer {
 
     fn open<T: DeserializeOwned>(&self, sender: Sender, frame: &RaftFrame) -> Result<T, Status> {
         sender.check(frame.from_node_id)?;
-        self.check_member(&frame.mesh_id, frame.from_node_id)?;
+        self.check_member(&frame.mesh_id, frame.from_node_id, &frame.group)?;
         frame::decode(&frame.frame).map_err(|error| malformed(error.to_string()))
     }
 
+    /// An answer goes to whoever asked on this connection, and was let in by its group.
     fn seal<T: Serialize>(&self, value: &T) -> Response<RaftFrame> {
-        Response::new(frame::seal(&self.me, value))
+        Response::new(frame::seal(&self.me, &[], value))
     }
 
     /// Refuses entries from a future that this node's clock doesn't believe in, before Raft sees them.
@@ -232,7 +242,7 @@ impl RaftServer {
             return Ok(None);
         };
         sender.check(chunk.from_node_id)?;
-        self.check_member(&chunk.mesh_id, chunk.from_node_id)?;
+        self.check_member(&chunk.mesh_id, chunk.from_node_id, &chunk.group)?;
         let part = chunk.part.ok_or_else(|| malformed("a chunk without a part".into()))?;
         Ok(Some(part))
     }
@@ -333,7 +343,7 @@ impl RaftService for RaftServer {
         });
         let me = Arc::clone(&self.me);
         let answers = self.raft.stream_append(requests.take_until(Box::pin(stopped))).map(move |answer| match answer {
-            Ok(answer) => Ok(frame::seal(&me, &answer)),
+            Ok(answer) => Ok(frame::seal(&me, &[], &answer)),
             Err(fatal) => Err(Status::unavailable(fatal.to_string())),
         });
         let end = async move { told.lock().unwrap_or_else(PoisonError::into_inner).take() };

@@ -1,7 +1,9 @@
 //! How a node is doing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use mesh_event::ProtocolRange;
 use mesh_model::{NodeId, UnixMs};
 
 /// What a node does in Raft.
@@ -54,4 +56,15 @@ pub struct RaftStatus {
     pub last_stamp: UnixMs,
     /// Why Raft stopped, if it did.
     pub failure: Option<String>,
+}
+
+/// What a voter says of its program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VoterHeard {
+    /// Which.
+    pub node_id: NodeId,
+    /// The protocol versions that it knows; `None` while no connection to it stands.
+    pub protocols: Option<ProtocolRange>,
+    /// Name and version of the program: informative.
+    pub build: Option<Arc<str>>,
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mesh_governance::{Verify, read};
+use mesh_governance::{Effect, Verify, read};
 use mesh_model::{LedgerIndex, UnixMs};
 use mesh_store::Store;
 use mesh_tlog::{CheckError, Hash, check_consistency, leaf_hash};
@@ -13,13 +13,14 @@ use tokio::sync::{broadcast, watch};
 use crate::applied::{Applied, LedgerEnd};
 use crate::applier::{Applier, Run, SharedApplier, locked};
 use crate::contact::Contact;
+use crate::other_history::{OtherHistory, check_history};
 use crate::state_machine::{ApplyError, SharedJudge, SharedVerify};
 use crate::store_state::{StateError, StoreState};
 
 /// Leaves from which on their signatures are checked ahead.
 const AHEAD: usize = 64;
 
-/// Why leaves of another node were not taken. Nothing was applied.
+/// Why leaves of another node were not taken. Nothing was applied, but for [`TailError::NeedsProtocol`].
 #[derive(Debug, thiserror::Error)]
 pub enum TailError {
     /// This node gets its entries from Raft now.
@@ -49,6 +50,17 @@ pub enum TailError {
     /// A counting checkpoint covers them, and this node's rules give something else.
     #[error("{0}")]
     Diverges(#[from] Fault),
+    /// The rules behind the leaves that are here are newer than those that this node knows. Leaves before that were applied.
+    #[error("the protocol in force is version {version}; this node knows 1 to {known}: update it")]
+    NeedsProtocol {
+        /// In force.
+        version: u32,
+        /// The newest that is known.
+        known: u32,
+    },
+    /// The council went on from another history than this node's.
+    #[error(transparent)]
+    OtherHistory(#[from] OtherHistory),
     /// The store failed.
     #[error("{0}")]
     Store(String),
@@ -188,20 +200,41 @@ impl LedgerTail {
             .map_err(|source| TailError::NotInCheckpoint { first, last: frontier.size() - 1, source })?;
         let found = (first..).zip(leaves).map(|(index, leaf)| Found::decode(index, leaf));
         let found = found.collect::<Result<Vec<_>, _>>()?;
+        let known = self.verify.newest_protocol();
+        let mut too_new =
+            read::needs_protocol(&self.state, known).map_err(|error| TailError::Store(error.to_string()))?;
         let ahead = self.checked_ahead(&found)?;
         let verify = ahead.as_ref().map_or(&*self.verify as &dyn Verify, |checked| checked);
         let rules = Rules { verify, judge: &*self.judge };
         let mut run = Run::new(&self.state);
         let mut groups = Groups::default();
+        let mut complete = Vec::new();
         for leaf in found {
-            for group in groups.push(leaf) {
-                rules.group(run.state(), &group)?.into_iter().for_each(|applied| run.push(applied));
+            complete.extend(groups.push(leaf));
+        }
+        complete.extend(groups.finish());
+        let mut is_stopped = false;
+        for group in complete {
+            // What stands behind the switch is not for this node to decide; what stands before it is.
+            is_stopped = too_new.is_some();
+            if is_stopped {
+                break;
+            }
+            for applied in rules.group(run.state(), &group)? {
+                check_history(&applied, applier.ledger().frontier(), run.leaves())?;
+                let newest = applied.effects.iter().find_map(|effect| match effect {
+                    Effect::ProtocolSet { version } => Some(*version),
+                    _ => None,
+                });
+                too_new = too_new.or(newest.filter(|version| *version > known));
+                run.push(applied);
             }
         }
-        if let Some(group) = groups.finish() {
-            rules.group(run.state(), &group)?.into_iter().for_each(|applied| run.push(applied));
+        applier.commit(run, None).map_err(|error| TailError::Store(error.to_string()))?;
+        match too_new.filter(|_| is_stopped) {
+            Some(version) => Err(TailError::NeedsProtocol { version, known }),
+            None => Ok(()),
         }
-        applier.commit(run, None).map_err(|error| TailError::Store(error.to_string()))
     }
 
     /// Checks the signatures of many leaves on all cores, before the rules ask for them one by one: that is what catching up takes. Of a
@@ -216,6 +249,7 @@ impl LedgerTail {
         let keys: Vec<_> = nodes.iter().map(|node| node.record.key).collect();
         let leaves: Vec<_> = found.iter().map(|found| found.leaf().clone()).collect();
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Ok(Some(Checked::ahead(&leaves, &mesh.mesh_id, &keys, threads)))
+        let checked = Checked::ahead(&leaves, &mesh.mesh_id, &keys, threads);
+        Ok(Some(checked.held_at(self.verify.newest_protocol())))
     }
 }

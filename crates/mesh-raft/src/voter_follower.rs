@@ -35,6 +35,8 @@ pub(crate) struct VoterFollower {
     /// A newcomer has caught up when it takes in all that the log held at some moment within this time: then it is
     /// not slower than what comes in. (Raft's thesis, section 4.2.1.)
     pub(crate) round: Duration,
+    /// Leaves beyond which the ledger says who votes: on a store that was refounded, the council's word is still to come before that.
+    pub(crate) since: u64,
 }
 
 /// What the ledger says.
@@ -169,7 +171,8 @@ impl VoterFollower {
             let metrics = metrics.borrow_watched();
             // What the leaders before decided has to be applied before this one acts on it.
             let applied = metrics.last_applied.is_some_and(|id| id.committed_leader_id().term == metrics.current_term);
-            if metrics.state != ServerState::Leader || !applied {
+            let says = self.since == 0 || self.ledger.borrow().size > self.since;
+            if metrics.state != ServerState::Leader || !applied || !says {
                 return None;
             }
             let membership = metrics.membership_config.membership();

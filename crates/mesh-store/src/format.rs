@@ -9,6 +9,8 @@ use crate::durable_file::replace;
 
 /// The store format this program writes, and the newest it reads.
 pub const FORMAT_VERSION: u64 = 1;
+/// The oldest store format that this program reads.
+pub const OLDEST_FORMAT_VERSION: u64 = 1;
 
 const NAME: &str = "FORMAT";
 const WORD: &str = "mesh-store";

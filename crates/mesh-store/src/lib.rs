@@ -76,7 +76,7 @@ pub use damage::Damage;
 pub use dir_lock::DirLock;
 pub use error::StoreError;
 pub use feed::Feed;
-pub use format::FORMAT_VERSION;
+pub use format::{FORMAT_VERSION, OLDEST_FORMAT_VERSION};
 pub use guarded::{Guarded, HeadWrite, MAX_GUARDED_BYTES};
 pub use heads::{Head, Heads};
 pub use index::{IndexSpace, MAX_INDEX_KEY_BYTES};

@@ -105,6 +105,19 @@ impl RaftLog {
         batch.marks_mut().raft = Some(RaftTail { truncations, next: index, crc: 0 });
     }
 
+    /// Gives up entries, vote and all that was remembered of them: what is behind this batch is an empty log. For a mesh that is refounded
+    /// without the voters to whom this log promised something.
+    ///
+    /// # Errors
+    /// When the vote can't be replaced.
+    pub fn begin_anew(&self, batch: &mut Batch) -> Result<(), StoreError> {
+        self.truncate_from(batch, 0);
+        batch.delete([RAFT_LOG, PURGED]);
+        batch.delete([RAFT_LOG, COMMITTED]);
+        // A guarded record is never removed, lest that looks like its loss.
+        self.guarded.put(batch, VOTE, &[], HeadWrite::Now)
+    }
+
     /// Removes the entries up to and with `index`, which a snapshot covers, and remembers `log_id` as the last purged.
     pub fn purge_to(&self, batch: &mut Batch, index: u64, log_id: &[u8]) {
         let mut purged = index.to_be_bytes().to_vec();
@@ -161,12 +174,12 @@ impl RaftLog {
         self.guarded.put(batch, VOTE, vote, HeadWrite::Now)
     }
 
-    /// The vote.
+    /// The vote; `None` also where it was given up.
     ///
     /// # Errors
     /// When it can't be read.
     pub fn vote(&self) -> Result<Option<Vec<u8>>, StoreError> {
-        self.guarded.get(VOTE)
+        Ok(self.guarded.get(VOTE)?.filter(|vote| !vote.is_empty()))
     }
 
     /// Catches up with a count of truncations that only the HEAD file knows, once the loss of those was noticed.

@@ -99,6 +99,40 @@ fn the_head_file_has_a_vote_when_it_is_acknowledged_and_other_heads_later() {
 }
 
 #[test]
+fn a_raft_log_that_was_given_up_is_empty_and_no_loss() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    fill(&store);
+    let mut batch = Batch::new();
+    store.raft_log().append(&mut batch, 1, [b"one", b"two"]);
+    store.raft_log().purge_to(&mut batch, 1, b"id");
+    store.raft_log().save_committed(&mut batch, b"id");
+    store.committer().commit_blocking(batch).unwrap();
+    let mut batch = Batch::new();
+    store.raft_log().begin_anew(&mut batch).unwrap();
+    store.committer().commit_blocking(batch).unwrap();
+    // As a crash leaves it.
+    drop(store);
+    let store = open(dir.path());
+    assert_eq!((store.damage(), store.lost_authority().unwrap()), (vec![], None));
+    let log = store.raft_log();
+    assert_eq!((log.last().unwrap(), log.purged().unwrap(), log.committed().unwrap()), (None, None, None));
+    assert_eq!((log.vote().unwrap(), log.next_index().unwrap()), (None, 0));
+    assert_eq!(store.ledger().size().unwrap(), 1);
+    // And goes on from nothing.
+    let mut batch = Batch::new();
+    log.append(&mut batch, 0, [b"anew"]);
+    log.save_vote(&mut batch, b"first").unwrap();
+    store.committer().commit_blocking(batch).unwrap();
+    store.close().unwrap();
+    drop((log, store));
+    let store = open(dir.path());
+    assert_eq!((store.damage(), store.lost_authority().unwrap()), (vec![], None));
+    assert_eq!(store.raft_log().last().unwrap(), Some((0, b"anew".to_vec())));
+    assert_eq!(store.raft_log().vote().unwrap().as_deref(), Some(&b"first"[..]));
+}
+
+#[test]
 fn a_database_that_went_back_in_time_is_noticed() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());

@@ -118,7 +118,7 @@ impl ForkProof {
     /// # Errors
     /// [`Fault`] names the line that does not hold.
     pub fn verify(&self, pinned: Option<&MeshId>) -> Result<CheckedFork, Fault> {
-        let trust = self.origin.trust(pinned)?;
+        let trust = self.origin.trust(pinned, None)?;
         let first = self.origin.lines() + 1;
         let smaller = counted(&trust, &self.checkpoints[0], first)?;
         let larger = counted(&trust, &self.checkpoints[1], first + 1)?;

@@ -3,6 +3,7 @@
 use mesh_event::checkpoint::{Counted, LedgerCheckpoint, LedgerCheckpointError, Trust};
 use mesh_event::genesis::SealedGenesis;
 use mesh_event::voters::VoterSet;
+use mesh_event::{Council, VoterChange};
 use mesh_model::MeshId;
 use mesh_tlog::Hash;
 
@@ -124,7 +125,7 @@ pub(crate) struct Origin {
     pub(crate) mesh_id: MeshId,
     /// The exact founding envelope.
     pub(crate) genesis: Vec<u8>,
-    /// Exact notes of all changes of voters so far, by size.
+    /// All changes of voters so far, by size: exact notes, or what shows a recovery.
     pub(crate) handovers: Vec<Vec<u8>>,
 }
 
@@ -143,8 +144,8 @@ impl Origin {
         Ok(Self { mesh_id, genesis: lines.bytes("genesis")?, handovers: lines.all("voters")? })
     }
 
-    /// The voters, followed from the founding document.
-    pub(crate) fn trust(&self, pinned: Option<&MeshId>) -> Result<Trust, Fault> {
+    /// The voters, followed from the founding document. A recovery of voters counts by the word of `council`, or of the founding one.
+    pub(crate) fn trust(&self, pinned: Option<&MeshId>, council: Option<&Council>) -> Result<Trust, Fault> {
         if let Some(pinned) = pinned.filter(|pinned| **pinned != self.mesh_id) {
             return Err(Fault::line(2, format!("it is of mesh {}; expected {pinned}", self.mesh_id)));
         }
@@ -156,11 +157,11 @@ impl Origin {
         }
         let first = VoterSet::of_genesis(&genesis.document).map_err(|error| Fault::line(3, error.to_string()))?;
         let parse = |(number, note): (usize, &Vec<u8>)| {
-            LedgerCheckpoint::parse(note, &self.mesh_id)
-                .map_err(|error| Fault::line(number as u64 + 4, error.to_string()))
+            VoterChange::parse(note, &self.mesh_id).map_err(|error| Fault::line(number as u64 + 4, error.to_string()))
         };
-        let handovers = self.handovers.iter().enumerate().map(parse).collect::<Result<Vec<_>, Fault>>()?;
-        Trust::through(self.mesh_id, first, &handovers)
+        let changes = self.handovers.iter().enumerate().map(parse).collect::<Result<Vec<_>, Fault>>()?;
+        Trust::new(self.mesh_id, first)
+            .through_all(&changes, council.unwrap_or(&genesis.document.council))
             .map_err(|(number, error)| Fault::line(number as u64 + 4, error.to_string()))
     }
 

@@ -6,7 +6,8 @@
 //! datamesh-receipt 1
 //! mesh <mesh id>
 //! genesis <exact bytes of the genesis envelope>
-//! voters <exact bytes of a checkpoint that names other voters>      once per change of voters, ascending
+//! voters <exact bytes of a checkpoint that names other voters>      once per change of voters, ascending; after a lost quorum what
+//!                                                                   shows the council's recovery of them ([`mesh_event::VoterChange`])
 //! leaf <exact bytes of the leaf>                                    command, stamp and outcome
 //! proof <hash>                                                      the inclusion proof, from the leaf up
 //! checkpoint <exact bytes of a checkpoint that counts>
@@ -18,7 +19,7 @@
 
 use mesh_event::checkpoint::Counted;
 use mesh_event::ledger::{LeafEntry, LedgerLeaf};
-use mesh_event::{Envelope, EventKind, FeedEvent, SignedCommand, envelope};
+use mesh_event::{Council, Envelope, EventKind, FeedEvent, SignedCommand, envelope};
 use mesh_model::{MeshId, PublicKey};
 use mesh_tlog::{Hash, check_inclusion, leaf_hash};
 
@@ -132,7 +133,16 @@ impl Receipt {
     /// # Errors
     /// [`Fault`] names the line that does not hold.
     pub fn verify(&self, pinned: Option<&MeshId>) -> Result<CheckedReceipt, Fault> {
-        let trust = self.origin.trust(pinned)?;
+        self.verify_by(pinned, None)
+    }
+
+    /// [`Receipt::verify`] for whoever knows from an audited export which council was in force when the voters were recovered: that of the
+    /// founding document counts otherwise.
+    ///
+    /// # Errors
+    /// [`Fault`] names the line that does not hold.
+    pub fn verify_by(&self, pinned: Option<&MeshId>, council: Option<&Council>) -> Result<CheckedReceipt, Fault> {
+        let trust = self.origin.trust(pinned, council)?;
         let leaf_line = self.origin.lines() + 1;
         let wrong = |why: String| Fault::line(leaf_line, why);
         let leaf = LedgerLeaf::decode(&self.leaf).map_err(|error| wrong(format!("it is no leaf: {error}")))?;

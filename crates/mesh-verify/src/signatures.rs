@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mesh_event::command::CommandError;
+use mesh_event::protocol::PROTOCOL_VERSION;
 use mesh_event::{
     Envelope, EventKind, FeedEvent, FeedHead, FeedId, HeadError, LeafEntry, LedgerLeaf, SignedCommand, envelope,
 };
@@ -18,6 +19,8 @@ pub struct Checked {
     /// Digests of the exact bytes of command envelopes.
     commands: BTreeSet<Digest>,
     heads: BTreeMap<(Digest, FeedId, PublicKey), FeedHead>,
+    /// For a node that is held back: the newest protocol that it knows.
+    held_at: Option<u32>,
 }
 
 impl Checked {
@@ -35,6 +38,12 @@ impl Checked {
             }
         });
         all
+    }
+
+    /// The same for a node that knows no newer protocol than this one.
+    #[must_use]
+    pub fn held_at(self, newest_protocol: u32) -> Self {
+        Self { held_at: Some(newest_protocol), ..self }
     }
 
     fn of(leaves: &[LedgerLeaf], mesh: &MeshId, nodes: &[PublicKey]) -> Self {
@@ -83,5 +92,9 @@ impl Verify for Checked {
             Some(head) => Ok(head.clone()),
             None => Strict.head(note, mesh, feed, node_key),
         }
+    }
+
+    fn newest_protocol(&self) -> u32 {
+        self.held_at.unwrap_or(PROTOCOL_VERSION)
     }
 }

@@ -123,7 +123,9 @@ pub(crate) async fn export(args: ExportArgs, app: &App) -> Result<(), Failure> {
 /// The changes of voters and the newest checkpoint.
 async fn notes(client: &mesh_client::Client) -> Result<Vec<Vec<u8>>, Failure> {
     let Some(found) = client.checkpoint().await? else { return Ok(Vec::new()) };
-    let mut notes = found.handovers;
+    // A recovery is a leaf of the ledger itself.
+    let handovers = found.changes.iter().filter_map(mesh_event::VoterChange::handover);
+    let mut notes: Vec<_> = handovers.cloned().collect();
     if notes.last().is_none_or(|last| last.size() < found.note.size()) {
         notes.push(found.note);
     }

@@ -38,6 +38,7 @@ pub(crate) mod new;
 pub(crate) mod node;
 mod node_backup;
 pub(crate) mod node_init;
+pub(crate) mod node_refound;
 pub(crate) mod plan;
 pub(crate) mod policy;
 pub(crate) mod proposal;

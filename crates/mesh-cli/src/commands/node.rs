@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::node_backup::{self, BackupArgs, RestoreArgs};
 use super::node_init::{self, InitArgs};
+use super::node_refound::{self, RefoundArgs};
 use crate::app::App;
 use crate::failure::Failure;
 use crate::governance::{self, Deciders, SigningArgs};
@@ -38,6 +39,8 @@ enum Action {
     Admit(AdmitArgs),
     /// Writes the council's word after a lost quorum: other voters, and the checkpoint from which the ledger goes on
     RecoverVoters(RecoverArgs),
+    /// Prepares a stopped node that the council named in a recovery to vote again; on the node's machine
+    Refound(RefoundArgs),
     /// Copies a node's data folder while it runs, and verifies the copy; on the node's machine
     Backup(BackupArgs),
     /// Puts a backup where no data is: the node then reads, and has no vote and writes no feed under its old number
@@ -139,6 +142,7 @@ pub(crate) async fn run(args: NodeArgs, app: &App) -> Result<(), Failure> {
         Action::Record(args) => record(&args, app),
         Action::Admit(args) => admit(args, app).await,
         Action::RecoverVoters(args) => recover_voters(args, app).await,
+        Action::Refound(args) => node_refound::refound(&args, app),
         Action::Backup(args) => node_backup::backup(&args, app).await,
         Action::Restore(args) => node_backup::restore(&args, app),
         Action::List => {

@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::failure::Failure;
 use crate::output::{Format, Row, printable};
 use crate::time;
+use crate::upgrade::Upgrade;
 
 /// Shows how each of the context's nodes is; exit 6 when none answers.
 #[derive(Debug, Args)]
@@ -196,9 +197,13 @@ pub(crate) async fn run(_args: StatusArgs, app: &App) -> Result<(), Failure> {
     }
     let answered = rows.iter().any(|row| row.status.is_some());
     if answered {
-        app.output().list("nodes", &rows, serde_json::json!({}))?;
+        let statuses: Vec<&NodeStatus> = rows.iter().filter_map(|row| row.status.as_ref()).collect();
+        let upgrade = Upgrade::of(&statuses);
+        app.output().list("nodes", &rows, serde_json::json!({ "upgrade": upgrade }))?;
         if matches!(app.output().format(), Format::Table | Format::Wide) {
-            app.output().text(&rows.iter().map(troubles).collect::<String>())?;
+            let mut text: String = rows.iter().map(troubles).collect();
+            text.extend(upgrade.map(|upgrade| format!("{upgrade}\n")));
+            app.output().text(&text)?;
         }
     }
     match failures.into_iter().next() {

@@ -6,6 +6,7 @@ use mesh_model::Digest;
 use super::finding::{Finding, Verdict, first_broken};
 use super::seen::Seen;
 use crate::time;
+use crate::upgrade::Upgrade;
 
 /// A clock that is further off than this is worth a look; beyond [`CLOCK_BROKEN_MS`] entries are refused.
 const CLOCK_WARN_MS: u64 = 5_000;
@@ -80,20 +81,35 @@ fn authority(status: &NodeStatus) -> Finding {
 }
 
 fn protocol(status: &NodeStatus, others: &[&Seen]) -> Finding {
-    let (in_force, known) = (status.protocol_version, status.protocol_known);
+    let (in_force, known, built) = (status.protocol_version, status.protocol_known, status.protocol_built);
+    let held = if built > known { ", held back by its node.protocol_max" } else { "" };
+    let update = |least: u32| {
+        if built >= least {
+            "raise node.protocol_max in its configuration and restart it"
+        } else {
+            "install a newer meshd on it"
+        }
+    };
     if in_force > known {
-        let evidence = format!("protocol {in_force} is in force; its program knows {known}");
-        return Finding::broken("protocol", evidence, "install a newer meshd on it");
+        let evidence =
+            format!("protocol {in_force} is in force; it knows 1 to {known}{held}, and applies nothing more");
+        return Finding::broken("protocol", evidence, update(in_force));
     }
-    let newest = others.iter().filter_map(|other| other.status.as_ref().ok()).map(|other| other.protocol_known).max();
-    match newest {
-        Some(newest) if newest > known => Finding::warn(
-            "protocol",
-            format!("protocol {in_force} is in force; its program knows {known}, others know {newest}"),
-            "bring it to the others' version before the council sets a newer protocol",
-        ),
-        _ => Finding::ok("protocol", format!("protocol {in_force} is in force; its program knows 1 to {known}")),
+    let answered: Vec<&NodeStatus> =
+        others.iter().filter_map(|other| other.status.as_ref().ok()).chain([status]).collect();
+    let Some(upgrade) = Upgrade::of(&answered) else {
+        return Finding::ok("protocol", format!("protocol {in_force} is in force; it knows 1 to {known}"));
+    };
+    let evidence = format!("protocol {in_force} is in force; it knows 1 to {known}{held}");
+    if upgrade.waits_for(status.node_id).is_some() {
+        let evidence = format!("{evidence}, so that the council cannot set {}", upgrade.next);
+        return Finding::warn("protocol", evidence, update(upgrade.next));
     }
+    if known < upgrade.next {
+        let evidence = format!("{evidence}, and would stop at {}", upgrade.next);
+        return Finding::warn("protocol", evidence, update(upgrade.next));
+    }
+    Finding::ok("protocol", format!("{evidence}; {upgrade}"))
 }
 
 fn raft(status: &NodeStatus) -> Finding {

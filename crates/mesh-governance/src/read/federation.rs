@@ -8,13 +8,14 @@ use crate::keys;
 use crate::records::{Containment, EndedEpoch, Erasure, LedgerHead, Recovery, Vouched};
 use crate::state::StateRead;
 
-/// The protocol version in force, where this build does not know its rules: nothing more may be decided here until it is updated.
+/// The protocol version in force, where it is newer than the newest that is known here: nothing more may be decided until the build is
+/// updated, or not held back any more.
 ///
 /// # Errors
 /// See the module above.
-pub fn needs_protocol<S: StateRead>(state: &S) -> Result<Option<u32>, S::Error> {
+pub fn needs_protocol<S: StateRead>(state: &S, newest: u32) -> Result<Option<u32>, S::Error> {
     let version = super::mesh(state)?.map(|mesh| mesh.protocol_version);
-    Ok(version.filter(|version| *version > mesh_event::genesis::PROTOCOL_VERSION))
+    Ok(version.filter(|version| *version > newest))
 }
 
 /// The newest head of a feed that is in the ledger: its events up to there are anchored. `None` while there is none; heads are kept

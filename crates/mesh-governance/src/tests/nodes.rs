@@ -3,12 +3,12 @@
 use mesh_event::genesis::PROTOCOL_VERSION;
 use mesh_event::ledger::EntryBody;
 use mesh_event::proposal::{ResolveFork, RevokeNode, SetProtocol, SetVoters};
-use mesh_event::{NodeRecord, ProposalBody, Signer};
+use mesh_event::{NodeRecord, ProposalBody, ProtocolRange, Signer};
 use mesh_model::{Code, Digest, NodeId};
 
 use super::{accepted, refused};
-use crate::testing::{TestMesh, descriptor, keypair};
-use crate::{Effect, KeyPurpose, Strict, admit_entry, apply, read};
+use crate::testing::{TestJudge, TestMesh, descriptor, keypair};
+use crate::{Effect, KeyPurpose, Strict, admit_entry_among, apply, read};
 
 /// A record of a node that the ledger does not know, with or without the keys of a voter.
 pub(super) fn record(name: &str, votes: bool) -> NodeRecord {
@@ -128,8 +128,9 @@ fn a_build_that_is_too_old_stops_and_says_so() {
     refused(&mesh.decide(set(PROTOCOL_VERSION + 2), &[]), Code::StaleRoster, "the next follows it");
     let command = mesh.proposal_command(set(PROTOCOL_VERSION + 1), &["council-0", "council-1"]);
     let entry = mesh.entry(EntryBody::Envelope(command.bytes().to_vec()));
-    let refused = admit_entry(&mesh.state, &entry, &Strict).unwrap().unwrap_err();
-    assert_eq!(refused.code, Code::UnsupportedCommand);
+    let heard = |_| Some(ProtocolRange::BUILD);
+    let refused = admit_entry_among(&mesh.state, &entry, &Strict, &TestJudge, &heard).unwrap().unwrap_err();
+    assert_eq!(refused.code, Code::VotersHoldBack);
     accepted(&mesh.apply(&entry)[0]);
     let next = mesh.publish_command(descriptor("sales/orders", "1.0.0", &["id"]));
     let feed = mesh.feeds.get_mut(&"sales".parse().unwrap()).unwrap();

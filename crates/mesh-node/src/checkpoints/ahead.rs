@@ -1,6 +1,7 @@
 //! What a checkpoint counts for that is beyond the own ledger.
 
-use mesh_event::checkpoint::{LedgerCheckpoint, Trust};
+use mesh_event::VoterChange;
+use mesh_event::checkpoint::LedgerCheckpoint;
 use mesh_event::voters::VoterSet;
 use mesh_model::Code;
 use mesh_proto::status::MeshError;
@@ -25,14 +26,15 @@ impl Keeper {
     pub fn follow_ahead(&self, note: &[u8], handovers: &[Vec<u8>]) -> Result<(Target, VoterSet), MeshError> {
         let refuse = |error: &dyn std::fmt::Display, code| MeshError::new(code, format!("the checkpoint: {error}"));
         let found = LedgerCheckpoint::parse(note, self.mesh()).map_err(|error| super::keeper::refuse(&error))?;
+        self.follow_recovery()?;
         let mut trust = self.trust();
         let mut known = Vec::with_capacity(handovers.len());
-        for handover in handovers {
-            known.push(LedgerCheckpoint::parse(handover, self.mesh()).map_err(|error| super::keeper::refuse(&error))?);
+        for change in handovers {
+            let change = VoterChange::parse(change, self.mesh());
+            known.push(change.map_err(|error| refuse(&error, Code::Malformed))?);
         }
-        if known.last().is_some_and(|last| last.size() > trust.newest().0) {
-            trust = Trust::through(*self.mesh(), self.first_voters(), &known)
-                .map_err(|(_, error)| refuse(&error, Code::TooFewCosigned))?;
+        if known.last().is_some_and(|last| last.since() > trust.newest().0) {
+            trust = self.followed(&known)?;
         }
         trust.judge(&found).map_err(|error| refuse(&error, Code::TooFewCosigned))?;
         // A checkpoint that hands over counts by those before it, too; those after it vote from there on.

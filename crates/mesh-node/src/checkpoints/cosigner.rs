@@ -42,6 +42,15 @@ impl Cosigner {
         Self { id, log, cosigning, store, turn: Mutex::new(None) }
     }
 
+    /// The size of the largest checkpoint that was cosigned with this store.
+    ///
+    /// # Errors
+    /// [`Code::StorageFailed`].
+    pub fn promised(store: &Store) -> Result<Option<u64>, MeshError> {
+        let record = store.guarded().get(RECORD).map_err(|error| storage_error(&error))?;
+        Ok(record.as_deref().and_then(decode).map(|(size, _)| size))
+    }
+
     /// Its two lines under a checkpoint, if the own ledger says the same. Voters in extension lines are those that the own ledger has
     /// in force at that size; whether they need to be named is for the leader to know.
     ///

@@ -7,11 +7,13 @@ use mesh_event::{Body, Command, Envelope, ProposalBody};
 use mesh_governance::read;
 use mesh_model::Code;
 use mesh_proto::status::MeshError;
-use mesh_raft::ProposeError;
+use mesh_raft::{ProposeError, Refounding};
 use mesh_tlog::NoteSignature;
+use tracing::{error, warn};
 
+use super::recovery::HeardRecovery;
 use super::{Heard, round};
-use crate::core::Core;
+use crate::core::{Core, storage_error};
 
 /// The kinds of proposals that are taken while a fork stands.
 const IN_A_FORK: [&str; 2] = ["ResolveFork", "SetVoters"];
@@ -41,13 +43,60 @@ impl Core {
         Ok(heard)
     }
 
-    /// Takes the changes of voters that another node knows.
+    /// Takes the changes of voters that another node knows. A voter whom the council left out after a lost quorum learns of it here: it
+    /// only reads from then on.
     ///
     /// # Errors
     /// As [`super::Keeper::hear_handovers`].
     pub async fn hear_handovers(self: &Arc<Self>, notes: Vec<Vec<u8>>) -> Result<(), MeshError> {
         let core = Arc::clone(self);
-        self.offload(move || core.checkpoints.hear_handovers(&notes)).await
+        let heard = self.offload(move || {
+            core.checkpoints.hear_handovers(&notes)?;
+            core.checkpoints.recovery_beyond(&notes)
+        });
+        match heard.await? {
+            Some(recovery) => self.hear_recovery(recovery).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The council goes on with other voters than those among whom this node is.
+    async fn hear_recovery(self: &Arc<Self>, recovery: HeardRecovery) -> Result<(), MeshError> {
+        let group = self.raft.group().map_err(|error| self.state_error(&error))?;
+        if group == recovery.group.0 || !self.raft.tail().follows_raft() {
+            return Ok(());
+        }
+        let (size, id) = (recovery.size, self.node_id());
+        if recovery.voters.contains(&id) {
+            if self.checkpoints.name_recovery(size) {
+                warn!(
+                    size,
+                    "the council recovered the voters and named this node: stop it and run `mesh node refound`"
+                );
+            }
+            return Ok(());
+        }
+        let (core, applied) = (Arc::clone(self), self.ledger_size());
+        let mut why = format!(
+            "the council recovered the voters at {size} leaves after a lost quorum, and node {id} is not among them"
+        );
+        if applied > size {
+            why = format!("{why}; {applied} leaves are here, of which those from {size} on are another history");
+        }
+        error!(%why, "this node votes, orders and vouches no more under this number");
+        let reason = why.clone();
+        let left = self.offload(move || {
+            let left = if applied > size {
+                // What it would write names leaves that the mesh does not have.
+                core.store.give_up_authority(&reason)
+            } else {
+                Refounding::leave(&core.store, &reason)
+            };
+            left.map_err(|error| storage_error(&error))
+        });
+        left.await?;
+        self.raft.read_only(&why).await;
+        Ok(())
     }
 
     /// Takes the proof of a fork from wherever it comes, and tells everybody when it is news.

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use mesh_event::VoterChange;
 use mesh_event::checkpoint::{Counted, LedgerCheckpoint, LedgerCheckpointError, Trust};
 use mesh_event::genesis::SealedGenesis;
 use mesh_event::voters::VoterSet;
@@ -64,14 +65,14 @@ pub struct Keeper {
     first: VoterSet,
     /// Where proofs of forks are written.
     folder: PathBuf,
-    store: Arc<Store>,
-    state: StoreState,
-    ledger: MerkleLog,
+    pub(super) store: Arc<Store>,
+    pub(super) state: StoreState,
+    pub(super) ledger: MerkleLog,
     kept: Mutex<Kept>,
     brief: watch::Sender<Brief>,
 }
 
-fn unreadable(error: &StateError) -> MeshError {
+pub(super) fn unreadable(error: &StateError) -> MeshError {
     MeshError::new(Code::Damaged, error.to_string())
 }
 
@@ -107,11 +108,11 @@ impl Keeper {
         Ok(keeper)
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+    pub(super) fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tell(&self, kept: &Kept) {
+    pub(super) fn tell(&self, kept: &Kept) {
         let counted = kept.last.as_ref().map(|(_, counted)| counted);
         let (is_forked, is_contradicted) = (kept.fork.is_some(), kept.contradiction.is_some());
         self.brief.send_modify(|brief| {
@@ -149,9 +150,9 @@ impl Keeper {
         self.kept().last.clone()
     }
 
-    /// Notes of all changes of voters so far, by size.
+    /// All changes of voters so far, by size: exact notes, and what shows recoveries.
     pub fn handovers(&self) -> Vec<Vec<u8>> {
-        self.kept().handovers.iter().map(LedgerCheckpoint::bytes).collect()
+        self.kept().changes.iter().map(VoterChange::bytes).collect()
     }
 
     /// Who votes as those without the ledger know.
@@ -202,6 +203,16 @@ impl Keeper {
             alarms.push(error.message);
         }
         let kept = self.kept();
+        if let Some(size) = kept.named_in {
+            alarms.push(format!(
+                "the council recovered the voters at {size} leaves and named this node: stop it and run `mesh node refound`"
+            ));
+        }
+        if let Some((size, own)) = kept.refused_recovery {
+            alarms.push(format!(
+                "the council recovered the voters at {size} leaves, and this node has a checkpoint of {own} leaves that counts: it refuses; the council has to name that one"
+            ));
+        }
         if let Some(other) = &kept.contradiction {
             let size = other.size();
             alarms.push(format!(
@@ -234,6 +245,7 @@ impl Keeper {
     /// [`Code::StorageFailed`].
     pub fn hear(&self, note: &[u8]) -> Result<Heard, MeshError> {
         let found = LedgerCheckpoint::parse(note, &self.mesh).map_err(|error| refuse(&error))?;
+        self.follow_recovery()?;
         let applied = self.ledger.size().map_err(|error| storage_error(&error))?;
         if found.size() > applied {
             return self.hear_ahead(found, applied);
@@ -258,7 +270,7 @@ impl Keeper {
         self.false_head(&mut self.kept(), &found, &voters, is_present.then_some(newest))
     }
 
-    fn root_at(&self, size: u64) -> Result<Hash, MeshError> {
+    pub(super) fn root_at(&self, size: u64) -> Result<Hash, MeshError> {
         self.ledger.root_at(size).map_err(|error| storage_error(&error))
     }
 
@@ -321,13 +333,14 @@ impl Keeper {
     fn agree(&self, found: LedgerCheckpoint, counted: Counted) -> Result<Heard, MeshError> {
         let mut kept = self.kept();
         let meta = self.store.meta();
+        self.keep_recovery(&mut kept, &found)?;
         if found.handover().is_some() && kept.trust.newest().0 < found.size() {
             let mut trust = kept.trust.clone();
             trust.follow(&found).map_err(|error| refuse(&error))?;
             kept.trust = trust;
-            kept.handovers.push(found.clone());
+            kept.changes.push(VoterChange::Handover(found.clone()));
             let mut batch = Batch::new();
-            kept.put_handovers(&meta, &mut batch).map_err(|error| storage_error(&error))?;
+            kept.put_changes(&meta, &mut batch).map_err(|error| storage_error(&error))?;
             self.write_durably(batch)?;
             info!(size = found.size(), voters = %kept.trust.newest().1, "other voters vouch for the ledger from here on");
         }
@@ -337,8 +350,9 @@ impl Keeper {
         }
         let mut batch = Batch::new();
         Kept::put_last(&meta, &mut batch, &found).map_err(|error| storage_error(&error))?;
-        // What a crash loses of it is heard again.
-        self.store.committer().apply_relaxed_readable(batch).map_err(|error| storage_error(&error))?;
+        // Durable soon, without anybody waiting for it: after a lost quorum it may be the largest that is left, and nobody signs it again. A
+        // store that fails says so itself.
+        self.store.committer().commit(batch, Box::new(drop));
         let size = found.size();
         kept.last = Some((found, counted));
         self.tell(&kept);
@@ -378,7 +392,7 @@ impl Keeper {
             Some(Bridge { root: self.root_at(smaller)?, proof })
         };
         let checkpoints = [(smaller, found.root()), (larger, last.root())];
-        let handovers = kept.handovers.iter().map(LedgerCheckpoint::bytes).collect();
+        let handovers = kept.changes.iter().map(VoterChange::bytes).collect();
         let notes = [found.bytes(), last.bytes()];
         let proof = ForkProof::new(self.mesh, self.genesis.clone(), handovers, notes, bridge);
         self.keep_contradiction(kept, None)?;
@@ -436,48 +450,6 @@ impl Keeper {
             is_news |= self.hear(note)? == Heard::Fork { is_known: false };
         }
         Ok(is_news)
-    }
-
-    /// Takes the changes of voters that another node knows, where the own ones do not lead to those who vote now, and these do.
-    ///
-    /// # Errors
-    /// [`Code::StorageFailed`], [`Code::Damaged`].
-    pub fn hear_handovers(&self, notes: &[Vec<u8>]) -> Result<(), MeshError> {
-        let applied = self.ledger.size().map_err(|error| storage_error(&error))?;
-        if applied == 0 {
-            return Ok(());
-        }
-        let (_, in_force) = self.voters_at(applied)?;
-        if *self.kept().trust.newest().1 == in_force {
-            return Ok(());
-        }
-        let mut handovers = Vec::new();
-        for note in notes {
-            let Ok(handover) = LedgerCheckpoint::parse(note, &self.mesh) else { return Ok(()) };
-            // As in `hear`: who votes at a size is what the own ledger says.
-            if handover.size() > applied
-                || self.root_at(handover.size())? != handover.root()
-                || handover.handover() != Some(&self.voters_at(handover.size())?.1)
-            {
-                return Ok(());
-            }
-            handovers.push(handover);
-        }
-        let Ok(trust) = Trust::through(self.mesh, self.first.clone(), &handovers) else { return Ok(()) };
-        if *trust.newest().1 != in_force {
-            return Ok(());
-        }
-        let mut kept = self.kept();
-        kept.handovers = handovers;
-        // Judged anew; the note that comes along with the offer takes its place.
-        kept.last = kept.last.take().and_then(|(last, _)| trust.judge(&last).ok().map(|counted| (last, counted)));
-        kept.trust = trust;
-        let mut batch = Batch::new();
-        kept.put_handovers(&self.store.meta(), &mut batch).map_err(|error| storage_error(&error))?;
-        self.write_durably(batch)?;
-        self.tell(&kept);
-        info!(voters = %kept.trust.newest().1, "other voters vouch for the ledger, as another node knows");
-        Ok(())
     }
 
     fn resolved(&self) -> Result<Option<ResolvedFork>, MeshError> {
@@ -563,7 +535,7 @@ impl Keeper {
     }
 
     /// For what must not be forgotten by a crash after others were told.
-    fn write_durably(&self, batch: Batch) -> Result<(), MeshError> {
+    pub(super) fn write_durably(&self, batch: Batch) -> Result<(), MeshError> {
         self.store.committer().commit_blocking(batch).map_err(|error| storage_error(&error))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use mesh_event::VoterChange;
 use mesh_event::checkpoint::{Counted, LedgerCheckpoint, Trust};
 use mesh_event::voters::VoterSet;
 use mesh_model::{MeshId, NodeId};
@@ -10,7 +11,7 @@ use mesh_store::{Batch, Meta, StoreError};
 use super::fork::Fork;
 
 const LAST: &str = "checkpoint/last";
-const HANDOVERS: &str = "checkpoint/handovers";
+const CHANGES: &str = "checkpoint/handovers";
 const FORK: &str = "checkpoint/fork";
 const FALSE_HEADS: &str = "checkpoint/false-heads";
 const CONTRADICTION: &str = "checkpoint/contradiction";
@@ -28,8 +29,8 @@ pub(super) struct FalseHead {
 pub(super) struct Kept {
     /// The voters as somebody without the ledger follows them: what receipts of this node verify by.
     pub(super) trust: Trust,
-    /// Notes of all changes of voters, by size.
-    pub(super) handovers: Vec<LedgerCheckpoint>,
+    /// All changes of voters, by size.
+    pub(super) changes: Vec<VoterChange>,
     /// The newest checkpoint that counts and that the own ledger agrees with.
     pub(super) last: Option<(LedgerCheckpoint, Counted)>,
     /// The smallest that is larger than the own ledger: to be compared when that is reached.
@@ -40,6 +41,11 @@ pub(super) struct Kept {
     pub(super) false_heads: BTreeMap<NodeId, FalseHead>,
     /// The fork that stands.
     pub(super) fork: Option<Fork>,
+    /// A recovery of voters that this node refuses, because it has more of the ledger before: how many leaves it goes on from, and how
+    /// many a counting checkpoint covers here.
+    pub(super) refused_recovery: Option<(u64, u64)>,
+    /// A recovery of voters that names this node, which was not prepared for it: how many leaves it goes on from.
+    pub(super) named_in: Option<u64>,
     /// A checkpoint that counts and contradicts the own ledger beyond the last one: the proof of a fork waits for a larger one.
     pub(super) contradiction: Option<LedgerCheckpoint>,
 }
@@ -56,11 +62,22 @@ impl Kept {
             split(&bytes).ok_or_else(|| damaged(name))
         };
         let mut trust = Trust::new(mesh, first);
-        let mut handovers = Vec::new();
-        for note in parts(HANDOVERS)? {
-            let handover = LedgerCheckpoint::parse(&note, &mesh).map_err(|_| damaged("a handover of voters"))?;
-            trust.follow(&handover).map_err(|_| damaged("a handover of voters"))?;
-            handovers.push(handover);
+        let mut changes = Vec::new();
+        for bytes in parts(CHANGES)? {
+            let wrong = || damaged("a change of voters");
+            let change = VoterChange::parse(&bytes, &mesh).map_err(|_| wrong())?;
+            match &change {
+                VoterChange::Handover(note) => trust.follow(note).map_err(|_| wrong())?,
+                // The ledger here has its leaf: that was compared before it was written.
+                VoterChange::Recovery(recovery) => {
+                    let (since, voters) = recovery.named(&mesh).map_err(|_| wrong())?;
+                    if since <= trust.newest().0 {
+                        return Err(wrong());
+                    }
+                    trust.recovered(since, voters);
+                }
+            }
+            changes.push(change);
         }
         let mut last = None;
         if let Some(note) = meta.value(LAST)? {
@@ -85,7 +102,18 @@ impl Kept {
             let found = LedgerCheckpoint::parse(&note, &mesh).map_err(|_| damaged("a contradicting checkpoint"))?;
             contradiction = Some(found);
         }
-        Ok(Self { trust, handovers, last, ahead: None, furthest: None, false_heads, fork, contradiction })
+        Ok(Self {
+            trust,
+            changes,
+            last,
+            ahead: None,
+            furthest: None,
+            refused_recovery: None,
+            named_in: None,
+            false_heads,
+            fork,
+            contradiction,
+        })
     }
 
     /// Voters whose word counts for nothing while those are in force who are since this size.
@@ -97,9 +125,14 @@ impl Kept {
         meta.put_value(batch, LAST, &note.bytes())
     }
 
-    pub(super) fn put_handovers(&self, meta: &Meta, batch: &mut Batch) -> Result<(), StoreError> {
-        let notes: Vec<Vec<u8>> = self.handovers.iter().map(LedgerCheckpoint::bytes).collect();
-        meta.put_value(batch, HANDOVERS, &join(&notes))
+    /// Whether what shows the recovery is known from which these voters vote on.
+    pub(super) fn shows_recovery(&self, since: u64) -> bool {
+        self.changes.iter().any(|change| change.handover().is_none() && change.since() == since)
+    }
+
+    pub(super) fn put_changes(&self, meta: &Meta, batch: &mut Batch) -> Result<(), StoreError> {
+        let changes: Vec<Vec<u8>> = self.changes.iter().map(VoterChange::bytes).collect();
+        meta.put_value(batch, CHANGES, &join(&changes))
     }
 
     pub(super) fn put_contradiction(

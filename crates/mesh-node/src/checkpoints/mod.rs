@@ -20,6 +20,7 @@
 //! | [`Keeper`] | judges what it hears, keeps the newest checkpoint that counts, handovers, evidence, a standing fork |
 //! | [`Cosigner`] | a voter's hand: persists size and root, then signs |
 //! | [`round`] | on the leader: asks the voters whenever the ledger grew, and at least every ten seconds |
+//! | `recovery` | voters after a lost quorum: followed by the own ledger, or by the council's word where its leaf comes next |
 //! | [`peers`] | the other nodes, for both |
 
 mod ahead;
@@ -31,9 +32,11 @@ mod gate;
 mod keeper;
 mod kept;
 pub mod peers;
+mod recovery;
 pub mod round;
 
 pub use brief::Brief;
 pub use cosigner::Cosigner;
 pub use fork::Fork;
 pub use keeper::{Heard, Keeper};
+pub use recovery::HeardRecovery;

@@ -32,6 +32,8 @@ pub async fn run(core: Arc<Core>) {
     let mut end = core.follow();
     // When the last round began that brought a checkpoint, and when a fork was last told of.
     let (mut began, mut told): (Option<Instant>, Option<Instant>) = (None, None);
+    // When those who voted before a recovery were told of it.
+    let mut told_former: Option<Instant> = None;
     loop {
         let size = end.borrow_and_update().size;
         let looking = Arc::clone(&core);
@@ -62,6 +64,12 @@ pub async fn run(core: Arc<Core>) {
             } else {
                 pause = due.saturating_sub(waited);
             }
+        } else if core.raft.status().role == RaftRole::Follower
+            && told_former.is_none_or(|told| told.elapsed() >= refresh)
+        {
+            // The leader does with each checkpoint; but a new node's key is none that they know.
+            told_former = Some(Instant::now());
+            show(&core, &core.checkpoints.voters_before_recovery());
         }
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
@@ -74,6 +82,7 @@ pub async fn run(core: Arc<Core>) {
 
 /// One checkpoint of what is applied now.
 async fn round(core: &Arc<Core>) -> Result<(), MeshError> {
+    core.checkpoints.follow_recovery()?;
     let size = core.ledger_size();
     let root = core.store.ledger().root_at(size).map_err(|error| storage_error(&error))?;
     let (since, voters) = core.checkpoints.voters_at(size)?;
@@ -146,13 +155,22 @@ async fn ask(
     (id, answer.and_then(|lines| two_lines_of(&core.mesh_id, id, text, lines, sets)))
 }
 
-/// Shows the other voters, and whoever receives Raft's entries, the newest checkpoint, the changes of voters and a fork that stands; takes a fork that stands there. Nobody
-/// waits for it. Observers hear of both through the ledger's tail.
+/// Shows the other voters, and whoever receives Raft's entries, the newest checkpoint, the changes of voters and a fork that stands; takes
+/// a fork that stands there. Nobody waits for it. Observers hear of all this through the ledger's tail.
 pub fn offer(core: &Arc<Core>) {
     let raft = core.raft.status();
     let mut members: BTreeSet<NodeId> = raft.voters.into_iter().chain(raft.learners).collect();
     if let Ok(Some(mesh)) = read::mesh(&core.state) {
         members.extend(mesh.voters);
+    }
+    // Those before a recovery may come back and know nothing of it.
+    members.extend(core.checkpoints.voters_before_recovery());
+    show(core, &members);
+}
+
+fn show(core: &Arc<Core>, members: &BTreeSet<NodeId>) {
+    if members.is_empty() {
+        return;
     }
     let nodes = match read::nodes(&core.state) {
         Ok(nodes) => nodes,

@@ -3,15 +3,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use mesh_event::FeedId;
-use mesh_event::genesis::PROTOCOL_VERSION;
+use mesh_event::{FeedId, ProtocolRange};
 use mesh_governance::read;
 use mesh_model::DomainName;
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::node_service_server::NodeService;
 use mesh_proto::v1::{
     FeedHolder, FeedStatus, HeldFeed, LedgerStatus, PeerStatus, RaftStatus, StatusRequest, StatusResponse,
-    StorageStatus,
+    StorageStatus, VoterHeard,
 };
 use mesh_raft::RaftRole;
 use tonic::{Request, Response, Status};
@@ -74,6 +73,18 @@ fn held_feeds(core: &Core) -> Result<Vec<HeldFeed>, MeshError> {
     Ok(held)
 }
 
+/// What the voters' programs know, as far as this node hears them.
+fn voters_heard(core: &Core) -> Result<Vec<VoterHeard>, MeshError> {
+    let heard = core.raft.voters_heard().map_err(|e| core.state_error(&e))?;
+    let heard = heard.into_iter().map(|voter| VoterHeard {
+        node_id: voter.node_id,
+        protocol_min: voter.protocols.map(|range| range.min),
+        protocol_max: voter.protocols.map(|range| range.max),
+        build: voter.build.map_or_else(String::new, |build| build.to_string()),
+    });
+    Ok(heard.collect())
+}
+
 /// What the node says about itself.
 ///
 /// # Errors
@@ -117,7 +128,9 @@ pub fn status(core: &Core) -> Result<StatusResponse, MeshError> {
         mesh_name: core.genesis.document.mesh_name.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         protocol_version,
-        protocol_known: PROTOCOL_VERSION,
+        protocol_known: core.config.node.protocols().max,
+        protocol_built: ProtocolRange::BUILD.max,
+        voters_heard: voters_heard(core)?,
         raft: Some(RaftStatus {
             role: role(raft.role).to_owned(),
             term: raft.term,

@@ -9,7 +9,7 @@ use mesh_proto::status::MeshError;
 use mesh_proto::v1::TailRequest;
 use mesh_raft::{LedgerTail, RaftRole, StateError, offload};
 use tonic::Streaming;
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
 use super::session::{SessionError, Step, TailSession};
 use super::upstream;
@@ -39,12 +39,14 @@ enum Ended {
     Task(#[from] tokio::task::JoinError),
 }
 
-/// Runs until the node stops, or Raft has the say over its ledger.
+/// Runs until the node stops; rests while Raft has the say over its ledger.
 pub async fn run(core: Arc<Core>) {
     let tail = core.raft.tail();
     let (mut turn, mut pause) = (0, PAUSE_MIN);
-    while !tail.follows_raft() {
-        let wait = if matches!(core.raft.status().role, RaftRole::Observer | RaftRole::Reader) {
+    loop {
+        // Whoever votes may be ended, when the council goes on with others.
+        let reads = matches!(core.raft.status().role, RaftRole::Observer | RaftRole::Reader);
+        let wait = if reads && !tail.follows_raft() {
             match peers(&core) {
                 Ok(peers) if !peers.is_empty() => {
                     let peer = &peers[turn % peers.len()];
@@ -69,7 +71,6 @@ pub async fn run(core: Arc<Core>) {
             () = core.stopping.cancelled() => return,
         }
     }
-    info!("this node receives Raft's entries from here on");
 }
 
 fn report(peer: &Callee, ended: &Ended) {

@@ -101,6 +101,17 @@ async fn send(sender: &Sender, item: Item) -> bool {
 async fn run(core: &Arc<Core>, mut next: u64, sender: &Sender) -> Result<(), MeshError> {
     let mut brief = core.checkpoints.follow();
     let (mut shown, mut handovers, mut forked) = (None, 0, false);
+    // Who lacks leaves from before a recovery of voters gets them under the word of the voters of that time.
+    while let Some((base, before)) = core.checkpoints.stage(next) {
+        let size = base.size();
+        let item = TailCheckpoint { note: base.bytes(), handovers: before };
+        if !send(sender, Item::Checkpoint(item)).await {
+            return Ok(());
+        }
+        if !leaves(core, &mut next, size, sender).await? {
+            return Ok(());
+        }
+    }
     loop {
         let seen = *brief.borrow_and_update();
         if seen.is_forked && !forked {
@@ -119,13 +130,8 @@ async fn run(core: &Arc<Core>, mut next: u64, sender: &Sender) -> Result<(), Mes
             if !send(sender, Item::Checkpoint(TailCheckpoint { note: last.bytes(), handovers: news })).await {
                 return Ok(());
             }
-            while next < counted.size {
-                let (reader, from, size) = (Arc::clone(core), next, counted.size);
-                let leaves = core.offload(move || batch(&reader, from, size)).await?;
-                next += leaves.leaves.len() as u64;
-                if !send(sender, Item::Leaves(leaves)).await {
-                    return Ok(());
-                }
+            if !leaves(core, &mut next, counted.size, sender).await? {
+                return Ok(());
             }
         }
         tokio::select! {
@@ -134,6 +140,19 @@ async fn run(core: &Arc<Core>, mut next: u64, sender: &Sender) -> Result<(), Mes
             () = core.stopping.cancelled() => return Err(MeshError::new(Code::Unavailable, "the node stops; go on elsewhere")),
         }
     }
+}
+
+/// Sends the leaves from `next` up to `size`; returns whether the reader is still there.
+async fn leaves(core: &Arc<Core>, next: &mut u64, size: u64, sender: &Sender) -> Result<bool, MeshError> {
+    while *next < size {
+        let (reader, from) = (Arc::clone(core), *next);
+        let leaves = core.offload(move || batch(&reader, from, size)).await?;
+        *next += leaves.leaves.len() as u64;
+        if !send(sender, Item::Leaves(leaves)).await {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The next leaves up to `size`, cut where an entry ended, with the proof that they are that ledger's.

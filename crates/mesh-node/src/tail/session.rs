@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use mesh_event::VoterChange;
 use mesh_model::MeshId;
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::{TailItem, TailLeaves, tail_item::Item};
@@ -118,7 +119,9 @@ impl TailSession {
         let handovers = std::mem::take(&mut self.handovers);
         self.keeper.hear_handovers(&handovers)?;
         for handover in &handovers {
-            self.keeper.hear(handover)?;
+            if let Ok(VoterChange::Handover(note)) = VoterChange::parse(handover, &self.mesh) {
+                self.keeper.hear(&note.bytes())?;
+            }
         }
         match self.keeper.hear(&goal.note)? {
             Heard::Fork { .. } => Ok(Step::Fork(Vec::new())),

@@ -139,7 +139,7 @@ mod tests {
     #[tokio::test]
     async fn both_learn_both_protocol_ranges_when_there_is_none_in_common() {
         let (greeted, answered) = meet(identity(1, 7, 1..=1), identity(2, 7, 2..=3), 1).await;
-        let expected = "expected a protocol version in 2..=3, the peer speaks 1..=1";
+        let expected = "expected a protocol version in 2 to 3, the peer speaks 1 to 1";
         assert_eq!(answered.unwrap_err().to_string(), expected);
         assert_eq!(greeted.unwrap_err().to_string(), format!("the peer refuses: {expected}"));
     }

@@ -44,8 +44,8 @@ mod whereabouts;
 
 use std::sync::Arc;
 
-use mesh_event::Keypair;
 use mesh_event::genesis::SealedGenesis;
+use mesh_event::{Keypair, ProtocolRange};
 use mesh_model::NodeId;
 use mesh_raft::Identity;
 
@@ -96,7 +96,7 @@ impl Transport {
         limits: &PeerSection,
     ) -> Result<Self, TlsError> {
         let mesh = genesis.mesh_id;
-        let build = concat!("datamesh/", env!("CARGO_PKG_VERSION")).to_owned();
+        let build = crate::BUILD.to_owned();
         let own = OwnCertificate::new(node_key, &mesh)?;
         let tls = PeerTls::new(mesh, own, Arc::clone(&admitted))?;
         let connections = Arc::new(Connections::new(limits.connection_limits()));
@@ -113,6 +113,12 @@ impl Transport {
     #[must_use]
     pub fn over(self, network: Arc<dyn Network>) -> Self {
         Self { network, ..self }
+    }
+
+    /// The same for a node that advertises these protocol versions.
+    #[must_use]
+    pub fn speaking(self, protocols: ProtocolRange) -> Self {
+        Self { me: self.me.speaking(protocols), ..self }
     }
 
     /// All connections that live.

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, dead_code, missing_docs, unreachable_pub)]
 
+pub mod audit;
+pub mod load;
 pub mod strangers;
 
 use std::net::{TcpListener, UdpSocket};
@@ -10,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use mesh_client::{Client, ClientOptions, CommandBuilder, Outgoing, WaitLevel};
+use mesh_client::{Client, ClientOptions, CommandBuilder, MeshError, Outgoing, WaitLevel};
 use mesh_event::command::{AdmitDomains, DomainAdmission, PublishVersion, RoleGrant};
 use mesh_event::genesis::{PROTOCOL_VERSION, SealedGenesis};
 use mesh_event::proposal::{ProposalBody, Propose};
@@ -71,10 +73,15 @@ impl Mesh {
     }
 
     pub async fn start_with(tune: impl Fn(&mut Config)) -> Self {
+        Self::start_under(PROTOCOL_VERSION, tune).await
+    }
+
+    /// Founds a mesh under this protocol version.
+    pub async fn start_under(protocol: u32, tune: impl Fn(&mut Config)) -> Self {
         // RUST_LOG=info shows what the nodes do; a second test of the process finds it set up already.
         drop(tracing_subscriber::fmt().with_env_filter(EnvFilter::from_default_env()).with_test_writer().try_init());
         let folder = TempDir::new().unwrap();
-        let genesis = found(folder.path());
+        let genesis = found(folder.path(), protocol);
         let records = genesis.document.voters.clone();
         let mut mesh = Self { folder, genesis, nodes: Vec::new(), records };
         for node in 1..=VOTERS {
@@ -107,7 +114,16 @@ impl Mesh {
     }
 
     pub async fn start_node(&mut self, node: u64) {
-        let started = Node::start(self.config(node)).await.unwrap();
+        // A request that was cut off when the node stopped may hold the store for a moment more.
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+        let started = loop {
+            match Node::start(self.config(node)).await {
+                Err(error) if error.code() == Code::StoreInUse && tokio::time::Instant::now() < deadline => {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                started => break started.unwrap(),
+            }
+        };
         self.nodes[usize::try_from(node).unwrap() - 1] = Some(started);
     }
 
@@ -140,13 +156,25 @@ impl Mesh {
 
     /// Signs a council matter with two seats and submits it; gives the leaf that enacted it.
     pub async fn decide(&self, through: u64, body: ProposalBody) -> Result<u64, Code> {
+        self.propose(through, body).await.map_err(|error| error.code)
+    }
+
+    /// The same, with what the node says where it refuses.
+    pub async fn propose(&self, through: u64, body: ProposalBody) -> Result<u64, MeshError> {
         let closes_unix_ms = mesh_node::clock::now_unix_ms() + 60 * 60 * 1000;
         let body = Propose { body, closes_unix_ms, summary: String::new(), council_version: 1 };
         let keys = ["seat-1", "seat-2"].map(keypair);
         let signers: Vec<&dyn Signer> = keys.iter().map(|key| key as &dyn Signer).collect();
         let envelope = self.builder().sign(Body::Propose(body), &signers).unwrap();
         let submitted = self.client(through).submit(&envelope).await.and_then(mesh_client::Acknowledgement::accepted);
-        submitted.map(|done| done.ledger_index.unwrap()).map_err(|error| error.code)
+        submitted.map(|done| done.ledger_index.unwrap())
+    }
+
+    /// Changes the configuration that a node starts with next time.
+    pub fn configure(&self, node: u64, change: impl FnOnce(&mut Config)) {
+        let mut config = self.config(node);
+        change(&mut config);
+        std::fs::write(self.node_folder(node).join("node.toml"), toml::to_string(&config).unwrap()).unwrap();
     }
 
     /// The configuration of a node, as it starts.
@@ -301,7 +329,7 @@ fn make_node(folder: &Path, place: u64, node_id: u64) -> NodeRecord {
 }
 
 /// A mesh's genesis with keys, as the ceremony makes it.
-fn found(folder: &Path) -> SealedGenesis {
+fn found(folder: &Path, protocol_version: u32) -> SealedGenesis {
     let seat =
         |n: u32| Seat { name: format!("seat-{n}"), key: keypair(&format!("seat-{n}")).public_key(), domain: None };
     let voters = (1..=VOTERS).map(|node| make_node(folder, node, node));
@@ -309,7 +337,7 @@ fn found(folder: &Path) -> SealedGenesis {
         mesh_name: "test".into(),
         council: Council { threshold: 2, seats: (1..=3).map(seat).collect() },
         voters: voters.collect(),
-        protocol_version: PROTOCOL_VERSION,
+        protocol_version,
         created_unix_ms: 0,
         nonce: [7; 16],
         recovery_keys: Vec::new(),
