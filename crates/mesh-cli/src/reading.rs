@@ -9,7 +9,7 @@ use mesh_model::{Code, Descriptor};
 
 use crate::app::App;
 use crate::failure::Failure;
-use crate::time::age;
+use crate::time::{age, show};
 
 /// Older than this, no answer is called current (`trust.md`).
 const CURRENT_MS: u64 = 60_000;
@@ -88,7 +88,13 @@ pub(crate) fn note_age(app: &App, freshness: &Freshness) {
         Some(ms) => {
             format!("a majority of voters last cosigned what node {node} shows {} ago; this may be old", age(ms))
         }
-        None => format!("no majority of voters has cosigned what node {node} shows yet; this may be old"),
+        None => match freshness.cosigned_unix_s {
+            Some(at) => format!(
+                "a majority of voters last cosigned what node {node} shows at {}; it has heard nothing since it started, and this may be old",
+                show(at.saturating_mul(1000))
+            ),
+            None => format!("no majority of voters has cosigned what node {node} shows yet; this may be old"),
+        },
     };
     app.warn(message);
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use mesh_client::Freshness;
 use mesh_model::UnixMs;
 
 /// This machine's clock.
@@ -30,6 +31,15 @@ pub(crate) fn age(ms: u64) -> String {
         120_000..7_200_000 => format!("{} min", ms / 60_000),
         7_200_000..172_800_000 => format!("{} h", ms / 3_600_000),
         _ => format!("{} d", ms / 86_400_000),
+    }
+}
+
+/// The age of what a node shows: as [`age`], `never current`, or `unknown` from the node's start until it hears of a newer checkpoint.
+pub(crate) fn age_of(freshness: &Freshness) -> String {
+    match (freshness.age_ms, freshness.cosigned_unix_s) {
+        (Some(ms), _) => age(ms),
+        (None, Some(_)) => "unknown".to_owned(),
+        (None, None) => "never current".to_owned(),
     }
 }
 

@@ -121,12 +121,14 @@ pub struct Freshness {
     /// How many leaves the search index had taken in.
     pub indexed_size: u64,
     /// Milliseconds since a majority of voters last cosigned a checkpoint that the node's ledger agrees with; `None` before the
-    /// first.
+    /// first, and after a start of the node until it hears of a newer one than it had kept.
     pub age_ms: Option<u64>,
     /// How many leaves that checkpoint covers; 0 before the first.
     pub checkpoint_size: u64,
     /// Whether the node takes itself for current: its age is at most a minute, and no fork stands.
     pub is_current: bool,
+    /// When a majority of voters had cosigned that checkpoint, by their clocks, in seconds since 1970; `None` before the first.
+    pub cosigned_unix_s: Option<u64>,
     /// The node that answered.
     pub node_id: NodeId,
 }
@@ -140,6 +142,7 @@ impl Freshness {
             age_ms: m.age_ms,
             checkpoint_size: m.checkpoint_size,
             is_current: m.is_current,
+            cosigned_unix_s: m.cosigned_unix_s,
             node_id: m.node_id,
         })
     }

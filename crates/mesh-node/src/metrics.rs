@@ -11,6 +11,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::clock::now_unix_ms;
 use crate::gossip::GossipFigures;
 
 type Level = Gauge<u64, AtomicU64>;
@@ -141,7 +142,9 @@ impl Metrics {
         self.alarms.set(status.alarms.len() as u64);
         let freshness = status.freshness.unwrap_or_default();
         self.checkpoint_size.set(freshness.checkpoint_size);
-        self.checkpoint_age_ms.set(freshness.age_ms.unwrap_or(0));
+        // An alert should not rest while the node has only its clock to go by.
+        let by_clock = || freshness.cosigned_unix_s.map(|at| now_unix_ms().saturating_sub(at.saturating_mul(1000)));
+        self.checkpoint_age_ms.set(freshness.age_ms.or_else(by_clock).unwrap_or(0));
         let upkeep = status.upkeep.clone().unwrap_or_default();
         self.disk_free_bytes.set(upkeep.disk_free_bytes.unwrap_or(0));
         self.clock_ahead_ms.set(upkeep.clock_ahead_ms.unwrap_or(0));

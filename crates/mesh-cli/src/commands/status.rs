@@ -73,7 +73,7 @@ impl Row for StatusRow {
             format!("{} {}", status.node_id, printable(&status.name)),
             status.raft.role.clone(),
             self.behind.map_or_else(String::new, |leaves| leaves.to_string()),
-            status.freshness.age_ms.map_or_else(|| "never current".to_owned(), time::age),
+            time::age_of(&status.freshness),
             waiting.to_string(),
             status.alarms.len().to_string(),
             self.url.clone(),

@@ -212,7 +212,11 @@ fn checkpoint(status: &NodeStatus) -> Finding {
     let ids = by.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let next = "start or reach a majority of the voters: they cosign every ten seconds";
     let Some(age) = freshness.age_ms else {
-        return Finding::broken("checkpoint", "it has none yet: no majority of voters vouches for what it shows", next);
+        let Some(at) = freshness.cosigned_unix_s else {
+            return Finding::broken("checkpoint", "it has none yet: no majority of voters vouches for what it shows", next);
+        };
+        let at = time::show(at.saturating_mul(1000));
+        return Finding::broken("checkpoint", format!("none since it started; the last one is of {at}"), next);
     };
     let evidence = format!(
         "{} of {} leaves, {} old, cosigned by {} of {voters} voters ({ids})",

@@ -156,9 +156,9 @@ impl Walk<'_> {
     /// A majority of voters vouches for the leaf.
     fn covered(&mut self, step: &'static str, node: &Seen, status: &NodeStatus, view: &ProductView) -> Option<()> {
         let covered = status.freshness.checkpoint_size;
-        let age = status.freshness.age_ms.map_or_else(|| "none yet".to_owned(), time::age);
+        let age = time::age_of(&status.freshness);
         if covered > view.ledger_index {
-            return self.note(Finding::ok(step, format!("checkpoint of {covered} leaves, {age} old")));
+            return self.note(Finding::ok(step, format!("checkpoint of {covered} leaves, age {age}")));
         }
         let evidence = format!(
             "the newest checkpoint of {} covers {covered} leaves; {} is beyond",
@@ -177,10 +177,10 @@ impl Walk<'_> {
     async fn applied(&mut self, there: &NodeStatus, view: &ProductView) -> Option<()> {
         let (step, index) = ("applied by the second node", view.ledger_index);
         if there.ledger.size <= index {
-            let age = there
-                .freshness
-                .age_ms
-                .map_or_else(|| "it was never current".to_owned(), |ms| format!("it is {} old", time::age(ms)));
+            let age = match there.freshness.age_ms {
+                Some(ms) => format!("it is {} old", time::age(ms)),
+                None => "it has heard of no newer one since it started".to_owned(),
+            };
             let evidence = format!("{} has {} leaves and lacks leaf {index}; {age}", self.to.name(), there.ledger.size);
             let next = format!("it reaches no peer that has it: `mesh doctor {}`", self.to.url);
             return self.note(Finding::broken(step, evidence, next));

@@ -9,7 +9,7 @@ pub struct Brief {
     pub size: u64,
     /// When a majority had cosigned it, in seconds since 1970; `None` before the first.
     pub time_unix_s: Option<u64>,
-    /// When this process heard of it; `None` before the first.
+    /// When this process heard of it; `None` before the first, and for one that it had kept on disk.
     pub heard: Option<Instant>,
     /// Whether a fork stands.
     pub is_forked: bool,
@@ -18,6 +18,12 @@ pub struct Brief {
 }
 
 impl Brief {
+    /// Takes in the newest checkpoint's size and time that were kept on disk: nobody knows for how long the process was away.
+    pub(super) fn kept(&mut self, newest: Option<(u64, u64)>) {
+        self.size = newest.map_or(0, |(size, _)| size);
+        self.time_unix_s = newest.map(|(_, time)| time);
+    }
+
     /// Takes in the newest checkpoint's size and time; one that is known stays as old as it is.
     pub(super) fn heard(&mut self, newest: Option<(u64, u64)>, now: Instant) {
         let (size, time_unix_s) = newest.map_or((0, None), |(size, time)| (size, Some(time)));
@@ -29,12 +35,12 @@ impl Brief {
 
     /// How old what this node shows may be: its clock minus the time that a majority had reached when they cosigned the newest
     /// checkpoint, and never less than the time for which it heard of no other: a slow clock must not make a node that is cut
-    /// off look current. `None` before the first.
+    /// off look current. `None` before this process heard of one: for how long it was away only its clock could tell, and nothing
+    /// has shown yet that the clock is right.
     pub fn age(&self, now_unix_ms: u64, now: Instant) -> Option<Duration> {
+        let silence = now.saturating_duration_since(self.heard?);
         let cosigned = self.time_unix_s?.saturating_mul(1000);
-        let by_clock = Duration::from_millis(now_unix_ms.saturating_sub(cosigned));
-        let silence = self.heard.map_or(Duration::ZERO, |heard| now.saturating_duration_since(heard));
-        Some(by_clock.max(silence))
+        Some(Duration::from_millis(now_unix_ms.saturating_sub(cosigned)).max(silence))
     }
 }
 
@@ -58,6 +64,19 @@ mod tests {
         assert_eq!(brief.age(COSIGNED_S * 1000 - HOUR_MS, later), Some(Duration::from_secs(70)));
         brief.heard(Some((5, COSIGNED_S + 70)), later);
         assert_eq!(brief.age(COSIGNED_S * 1000 - HOUR_MS, later), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_checkpoint_from_the_disk_has_no_age_until_a_newer_one_is_heard() {
+        let begin = Instant::now();
+        let mut brief = Brief::default();
+        brief.kept(Some((5, COSIGNED_S)));
+        assert_eq!((brief.size, brief.age(COSIGNED_S * 1000 + HOUR_MS, begin)), (5, None));
+        // Whoever repeats it may have been away, too.
+        brief.heard(Some((5, COSIGNED_S)), begin);
+        assert_eq!(brief.age(COSIGNED_S * 1000 + HOUR_MS, begin), None);
+        brief.heard(Some((5, COSIGNED_S + 10)), begin);
+        assert_eq!(brief.age(COSIGNED_S * 1000, begin), Some(Duration::ZERO));
     }
 
     #[test]

@@ -99,7 +99,9 @@ impl Keeper {
         let first = VoterSet::of_genesis(&genesis.document)
             .map_err(|error| MeshError::new(Code::Config, format!("the genesis has no voters: {error}")))?;
         let kept = Kept::load(&store.meta(), genesis.mesh_id, first.clone()).map_err(|error| storage_error(&error))?;
-        let brief = watch::Sender::new(Brief::default());
+        let mut brief = Brief::default();
+        brief.kept(kept.last.as_ref().map(|(_, counted)| (counted.size, counted.time_unix_s)));
+        let brief = watch::Sender::new(brief);
         let ledger = store.ledger();
         let (mesh, genesis) = (genesis.mesh_id, genesis.envelope.bytes().to_vec());
         let kept = Mutex::new(kept);

@@ -214,6 +214,7 @@ pub fn freshness(core: &Core) -> Freshness {
         last_stamp_unix_ms: end.last_stamp,
         indexed_size: core.indexed_size(),
         age_ms: age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
+        cosigned_unix_s: brief.time_unix_s,
         node_id: core.node_id(),
     }
 }
