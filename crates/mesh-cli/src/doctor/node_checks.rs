@@ -213,7 +213,11 @@ fn checkpoint(status: &NodeStatus) -> Finding {
     let next = "start or reach a majority of the voters: they cosign every ten seconds";
     let Some(age) = freshness.age_ms else {
         let Some(at) = freshness.cosigned_unix_s else {
-            return Finding::broken("checkpoint", "it has none yet: no majority of voters vouches for what it shows", next);
+            return Finding::broken(
+                "checkpoint",
+                "it has none yet: no majority of voters vouches for what it shows",
+                next,
+            );
         };
         let at = time::show(at.saturating_mul(1000));
         return Finding::broken("checkpoint", format!("none since it started; the last one is of {at}"), next);
