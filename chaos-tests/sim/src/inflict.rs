@@ -1,9 +1,9 @@
 //! Lets planned faults happen, and puts them right.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use mesh_store::{Crash, MemSnapshot};
+use mesh_store::{Crash, MemSnapshot, Store, StoreError};
 
 use crate::draw::Draw;
 use crate::fault::{Fault, Planned, bit, crash};
@@ -201,16 +201,29 @@ impl Inflict {
 
 /// A disk goes back to what it had, if it promised anything since; returns whether.
 fn betray(world: &mut World, place: Place, (snapshot, size): &(MemSnapshot, u64)) -> bool {
-    let now_has = world.machine(place).running().map_or(0, |node| node.core.ledger_size());
+    let Some(node) = world.machine(place).running() else { return false };
+    let now_has = node.core.ledger_size();
     if now_has <= *size {
         return false;
     }
+    let domains = written(&node.core.store).unwrap_or_default();
+    drop(node);
     world.kill(place, Crash::LoseUnsynced);
     world.note(&format!("the disk of {place} goes back from {now_has} leaves to about {size}"));
     world.machine(place).set_back(snapshot);
     world.betrayed.insert(place);
-    let domain = format!("domain_{place}/");
-    world.oracle.betrayed(|record| record.what.starts_with(&domain));
+    world.oracle.betrayed(|record| record.what.split_once('/').is_some_and(|(domain, _)| domains.contains(domain)));
     world.start(place);
     true
+}
+
+/// The domains of which a feed is written there, in any epoch.
+fn written(store: &Store) -> Result<BTreeSet<String>, StoreError> {
+    let mut domains = BTreeSet::new();
+    for id in store.feeds()? {
+        if !store.feed(id.clone()).is_copy()? {
+            domains.insert(id.domain().to_owned());
+        }
+    }
+    Ok(domains)
 }

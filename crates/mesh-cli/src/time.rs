@@ -34,7 +34,7 @@ pub(crate) fn age(ms: u64) -> String {
     }
 }
 
-/// The age of what a node shows: as [`age`], `never current`, or `unknown` from the node's start until it hears of a newer checkpoint.
+/// The age of what a node shows: as [`age()`], `never current`, or `unknown` from the node's start until it hears of a newer checkpoint.
 pub(crate) fn age_of(freshness: &Freshness) -> String {
     match (freshness.age_ms, freshness.cosigned_unix_s) {
         (Some(ms), _) => age(ms),

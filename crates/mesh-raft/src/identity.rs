@@ -101,6 +101,7 @@ impl Identity {
             protocol_min: self.protocols.min,
             protocol_max: self.protocols.max,
             build: self.build.clone(),
+            clock_unix_ms: None,
         })
     }
 

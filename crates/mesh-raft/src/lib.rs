@@ -28,6 +28,7 @@
 //! | [`StoreState`] | the applied state as governance reads it |
 //! | [`RaftServer`] | what peers ask; `Link` is what openraft asks of them |
 //! | `GivingWay` | on a leader whose clock is ahead: falls silent, so that another is elected |
+//! | `voter_clocks` | how late a stamp may be that a quorum takes |
 //! | `VoterFollower` | on the leader: brings Raft's membership to the voters that the ledger names |
 //! | [`Refounding`] | after a lost quorum: Raft begins anew on a store that keeps its ledger |
 //!
@@ -35,8 +36,9 @@
 //!
 //! - A caller is told that *nothing happened* only when the proposal was given up before it was handed to Raft or to the leader
 //!   (`Ticket`: one atomic decides between the caller who gives up and the task that hands over). All else is *unknown*.
-//! - Stamps never go back. A voter refuses one that is over 30 s ahead of its clock; a leader over 30 s behind ledger time steps down,
-//!   and one whose stamps so many refuse that no quorum is left gives way.
+//! - Stamps never go back. A voter refuses one that is over 30 s ahead of its clock. So a leader whose clock is ahead stamps with the time
+//!   that a quorum takes, as far as it was told; one whose stamps are refused all the same gives way, and one over 30 s behind ledger time
+//!   steps down.
 //! - Ledger, state, applied log id and membership change in one batch. It isn't synced: the raft log is durable before, and the store
 //!   keeps the order of batches, so a restart applies again exactly what is lost.
 //! - Who votes is decided in the ledger, and Raft follows it, never the other way round: by joint consensus, and only to nodes that are up
@@ -106,6 +108,7 @@ mod tail;
 mod ticket;
 mod tokio_config;
 mod type_config;
+mod voter_clocks;
 mod voter_follower;
 mod waiting;
 

@@ -137,6 +137,8 @@ impl RaftNode {
             back: Back(proposer.downgrade()),
             queue,
             last_stamp: 0,
+            asked_clocks: None,
+            gave_up: None,
             protocol_vote: Weak::new(),
             refounding: machine.refounding().cloned(),
             reads_only: reads_only.clone(),

@@ -13,6 +13,7 @@ use tonic::transport::{Channel, Endpoint};
 use crate::dial::Dial;
 use crate::frame::MESSAGE_BYTES;
 use crate::identity::{Identity, Mismatch};
+use crate::voter_clocks::Reading;
 
 /// How long one attempt to connect and greet may take.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -44,6 +45,8 @@ pub(crate) struct Peer {
     id: NodeId,
     address: Mutex<String>,
     link: watch::Sender<Link>,
+    /// What its clock showed at the last greeting. It outlives the connection.
+    clock: Mutex<Option<Reading>>,
     /// Held while a snapshot is on its way that the peer asked for.
     snapshot: Arc<Semaphore>,
 }
@@ -78,7 +81,15 @@ pub(crate) struct Connected {
 impl Peer {
     pub(crate) fn new(me: Arc<Identity>, dial: Arc<dyn Dial>, id: NodeId, address: String) -> Self {
         let link = watch::Sender::new(Link::Down { until: None, pause: PAUSE_MIN, why: None });
-        Self { me, dial, id, address: Mutex::new(address), link, snapshot: Arc::new(Semaphore::new(1)) }
+        Self {
+            me,
+            dial,
+            id,
+            address: Mutex::new(address),
+            link,
+            clock: Mutex::default(),
+            snapshot: Arc::new(Semaphore::new(1)),
+        }
     }
 
     pub(crate) fn id(&self) -> NodeId {
@@ -87,6 +98,18 @@ impl Peer {
 
     pub(crate) fn address(&self) -> String {
         self.address.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Its clock.
+    pub(crate) fn clock(&self) -> Option<Reading> {
+        *self.clock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read_clock(&self, greeting: &HelloResponse) {
+        if let Some(shown) = greeting.clock_unix_ms {
+            let reading = Reading { shown, heard: Instant::now() };
+            *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some(reading);
+        }
     }
 
     /// The right to send a snapshot; `None` while one is on its way.
@@ -127,10 +150,12 @@ impl Peer {
             let Connected { mut client, number } = self.connected(within).await.ok()?;
             let greeting = client.hello(self.me.hello()).await.ok().map(tonic::Response::into_inner);
             let heard = greeting.filter(|greeting| self.me.check_greeting(self.id, greeting).is_ok());
-            let Some(heard) = heard.map(Advertised::of) else {
+            let Some(heard) = heard else {
                 self.broke(number);
                 return None;
             };
+            self.read_clock(&heard);
+            let heard = Advertised::of(heard);
             self.link.send_if_modified(|link| {
                 if let Link::Up { number: current, advertised, .. } = link
                     && *current == number
@@ -216,6 +241,7 @@ impl Peer {
         })?;
         let checked: Result<(), Mismatch> = self.me.check_greeting(self.id, greeting.get_ref());
         checked.map_err(|mismatch| refused(mismatch.to_string()))?;
+        self.read_clock(greeting.get_ref());
         Ok((client, Advertised::of(greeting.into_inner())))
     }
 }

@@ -14,6 +14,7 @@ use crate::link::Link;
 use crate::machine::Machine;
 use crate::peer::{Advertised, Peer};
 use crate::tokio_config::Config;
+use crate::voter_clocks::Reading;
 
 /// Peers by id: one connection each, whoever needs it. Clones share them.
 #[derive(Clone)]
@@ -60,6 +61,12 @@ impl Peers {
     /// What a node that is said to be at `address` says of its program now; `None` where it does not answer in time.
     pub(crate) async fn greet(&self, id: NodeId, address: &str, within: Duration) -> Option<Advertised> {
         if id == self.me.node_id { self.advertised(id) } else { self.peer(id, address).greet(within).await }
+    }
+
+    /// What another node's clock showed when it was greeted last.
+    pub(crate) fn clock(&self, id: NodeId) -> Option<Reading> {
+        let peer = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()?;
+        peer.clock()
     }
 
     /// What a node said of its program last, this one or another; `None` for one to which no connection stands. A leader has one to each

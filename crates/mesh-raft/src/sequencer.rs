@@ -28,6 +28,7 @@ use crate::sealed::Sealed;
 use crate::state_machine::{SharedJudge, SharedVerify};
 use crate::store_state::{StateError, StoreState};
 use crate::tokio_config::{Config, Raft};
+use crate::voter_clocks::latest_taken;
 use crate::waiting::Waiting;
 
 /// Entries that go on together.
@@ -40,6 +41,8 @@ const FORWARDS: usize = 8;
 const AGAIN: Duration = Duration::from_millis(25);
 /// How long a voter may take to say what its program knows, before it counts as silent.
 const GREETING: Duration = Duration::from_secs(1);
+/// How long the others' clocks are taken as heard while this one is ahead of them, and how often that is said.
+const CLOCKS: Duration = Duration::from_secs(5);
 /// How often somebody looks for a leader while nothing changes.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -61,6 +64,10 @@ pub(crate) struct Sequencer {
     pub(crate) queue: mpsc::UnboundedReceiver<Waiting>,
     /// The last stamp that this node gave.
     pub(crate) last_stamp: UnixMs,
+    /// When the others were last asked for their time because this clock is off.
+    pub(crate) asked_clocks: Option<Instant>,
+    /// When leading was last given up because this clock is off.
+    pub(crate) gave_up: Option<Instant>,
     /// Held while a seat's word for another protocol is under way.
     pub(crate) protocol_vote: Weak<()>,
     /// What has to be ordered before anything else on a store that was refounded.
@@ -201,7 +208,7 @@ impl Sequencer {
 
     /// Stamps, admits and hands over one batch.
     async fn lead(&mut self, batch: Vec<Waiting>) {
-        let now = (self.clock)();
+        let now = self.now().await;
         let end = self.announcer.end();
         let last = self.last_stamp.max(end.last_stamp);
         if last > now.saturating_add(limits::STAMP_AHEAD_MS) {
@@ -277,6 +284,33 @@ impl Sequencer {
         admit_entry_among(&self.state, entry, &&*self.verify, &*self.judge, heard)
     }
 
+    /// The time to stamp with: this node's, unless too few would take that.
+    async fn now(&mut self) -> UnixMs {
+        let now = (self.clock)();
+        if self.latest_taken().is_none_or(|latest| now <= latest) {
+            return now;
+        }
+        // What is known of their clocks may be old; and either may have been set since.
+        if self.asked_clocks.is_none_or(|asked| asked.elapsed() >= CLOCKS) {
+            self.greet_voters().await;
+            self.asked_clocks = Some(Instant::now());
+            if let Some(latest) = self.latest_taken().filter(|latest| now > *latest) {
+                let ahead_ms = now - latest;
+                tracing::error!(
+                    ahead_ms,
+                    "this node's clock is ahead of the voters'; entries are stamped with their time"
+                );
+            }
+        }
+        let now = (self.clock)();
+        self.latest_taken().map_or(now, |latest| now.min(latest))
+    }
+
+    fn latest_taken(&self) -> Option<UnixMs> {
+        let sets = self.raft.metrics().borrow_watched().membership_config.membership().get_joint_config().clone();
+        latest_taken(&sets, self.node_id, |id| self.peers.clock(id), Instant::now())
+    }
+
     /// What the voters know at this moment, asked of all at once. Only for a council's word about the protocol, which is rare.
     async fn greet_voters(&self) -> BTreeMap<NodeId, ProtocolRange> {
         let voters = match self.voters() {
@@ -311,9 +345,15 @@ impl Sequencer {
     }
 
     /// A stamp never goes back, and the others refuse one that is too far ahead of them: only a node with a better clock can go on.
-    async fn step_down(&self, behind_ms: u64) {
+    async fn step_down(&mut self, behind_ms: u64) {
+        if self.gave_up.is_some_and(|gave_up| gave_up.elapsed() < CLOCKS) {
+            return;
+        }
+        self.gave_up = Some(Instant::now());
         tracing::error!(behind_ms, "this node's clock is behind the ledger's time; it gives up leading");
-        let other = self.raft.voter_ids().find(|id| *id != self.node_id);
+        let replicated = self.raft.metrics().borrow_watched().replication.clone().unwrap_or_default();
+        let others = self.raft.voter_ids().filter(|id| *id != self.node_id && self.peers.advertised(*id).is_some());
+        let other = others.max_by_key(|id| replicated.get(id).copied().flatten());
         if let Some(other) = other
             && let Err(error) = self.raft.trigger().transfer_leader(other).await
         {

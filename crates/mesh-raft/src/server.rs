@@ -280,7 +280,8 @@ impl RaftService for RaftServer {
         self.sender(&request)?.check(request.get_ref().node_id)?;
         let hello = request.into_inner();
         let greeting = self.me.greet(&hello);
-        greeting.map(Response::new).map_err(|mismatch| {
+        let clock_unix_ms = Some((self.clock)());
+        greeting.map(|greeting| Response::new(HelloResponse { clock_unix_ms, ..greeting })).map_err(|mismatch| {
             tracing::warn!(peer = hello.node_id, build = hello.build, %mismatch, "a peer was refused");
             Status::failed_precondition(mismatch.to_string())
         })

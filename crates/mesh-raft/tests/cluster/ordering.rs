@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use mesh_model::Code;
+use mesh_model::{Code, NodeId};
 use mesh_raft::{ProposeError, RaftOptions};
 
 use crate::harness::{Cluster, DEADLINE, head};
@@ -107,21 +107,51 @@ async fn a_leader_whose_clock_falls_behind_ledger_time_stops_leading() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_leader_whose_clock_is_far_ahead_gives_way_and_its_stamps_stay_out_of_the_ledger() {
+async fn a_leader_whose_stamps_no_quorum_takes_gives_way_and_they_stay_out_of_the_ledger() {
+    use std::sync::atomic::Ordering;
+    let mut cluster = Cluster::in_memory(3, usual).await;
+    let ahead = cluster.leader().await;
+    cluster.agree_on(1).await;
+    let body = cluster.admission("d-0");
+    cluster.node(ahead).proposer().propose(body, DEADLINE).await.unwrap();
+    // It asks the others for their time, and then they set their clocks back.
+    for skew in cluster.skew.values() {
+        skew.store(3_600_000, Ordering::SeqCst);
+    }
+    let refused = cluster.admission("d-0");
+    assert!(cluster.node(ahead).proposer().propose(refused, DEADLINE).await.is_err());
+    let others: Vec<NodeId> = cluster.running.keys().copied().filter(|id| *id != ahead).collect();
+    for other in &others {
+        cluster.skew[other].store(0, Ordering::SeqCst);
+    }
+    // What this becomes is unknown to its caller: it may be given back and ordered by the next leader.
+    let body = cluster.admission("d-1");
+    drop(cluster.node(ahead).proposer().propose(body, Duration::from_secs(2)).await);
+    let body = cluster.admission("d-2");
+    let leaves = cluster.node(others[0]).proposer().propose(body, DEADLINE).await.unwrap();
+    assert_eq!(leaves[0].code(), Code::Accepted);
+    assert_ne!(cluster.leader().await, ahead);
+    // The cluster's clocks begin at the first figure.
+    let stamp = cluster.node(others[0]).ledger_end().borrow().last_stamp;
+    assert!(stamp < 1_800_000_000_000 + 600_000, "{stamp}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_whose_clock_is_far_ahead_stamps_with_the_others_time() {
     use std::sync::atomic::Ordering;
     let mut cluster = Cluster::in_memory(3, usual).await;
     let ahead = cluster.leader().await;
     cluster.agree_on(1).await;
     cluster.skew[&ahead].store(3_600_000, Ordering::SeqCst);
-    // What this becomes is unknown to its caller: it may be given back and ordered by the next leader.
-    let body = cluster.admission("d-0");
-    drop(cluster.node(ahead).proposer().propose(body, Duration::from_secs(2)).await);
-    let other = cluster.status().iter().map(|status| status.node_id).find(|id| *id != ahead).unwrap();
-    let body = cluster.admission("d-1");
-    let leaves = cluster.node(other).proposer().propose(body, DEADLINE).await.unwrap();
-    assert_eq!(leaves[0].code(), Code::Accepted);
-    assert_ne!(cluster.leader().await, ahead);
+    // One other is left: nobody but the leader can be elected if the entry is not taken.
+    let others: Vec<NodeId> = cluster.running.keys().copied().filter(|id| *id != ahead).collect();
+    cluster.stop(others[0]).await;
+    for n in 0..3 {
+        let body = cluster.admission(&format!("d-{n}"));
+        let leaves = cluster.node(ahead).proposer().propose(body, DEADLINE).await.unwrap();
+        assert_eq!(leaves[0].code(), Code::Accepted);
+    }
     // The cluster's clocks begin at the first figure.
-    let stamp = cluster.node(other).ledger_end().borrow().last_stamp;
+    let stamp = cluster.node(ahead).ledger_end().borrow().last_stamp;
     assert!(stamp < 1_800_000_000_000 + 600_000, "{stamp}");
 }
