@@ -1,6 +1,6 @@
 //! All jobs of a run: begun at their times, sent again until they are settled, and what follows from them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mesh_model::Code;
@@ -34,14 +34,12 @@ pub struct Clients {
     pub home_percent: u64,
     /// Where each domain is at home now.
     pub homes: BTreeMap<Place, Place>,
-    /// Where it ever was.
-    ever: BTreeMap<Place, BTreeSet<Place>>,
 }
 
 impl Clients {
     /// Nobody wants anything yet.
     pub fn new(draw: Draw) -> Self {
-        Self { jobs: Vec::new(), draw, home_percent: 70, homes: BTreeMap::new(), ever: BTreeMap::new() }
+        Self { jobs: Vec::new(), draw, home_percent: 70, homes: BTreeMap::new() }
     }
 
     /// Plans a job.
@@ -55,11 +53,9 @@ impl Clients {
         open.map(|job| job.task.name()).collect()
     }
 
-    /// A domain whose home's disk lied takes nothing any more. Nor may it after a move: what the ledger covers of its feed may have been on
-    /// that disk alone.
+    /// A domain whose home's disk lied takes nothing any more, until it moves.
     fn is_hopeless(&self, world: &World, task: &Task) -> bool {
-        let homes = task.home().and_then(|domain| self.ever.get(&domain));
-        homes.is_some_and(|homes| !homes.is_disjoint(&world.betrayed))
+        task.home().and_then(|domain| self.homes.get(&domain)).is_some_and(|home| world.betrayed.contains(home))
     }
 
     /// Hears answers, and sends what is due.
@@ -165,7 +161,6 @@ impl Clients {
 
     fn at_home(&mut self, domain: Place, place: Place) {
         self.homes.insert(domain, place);
-        self.ever.entry(domain).or_default().insert(place);
     }
 
     /// What follows from a decision.

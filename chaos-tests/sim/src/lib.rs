@@ -48,4 +48,5 @@ pub mod os;
 pub mod panics;
 pub mod run;
 pub mod seven_days;
+pub mod stale_peer;
 pub mod world;

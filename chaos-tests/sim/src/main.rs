@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Result;
 use campaign::Campaign;
 use chaos_sim::run::{Report, run};
-use chaos_sim::seven_days;
+use chaos_sim::{seven_days, stale_peer};
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
@@ -48,6 +48,10 @@ struct Args {
     #[arg(long, conflicts_with = "seeds")]
     seven_days: bool,
 
+    /// The peer whose ledger an observer tails is cut off from the voters instead.
+    #[arg(long, conflicts_with_all = ["seeds", "seven_days"])]
+    stale_peer: bool,
+
     /// Print every line of the trace.
     #[arg(long, conflicts_with = "seeds")]
     trace: bool,
@@ -68,7 +72,11 @@ fn main() -> Result<ExitCode> {
     traces.without_time().init();
     let folder = tempfile::tempdir()?;
     let (path, seed, trace) = (folder.path().to_owned(), args.seed, args.trace);
-    let scenario = if args.seven_days { seven_days::run } else { run };
+    let scenario = match (args.seven_days, args.stale_peer) {
+        (true, _) => seven_days::run,
+        (_, true) => stale_peer::run,
+        _ => run,
+    };
     // A thread of its own: what was drawn on this one before is not the seed's.
     let alone = std::thread::Builder::new().name("world".into()).stack_size(64 << 20);
     let report = alone.spawn(move || scenario(seed, &path, trace))?.join();

@@ -20,6 +20,14 @@ fn seeds_hold_and_each_gives_the_same_trace_twice() {
 }
 
 #[test]
+fn scenarios_hold() {
+    for scenario in ["--seven-days", "--stale-peer"] {
+        let output = sim(&[scenario]);
+        assert!(output.status.success(), "{scenario}: {}", text(&output));
+    }
+}
+
+#[test]
 fn what_is_no_range_of_seeds_is_refused_with_what_was_expected() {
     for (seeds, why) in [("5", "expected A..B"), ("5..5", "there is no seed in it"), ("a..5", "'a'")] {
         let output = sim(&["--seeds", seeds]);

@@ -44,7 +44,7 @@ pub struct FeedEvent {
     pub previous_leaf: Hash,
     /// How many ledger leaves its writer had applied.
     pub ledger_size: u64,
-    /// The writer's clock; informative: nothing in the ledger is decided by it.
+    /// The writer's clock, or the ledger's time for a verdict; informative: nothing in the ledger is decided by it.
     pub at_unix_ms: UnixMs,
     /// What happened.
     pub kind: EventKind,

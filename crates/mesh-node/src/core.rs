@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use mesh_catalog::SearchIndex;
 use mesh_event::genesis::SealedGenesis;
-use mesh_event::{Keypair, NodeRecord};
+use mesh_event::{FeedId, Keypair, LedgerLeaf, NodeRecord};
 use mesh_governance::{Damage, PolicyJudge, read};
-use mesh_model::{Code, MeshId, NodeId, ProductId};
+use mesh_model::{Code, LedgerIndex, MeshId, NodeId, ProductId};
 use mesh_proto::status::MeshError;
 use mesh_raft::{LedgerEnd, RaftNode, StateError, StoreState, offload};
 use mesh_store::{Store, StoreError};
@@ -181,13 +181,25 @@ impl Core {
     /// # Errors
     /// [`Code::Damaged`] when the ledger cannot be read.
     pub fn decided(&self, position: &Position) -> Result<Option<Resolution>, MeshError> {
-        let (domain, epoch) = (&position.feed.domain, position.feed.epoch);
-        let index =
-            read::outbox_outcome(&self.state, domain, epoch, position.outbox).map_err(|e| self.state_error(&e))?;
-        let Some(index) = index else { return Ok(None) };
+        Ok(self.outcome(&position.feed, position.outbox)?.map(|leaf| Ok(decided_by(leaf))))
+    }
+
+    /// The leaf that first decided on a command of a feed.
+    ///
+    /// # Errors
+    /// When the ledger can't be read.
+    pub fn outcome(&self, feed: &FeedId, outbox: u64) -> Result<Option<LedgerLeaf>, MeshError> {
+        let index = read::outbox_outcome(&self.state, &feed.domain, feed.epoch, outbox);
+        index.map_err(|e| self.state_error(&e))?.map(|index| self.leaf(index)).transpose()
+    }
+
+    /// A leaf that this node has applied.
+    ///
+    /// # Errors
+    /// [`Code::Damaged`] when it is not there.
+    pub fn leaf(&self, index: LedgerIndex) -> Result<LedgerLeaf, MeshError> {
         let leaf = read::leaf(&self.state, index).map_err(|e| self.state_error(&e))?;
-        let leaf = leaf.ok_or_else(|| MeshError::new(Code::Damaged, format!("leaf {index} is not there")))?;
-        Ok(Some(Ok(decided_by(leaf))))
+        leaf.ok_or_else(|| MeshError::new(Code::Damaged, format!("leaf {index} is not there")))
     }
 
     /// Runs work that may wait for the disk, as [`offload`] does. The node's stop waits for it: the store is closed after that.

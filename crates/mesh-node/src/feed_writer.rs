@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use mesh_event::{Envelope, EventKind, FeedEvent, FeedHead, FeedId, SignedRules, Signer};
+use mesh_event::{Envelope, EventKind, FeedEvent, FeedHead, FeedId, LedgerLeaf, SignedRules, Signer};
 use mesh_governance::OwnRules;
 use mesh_model::{Code, CommandId, LedgerIndex, MeshId, ProductId, UnixMs, limits};
 use mesh_proto::status::MeshError;
@@ -20,6 +20,7 @@ use crate::feed_tail::{DAY, NAMED, OUTBOX, Tail, Waiting, named_value, outbox_va
 use crate::feeds::{COMMANDS, encode_position};
 use crate::limits::{DayQuota, DayUse};
 use crate::publish::Admitted;
+use crate::verdict::{Before, verdict};
 
 /// What the ledger said about a command; everybody who waits for it sees the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,11 +33,9 @@ pub struct Decided {
     pub detail: String,
 }
 
-impl Decided {
-    /// Whether the ledger refused the command: the feed's history tells why.
-    pub fn is_refusal(&self) -> bool {
-        !matches!(self.code, Code::Accepted | Code::AlreadySo)
-    }
+/// Whether a feed has a verdict on a command that was decided so.
+pub fn is_refusal(code: Code) -> bool {
+    !matches!(code, Code::Accepted | Code::AlreadySo)
 }
 
 /// How a wait for the ledger ended: decided, or refused without a leaf.
@@ -163,7 +162,11 @@ impl FeedWriter {
         };
         let (given_out, settled) = outbox_value(&feed).map_err(|e| damaged(&e))?;
         let mut tail = Tail::new(appender, last_leaf.as_deref(), given_out.max(sealed_outbox));
-        tail.last_ledger_size = tail.last_ledger_size.max(named_value(&feed).map_err(|e| damaged(&e))?);
+        tail.last_ledger_size = named_value(&feed).map_err(|e| damaged(&e))?;
+        if let Some(bytes) = &last_leaf {
+            let last = FeedEvent::decode(bytes).map_err(|error| MeshError::new(Code::Damaged, error.to_string()))?;
+            tail.last_ledger_size = tail.last_ledger_size.max(last.ledger_size);
+        }
         // Rules that cannot be read keep the feed from being written: nothing would hold in it.
         let used = feed.value(DAY).map_err(|e| damaged(&e))?;
         tail.used = match used.and_then(|bytes| DayUse::from_bytes(&bytes)) {
@@ -375,19 +378,15 @@ impl FeedWriter {
     ///
     /// # Errors
     /// [`Code::StorageFailed`].
-    pub fn append_verdict(&self, outbox: u64, decided: &Decided, ledger_size: u64) -> Result<(), MeshError> {
+    pub fn append_verdict(&self, outbox: u64, leaf: &LedgerLeaf) -> Result<(), MeshError> {
         let mut tail = self.tail();
         if tail.closed {
             // The ledger has it, and nobody continues this feed.
             return Ok(());
         }
-        let kind = EventKind::Verdict {
-            outbox,
-            ledger_index: decided.ledger_index,
-            code: decided.code.number(),
-            detail: decided.detail.clone(),
-        };
-        let event = self.next_event(&mut tail, ledger_size, kind);
+        let (seq, previous_leaf, ledger_size) = (tail.appender.size(), tail.last_leaf, tail.last_ledger_size);
+        let event = verdict(self.mesh, &self.id, &Before { seq, previous_leaf, ledger_size }, outbox, leaf);
+        tail.last_ledger_size = event.ledger_size;
         let (seq, bytes) = (event.seq, event.encode());
         let mut batch = Batch::new();
         tail.write(&mut batch, &bytes);

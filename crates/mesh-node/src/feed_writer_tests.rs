@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use mesh_event::command::RetireProduct;
-use mesh_event::{Body, Command, Keypair, SignedCommand};
+use mesh_event::{Body, Command, Keypair, LeafEntry, Outcome, SignedCommand};
 use mesh_model::{CommandId, Digest, DomainName};
 use mesh_store::{Crash, MemDisk, MemoryLoop, StoreOptions};
 use zeroize::Zeroizing;
@@ -41,6 +41,21 @@ fn refused(ledger_index: u64) -> Decided {
     Decided { ledger_index, code: Code::Retired, detail: "retired".into() }
 }
 
+fn refusing_leaf(index: u64) -> LedgerLeaf {
+    LedgerLeaf {
+        index,
+        stamp_unix_ms: 1_000 + index,
+        entry: LeafEntry::FeedEvent(Vec::new()),
+        head_note: None,
+        outcome: Outcome {
+            code: Code::Retired,
+            detail: "retired".into(),
+            verdict_digest: None,
+            state_digest: Digest([0; 32]),
+        },
+    }
+}
+
 #[test]
 fn a_writer_that_crashed_before_a_verdict_knows_what_may_lack_one() {
     let disk = MemDisk::new(1);
@@ -51,7 +66,7 @@ fn a_writer_that_crashed_before_a_verdict_knows_what_may_lack_one() {
     }
     // The first two were decided and told; the ledger had the third too when the node fell.
     feed.resolve(1, Ok(refused(5)));
-    feed.append_verdict(2, &refused(6), 7).unwrap();
+    feed.append_verdict(2, &refusing_leaf(6)).unwrap();
     feed.resolve(2, Ok(refused(6)));
     drop((feed, first));
     disk.crash(Crash::LoseUnsynced);
@@ -60,7 +75,7 @@ fn a_writer_that_crashed_before_a_verdict_knows_what_may_lack_one() {
     let feed = writer(&again, 3, Some(2));
     assert_eq!(feed.unsettled(), 3..=3);
     assert_eq!(feed.waiting(), [4]);
-    feed.append_verdict(3, &refused(7), 8).unwrap();
+    feed.append_verdict(3, &refusing_leaf(7)).unwrap();
     drop((feed, again));
     disk.crash(Crash::LoseUnsynced);
 

@@ -17,7 +17,7 @@ use crate::carry;
 use crate::clock::now_unix_ms;
 use crate::core::Core;
 use crate::feed_tail::outbox_value;
-use crate::feed_writer::{Durable, FeedWriter, Position, Resolution};
+use crate::feed_writer::{Durable, FeedWriter, Position, Resolution, is_refusal};
 use crate::gossip::announcer::announce;
 use crate::orphans;
 use crate::outbox::Outbox;
@@ -361,10 +361,9 @@ fn refuse_own(domain: &DomainName, verdict: Result<(), Rejection>, found: &[OwnV
 /// Appends the verdicts that a crash kept out of a feed.
 fn settle(core: &Core, writer: &FeedWriter) -> Result<(), MeshError> {
     for outbox in writer.unsettled() {
-        let position = Position { feed: writer.id().clone(), seq: 0, outbox };
-        let Some(Ok(decided)) = core.decided(&position)? else { continue };
-        if decided.is_refusal() {
-            writer.append_verdict(outbox, &decided, core.ledger_size())?;
+        let Some(leaf) = core.outcome(writer.id(), outbox)? else { continue };
+        if is_refusal(leaf.outcome.code) {
+            writer.append_verdict(outbox, &leaf)?;
         }
     }
     Ok(())

@@ -89,6 +89,7 @@ pub mod tail;
 pub mod tiles;
 pub mod transport;
 pub mod upkeep;
+mod verdict;
 pub mod verified;
 
 /// Name and version of the program, as nodes greet each other with it.

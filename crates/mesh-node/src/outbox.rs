@@ -125,7 +125,8 @@ impl Outbox {
             }
             Code::Accepted | Code::AlreadySo => self.writer.resolve(outbox, Ok(decided)),
             _ => {
-                if let Err(error) = self.writer.append_verdict(outbox, &decided, self.core.ledger_size()) {
+                let leaf = self.core.leaf(decided.ledger_index);
+                if let Err(error) = leaf.and_then(|leaf| self.writer.append_verdict(outbox, &leaf)) {
                     warn!(%error, "a verdict was not appended");
                 }
                 self.writer.resolve(outbox, Ok(decided));

@@ -11,8 +11,11 @@ use mesh_client::WaitLevel;
 use mesh_client::publish::Attached;
 use mesh_event::attachment::PrivateAttachment;
 use mesh_event::command::DelegateNode;
+use mesh_event::proposal::{EnactStandard, ProposalBody};
 use mesh_event::{Body, FeedId};
-use mesh_model::{Attachment, AttachmentPurpose, Code, Digest};
+use mesh_model::{
+    Attachment, AttachmentPurpose, Code, Digest, Enforcement, Name, Rule, RuleSeverity, Standard, StandardKind, Version,
+};
 use mesh_node::core::Core;
 use mesh_node::replicas::assignment::keepers;
 use mesh_node::replicas::copy::KeptHead;
@@ -454,6 +457,30 @@ async fn what_a_copy_holds_beyond_the_ledger_is_pending_there_and_taken_over_by_
     mesh.stop().await;
 }
 
+fn nothing_called_refused() -> Standard {
+    let rule = Rule {
+        id: Name::parse("its_name").unwrap(),
+        expression: "!name.startsWith('refused')".into(),
+        severity: RuleSeverity::High,
+        message: "it is called so".into(),
+        remediation: "call it something else".into(),
+    };
+    Standard {
+        id: Name::parse("names").unwrap(),
+        version: Version::new(1, 0, 0),
+        title: "Names".into(),
+        kind: StandardKind::Policy,
+        text: "Nothing is called refused.".into(),
+        selector: String::new(),
+        rules: vec![rule],
+        enforcement: Enforcement::Block,
+        effective_from: String::new(),
+        grace_days: 0,
+        tests: Vec::new(),
+        detail: None,
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events_that_died_with_the_home_and_no_copy_had_come_from_the_ledger() {
     // Nobody keeps copies: as if the home died right after its publishes were sealed.
@@ -463,14 +490,31 @@ async fn events_that_died_with_the_home_and_no_copy_had_come_from_the_ledger() {
     })
     .await;
     mesh.admit_domains().await;
-    let mut last = 0;
-    for n in 0..300 {
-        last = mesh.publish(1, descriptor(1, &format!("product_{n}"))).await;
+    for n in 0..200 {
+        mesh.publish(1, descriptor(1, &format!("product_{n}"))).await;
     }
+    // While the home is alone it takes three more, which a standard refuses when the ledger sees them: only the feed has the verdicts.
+    mesh.stop_node(2).await;
+    mesh.stop_node(3).await;
+    for n in 0..3 {
+        let refused = mesh.publish_command(descriptor(1, &format!("refused_{n}")), None);
+        mesh.client(1).publish(&refused, WaitLevel::Local).await.unwrap();
+    }
+    mesh.stop_node(1).await;
+    mesh.start_node(2).await;
+    mesh.start_node(3).await;
+    let enact = EnactStandard { standard: nothing_called_refused(), supersedes: None };
+    mesh.decide(2, ProposalBody::EnactStandard(enact)).await.unwrap();
+    mesh.start_node(1).await;
+    until("the refusals are in the feed", async || {
+        heads::of_feed(mesh.node(1).core(), &feed(1, 1)).unwrap().is_some_and(|head| head.goal.size == 206)
+    })
+    .await;
+    let last = mesh.publish(1, descriptor(1, "last")).await;
     assert!(mesh.node(2).core().wait_applied(last, DEADLINE).await);
     mesh.stop_node(1).await;
     let known = mesh_governance::read::ledger_head(&mesh.node(2).core().state, &domain_of(1), 1).unwrap().unwrap();
-    assert_eq!(known.size, 300);
+    assert_eq!(known.size, 207);
     let goal = Goal { size: known.size, root: mesh_tlog::Hash::new(known.root.0) };
     delegate(&mesh, 1, 2, 2, Some(&KeptHead { goal, note: Vec::new() })).await;
     until("the new home publishes", async || {

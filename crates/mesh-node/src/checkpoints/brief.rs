@@ -11,6 +11,9 @@ pub struct Brief {
     pub time_unix_s: Option<u64>,
     /// When this process heard of it; `None` before the first, and for one that it had kept on disk.
     pub heard: Option<Instant>,
+    /// How many leaves the largest checkpoint covers that counts, by those who vote as far as the own ledger goes, and is beyond it; 0
+    /// while there is none.
+    pub ahead: u64,
     /// Whether a fork stands.
     pub is_forked: bool,
     /// Whether a majority signed what contradicts the own ledger: a fork that stands, or one whose proof waits for a checkpoint.

@@ -119,6 +119,7 @@ impl Keeper {
         let (is_forked, is_contradicted) = (kept.fork.is_some(), kept.contradiction.is_some());
         self.brief.send_modify(|brief| {
             brief.heard(counted.map(|counted| (counted.size, counted.time_unix_s)), Instant::now());
+            brief.ahead = kept.furthest.as_ref().map_or(0, LedgerCheckpoint::size);
             brief.is_forked = is_forked;
             brief.is_contradicted = is_forked || is_contradicted;
         });
@@ -284,6 +285,7 @@ impl Keeper {
                 let mut kept = self.kept();
                 if kept.furthest.as_ref().is_none_or(|furthest| furthest.size() < found.size()) {
                     kept.furthest = Some(found.clone());
+                    self.tell(&kept);
                 }
                 if kept.ahead.as_ref().is_none_or(|ahead| ahead.size() > found.size()) {
                     kept.ahead = Some(found);
@@ -516,7 +518,11 @@ impl Keeper {
         let reached = {
             let mut kept = self.kept();
             let is_reached = |ahead: &mut LedgerCheckpoint| ahead.size() <= applied;
-            [kept.ahead.take_if(is_reached), kept.furthest.take_if(is_reached)]
+            let reached = [kept.ahead.take_if(is_reached), kept.furthest.take_if(is_reached)];
+            if reached[1].is_some() {
+                self.tell(&kept);
+            }
+            reached
         };
         let mut is_new = false;
         for ahead in reached.into_iter().flatten() {

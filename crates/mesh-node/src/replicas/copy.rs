@@ -68,6 +68,27 @@ impl Copy {
         &self.end
     }
 
+    /// The last command on which the copy has a verdict, by its outbox number; 0 for none. Looks through the copy from its end.
+    ///
+    /// # Errors
+    /// [`Code::Damaged`].
+    pub fn last_verdict(&self) -> Result<u64, MeshError> {
+        let mut to = self.end.size();
+        while to > 0 {
+            let from = to.saturating_sub(PAGE);
+            let page = self.feed.log().leaves(from..to, usize::try_from(PAGE).expect("small"));
+            for (_, bytes) in page.map_err(|e| damaged(&e))?.into_iter().rev() {
+                let event = FeedEvent::decode(&bytes)
+                    .map_err(|error| MeshError::new(Code::Damaged, format!("an event of a copy: {error}")))?;
+                if let EventKind::Verdict { outbox, .. } = event.kind {
+                    return Ok(outbox);
+                }
+            }
+            to = from;
+        }
+        Ok(0)
+    }
+
     /// Keeps events that [`super::intake::check`] let pass, and the head once they reach it. Durable when this returns: for a thread that
     /// may block.
     ///

@@ -1,10 +1,12 @@
-//! What the ledger itself holds of a feed: the exact events of the commands that it decided on.
+//! What the ledger itself holds of a feed: the exact events of the commands that it decided on, and all that makes the verdicts on those
+//! that it refused.
 //!
 //! The last events that a home had sealed may be in no copy yet when its disk dies. A new epoch goes on with everything that the ledger
-//! covers, so without them nobody could write the domain's feed any more. They are taken from the leaves, and count only if the tree of
-//! the copy and them has the root that the ledger names. A verdict or a change of the domain's own rules in between is in no leaf: then
-//! only a copy helps.
+//! covers, so without them nobody could write the domain's feed any more. They are taken from the leaves; where no command was, a verdict
+//! stood ([`crate::verdict`]), and they came in the order of the commands. All of it counts only if the tree of the copy and them has the
+//! root that the ledger names. A change of the domain's own rules in between is in no leaf: then only a copy helps.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use mesh_event::{FeedEvent, FeedId, LeafEntry};
@@ -18,6 +20,8 @@ use tracing::info;
 use super::copy::{Copy, KeptHead};
 use super::intake::{Goal, check};
 use crate::core::Core;
+use crate::feed_writer::is_refusal;
+use crate::verdict::{Before, verdict};
 
 /// Most bytes of events that are taken so; a copy that lacks more needs another copy.
 const MOST_BYTES: usize = 64 << 20;
@@ -33,7 +37,7 @@ pub(crate) fn fill(core: &Arc<Core>, feed: &FeedId, goal: Goal) -> Result<bool, 
     if from >= goal.size {
         return Ok(true);
     }
-    let Some(events) = events(core, feed, from, goal.size)? else { return Ok(false) };
+    let Some(events) = events(core, feed, &copy, goal.size)? else { return Ok(false) };
     let mut tree = copy.end().frontier.clone();
     for event in &events {
         tree.append(leaf_hash(event));
@@ -58,35 +62,49 @@ pub(crate) fn fill(core: &Arc<Core>, feed: &FeedId, goal: Goal) -> Result<bool, 
     Ok(true)
 }
 
-/// The events `from..to` of an epoch that ended, if each is in a leaf. Each number of the outbox has one leaf that decided on it, so this looks at
-/// what is lacking and at nothing else, and stops at the first gap.
-fn events(core: &Core, feed: &FeedId, from: u64, to: u64) -> Result<Option<Vec<Vec<u8>>>, MeshError> {
-    let fail = |error| core.state_error(&error);
-    let ended = read::ended_epoch(&core.state, &feed.domain, feed.epoch).map_err(fail)?;
+/// The events `from..to` of an epoch that ended, if the ledger has all that makes them.
+fn events(core: &Core, feed: &FeedId, copy: &Copy, to: u64) -> Result<Option<Vec<Vec<u8>>>, MeshError> {
+    let ended = read::ended_epoch(&core.state, &feed.domain, feed.epoch).map_err(|error| core.state_error(&error))?;
     let last = ended.map_or(0, |ended| ended.cursor.last_outbox);
-    let (mut found, mut bytes, mut next) = (Vec::new(), 0, to);
-    for outbox in (1..=last).rev() {
-        let index = read::outbox_outcome(&core.state, &feed.domain, feed.epoch, outbox).map_err(fail)?;
-        let Some(index) = index else { return Ok(None) };
-        let Some(leaf) = read::leaf(&core.state, index).map_err(fail)? else { return Ok(None) };
-        let LeafEntry::FeedEvent(event) = leaf.entry else { return Ok(None) };
-        let Ok(FeedEvent { seq, .. }) = FeedEvent::decode_proposed(&event) else { return Ok(None) };
-        // Behind what the next epoch goes on with.
-        if seq >= to {
-            continue;
+    let from = copy.end().size();
+    // Commands that the copy lacks, and refused ones on which it has no verdict: both lie behind these.
+    let told = copy.last_verdict()?;
+    let first = copy.end().outbox.min(told) + 1;
+    let (mut commands, mut refused, mut bytes) = (BTreeMap::new(), VecDeque::new(), 0);
+    for outbox in first..=last {
+        let Some(leaf) = core.outcome(feed, outbox)? else { return Ok(None) };
+        let LeafEntry::FeedEvent(event) = &leaf.entry else { return Ok(None) };
+        let Ok(decoded) = FeedEvent::decode_proposed(event) else { return Ok(None) };
+        if (from..to).contains(&decoded.seq) {
+            bytes += event.len();
+            commands.insert(decoded.seq, event.clone());
         }
-        bytes += event.len();
-        if seq + 1 != next || bytes > MOST_BYTES {
+        if is_refusal(leaf.outcome.code) && outbox > told {
+            refused.push_back((outbox, leaf));
+        }
+        if bytes > MOST_BYTES {
             return Ok(None);
         }
-        found.push(event);
-        next = seq;
-        if next == from {
-            found.reverse();
-            return Ok(Some(found));
-        }
     }
-    Ok(None)
+    let end = copy.end();
+    let mut before = Before { seq: from, previous_leaf: end.last_leaf, ledger_size: end.ledger_size };
+    let mut events = Vec::new();
+    for seq in from..to {
+        let (event, ledger_size) = if let Some(event) = commands.remove(&seq) {
+            let Ok(decoded) = FeedEvent::decode_proposed(&event) else { return Ok(None) };
+            if decoded.previous_leaf != before.previous_leaf {
+                return Ok(None);
+            }
+            (event, decoded.ledger_size)
+        } else {
+            let Some((outbox, leaf)) = refused.pop_front() else { return Ok(None) };
+            let event = verdict(core.mesh_id, feed, &before, outbox, &leaf);
+            (event.encode(), event.ledger_size)
+        };
+        before = Before { seq: seq + 1, previous_leaf: leaf_hash(&event), ledger_size };
+        events.push(event);
+    }
+    Ok(Some(events))
 }
 
 /// Slices within the limits of a batch.

@@ -21,6 +21,8 @@ const PAUSE_MIN: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 /// How often a node that may have become an observer looks.
 const LOOK: Duration = Duration::from_millis(200);
+/// How long others may know a checkpoint that counts before the peer announces one as large.
+const BEHIND: Duration = Duration::from_secs(1);
 /// What a peer may be late with the next sign that nothing changed.
 const LATE: Duration = Duration::from_secs(2);
 
@@ -33,6 +35,8 @@ enum Ended {
     Session(#[from] SessionError),
     #[error("nothing was heard for {} s", .0.as_secs())]
     Silent(Duration),
+    #[error("it does not announce the checkpoint of {0} leaves that others have")]
+    Behind(u64),
     #[error("it ended")]
     Closed,
     #[error("the task that takes its items ended: {0}")]
@@ -54,7 +58,13 @@ pub async fn run(core: Arc<Core>) {
                     let ended = follow(&core, &tail, peer).await;
                     let brought = tail.next_index() > before;
                     report(peer, &ended);
-                    (turn, pause) = if brought { (0, PAUSE_MIN) } else { (turn + 1, (pause * 2).min(PAUSE_MAX)) };
+                    // A peer that lags is not asked again at once, whatever it brought before.
+                    let lags = matches!(ended, Ended::Behind(_) | Ended::Silent(_));
+                    (turn, pause) = match (brought, lags) {
+                        (true, false) => (0, PAUSE_MIN),
+                        (true, true) => (turn + 1, PAUSE_MIN),
+                        (false, _) => (turn + 1, (pause * 2).min(PAUSE_MAX)),
+                    };
                     pause
                 }
                 Ok(_) => LOOK,
@@ -124,9 +134,12 @@ async fn take_all(
     mut items: Streaming<mesh_proto::v1::TailItem>,
 ) -> Result<(), Ended> {
     let patience = Duration::from_millis(2 * core.config.checkpoint.refresh_ms) + LATE;
+    // How many leaves the peer has announced.
+    let mut announced = 0;
     loop {
         let item = tokio::select! {
             item = tokio::time::timeout(patience, items.message()) => item.map_err(|_| Ended::Silent(patience))?,
+            size = behind(core, announced) => return Err(Ended::Behind(size)),
             () = core.stopping.cancelled() => return Ok(()),
         };
         let Some(item) = item.map_err(MeshError::from)? else { return Ok(()) };
@@ -142,7 +155,26 @@ async fn take_all(
                     warn!(%error, "a peer shows a fork that does not verify");
                 }
             }
-            Step::Announced(_) | Step::Grown(_) | Step::Even | Step::Fork(_) => tail.heard(),
+            Step::Announced(size) => {
+                announced = size;
+                tail.heard();
+            }
+            Step::Grown(_) | Step::Even | Step::Fork(_) => tail.heard(),
+        }
+    }
+}
+
+/// Returns when others have had a larger checkpoint than this and the own ledger for a while. Nobody can make that up: it counts.
+async fn behind(core: &Core, announced: u64) -> u64 {
+    let mut brief = core.checkpoints.follow();
+    loop {
+        let needed = |ahead: u64| ahead > announced.max(core.ledger_size());
+        let size = brief.wait_for(|brief| needed(brief.ahead)).await.map(|brief| brief.ahead);
+        // The keeper lives as long as the node.
+        let Ok(size) = size else { return std::future::pending().await };
+        tokio::time::sleep(BEHIND).await;
+        if needed(size) {
+            return size;
         }
     }
 }
