@@ -137,7 +137,7 @@ impl RaftNode {
             back: Back(proposer.downgrade()),
             queue,
             last_stamp: 0,
-            asked_clocks: None,
+            clock_check: None,
             gave_up: None,
             protocol_vote: Weak::new(),
             refounding: machine.refounding().cloned(),

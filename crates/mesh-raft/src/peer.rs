@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use mesh_event::ProtocolRange;
-use mesh_model::NodeId;
+use mesh_model::{NodeId, UnixMs};
 use mesh_proto::v1::HelloResponse;
 use mesh_proto::v1::raft_service_client::RaftServiceClient;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -13,7 +13,6 @@ use tonic::transport::{Channel, Endpoint};
 use crate::dial::Dial;
 use crate::frame::MESSAGE_BYTES;
 use crate::identity::{Identity, Mismatch};
-use crate::voter_clocks::Reading;
 
 /// How long one attempt to connect and greet may take.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -45,8 +44,6 @@ pub(crate) struct Peer {
     id: NodeId,
     address: Mutex<String>,
     link: watch::Sender<Link>,
-    /// What its clock showed at the last greeting. It outlives the connection.
-    clock: Mutex<Option<Reading>>,
     /// Held while a snapshot is on its way that the peer asked for.
     snapshot: Arc<Semaphore>,
 }
@@ -63,12 +60,14 @@ enum Link {
 pub(crate) struct Advertised {
     pub(crate) protocols: ProtocolRange,
     pub(crate) build: Arc<str>,
+    /// What its clock showed then: later by what the answer took on its way.
+    pub(crate) clock_unix_ms: Option<UnixMs>,
 }
 
 impl Advertised {
     fn of(greeting: HelloResponse) -> Self {
         let protocols = ProtocolRange { min: greeting.protocol_min, max: greeting.protocol_max };
-        Self { protocols, build: greeting.build.into() }
+        Self { protocols, build: greeting.build.into(), clock_unix_ms: greeting.clock_unix_ms }
     }
 }
 
@@ -81,15 +80,7 @@ pub(crate) struct Connected {
 impl Peer {
     pub(crate) fn new(me: Arc<Identity>, dial: Arc<dyn Dial>, id: NodeId, address: String) -> Self {
         let link = watch::Sender::new(Link::Down { until: None, pause: PAUSE_MIN, why: None });
-        Self {
-            me,
-            dial,
-            id,
-            address: Mutex::new(address),
-            link,
-            clock: Mutex::default(),
-            snapshot: Arc::new(Semaphore::new(1)),
-        }
+        Self { me, dial, id, address: Mutex::new(address), link, snapshot: Arc::new(Semaphore::new(1)) }
     }
 
     pub(crate) fn id(&self) -> NodeId {
@@ -98,18 +89,6 @@ impl Peer {
 
     pub(crate) fn address(&self) -> String {
         self.address.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Its clock.
-    pub(crate) fn clock(&self) -> Option<Reading> {
-        *self.clock.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn read_clock(&self, greeting: &HelloResponse) {
-        if let Some(shown) = greeting.clock_unix_ms {
-            let reading = Reading { shown, heard: Instant::now() };
-            *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some(reading);
-        }
     }
 
     /// The right to send a snapshot; `None` while one is on its way.
@@ -154,7 +133,6 @@ impl Peer {
                 self.broke(number);
                 return None;
             };
-            self.read_clock(&heard);
             let heard = Advertised::of(heard);
             self.link.send_if_modified(|link| {
                 if let Link::Up { number: current, advertised, .. } = link
@@ -241,7 +219,6 @@ impl Peer {
         })?;
         let checked: Result<(), Mismatch> = self.me.check_greeting(self.id, greeting.get_ref());
         checked.map_err(|mismatch| refused(mismatch.to_string()))?;
-        self.read_clock(greeting.get_ref());
         Ok((client, Advertised::of(greeting.into_inner())))
     }
 }

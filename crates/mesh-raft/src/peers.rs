@@ -14,7 +14,6 @@ use crate::link::Link;
 use crate::machine::Machine;
 use crate::peer::{Advertised, Peer};
 use crate::tokio_config::Config;
-use crate::voter_clocks::Reading;
 
 /// Peers by id: one connection each, whoever needs it. Clones share them.
 #[derive(Clone)]
@@ -63,17 +62,15 @@ impl Peers {
         if id == self.me.node_id { self.advertised(id) } else { self.peer(id, address).greet(within).await }
     }
 
-    /// What another node's clock showed when it was greeted last.
-    pub(crate) fn clock(&self, id: NodeId) -> Option<Reading> {
-        let peer = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()?;
-        peer.clock()
-    }
-
     /// What a node said of its program last, this one or another; `None` for one to which no connection stands. A leader has one to each
     /// voter.
     pub(crate) fn advertised(&self, id: NodeId) -> Option<Advertised> {
         if id == self.me.node_id {
-            return Some(Advertised { protocols: self.me.protocols, build: self.me.build.as_str().into() });
+            return Some(Advertised {
+                protocols: self.me.protocols,
+                build: self.me.build.as_str().into(),
+                clock_unix_ms: None,
+            });
         }
         let peer = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()?;
         peer.advertised()

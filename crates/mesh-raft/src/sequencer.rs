@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use futures::TryStreamExt as _;
 use futures::future::join_all;
+use futures::stream::FuturesUnordered;
+use futures::{StreamExt as _, TryStreamExt as _};
 use mesh_event::{LedgerEntry, ProtocolRange};
 use mesh_governance::{Admission, Rejection, admit_entry_among, read};
 use mesh_model::{Code, NodeId, UnixMs, limits};
@@ -28,7 +29,7 @@ use crate::sealed::Sealed;
 use crate::state_machine::{SharedJudge, SharedVerify};
 use crate::store_state::{StateError, StoreState};
 use crate::tokio_config::{Config, Raft};
-use crate::voter_clocks::latest_taken;
+use crate::voter_clocks::{Check, Latest, latest_taken};
 use crate::waiting::Waiting;
 
 /// Entries that go on together.
@@ -41,8 +42,8 @@ const FORWARDS: usize = 8;
 const AGAIN: Duration = Duration::from_millis(25);
 /// How long a voter may take to say what its program knows, before it counts as silent.
 const GREETING: Duration = Duration::from_secs(1);
-/// How long the others' clocks are taken as heard while this one is ahead of them, and how often that is said.
-const CLOCKS: Duration = Duration::from_secs(5);
+/// How often leading is given up because of the clock.
+const GIVE_UP: Duration = Duration::from_secs(5);
 /// How often somebody looks for a leader while nothing changes.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -64,8 +65,8 @@ pub(crate) struct Sequencer {
     pub(crate) queue: mpsc::UnboundedReceiver<Waiting>,
     /// The last stamp that this node gave.
     pub(crate) last_stamp: UnixMs,
-    /// When the others were last asked for their time because this clock is off.
-    pub(crate) asked_clocks: Option<Instant>,
+    /// How this node's clock compares to the other voters'.
+    pub(crate) clock_check: Option<Check>,
     /// When leading was last given up because this clock is off.
     pub(crate) gave_up: Option<Instant>,
     /// Held while a seat's word for another protocol is under way.
@@ -208,7 +209,9 @@ impl Sequencer {
 
     /// Stamps, admits and hands over one batch.
     async fn lead(&mut self, batch: Vec<Waiting>) {
-        let now = self.now().await;
+        let Some(now) = self.now().await else {
+            return self.back.put(batch, "too few voters say what time it is");
+        };
         let end = self.announcer.end();
         let last = self.last_stamp.max(end.last_stamp);
         if last > now.saturating_add(limits::STAMP_AHEAD_MS) {
@@ -284,31 +287,57 @@ impl Sequencer {
         admit_entry_among(&self.state, entry, &&*self.verify, &*self.judge, heard)
     }
 
-    /// The time to stamp with: this node's, unless too few would take that.
-    async fn now(&mut self) -> UnixMs {
-        let now = (self.clock)();
-        if self.latest_taken().is_none_or(|latest| now <= latest) {
-            return now;
+    /// The time to stamp with: this node's, or the voters' where too few would take that. `None` while they are not known.
+    async fn now(&mut self) -> Option<UnixMs> {
+        let (term, own, now) = (self.raft.metrics().borrow_watched().current_term, (self.clock)(), Instant::now());
+        if let Some(stamp) = self.clock_check.and_then(|check| check.stamp(term, own, now)) {
+            return Some(stamp);
         }
-        // What is known of their clocks may be old; and either may have been set since.
-        if self.asked_clocks.is_none_or(|asked| asked.elapsed() >= CLOCKS) {
-            self.greet_voters().await;
-            self.asked_clocks = Some(Instant::now());
-            if let Some(latest) = self.latest_taken().filter(|latest| now > *latest) {
-                let ahead_ms = now - latest;
-                tracing::error!(
-                    ahead_ms,
-                    "this node's clock is ahead of the voters'; entries are stamped with their time"
-                );
-            }
+        let latest = match self.ask_clocks().await {
+            Latest::Any => None,
+            Latest::At(latest) => Some(latest),
+            Latest::Unknown => return None,
+        };
+        let (own, at) = ((self.clock)(), Instant::now());
+        let check = Check { term, at, own, latest };
+        if let Some(ahead_ms) = check.ahead_ms() {
+            tracing::error!(ahead_ms, "this node's clock is ahead of the voters'; entries are stamped with their time");
         }
-        let now = (self.clock)();
-        self.latest_taken().map_or(now, |latest| now.min(latest))
+        self.clock_check = Some(check);
+        check.stamp(term, own, at)
     }
 
-    fn latest_taken(&self) -> Option<UnixMs> {
-        let sets = self.raft.metrics().borrow_watched().membership_config.membership().get_joint_config().clone();
-        latest_taken(&sets, self.node_id, |id| self.peers.clock(id), Instant::now())
+    /// Asks all voters for their time, until it is known of enough that this node's clock is not ahead of theirs.
+    async fn ask_clocks(&self) -> Latest {
+        let (sets, voters) = {
+            let metrics = self.raft.metrics();
+            let metrics = metrics.borrow_watched();
+            let membership = metrics.membership_config.membership();
+            let address = |id| membership.get_node(&id).map(|node| (id, node.addr.clone()));
+            let others = membership.voter_ids().filter(|id| *id != self.node_id).filter_map(address);
+            (membership.get_joint_config().clone(), others.collect::<Vec<_>>())
+        };
+        let ask = |(id, address): (NodeId, String)| async move {
+            let said = self.peers.greet(id, &address, GREETING).await;
+            said.and_then(|said| said.clock_unix_ms).map(|shown| (id, shown))
+        };
+        let mut answers: FuturesUnordered<_> = voters.into_iter().map(ask).collect();
+        let mut shown = BTreeMap::new();
+        loop {
+            let latest = latest_taken(&sets, self.node_id, &shown);
+            let is_enough = match latest {
+                Latest::Any => true,
+                Latest::At(latest) => (self.clock)() <= latest,
+                Latest::Unknown => false,
+            };
+            if is_enough {
+                return latest;
+            }
+            match answers.next().await {
+                Some(answer) => shown.extend(answer),
+                None => return latest,
+            }
+        }
     }
 
     /// What the voters know at this moment, asked of all at once. Only for a council's word about the protocol, which is rare.
@@ -346,7 +375,7 @@ impl Sequencer {
 
     /// A stamp never goes back, and the others refuse one that is too far ahead of them: only a node with a better clock can go on.
     async fn step_down(&mut self, behind_ms: u64) {
-        if self.gave_up.is_some_and(|gave_up| gave_up.elapsed() < CLOCKS) {
+        if self.gave_up.is_some_and(|gave_up| gave_up.elapsed() < GIVE_UP) {
             return;
         }
         self.gave_up = Some(Instant::now());
