@@ -125,11 +125,10 @@ pub fn crash(draw: &mut Draw) -> Crash {
     }
 }
 
-/// A run's faults, in the order of their beginnings.
-pub fn plan(draw: &mut Draw, voters: u8, nodes: u8, from: Duration, to: Duration) -> Vec<Planned> {
+/// A run's faults, in the order of their beginnings; none is a lying disk if one was planned before.
+pub fn plan(draw: &mut Draw, (voters, nodes): (u8, u8), from: Duration, to: Duration, mut lied: bool) -> Vec<Planned> {
     let count = draw.between(5, 9);
     let span = u64::try_from(to.saturating_sub(from).as_millis()).unwrap_or(u64::MAX);
-    let mut lied = false;
     let mut planned: Vec<Planned> = (0..count)
         .map(|_| {
             let at = from + Duration::from_millis(draw.below(span));

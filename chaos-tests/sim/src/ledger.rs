@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mesh_event::{Body, Command, Envelope, EventKind, FeedEvent, LeafEntry, LedgerLeaf, ProposalBody};
-use mesh_model::{Code, CommandId, DomainName, PublicKey};
+use mesh_model::{Code, CommandId, DomainName, NodeId, PublicKey};
 use mesh_tlog::{Frontier, Hash, leaf_hash};
 
 use crate::network::Place;
@@ -42,6 +42,8 @@ pub struct Ledger {
     commands: BTreeMap<CommandId, Vec<Decided>>,
     /// The epoch in force of each domain's feed.
     epochs: BTreeMap<DomainName, u64>,
+    /// Who writes it.
+    homes: BTreeMap<DomainName, NodeId>,
     /// Outbox numbers of accepted commands, by domain and epoch.
     outboxes: BTreeMap<(DomainName, u64), u64>,
     versions: BTreeMap<String, u64>,
@@ -87,6 +89,11 @@ impl Ledger {
     /// The epoch in force of a domain's feed.
     pub fn epoch(&self, domain: &DomainName) -> Option<u64> {
         self.epochs.get(domain).copied()
+    }
+
+    /// The node that writes a domain's feed.
+    pub fn home(&self, domain: &DomainName) -> Option<NodeId> {
+        self.homes.get(domain).copied()
     }
 
     /// How many versions are sealed.
@@ -198,10 +205,15 @@ impl Ledger {
         match body {
             Body::AdmitDomains(body) => {
                 self.decided_by(&seats)?;
-                let begun = body.domains.into_iter().filter(|domain| domain.delegate.is_some());
-                self.epochs.extend(begun.map(|domain| (domain.name, 1)));
+                for domain in body.domains {
+                    if let Some(home) = domain.delegate {
+                        self.epochs.insert(domain.name.clone(), 1);
+                        self.homes.insert(domain.name, home);
+                    }
+                }
             }
             Body::DelegateNode(body) => {
+                self.homes.insert(body.domain.clone(), body.node_id);
                 let before = self.epochs.insert(body.domain.clone(), body.epoch);
                 return match before {
                     Some(before) if before >= body.epoch => {

@@ -155,8 +155,13 @@ impl Oracle {
         self.calls
     }
 
-    /// At the end, when all is healed and quiet: every promise is in the ledger, or its refusal is shown.
-    pub fn broken_promises(&self, ledger: &Ledger, refused: &BTreeSet<CommandId>) -> Vec<String> {
+    /// At the end, when all is healed and quiet: every promise is in the ledger, or its refusal is shown, or it `waits`.
+    pub fn broken_promises(
+        &self,
+        ledger: &Ledger,
+        refused: &BTreeSet<CommandId>,
+        waits: impl Fn(&str) -> bool,
+    ) -> Vec<String> {
         let mut broken = Vec::new();
         for (id, record) in &self.records {
             let decision = ledger.decision(id);
@@ -167,7 +172,12 @@ impl Oracle {
                     broken.push(format!("{} was sealed at {index} with {code} and is not", record.what));
                 }
             }
-            if record.is_local() && decision.is_none() && !record.betrayed && !refused.contains(id) {
+            if record.is_local()
+                && decision.is_none()
+                && !record.betrayed
+                && !refused.contains(id)
+                && !waits(&record.what)
+            {
                 broken.push(format!("{} ({}) was durable and was never decided", record.what, id.short()));
             }
             let nothing = record.said.iter().all(|said| matches!(said, Said::NothingHappened { .. }));

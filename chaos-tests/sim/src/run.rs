@@ -16,6 +16,11 @@ use crate::network::Place;
 use crate::world::{Violation, World};
 use crate::{fault, finish, os};
 
+/// Least faults that take effect in a run.
+const FAULTS: u32 = 3;
+/// For how long more are planned where fewer did, and how often at most.
+const AGAIN: Duration = Duration::from_secs(10);
+const ROUNDS: u32 = 5;
 /// How long the mesh may take to come about.
 const FOUNDING: Duration = Duration::from_mins(2);
 /// How long it may take until all is well, once everything is put right.
@@ -95,15 +100,24 @@ fn live(
     let from = world.now + Duration::from_millis(500);
     let to = from + Duration::from_secs(draw.between(12, 25));
     traffic(world, clients, draw, nodes, from, to);
-    inflict.plan(fault::plan(draw, voters, nodes, from, to));
-    while world.now < to {
-        inflict.go_on(world, draw);
-        world.step()?;
-        clients.go_on(world)?;
+    inflict.plan(fault::plan(draw, (voters, nodes), from, to, false));
+    let (mut to, last) = (to, to + AGAIN * ROUNDS);
+    loop {
+        while world.now < to {
+            inflict.go_on(world, draw);
+            world.step()?;
+            clients.go_on(world)?;
+        }
+        // Some of the faults may have met nothing, such as a cut way on which nobody sent.
+        if inflict.count() >= FAULTS || to >= last {
+            break;
+        }
+        inflict.plan(fault::plan(draw, (voters, nodes), to, to + AGAIN, true));
+        to += AGAIN;
     }
     inflict.put_right(world);
     all_well(world, clients, HEALING)?;
-    if inflict.count() < 3 {
+    if inflict.count() < FAULTS {
         return Err(Violation(format!("only {} faults took effect: the run says nothing", inflict.count())));
     }
     finish::check(world)

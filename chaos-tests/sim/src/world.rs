@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use mesh_event::Signer as _;
-use mesh_model::Digest;
+use mesh_model::{Digest, DomainName, NodeId};
 use mesh_node::checkpoints::Brief;
 use mesh_node::clock::now_unix_ms;
 use mesh_raft::RaftRole;
@@ -166,9 +166,18 @@ impl World {
         awake.filter_map(|machine| Some((machine.place, machine.running()?))).collect()
     }
 
-    /// What clients were told and is not so, once all is healed and quiet.
+    /// What clients were told and is not so, once all is healed and quiet. Nobody decides on commands of domains whose home is gone.
     pub fn broken_promises(&self) -> Vec<String> {
-        self.oracle.broken_promises(&self.ledger, &crate::orphans::refused(self))
+        let waits = |what: &str| {
+            let domain = what.split_once('/').and_then(|(domain, _)| DomainName::parse(domain).ok());
+            domain.and_then(|domain| self.ledger.home(&domain)).is_some_and(|home| self.is_gone(home))
+        };
+        self.oracle.broken_promises(&self.ledger, &crate::orphans::refused(self), waits)
+    }
+
+    fn is_gone(&self, node: NodeId) -> bool {
+        let place = self.founding.records.iter().position(|record| record.node_id == node);
+        place.and_then(|at| Place::try_from(at + 1).ok()).is_some_and(|place| self.gone.contains(&place))
     }
 
     /// Sends a call through a node.

@@ -37,8 +37,8 @@
 //! - A caller is told that *nothing happened* only when the proposal was given up before it was handed to Raft or to the leader
 //!   (`Ticket`: one atomic decides between the caller who gives up and the task that hands over). All else is *unknown*.
 //! - Stamps never go back. A voter refuses one that is over 30 s ahead of its clock. So a leader whose clock is ahead stamps with the time
-//!   that a quorum takes, as far as it was told; one whose stamps are refused all the same gives way, and one over 30 s behind ledger time
-//!   steps down.
+//!   that a quorum takes; one whose stamps are refused all the same gives way; and one over 30 s behind ledger time hands over to a voter
+//!   that is not. Where nobody is, ledger time stands still until the clocks have caught up.
 //! - Ledger, state, applied log id and membership change in one batch. It isn't synced: the raft log is durable before, and the store
 //!   keeps the order of batches, so a restart applies again exactly what is lost.
 //! - Who votes is decided in the ledger, and Raft follows it, never the other way round: by joint consensus, and only to nodes that are up

@@ -67,8 +67,8 @@ pub(crate) struct Sequencer {
     pub(crate) last_stamp: UnixMs,
     /// How this node's clock compares to the other voters'.
     pub(crate) clock_check: Option<Check>,
-    /// When leading was last given up because this clock is off.
-    pub(crate) gave_up: Option<Instant>,
+    /// When this node last looked for a voter with a better clock, and whether it found one.
+    pub(crate) gave_up: Option<(Instant, bool)>,
     /// Held while a seat's word for another protocol is under way.
     pub(crate) protocol_vote: Weak<()>,
     /// What has to be ordered before anything else on a store that was refounded.
@@ -214,8 +214,7 @@ impl Sequencer {
         };
         let end = self.announcer.end();
         let last = self.last_stamp.max(end.last_stamp);
-        if last > now.saturating_add(limits::STAMP_AHEAD_MS) {
-            self.step_down(last - now).await;
+        if last > now.saturating_add(limits::STAMP_AHEAD_MS) && self.gives_up(last, now).await {
             self.back.put(batch, "the leader's clock is behind the ledger's time");
             return;
         }
@@ -307,21 +306,25 @@ impl Sequencer {
         check.stamp(term, own, at)
     }
 
+    /// The others that vote by Raft's membership, and where they are.
+    fn other_voters(&self) -> Vec<(NodeId, String)> {
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        let membership = metrics.membership_config.membership();
+        let others = membership.voter_ids().filter(|id| *id != self.node_id);
+        others.filter_map(|id| membership.get_node(&id).map(|node| (id, node.addr.clone()))).collect()
+    }
+
+    async fn ask_clock(&self, id: NodeId, address: String) -> Option<(NodeId, UnixMs)> {
+        let said = self.peers.greet(id, &address, GREETING).await;
+        said.and_then(|said| said.clock_unix_ms).map(|shown| (id, shown))
+    }
+
     /// Asks all voters for their time, until it is known of enough that this node's clock is not ahead of theirs.
     async fn ask_clocks(&self) -> Latest {
-        let (sets, voters) = {
-            let metrics = self.raft.metrics();
-            let metrics = metrics.borrow_watched();
-            let membership = metrics.membership_config.membership();
-            let address = |id| membership.get_node(&id).map(|node| (id, node.addr.clone()));
-            let others = membership.voter_ids().filter(|id| *id != self.node_id).filter_map(address);
-            (membership.get_joint_config().clone(), others.collect::<Vec<_>>())
-        };
-        let ask = |(id, address): (NodeId, String)| async move {
-            let said = self.peers.greet(id, &address, GREETING).await;
-            said.and_then(|said| said.clock_unix_ms).map(|shown| (id, shown))
-        };
-        let mut answers: FuturesUnordered<_> = voters.into_iter().map(ask).collect();
+        let sets = self.raft.metrics().borrow_watched().membership_config.membership().get_joint_config().clone();
+        let asked = self.other_voters().into_iter().map(|(id, address)| self.ask_clock(id, address));
+        let mut answers: FuturesUnordered<_> = asked.collect();
         let mut shown = BTreeMap::new();
         loop {
             let latest = latest_taken(&sets, self.node_id, &shown);
@@ -373,21 +376,31 @@ impl Sequencer {
         self.protocol_vote.strong_count() == 0 && applied == Some(metrics.current_term)
     }
 
-    /// A stamp never goes back, and the others refuse one that is too far ahead of them: only a node with a better clock can go on.
-    async fn step_down(&mut self, behind_ms: u64) {
-        if self.gave_up.is_some_and(|gave_up| gave_up.elapsed() < GIVE_UP) {
-            return;
+    /// A stamp never goes back: a voter whose clock has reached the ledger's time goes on better. Returns whether there is one. If none is,
+    /// a majority's clocks were ahead once; then the ledger's time stands still until they have caught up, and the mesh goes on.
+    async fn gives_up(&mut self, last: UnixMs, now: UnixMs) -> bool {
+        if let Some((_, gave_up)) = self.gave_up.filter(|(at, _)| at.elapsed() < GIVE_UP) {
+            return gave_up;
         }
-        self.gave_up = Some(Instant::now());
-        tracing::error!(behind_ms, "this node's clock is behind the ledger's time; it gives up leading");
+        let behind_ms = last - now;
+        let answers = join_all(self.other_voters().into_iter().map(|(id, address)| self.ask_clock(id, address))).await;
         let replicated = self.raft.metrics().borrow_watched().replication.clone().unwrap_or_default();
-        let others = self.raft.voter_ids().filter(|id| *id != self.node_id && self.peers.advertised(*id).is_some());
+        let reached = |shown: UnixMs| shown.saturating_add(limits::STAMP_AHEAD_MS) >= last;
+        let others = answers.into_iter().flatten().filter(|(_, shown)| reached(*shown)).map(|(id, _)| id);
         let other = others.max_by_key(|id| replicated.get(id).copied().flatten());
-        if let Some(other) = other
-            && let Err(error) = self.raft.trigger().transfer_leader(other).await
-        {
+        self.gave_up = Some((Instant::now(), other.is_some()));
+        let Some(other) = other else {
+            tracing::warn!(
+                behind_ms,
+                "the ledger's time is ahead of all clocks; it stands still until they have caught up"
+            );
+            return false;
+        };
+        tracing::error!(behind_ms, other, "this node's clock is behind the ledger's time; it gives up leading");
+        if let Err(error) = self.raft.trigger().transfer_leader(other).await {
             tracing::warn!(%error, "leadership was not transferred");
         }
+        true
     }
 }
 

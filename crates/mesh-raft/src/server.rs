@@ -147,17 +147,21 @@ impl RaftServer {
         Response::new(frame::seal(&self.me, &[], value))
     }
 
-    /// Refuses entries from a future that this node's clock doesn't believe in, before Raft sees them.
+    /// Refuses entries from a future that this node's clock doesn't believe in, before Raft sees them. What a quorum has is believed, and
+    /// so is the time that the ledger has reached: refusing either would only keep this node back.
     fn check_stamps(&self, request: &AppendEntriesRequest<Config>) -> Result<(), Status> {
-        let limit = (self.clock)().saturating_add(limits::STAMP_AHEAD_MS);
+        let mut limit = (self.clock)().saturating_add(limits::STAMP_AHEAD_MS).max(self.tail.last_stamp());
         for entry in &request.entries {
             let EntryPayload::Normal(proposal) = &entry.payload else {
                 continue;
             };
             let Stamp { stamp_unix_ms } = Stamp::decode(proposal.bytes())
                 .map_err(|error| malformed(format!("entry {}: {error}", entry.log_id)))?;
+            if request.leader_commit >= Some(entry.log_id) {
+                limit = limit.max(stamp_unix_ms);
+            }
             if stamp_unix_ms > limit {
-                let ahead = stamp_unix_ms - (limit - limits::STAMP_AHEAD_MS);
+                let ahead = stamp_unix_ms.saturating_sub((self.clock)());
                 tracing::error!(log_id = %entry.log_id, ahead, "the leader's stamp is ahead of this node's clock");
                 let text = format!(
                     "expected a stamp at most {} ms ahead of this node's clock, found one {ahead} ms ahead",

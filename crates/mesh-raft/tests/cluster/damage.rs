@@ -17,6 +17,7 @@ async fn a_store_that_lost_its_database_never_votes_again() {
     cluster.leader().await;
     let body = cluster.admission("d-0");
     cluster.node(1).proposer().propose(body, DEADLINE).await.unwrap();
+    cluster.agree_on(2).await;
     cluster.stop(3).await;
     let Disk::Folder(folder) = cluster.disk(3) else { unreachable!() };
     // The database goes back to nothing; the HEAD file beside it knows better, of the ledger too: there is nothing to read on from.

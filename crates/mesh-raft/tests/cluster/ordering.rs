@@ -107,6 +107,32 @@ async fn a_leader_whose_clock_falls_behind_ledger_time_stops_leading() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ledger_time_that_is_ahead_of_all_clocks_stands_still_and_the_mesh_goes_on() {
+    use std::sync::atomic::Ordering;
+    let mut cluster = Cluster::in_memory(3, usual).await;
+    let leader = cluster.leader().await;
+    cluster.agree_on(1).await;
+    // All clocks are ahead, and then set right. One voter hears of nothing meanwhile.
+    let away = (1..=3).find(|id| *id != leader).unwrap();
+    cluster.stop(away).await;
+    for skew in cluster.skew.values() {
+        skew.store(3_600_000, Ordering::SeqCst);
+    }
+    let body = cluster.admission("d-0");
+    cluster.node(leader).proposer().propose(body, DEADLINE).await.unwrap();
+    for skew in cluster.skew.values() {
+        skew.store(0, Ordering::SeqCst);
+    }
+    let reached = cluster.node(leader).ledger_end().borrow().last_stamp;
+    let body = cluster.admission("d-1");
+    let leaves = cluster.node(leader).proposer().propose(body, DEADLINE).await.unwrap();
+    assert_eq!(leaves[0].code(), Code::Accepted);
+    assert_eq!(cluster.node(leader).ledger_end().borrow().last_stamp, reached);
+    cluster.start(away).await;
+    cluster.agree_on(3).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_leader_whose_stamps_no_quorum_takes_gives_way_and_they_stay_out_of_the_ledger() {
     use std::sync::atomic::Ordering;
     let mut cluster = Cluster::in_memory(3, usual).await;
