@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use mesh_event::{Body, FeedId, SignedCommand};
+use mesh_event::{Body, Command, Envelope, EventKind, FeedEvent, FeedId, LeafEntry, SignedCommand};
 use mesh_governance::{
     Overlay, OwnViolation, Rejection, admit_domain_command_with, own_violations, read, suppose_domain_command_with,
 };
@@ -20,12 +20,12 @@ use crate::feed_tail::outbox_value;
 use crate::feed_writer::{Durable, FeedWriter, Position, Resolution, is_refusal};
 use crate::gossip::announcer::announce;
 use crate::orphans;
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, decided_by};
 use crate::replicas::copy::store_id;
 use crate::replicas::intake::Goal;
 use crate::replicas::writers::continued;
 
-/// Where in `mesh_store`'s index space the home node keeps command ids: id -> (epoch, seq, outbox, domain).
+/// Where in `mesh_store`'s index space command ids lie, of feeds that are written here and of copies: id -> (epoch, seq, outbox, domain).
 pub const COMMANDS: u8 = 1;
 
 /// The feed's named value with the reason why this node never writes it again.
@@ -389,7 +389,24 @@ pub(crate) fn encode_position(position: &Position) -> Vec<u8> {
     bytes
 }
 
-/// Where a command lies that this node took before; `None` when it never did.
+/// What the ledger said about a command that lies there. Of a copy that was thrown away the index may know what the feed never had: so the
+/// leaf has to hold this very command.
+///
+/// # Errors
+/// When the ledger can't be read.
+pub(crate) fn decided(core: &Core, id: &CommandId, position: &Position) -> Result<Option<Resolution>, MeshError> {
+    let Some(leaf) = core.outcome(&position.feed, position.outbox)? else { return Ok(None) };
+    let LeafEntry::FeedEvent(event) = &leaf.entry else { return Ok(None) };
+    let EventKind::Command { envelope, .. } =
+        FeedEvent::decode_proposed(event).map_err(|error| MeshError::new(Code::Damaged, error.to_string()))?.kind
+    else {
+        return Ok(None);
+    };
+    let command = Envelope::parse(envelope).ok().and_then(|parsed| Command::decode(parsed.payload()).ok());
+    Ok(command.filter(|command| command.id == *id).map(|_| Ok(decided_by(leaf))))
+}
+
+/// Where a command lies that this node took before, or has in a copy; `None` when it knows of none.
 ///
 /// # Errors
 /// [`Code::StorageFailed`] or [`Code::Damaged`].

@@ -160,7 +160,7 @@ impl Publisher {
         Ok(SignedRequest { signed, domain, attachments })
     }
 
-    /// A command that this node took before is answered with its first result, whatever became of it.
+    /// A command that this node took before, or that a home before it took, is answered with its first result, whatever became of it.
     async fn earlier(&self, id: CommandId, version_id: &str) -> Result<Option<Appended>, MeshError> {
         let Some(position) = feeds::find_command(&self.core.store, &id)? else { return Ok(None) };
         // The index can be read before it is durable: an acknowledgement must not run ahead of the disk.
@@ -169,7 +169,7 @@ impl Publisher {
         }
         // In this order: a command that is decided between the two look-ups no longer waits.
         let waiting = self.core.feeds.waiting(&position);
-        let resolution = match (waiting, self.core.decided(&position)?) {
+        let resolution = match (waiting, feeds::decided(&self.core, &id, &position)?) {
             (Some(resolution), _) => resolution,
             (None, Some(decided)) => watch::channel(Some(decided)).1,
             (None, None) => {

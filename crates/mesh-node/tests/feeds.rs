@@ -137,7 +137,8 @@ async fn a_copy_follows_through_restarts_of_either_side() {
 async fn a_domain_whose_home_is_gone_goes_on_elsewhere_and_its_orphans_come_along() {
     let mut mesh = mesh().await;
     mesh.admit_domains().await;
-    mesh.publish(1, descriptor(1, "sealed")).await;
+    let sealed = mesh.publish_command(descriptor(1, "sealed"), None);
+    let first = mesh.client(1).publish(&sealed, WaitLevel::Sealed).await.unwrap();
     let copied = holds(&mesh, 2, &feed(1, 1), 1).await;
     holds(&mesh, 3, &feed(1, 1), 1).await;
     // Cut off: acknowledged as local, on one node alone.
@@ -155,6 +156,9 @@ async fn a_domain_whose_home_is_gone_goes_on_elsewhere_and_its_orphans_come_alon
     mesh.start_node(3).await;
     delegate(&mesh, 1, 2, 2, Some(&copied)).await;
     mesh.publish(3, descriptor(1, "meanwhile")).await;
+    // Who asks again about what the former home had sealed gets the first answer.
+    let again = mesh.client(2).publish(&sealed, WaitLevel::Sealed).await.unwrap();
+    assert_eq!((again.ledger_index, again.code, again.feed), (first.ledger_index, first.code, first.feed));
 
     // It comes back: what it had acknowledged is in the new feed, once.
     mesh.start_node(1).await;

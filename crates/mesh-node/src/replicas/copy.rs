@@ -1,7 +1,7 @@
 //! A copy of another node's feed on this node's disk.
 
 use mesh_event::event::NO_LEAF;
-use mesh_event::{EventKind, FeedEvent, FeedId};
+use mesh_event::{Command, Envelope, EventKind, FeedEvent, FeedId};
 use mesh_model::Code;
 use mesh_proto::status::MeshError;
 use mesh_store::{Appender, Batch, Feed, LogName, Store, StoreError};
@@ -10,6 +10,8 @@ use mesh_tlog::{Hash, leaf_hash};
 use super::files;
 use super::intake::{CopyEnd, Goal};
 use crate::core::storage_error;
+use crate::feed_writer::Position;
+use crate::feeds::{COMMANDS, encode_position, find_command};
 
 /// The copy's named value with the newest head that it has whole: size, root, and the signed note (empty where the domain's root
 /// vouches for it).
@@ -99,12 +101,33 @@ impl Copy {
         self.appender.append_all(&mut batch, events);
         assert_eq!(self.appender.root(), next.frontier.root(), "what was checked is what is kept");
         files::want(store, &mut batch, events);
+        self.note_commands(store, &mut batch, events)?;
         self.put_end(&mut batch, &next)?;
         if next.size() == head.goal.size {
             put_head(&self.feed, &mut batch, head)?;
         }
         store.committer().commit_blocking(batch).map_err(|e| storage_error(&e))?;
         self.end = next;
+        Ok(())
+    }
+
+    /// Lets a node that becomes the domain's home answer commands that the homes before it took with their first results.
+    fn note_commands(&self, store: &Store, batch: &mut Batch, events: &[Vec<u8>]) -> Result<(), MeshError> {
+        let index = store.index(COMMANDS);
+        for bytes in events {
+            let Ok(FeedEvent { feed, seq, kind: EventKind::Command { outbox, envelope }, .. }) =
+                FeedEvent::decode(bytes)
+            else {
+                continue;
+            };
+            let command = Envelope::parse(envelope).ok().and_then(|parsed| Command::decode(parsed.payload()).ok());
+            let Some(Command { id, .. }) = command else { continue };
+            // One that was offered again in a later epoch counts there.
+            let is_later = find_command(store, &id)?.is_some_and(|known| known.feed.epoch > feed.epoch);
+            if !is_later {
+                index.put(batch, &id.0, &encode_position(&Position { feed, seq, outbox }));
+            }
+        }
         Ok(())
     }
 
