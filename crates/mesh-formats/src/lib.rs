@@ -50,6 +50,7 @@ pub use format::Format;
 pub use hcl::reference_markdown;
 pub use names::{NameMap, map_name, organisation_name};
 pub use number::decimal;
+pub use odcs::compare_contracts;
 pub use open_data_registry::{RegistryRecord, read_record};
 pub use overflow::{RestoreError, overflow_text, restore};
 pub use parsed::{AttachmentBody, Context, Parsed, Product};

@@ -19,7 +19,9 @@
 //! | `authoritativeDefinitions` | documentation links; a column's business definition is its term |
 //! | all else | extensions `odcs.<field>` |
 
+mod bounds;
 mod columns;
+mod compare;
 mod quality;
 mod read;
 mod schema;
@@ -27,5 +29,6 @@ mod servers;
 mod shapes;
 mod write;
 
+pub use compare::compare_contracts;
 pub(crate) use read::{Contract, parse, read_contract};
 pub(crate) use write::write;

@@ -47,7 +47,7 @@ pub(crate) fn read_contract(text: &str, problems: &mut Vec<Problem>) -> Option<C
     (!refused).then(|| contract(&root))
 }
 
-fn checked<'n>(root: &'n Node, problems: &mut Vec<Problem>) -> Option<&'n str> {
+pub(super) fn checked<'n>(root: &'n Node, problems: &mut Vec<Problem>) -> Option<&'n str> {
     let (version, version_text) = bitol::declared_version(root, &VERSIONS, problems)?;
     Check { version, version_text, problems }.object(root, &CONTRACT, "");
     Some(version_text)
