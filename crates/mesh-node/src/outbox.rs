@@ -118,7 +118,9 @@ impl Outbox {
             Code::Duplicate => {
                 let position = Position { feed: self.writer.id().clone(), seq: 0, outbox };
                 match self.core.decided(&position) {
-                    Ok(Some(resolution)) => self.writer.resolve(outbox, resolution),
+                    // A refusal has its verdict in the feed, however late this node learns of it.
+                    Ok(Some(Ok(decided))) => return self.settle(outbox, decided),
+                    Ok(Some(refused)) => self.writer.resolve(outbox, refused),
                     Ok(None) => return true,
                     Err(error) => self.writer.resolve(outbox, Err(error)),
                 }

@@ -8,16 +8,18 @@
 //! | 2 | the command verifies, and the council of the own state signed it | otherwise |
 //! | 3 | the checkpoint that it names counts, and is the largest that does here | the larger one is named: the council has to sign again |
 //! | 4 | ledger, and what this voter cosigned, end there | more leaves, or a promise about more: the node comes back as a new one |
-//! | 5 | raft log and vote are given up in one batch, the command is kept for leaf n | - |
+//! | 5 | the ledger would take the command as its next leaf | it names what the ledger does not know, or has expired: the council has to sign again |
+//! | 6 | raft log and vote are given up in one batch, the command is kept for leaf n | - |
 //!
-//! Nothing of the ledger is ever taken away. A crash before step 5 is durable changed nothing that matters; behind it, the same call
+//! Nothing of the ledger is ever taken away. A crash before step 6 is durable changed nothing that matters; behind it, the same call
 //! finds it done.
 
 use std::sync::Arc;
 
 use mesh_event::genesis::SealedGenesis;
-use mesh_event::{Body, SignedCommand, Signer as _};
-use mesh_governance::{KeyPurpose, read};
+use mesh_event::ledger::EntryBody;
+use mesh_event::{Body, LedgerEntry, SignedCommand, Signer as _};
+use mesh_governance::{KeyPurpose, Strict, admit_entry, read};
 use mesh_model::{Code, NodeId};
 use mesh_proto::status::MeshError;
 use mesh_raft::{RefoundError, Refounding, StoreState};
@@ -25,6 +27,7 @@ use mesh_store::Store;
 use tokio::sync::watch;
 
 use crate::checkpoints::{Cosigner, Keeper};
+use crate::clock::now_unix_ms;
 use crate::config::Config;
 use crate::core::storage_error;
 use crate::data_folder::{adopt, open_store};
@@ -112,6 +115,13 @@ fn on_store(
             body.size
         );
         return Err(refused(Code::OtherVoters, text));
+    }
+    // What the ledger would refuse must not cost log and vote: nothing else could be ordered behind that.
+    let entry = EntryBody::Envelope(command.envelope().bytes().to_vec());
+    let entry = LedgerEntry { stamp_unix_ms: now_unix_ms(), body: entry };
+    let state = StoreState::open(store).map_err(|error| storage_error(&error))?;
+    if let Err(rejection) = admit_entry(&state, &entry, &Strict).map_err(unreadable)? {
+        return Err(refused(rejection.code, rejection.detail));
     }
     refounding.begin(store, me).map_err(|error| failed(&error))?;
     Ok(refounded(me, &refounding, body))

@@ -151,7 +151,7 @@ async fn five_nodes_roll_from_one_protocol_to_the_next_under_load() {
         }
     }
     for n in 1..=5 {
-        mesh.node(n).core().checkpoints.wait_covered(last, PATIENCE).await;
+        assert!(mesh.node(n).core().checkpoints.wait_covered(last, PATIENCE).await, "node {n}");
     }
     let of = |place: u64| mesh.node(place).core();
     until("all nodes have the same ledger and state", || {

@@ -21,6 +21,10 @@ pub(crate) struct Machine {
     importing: AtomicBool,
     /// Whether Raft decides what is applied next; undone only where Raft was ended for good.
     follows_raft: AtomicBool,
+    /// Whether Raft was ended while the node runs: what its worker still holds is not applied.
+    raft_ended: AtomicBool,
+    /// The group by the ledger's last recovery, with its index: asked for with each frame.
+    group: Mutex<Option<(u64, Vec<u8>)>>,
     /// What the store was refounded with.
     refounding: Option<Refounding>,
 }
@@ -33,7 +37,8 @@ impl Machine {
         let follows_raft = AtomicBool::new(by_raft);
         let (exports, importing) = (Mutex::default(), AtomicBool::new(false));
         let refounding = Refounding::load(&store)?;
-        Ok(Self { store, state, exports, importing, follows_raft, refounding })
+        let (raft_ended, group) = (AtomicBool::new(false), Mutex::default());
+        Ok(Self { store, state, exports, importing, follows_raft, raft_ended, group, refounding })
     }
 
     /// What the store was refounded with.
@@ -43,7 +48,18 @@ impl Machine {
 
     /// Among which voters this node is, or would be.
     pub(crate) fn group(&self) -> Result<Vec<u8>, StateError> {
-        Refounding::group(self.refounding(), &self.state)
+        let mut known = self.group.lock().unwrap_or_else(PoisonError::into_inner);
+        Refounding::group(self.refounding(), &self.state, &mut known)
+    }
+
+    /// From now on nothing of Raft's is applied.
+    pub(crate) fn end_raft(&self) {
+        self.raft_ended.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether that was said.
+    pub(crate) fn raft_ended(&self) -> bool {
+        self.raft_ended.load(Ordering::SeqCst)
     }
 
     /// Whether Raft applied something here: then nobody else ever does again, unless the store lost its authority.

@@ -136,7 +136,7 @@ impl RaftNode {
             clock: Arc::clone(&options.clock),
             back: Back(proposer.downgrade()),
             queue,
-            last_stamp: 0,
+            last_stamp: (0, 0),
             clock_check: None,
             gave_up: None,
             protocol_vote: Weak::new(),
@@ -365,13 +365,17 @@ impl RaftNode {
         self.tasks.lock().await.shutdown().await;
     }
 
-    /// Ends Raft on this node for good, because the council goes on with other voters: from now on it reads from peers. The caller has
-    /// made durable that it stays so.
+    /// Ends Raft on this node for good, because the council goes on with other voters: from now on it reads from peers. Only behind this is
+    /// it certain how far the ledger goes; the caller then makes durable that it stays so.
     pub async fn read_only(&self, why: &str) {
         self.reads_only.set(why);
+        self.machine.end_raft();
         if let Err(error) = self.raft.shutdown().await {
             tracing::warn!(%error, "raft did not end well");
         }
+        // What its worker is applying in this moment comes first; it applies nothing more.
+        let tail = self.tail.clone();
+        drop(crate::offload(move || tail.settle()).await);
         self.machine.follow_peers();
     }
 
@@ -438,6 +442,7 @@ fn own(store: &Store, node_id: NodeId, mesh_id: MeshId) -> Result<(), StartError
 /// once this node leads and has applied all that was there before it led.
 async fn found(raft: Raft, announcer: Announcer, proposer: Proposer, (size, first): (u64, EntryBody)) {
     let mut metrics = raft.metrics();
+    let mut said = None;
     while announcer.end().size <= size {
         let (leads, stopped) = {
             let metrics = metrics.borrow_watched();
@@ -450,6 +455,10 @@ async fn found(raft: Raft, announcer: Announcer, proposer: Proposer, (size, firs
         if leads {
             match proposer.propose(first.clone(), FOUNDING).await {
                 Ok(_) => return,
+                Err(ProposeError::Refused { code, detail }) if said != Some(code) => {
+                    tracing::error!(%code, %detail, size, "what has to come first in the ledger is refused: nothing else is ordered");
+                    said = Some(code);
+                }
                 Err(error) => tracing::debug!(%error, size, "the ledger does not begin, or go on, yet"),
             }
         }

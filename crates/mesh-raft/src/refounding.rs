@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 
 use mesh_event::ledger::{EntryBody, LedgerLeaf};
 use mesh_event::{Body, Envelope, LeafEntry, SignedCommand, codec};
-use mesh_governance::{Recovery, read};
+use mesh_governance::{Damage, Recovery, read};
 use mesh_model::{Digest, NodeId};
 use mesh_store::{Batch, Store, StoreError};
 use openraft::BasicNode;
@@ -170,18 +170,33 @@ impl Refounding {
         ledger_size <= self.size && !matches!(entry, EntryBody::Envelope(bytes) if *bytes == self.envelope)
     }
 
-    /// Which voters' frames are for whom: the digest that names those of the last recovery, and nothing for those of the founding document
+    /// Which voters' frames are for whom (`known`: as found before): the digest that names those of the last recovery, and nothing for those of the founding document
     /// and whom the council set since.
     ///
     /// # Errors
     /// When the state can't be read.
-    pub(crate) fn group(own: Option<&Self>, state: &StoreState) -> Result<Vec<u8>, StateError> {
+    pub(crate) fn group(
+        own: Option<&Self>,
+        state: &StoreState,
+        known: &mut Option<(u64, Vec<u8>)>,
+    ) -> Result<Vec<u8>, StateError> {
         match (own, read::recovery(state)?) {
             // Leaf n may be still to come here.
             (Some(own), decided) if decided.as_ref().is_none_or(|decided| decided.index <= own.size) => {
                 Ok(own.group.to_vec())
             }
-            (_, Some(decided)) => Ok(decided_group(state, &decided)?.map_or_else(Vec::new, |group| group.0.to_vec())),
+            (_, Some(decided)) => {
+                if let Some((_, group)) = known.as_ref().filter(|(index, _)| *index == decided.index) {
+                    return Ok(group.clone());
+                }
+                // Not that of the founding document where it can't be read.
+                let group = decided_group(state, &decided)?.ok_or_else(|| Damage {
+                    what: format!("leaf {}", decided.index),
+                    why: "is not the recovery that the state says".to_owned(),
+                    needs_protocol: None,
+                })?;
+                Ok(known.insert((decided.index, group.0.to_vec())).1.clone())
+            }
             (_, None) => Ok(Vec::new()),
         }
     }

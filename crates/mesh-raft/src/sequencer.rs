@@ -29,7 +29,7 @@ use crate::sealed::Sealed;
 use crate::state_machine::{SharedJudge, SharedVerify};
 use crate::store_state::{StateError, StoreState};
 use crate::tokio_config::{Config, Raft};
-use crate::voter_clocks::{Check, Latest, latest_taken};
+use crate::voter_clocks::{Check, Latest, is_taken, latest_taken};
 use crate::waiting::Waiting;
 
 /// Entries that go on together.
@@ -42,6 +42,8 @@ const FORWARDS: usize = 8;
 const AGAIN: Duration = Duration::from_millis(25);
 /// How long a voter may take to say what its program knows, before it counts as silent.
 const GREETING: Duration = Duration::from_secs(1);
+/// How much longer the other voters are waited for once a quorum said its time.
+const MORE: Duration = Duration::from_millis(100);
 /// How often leading is given up because of the clock.
 const GIVE_UP: Duration = Duration::from_secs(5);
 /// How often somebody looks for a leader while nothing changes.
@@ -63,8 +65,8 @@ pub(crate) struct Sequencer {
     /// Where what did not happen comes back.
     pub(crate) back: Back,
     pub(crate) queue: mpsc::UnboundedReceiver<Waiting>,
-    /// The last stamp that this node gave.
-    pub(crate) last_stamp: UnixMs,
+    /// The last stamp that this node gave, and in which term: what became of those of an earlier one, the ledger says.
+    pub(crate) last_stamp: (u64, UnixMs),
     /// How this node's clock compares to the other voters'.
     pub(crate) clock_check: Option<Check>,
     /// When this node last looked for a voter with a better clock, and whether it found one.
@@ -213,15 +215,16 @@ impl Sequencer {
             return self.back.put(batch, "too few voters say what time it is");
         };
         let end = self.announcer.end();
-        let last = self.last_stamp.max(end.last_stamp);
+        let term = self.raft.metrics().borrow_watched().current_term;
+        let given = Some(self.last_stamp).filter(|(given_in, _)| *given_in == term).map_or(0, |(_, stamp)| stamp);
+        let last = given.max(end.last_stamp);
         if last > now.saturating_add(limits::STAMP_AHEAD_MS) && self.gives_up(last, now).await {
             self.back.put(batch, "the leader's clock is behind the ledger's time");
             return;
         }
         let stamp = now.max(last);
-        self.last_stamp = stamp;
         let (mut handed, mut proposals, mut early, mut busy) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let (mut vote, mut later) = (None, Vec::new());
+        let (mut vote, mut later, mut greeted) = (None, Vec::new(), None);
         for mut waiting in batch {
             // The body goes into the proposal and comes back only if it has to.
             let body = std::mem::replace(&mut waiting.body, mesh_event::ledger::EntryBody::Envelope(Vec::new()));
@@ -238,7 +241,12 @@ impl Sequencer {
             let heard = |voter| self.peers.advertised(voter).map(|said| said.protocols);
             let mut admitted = self.admit(&entry, &heard);
             if depends_on_voters(&admitted) {
-                let heard = self.greet_voters().await;
+                // Once for a batch: each takes as long as the slowest voter.
+                let heard = match greeted.take() {
+                    Some(heard) => heard,
+                    None => self.greet_voters().await,
+                };
+                let heard = greeted.insert(heard);
                 admitted = self.admit(&entry, &|voter| heard.get(&voter).copied());
             }
             let bytes = entry.encode();
@@ -270,6 +278,7 @@ impl Sequencer {
         if handed.is_empty() {
             return;
         }
+        self.last_stamp = (term, stamp);
         match self.raft.client_write_many(proposals).await {
             Ok(answers) => {
                 let back = self.back.clone();
@@ -336,9 +345,11 @@ impl Sequencer {
             if is_enough {
                 return latest;
             }
-            match answers.next().await {
-                Some(answer) => shown.extend(answer),
-                None => return latest,
+            // A quorum answered: whoever is slow or away can only make it later.
+            let patience = if latest == Latest::Unknown { GREETING } else { MORE };
+            match tokio::time::timeout(patience, answers.next()).await {
+                Ok(Some(answer)) => shown.extend(answer),
+                Ok(None) | Err(_) => return latest,
             }
         }
     }
@@ -384,9 +395,14 @@ impl Sequencer {
         }
         let behind_ms = last - now;
         let answers = join_all(self.other_voters().into_iter().map(|(id, address)| self.ask_clock(id, address))).await;
+        let sets = self.raft.metrics().borrow_watched().membership_config.membership().get_joint_config().clone();
+        let mut shown: BTreeMap<NodeId, UnixMs> = answers.into_iter().flatten().collect();
+        shown.insert(self.node_id, (self.clock)());
         let replicated = self.raft.metrics().borrow_watched().replication.clone().unwrap_or_default();
         let reached = |shown: UnixMs| shown.saturating_add(limits::STAMP_AHEAD_MS) >= last;
-        let others = answers.into_iter().flatten().filter(|(_, shown)| reached(*shown)).map(|(id, _)| id);
+        // One that is ahead alone has reached it, too, and nobody takes what it says.
+        let is_better = |id: &NodeId| *id != self.node_id && reached(shown[id]) && is_taken(&sets, *id, &shown);
+        let others = shown.keys().copied().filter(is_better);
         let other = others.max_by_key(|id| replicated.get(id).copied().flatten());
         self.gave_up = Some((Instant::now(), other.is_some()));
         let Some(other) = other else {

@@ -103,14 +103,15 @@ impl<R: AsyncRuntime> StateMachine<R> {
     /// Applies entries as one batch and returns their outcomes, in order.
     fn apply_run(&mut self, entries: Vec<Entry<R>>) -> Result<Vec<Sealed>, ApplyError> {
         let mut applier = locked(&self.applier);
-        if self.machine.needs_snapshot()? {
+        if self.machine.raft_ended() || self.machine.needs_snapshot()? {
             return Err(ApplyError::Tailed);
         }
         let state = self.machine.state.clone();
         let mut run = Run::new(&state);
         let mut outcomes = Vec::with_capacity(entries.len());
+        let mut stopped = None;
         for entry in entries {
-            self.applied.last_applied = Some(entry.log_id);
+            let before = self.applied.last_applied.replace(entry.log_id);
             let proposal = match entry.payload {
                 EntryPayload::Blank => None,
                 EntryPayload::Membership(membership) => {
@@ -133,7 +134,17 @@ impl<R: AsyncRuntime> StateMachine<R> {
                 }
             };
             let mut sealed = Sealed::default();
-            for applied in apply_with(run.state(), &decoded, &&*self.verify, &*self.judge)? {
+            let decided = match apply_with(run.state(), &decoded, &&*self.verify, &*self.judge) {
+                // What came before it in this run stands: the leaf that sets a protocol which this program doesn't know may be there, and
+                // the next start has to find it.
+                Err(StateError::Damage(damage)) if damage.needs_protocol.is_some() => {
+                    self.applied.last_applied = before;
+                    stopped = Some(damage);
+                    break;
+                }
+                decided => decided?,
+            };
+            for applied in decided {
                 check_history(&applied, applier.ledger().frontier(), run.leaves())?;
                 let outcome = applied.outcome();
                 sealed.leaves.push(SealedLeaf::new(applied.leaf.index, outcome.code, outcome.detail.clone()));
@@ -143,11 +154,17 @@ impl<R: AsyncRuntime> StateMachine<R> {
         }
         applier.commit(run, Some(&self.applied.encode()))?;
         self.machine.follow_raft();
-        Ok(outcomes)
+        match stopped {
+            Some(damage) => Err(StateError::Damage(damage).into()),
+            None => Ok(outcomes),
+        }
     }
 
     /// Puts a received snapshot in the place of the state.
     async fn switch(&mut self, meta: &SnapshotMeta<R>, received: Received) -> Result<(), ApplyError> {
+        if self.machine.raft_ended() {
+            return Err(ApplyError::Tailed);
+        }
         let old = self.machine.state.generation();
         let generation = received.view().generation();
         let applied = AppliedRecord::of(meta);

@@ -48,6 +48,17 @@ pub(crate) fn latest_taken(sets: &[BTreeSet<NodeId>], me: NodeId, shown: &BTreeM
     latest
 }
 
+/// Whether so many others take what this voter's clock shows that they are a quorum with it.
+pub(crate) fn is_taken(sets: &[BTreeSet<NodeId>], of: NodeId, shown: &BTreeMap<NodeId, UnixMs>) -> bool {
+    let Some(own) = shown.get(&of) else { return false };
+    let takes =
+        |id: &&NodeId| shown.get(id).is_some_and(|theirs| theirs.saturating_add(limits::STAMP_AHEAD_MS) >= *own);
+    sets.iter().all(|voters| {
+        let needed = voters.len() / 2 + usize::from(!voters.contains(&of));
+        voters.iter().filter(|id| **id != of).filter(takes).count() >= needed
+    })
+}
+
 /// What a leader found when it compared its clock.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Check {
@@ -87,6 +98,7 @@ impl Check {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     fn latest(sets: &[&[NodeId]], shown: &[(NodeId, UnixMs)]) -> Latest {
@@ -107,6 +119,18 @@ mod tests {
         assert_eq!(latest(&[&[2, 3, 4]], &[(2, 1_000), (3, 5_000), (4, 3_000)]), Latest::At(3_000 + AHEAD_MS));
         // While the votes move, both sets have to take it.
         assert_eq!(latest(&[&[1, 2], &[1, 2, 3]], &[(2, 1_000), (3, 5_000)]), Latest::At(1_000 + AHEAD_MS));
+    }
+
+    #[test]
+    fn a_clock_that_is_ahead_alone_is_taken_by_nobody() {
+        let sets = [BTreeSet::from([1, 2, 3])];
+        let shown = |hours: [u64; 3]| {
+            BTreeMap::from([1, 2, 3].map(|id| (id, hours[usize::try_from(id).unwrap() - 1] * 3_600_000)))
+        };
+        assert!(is_taken(&sets, 1, &shown([5, 5, 4])));
+        assert!(!is_taken(&sets, 1, &shown([5, 4, 4])));
+        assert!(is_taken(&sets, 2, &shown([5, 4, 4])), "one that is behind is");
+        assert!(!is_taken(&sets, 1, &BTreeMap::from([(2, 0), (3, 0)])));
     }
 
     #[test]

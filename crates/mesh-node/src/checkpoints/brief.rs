@@ -30,8 +30,8 @@ impl Brief {
     /// Takes in the newest checkpoint's size and time; one that is known stays as old as it is.
     pub(super) fn heard(&mut self, newest: Option<(u64, u64)>, now: Instant) {
         let (size, time_unix_s) = newest.map_or((0, None), |(size, time)| (size, Some(time)));
-        if (size, time_unix_s) != (self.size, self.time_unix_s) {
-            self.heard = time_unix_s.map(|_| now);
+        if (size, time_unix_s) > (self.size, self.time_unix_s) {
+            self.heard = Some(now);
         }
         (self.size, self.time_unix_s) = (size, time_unix_s);
     }
@@ -39,7 +39,7 @@ impl Brief {
     /// How old what this node shows may be: its clock minus the time that a majority had reached when they cosigned the newest
     /// checkpoint, and never less than the time for which it heard of no other: a slow clock must not make a node that is cut
     /// off look current. `None` before this process heard of one: for how long it was away only its clock could tell, and nothing
-    /// has shown yet that the clock is right.
+    /// has shown yet that the clock is right. A peer that was away as well may still show it an old one as news; the next one puts that right.
     pub fn age(&self, now_unix_ms: u64, now: Instant) -> Option<Duration> {
         let silence = now.saturating_duration_since(self.heard?);
         let cosigned = self.time_unix_s?.saturating_mul(1000);

@@ -76,6 +76,9 @@ impl Cosigner {
         if let Some(why) = self.store.lost_authority().map_err(|error| storage_error(&error))? {
             return Err(refused(Code::ReadOnly, format!("this node cosigns nothing: {why}")));
         }
+        if let Some(why) = core.raft.reads_only() {
+            return Err(refused(Code::ReadOnly, format!("this node cosigns nothing: {why}")));
+        }
         if !read::was_voter(&core.state, self.id).map_err(|error| core.state_error(&error))? {
             return Err(refused(Code::BadVoters, format!("node {} is no voter", self.id)));
         }

@@ -76,27 +76,27 @@ impl Core {
             }
             return Ok(());
         }
-        let (core, applied) = (Arc::clone(self), self.ledger_size());
-        let mut why = format!(
+        let reason = format!(
             "the council recovered the voters at {size} leaves after a lost quorum, and node {id} is not among them"
         );
-        if applied > size {
-            why = format!("{why}; {applied} leaves are here, of which those from {size} on are another history");
-        }
-        error!(%why, "this node votes, orders and vouches no more under this number");
-        let reason = why.clone();
+        // First: until Raft has ended, the ledger may grow here by the word of those before.
+        self.raft.read_only(&reason).await;
+        let core = Arc::clone(self);
         let left = self.offload(move || {
+            let applied = core.ledger_size();
             let left = if applied > size {
+                error!(%reason, applied, "leaves from there on are another history than the mesh's");
                 // What it would write names leaves that the mesh does not have.
-                core.store.give_up_authority(&reason)
+                core.store.give_up_authority(&format!(
+                    "{reason}; {applied} leaves are here, of which those from {size} on are another history"
+                ))
             } else {
                 Refounding::leave(&core.store, &reason)
             };
+            error!(%reason, "this node votes, orders and vouches no more under this number");
             left.map_err(|error| storage_error(&error))
         });
-        left.await?;
-        self.raft.read_only(&why).await;
-        Ok(())
+        left.await
     }
 
     /// Takes the proof of a fork from wherever it comes, and tells everybody when it is news.
@@ -124,14 +124,16 @@ impl Core {
         Some(ProposeError::Refused { code: forked.code, detail: forked.message })
     }
 
-    /// Whether a command may be taken while a fork stands: only what decides about it, or takes the keys that signed twice out of
-    /// force.
+    /// Whether a command may be taken while a fork stands: only what decides about it, takes the keys that signed twice out of force, or
+    /// goes on after a lost quorum.
     ///
     /// # Errors
     /// [`Code::Forked`]: nothing happened.
     pub fn check_no_fork(&self, body: &Body) -> Result<(), MeshError> {
         let Err(forked) = self.checkpoints.check_no_fork() else { return Ok(()) };
         let proposal = match body {
+            // Without a quorum nobody can decide about the fork.
+            Body::RecoverVoters(_) => return Ok(()),
             Body::Propose(propose) if IN_A_FORK.contains(&propose.body.kind()) => return Ok(()),
             Body::Approve(answer) => answer.proposal,
             Body::Reject(answer) => answer.proposal,

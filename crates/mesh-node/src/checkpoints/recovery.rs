@@ -150,22 +150,26 @@ impl Keeper {
             return Err(MeshError::new(Code::NotCaughtUp, text));
         }
         let is_own = applied > size && self.leaf(size)? == recovery.leaf;
-        if !is_own {
-            self.check_largest(size, applied)?;
-        }
-        if self.root_at(size)? != recovery.base.root() {
-            return Err(other_history(size));
-        }
         if is_own {
+            if self.root_at(size)? != recovery.base.root() {
+                return Err(other_history(size));
+            }
             let (since, voters, _) = recovery.verify_but_council(trust).map_err(few)?;
             trust.recovered(since, voters);
             self.kept().refused_recovery = None;
             return Ok(());
         }
-        // The leaf comes next: the council of the own state is the one that it needs.
+        // The leaf comes next: the council of the own state is the one that it needs. Nothing follows from it before that is known.
         let mesh = read::mesh(&self.state).map_err(|error| unreadable(&error))?;
         let mesh = mesh.ok_or_else(|| MeshError::new(Code::GenesisFirst, "the ledger has no leaf yet"))?;
-        trust.recover(recovery, &mesh.council).map_err(few)
+        let mut followed = trust.clone();
+        followed.recover(recovery, &mesh.council).map_err(few)?;
+        self.check_largest(size, applied)?;
+        if self.root_at(size)? != recovery.base.root() {
+            return Err(other_history(size));
+        }
+        *trust = followed;
+        Ok(())
     }
 
     /// Whether nothing larger than the base of a recovery is known to count: then the council named too small a one.
@@ -251,20 +255,45 @@ impl Keeper {
     /// [`Code::StorageFailed`], [`Code::Damaged`].
     pub fn recovery_beyond(&self, notes: &[Vec<u8>]) -> Result<Option<HeardRecovery>, MeshError> {
         let Some(mesh) = read::mesh(&self.state).map_err(|error| unreadable(&error))? else { return Ok(None) };
-        let own = self.recovered_at()?;
-        let mut trust = Trust::new(*self.mesh(), self.first_voters());
-        let mut found = None;
+        let mut changes = Vec::with_capacity(notes.len());
         for note in notes {
             let Ok(change) = VoterChange::parse(note, self.mesh()) else { return Ok(None) };
-            if trust.go_on(&change, &mesh.council).is_err() {
-                return Ok(found);
+            changes.push(change);
+        }
+        // Each checkpoint that is offered comes with all changes: they are followed only where there is something to find.
+        let applied = self.applied()?;
+        let is_own = |recovery: &VoterRecovery| -> Result<bool, MeshError> {
+            Ok(recovery.base.size() < applied && self.leaf(recovery.base.size())? == recovery.leaf)
+        };
+        let mut is_beyond = false;
+        for change in &changes {
+            if let VoterChange::Recovery(recovery) = change {
+                is_beyond |= !is_own(recovery)?;
             }
-            let VoterChange::Recovery(recovery) = &change else { continue };
-            if own.is_some_and(|own| own >= recovery.base.size()) {
+        }
+        if !is_beyond {
+            return Ok(None);
+        }
+        let mut trust = Trust::new(*self.mesh(), self.first_voters());
+        let mut found = None;
+        for change in &changes {
+            let VoterChange::Recovery(recovery) = change else {
+                if trust.go_on(change, &mesh.council).is_err() {
+                    break;
+                }
+                continue;
+            };
+            if is_own(recovery)? {
+                // By the council of its time, as the ledger here says.
+                let Ok((since, voters, _)) = recovery.verify_but_council(&trust) else { break };
+                trust.recovered(since, voters);
                 continue;
             }
-            let Ok(command) = recovery.signed_command(self.mesh()) else { continue };
-            let Body::RecoverVoters(body) = &command.command().body else { continue };
+            if trust.recover(recovery, &mesh.council).is_err() {
+                break;
+            }
+            let Ok(command) = recovery.signed_command(self.mesh()) else { break };
+            let Body::RecoverVoters(body) = &command.command().body else { break };
             let voters = body.voters.iter().map(|voter| voter.node_id).filter(|id| *id != 0).collect();
             let (size, group) = (recovery.base.size(), command.envelope().payload_digest());
             found = Some(HeardRecovery { size, group, voters });
@@ -287,8 +316,9 @@ impl Keeper {
         let base = LedgerCheckpoint::parse(note, self.mesh()).map_err(|error| super::keeper::refuse(&error))?;
         let (size, applied) = (base.size(), self.applied()?);
         if applied < size {
-            let text =
-                format!("the recovery goes on from {size} leaves; {applied} are here: let the node catch up first");
+            let text = format!(
+                "the recovery goes on from {size} leaves; {applied} are here, and nobody sends the others any more: this node comes back as a new one (meshd --recover), or restore a backup with all of them"
+            );
             return Err(MeshError::new(Code::NotCaughtUp, text));
         }
         let last = self.last().map(|(last, _)| last);

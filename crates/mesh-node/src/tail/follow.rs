@@ -1,7 +1,7 @@
 //! The task of an observer, and of a node that only reads: tails one peer after the other.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mesh_governance::read;
 use mesh_model::NodeId;
@@ -134,15 +134,33 @@ async fn take_all(
     mut items: Streaming<mesh_proto::v1::TailItem>,
 ) -> Result<(), Ended> {
     let patience = Duration::from_millis(2 * core.config.checkpoint.refresh_ms) + LATE;
-    // How many leaves the peer has announced.
-    let mut announced = 0;
+    let mut brief = core.checkpoints.follow();
+    // How many leaves the peer has announced; what is here of the ledger, and since when; since when others have more than the peer says.
+    let (mut announced, mut here, mut since, mut lags) = (0, None, Instant::now(), None);
     loop {
+        let seen = *brief.borrow_and_update();
+        let now = Instant::now();
+        // What only repeats itself is no news.
+        let now_here = (tail.next_index(), announced, seen.time_unix_s);
+        if here != Some(now_here) {
+            (here, since) = (Some(now_here), now);
+            tail.heard();
+        }
+        // While it sends what it announced, it can't announce more.
+        let is_through = tail.next_index() >= announced;
+        lags = if is_through && seen.ahead > tail.next_index() { lags.or(Some(now)) } else { None };
+        let silent = since + patience;
+        let until = lags.map_or(silent, |lags| silent.min(lags + BEHIND));
+        if now >= until {
+            return Err(if now >= silent { Ended::Silent(patience) } else { Ended::Behind(seen.ahead) });
+        }
         let item = tokio::select! {
-            item = tokio::time::timeout(patience, items.message()) => item.map_err(|_| Ended::Silent(patience))?,
-            size = behind(core, announced) => return Err(Ended::Behind(size)),
+            item = items.message() => item.map_err(MeshError::from)?,
+            changed = brief.changed() => if changed.is_ok() { continue } else { return Ok(()) },
+            () = tokio::time::sleep_until(until.into()) => continue,
             () = core.stopping.cancelled() => return Ok(()),
         };
-        let Some(item) = item.map_err(MeshError::from)? else { return Ok(()) };
+        let Some(item) = item else { return Ok(()) };
         let (back, step) = offload(move || {
             let step = session.take(item);
             (session, step)
@@ -155,26 +173,8 @@ async fn take_all(
                     warn!(%error, "a peer shows a fork that does not verify");
                 }
             }
-            Step::Announced(size) => {
-                announced = size;
-                tail.heard();
-            }
-            Step::Grown(_) | Step::Even | Step::Fork(_) => tail.heard(),
-        }
-    }
-}
-
-/// Returns when others have had a larger checkpoint than this and the own ledger for a while. Nobody can make that up: it counts.
-async fn behind(core: &Core, announced: u64) -> u64 {
-    let mut brief = core.checkpoints.follow();
-    loop {
-        let needed = |ahead: u64| ahead > announced.max(core.ledger_size());
-        let size = brief.wait_for(|brief| needed(brief.ahead)).await.map(|brief| brief.ahead);
-        // The keeper lives as long as the node.
-        let Ok(size) = size else { return std::future::pending().await };
-        tokio::time::sleep(BEHIND).await;
-        if needed(size) {
-            return size;
+            Step::Announced(size) => announced = announced.max(size),
+            Step::Grown(_) | Step::Even | Step::Fork(_) => {}
         }
     }
 }

@@ -120,6 +120,10 @@ async fn ledger_time_that_is_ahead_of_all_clocks_stands_still_and_the_mesh_goes_
     }
     let body = cluster.admission("d-0");
     cluster.node(leader).proposer().propose(body, DEADLINE).await.unwrap();
+    // A stamp that went to nothing is none that the ledger has reached.
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let refused = cluster.admission("d-0");
+    assert!(cluster.node(leader).proposer().propose(refused, DEADLINE).await.is_err());
     for skew in cluster.skew.values() {
         skew.store(0, Ordering::SeqCst);
     }
