@@ -1,6 +1,7 @@
 //! What a node takes and signs depending on what it heard of checkpoints.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use mesh_event::ledger::EntryBody;
 use mesh_event::{Body, Command, Envelope, ProposalBody};
@@ -35,8 +36,16 @@ impl Core {
     /// # Errors
     /// As [`super::Keeper::hear`].
     pub async fn hear_checkpoint(self: &Arc<Self>, note: Vec<u8>) -> Result<Heard, MeshError> {
+        self.hear_checkpoint_at(note, None).await
+    }
+
+    /// The same of one that was the newest for certain at some moment.
+    ///
+    /// # Errors
+    /// As [`super::Keeper::hear`].
+    pub async fn hear_checkpoint_at(self: &Arc<Self>, note: Vec<u8>, at: Option<Instant>) -> Result<Heard, MeshError> {
         let core = Arc::clone(self);
-        let heard = self.offload(move || core.checkpoints.hear(&note)).await?;
+        let heard = self.offload(move || core.checkpoints.hear_at(&note, at)).await?;
         if heard == (Heard::Fork { is_known: false }) {
             round::offer(self);
         }

@@ -99,9 +99,7 @@ impl Keeper {
         let first = VoterSet::of_genesis(&genesis.document)
             .map_err(|error| MeshError::new(Code::Config, format!("the genesis has no voters: {error}")))?;
         let kept = Kept::load(&store.meta(), genesis.mesh_id, first.clone()).map_err(|error| storage_error(&error))?;
-        let mut brief = Brief::default();
-        brief.kept(kept.last.as_ref().map(|(_, counted)| (counted.size, counted.time_unix_s)));
-        let brief = watch::Sender::new(brief);
+        let brief = watch::Sender::new(Brief::default());
         let ledger = store.ledger();
         let (mesh, genesis) = (genesis.mesh_id, genesis.envelope.bytes().to_vec());
         let kept = Mutex::new(kept);
@@ -115,14 +113,34 @@ impl Keeper {
     }
 
     pub(super) fn tell(&self, kept: &Kept) {
+        self.tell_at(kept, None);
+    }
+
+    /// The same, with when the newest checkpoint was so for certain.
+    fn tell_at(&self, kept: &Kept, fresh: Option<Instant>) {
         let counted = kept.last.as_ref().map(|(_, counted)| counted);
         let (is_forked, is_contradicted) = (kept.fork.is_some(), kept.contradiction.is_some());
         self.brief.send_modify(|brief| {
-            brief.heard(counted.map(|counted| (counted.size, counted.time_unix_s)), Instant::now());
-            brief.ahead = kept.furthest.as_ref().map_or(0, LedgerCheckpoint::size);
+            brief.newest(counted.map(|counted| (counted.size, counted.time_unix_s)));
+            fresh.into_iter().for_each(|at| brief.heard(at));
+            brief.ahead = kept.furthest.as_ref().map_or(0, |(furthest, _)| furthest.size());
             brief.is_forked = is_forked;
             brief.is_contradicted = is_forked || is_contradicted;
         });
+    }
+
+    /// The newest checkpoint was so for certain then. Nobody is woken for it.
+    fn refresh(&self, at: Option<Instant>) {
+        let Some(at) = at else { return };
+        self.brief.send_if_modified(|brief| {
+            brief.heard(at);
+            false
+        });
+    }
+
+    /// For how long there was no surer sign that the newest checkpoint is the newest: what those are told who are shown it.
+    pub fn silence(&self) -> Option<Duration> {
+        self.brief().heard.map(|heard| heard.elapsed())
     }
 
     /// What reads ask.
@@ -247,11 +265,19 @@ impl Keeper {
     /// [`Code::Malformed`], [`Code::WrongMesh`] and [`Code::BadSignature`] for what is no note of this mesh's ledger or was altered,
     /// [`Code::StorageFailed`].
     pub fn hear(&self, note: &[u8]) -> Result<Heard, MeshError> {
+        self.hear_at(note, None)
+    }
+
+    /// The same of a note that was the newest for certain at some moment.
+    ///
+    /// # Errors
+    /// As [`Self::hear`].
+    pub fn hear_at(&self, note: &[u8], at: Option<Instant>) -> Result<Heard, MeshError> {
         let found = LedgerCheckpoint::parse(note, &self.mesh).map_err(|error| refuse(&error))?;
         self.follow_recovery()?;
         let applied = self.ledger.size().map_err(|error| storage_error(&error))?;
         if found.size() > applied {
-            return self.hear_ahead(found, applied);
+            return self.hear_ahead(found, applied, at);
         }
         let own = self.root_at(found.size())?;
         let (since, voters) = self.voters_at(found.size())?;
@@ -260,7 +286,7 @@ impl Keeper {
             return Err(refuse(error));
         }
         if own == found.root() && found.handover().is_none_or(|named| *named == voters) {
-            return self.hear_true(&found, since, &voters, everybody);
+            return self.hear_true(&found, since, &voters, everybody, at);
         }
         let (newest, _) = self.voters_at(applied)?;
         // Whoever voted before the last change can prove what they signed then, and can stop nothing any more.
@@ -278,17 +304,18 @@ impl Keeper {
     }
 
     /// Nothing follows from it yet, whoever signed it: what is beyond the own ledger can't be compared.
-    fn hear_ahead(&self, found: LedgerCheckpoint, applied: u64) -> Result<Heard, MeshError> {
+    fn hear_ahead(&self, found: LedgerCheckpoint, applied: u64, at: Option<Instant>) -> Result<Heard, MeshError> {
         let (_, voters) = self.voters_at(applied)?;
         match found.counted_by(&self.mesh, &voters, &BTreeSet::new()) {
             Ok(_) => {
                 let mut kept = self.kept();
-                if kept.furthest.as_ref().is_none_or(|furthest| furthest.size() < found.size()) {
-                    kept.furthest = Some(found.clone());
+                if kept.furthest.as_ref().is_none_or(|(furthest, known)| (furthest.size(), *known) < (found.size(), at))
+                {
+                    kept.furthest = Some((found.clone(), at));
                     self.tell(&kept);
                 }
-                if kept.ahead.as_ref().is_none_or(|ahead| ahead.size() > found.size()) {
-                    kept.ahead = Some(found);
+                if kept.ahead.as_ref().is_none_or(|(ahead, _)| ahead.size() > found.size()) {
+                    kept.ahead = Some((found, at));
                 }
             }
             Err(error @ LedgerCheckpointError::Signature { .. }) => return Err(refuse(&error)),
@@ -304,6 +331,7 @@ impl Keeper {
         since: u64,
         voters: &VoterSet,
         everybody: Result<Counted, LedgerCheckpointError>,
+        at: Option<Instant>,
     ) -> Result<Heard, MeshError> {
         let unvouched = |error: &LedgerCheckpointError| Ok(Heard::Unvouched { why: error.to_string() });
         let (trust, disqualified) = {
@@ -327,14 +355,14 @@ impl Keeper {
         // What nobody known signed does not belong into what others are shown.
         let found = found.only_by(&self.mesh, &known).map_err(|error| refuse(&error.into()))?;
         match trust.judge(&found) {
-            Ok(counted) => self.agree(found, counted),
+            Ok(counted) => self.agree(found, counted, at),
             // A second handover to the same voters: the first one is kept.
             Err(LedgerCheckpointError::SameVoters(_)) => Ok(Heard::Agrees { is_newest: false }),
             Err(error) => unvouched(&error),
         }
     }
 
-    fn agree(&self, found: LedgerCheckpoint, counted: Counted) -> Result<Heard, MeshError> {
+    fn agree(&self, found: LedgerCheckpoint, counted: Counted, fresh: Option<Instant>) -> Result<Heard, MeshError> {
         let mut kept = self.kept();
         let meta = self.store.meta();
         self.keep_recovery(&mut kept, &found)?;
@@ -350,6 +378,9 @@ impl Keeper {
         }
         let at = |counted: &Counted| (counted.size, counted.time_unix_s);
         if kept.last.as_ref().is_some_and(|(_, last)| at(last) >= at(&counted)) {
+            if kept.last.as_ref().is_some_and(|(_, last)| at(last) == at(&counted)) {
+                self.refresh(fresh);
+            }
             return Ok(Heard::Agrees { is_newest: false });
         }
         let mut batch = Batch::new();
@@ -359,7 +390,7 @@ impl Keeper {
         self.store.committer().commit(batch, Box::new(drop));
         let size = found.size();
         kept.last = Some((found, counted));
-        self.tell(&kept);
+        self.tell_at(&kept, fresh);
         // Now a proof can be made of what contradicted the ledger beyond the checkpoint before.
         if let Some(other) = kept.contradiction.clone().filter(|other| other.size() <= size) {
             let (_, voters) = self.voters_at(other.size())?;
@@ -517,7 +548,7 @@ impl Keeper {
         let applied = self.ledger.size().map_err(|error| storage_error(&error))?;
         let reached = {
             let mut kept = self.kept();
-            let is_reached = |ahead: &mut LedgerCheckpoint| ahead.size() <= applied;
+            let is_reached = |ahead: &mut (LedgerCheckpoint, Option<Instant>)| ahead.0.size() <= applied;
             let reached = [kept.ahead.take_if(is_reached), kept.furthest.take_if(is_reached)];
             if reached[1].is_some() {
                 self.tell(&kept);
@@ -525,8 +556,8 @@ impl Keeper {
             reached
         };
         let mut is_new = false;
-        for ahead in reached.into_iter().flatten() {
-            is_new |= self.hear(&ahead.bytes())? == Heard::Fork { is_known: false };
+        for (ahead, at) in reached.into_iter().flatten() {
+            is_new |= self.hear_at(&ahead.bytes(), at)? == Heard::Fork { is_known: false };
         }
         let Some(fork) = self.fork() else { return Ok(is_new) };
         if !self.is_settled(&fork)? {

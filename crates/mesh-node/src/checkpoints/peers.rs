@@ -59,6 +59,8 @@ impl fmt::Display for Callee {
 /// What a node is shown.
 #[derive(Debug, Clone, Default)]
 pub struct Offer {
+    /// For how long there was no surer sign that the checkpoint is the newest, in milliseconds.
+    pub age_ms: Option<u64>,
     /// The newest checkpoint; empty for none.
     pub note: Vec<u8>,
     /// All changes of voters, by size.
@@ -166,9 +168,9 @@ impl FederationPeers {
     }
 
     async fn show(&self, id: NodeId, offer: Offer) -> Result<Vec<u8>, MeshError> {
-        let Offer { note, handovers, fork_proof } = offer;
+        let Offer { age_ms, note, handovers, fork_proof } = offer;
         let (mesh_id, from_node_id) = (self.mesh.0.to_vec(), self.me);
-        let request = OfferCheckpointRequest { mesh_id, from_node_id, note, handovers, fork_proof };
+        let request = OfferCheckpointRequest { mesh_id, from_node_id, note, handovers, fork_proof, age_ms };
         let answer = self.client(&id.into())?.offer_checkpoint(soon(request)).await?;
         Ok(answer.into_inner().fork_proof)
     }

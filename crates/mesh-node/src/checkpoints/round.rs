@@ -83,6 +83,7 @@ pub async fn run(core: Arc<Core>) {
 /// One checkpoint of what is applied now.
 async fn round(core: &Arc<Core>) -> Result<(), MeshError> {
     core.checkpoints.follow_recovery()?;
+    let asked = Instant::now();
     let size = core.ledger_size();
     let root = core.store.ledger().root_at(size).map_err(|error| storage_error(&error))?;
     let (since, voters) = core.checkpoints.voters_at(size)?;
@@ -95,7 +96,7 @@ async fn round(core: &Arc<Core>) -> Result<(), MeshError> {
     let lines = collect(core, &checkpoint.to_string(), &sets, since).await?;
     let note = Note::new(checkpoint.to_string(), lines);
     let note = note.map_err(|error| MeshError::new(Code::Internal, error.to_string()))?.to_string().into_bytes();
-    match core.hear_checkpoint(note).await? {
+    match core.hear_checkpoint_at(note, Some(asked)).await? {
         Heard::Agrees { .. } => offer(core),
         other => return Err(MeshError::new(Code::Internal, format!("the own checkpoint was heard as {other:?}"))),
     }
@@ -200,8 +201,19 @@ fn show(core: &Arc<Core>, members: &BTreeSet<NodeId>) {
 /// What there is to show now.
 fn newest(core: &Core) -> Offer {
     Offer {
+        age_ms: age_ms(core),
         note: core.checkpoints.last().map_or_else(Vec::new, |(last, _)| last.bytes()),
         handovers: core.checkpoints.handovers(),
         fork_proof: core.checkpoints.fork().map_or_else(Vec::new, |fork| fork.proof.into_bytes()),
     }
+}
+
+/// For how long there was no surer sign that the newest checkpoint is the newest. Taken before the checkpoint: one that comes in between is younger.
+pub(crate) fn age_ms(core: &Core) -> Option<u64> {
+    core.checkpoints.silence().map(|silence| u64::try_from(silence.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// When that was, for whoever is told; it took at least no time on its way.
+pub(crate) fn moment(age_ms: Option<u64>) -> Option<Instant> {
+    Instant::now().checked_sub(Duration::from_millis(age_ms?))
 }

@@ -11,6 +11,7 @@ use mesh_proto::v1::{
 };
 use tonic::{Request, Response, Status};
 
+use crate::checkpoints::round::moment;
 use crate::core::Core;
 use crate::gossip::{Ask, wire};
 
@@ -81,7 +82,8 @@ impl FederationService for Service {
         let message = request.get_ref();
         self.check_sender(&request, &message.mesh_id, message.from_node_id)?;
         let request = request.into_inner();
-        let OfferCheckpointRequest { note, handovers, fork_proof, .. } = request;
+        let OfferCheckpointRequest { note, handovers, fork_proof, age_ms, .. } = request;
+        let at = moment(age_ms);
         // Each by itself: what is wrong with one keeps none of the others back. In this order: the note may need the voters that a
         // handover names.
         let mut wrong = None;
@@ -89,7 +91,7 @@ impl FederationService for Service {
             wrong = self.core.hear_handovers(handovers).await.err();
         }
         if !note.is_empty() {
-            wrong = wrong.or(self.core.hear_checkpoint(note).await.err());
+            wrong = wrong.or(self.core.hear_checkpoint_at(note, at).await.err());
         }
         let is_shown = !fork_proof.is_empty();
         if is_shown {

@@ -22,7 +22,8 @@ async fn a_store_that_lost_its_database_never_votes_again() {
     let Disk::Folder(folder) = cluster.disk(3) else { unreachable!() };
     // The database goes back to nothing; the HEAD file beside it knows better, of the ledger too: there is nothing to read on from.
     std::fs::remove_dir_all(folder.path().join("kv")).unwrap();
-    let store = Arc::new(Store::open(folder.path(), StoreOptions::default()).unwrap());
+    let open = async || Store::open(folder.path(), StoreOptions::default()).ok();
+    let store = Arc::new(eventually("the store is free", open).await);
     let started = RaftNode::start(cluster.options(3), store, Arc::new(Strict), Arc::new(NoPolicy)).await;
     assert!(matches!(started, Err(StartError::LostAuthority { node_id: 3, .. })));
 }
@@ -79,7 +80,9 @@ async fn a_node_does_not_start_on_the_store_of_another() {
     cluster.leader().await;
     cluster.stop(3).await;
     let Disk::Folder(folder) = cluster.disk(3) else { unreachable!() };
-    let store = Arc::new(Store::open(folder.path(), StoreOptions::default()).unwrap());
+    // The last handles of the run before go a moment after it.
+    let open = async || Store::open(folder.path(), StoreOptions::default()).ok();
+    let store = Arc::new(eventually("the store is free", open).await);
     let started = RaftNode::start(cluster.options(2), store, Arc::new(Strict), Arc::new(NoPolicy)).await;
     assert!(matches!(started, Err(StartError::OtherStore { .. })));
 }

@@ -41,7 +41,8 @@ async fn without_a_quorum_a_proposal_is_unavailable_or_unknown_and_never_a_lie()
     eventually("the leader notices", async || (!cluster.node(leader).is_ready()).then_some(())).await;
     let late = cluster.admission("d-1");
     let second = cluster.node(leader).proposer().propose(late.clone(), Duration::from_secs(1)).await.unwrap_err();
-    assert!(matches!(second, ProposeError::Unavailable { .. }), "{second}");
+    // Unknown only where its time ran out in the moment between Raft's hands and back: it was tried again and again.
+    assert!(matches!(second, ProposeError::Unavailable { .. } | ProposeError::OutcomeUnknown { .. }), "{second}");
     for id in &others {
         cluster.start(*id).await;
     }
