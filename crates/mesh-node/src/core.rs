@@ -173,7 +173,14 @@ impl Core {
             return MeshError::new(Code::ProtocolTooNew, error.to_string());
         }
         error!(%error, "the applied state cannot be read");
-        MeshError::new(Code::Damaged, error.to_string())
+        // A disk that can't be read now may be another time; bytes that are not what was written stay so.
+        let code = match error {
+            StateError::Store(StoreError::Corrupt { .. }) | StateError::Damage(_) | StateError::MissingLeaf { .. } => {
+                Code::Damaged
+            }
+            StateError::Store(_) => Code::StorageFailed,
+        };
+        MeshError::new(code, error.to_string())
     }
 
     /// What the ledger said about a command that was taken before and no longer waits.

@@ -122,7 +122,11 @@ impl Outbox {
                     Ok(Some(Ok(decided))) => return self.settle(outbox, decided),
                     Ok(Some(refused)) => self.writer.resolve(outbox, refused),
                     Ok(None) => return true,
-                    Err(error) => self.writer.resolve(outbox, Err(error)),
+                    // It is decided, and this node can't say how: nobody is told anything.
+                    Err(error) => {
+                        warn!(%error, "the outcome of a sealed command cannot be read");
+                        return true;
+                    }
                 }
             }
             Code::Accepted | Code::AlreadySo => self.writer.resolve(outbox, Ok(decided)),

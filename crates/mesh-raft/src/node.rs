@@ -324,6 +324,14 @@ impl RaftNode {
         Ok(voters.into_iter().map(heard).collect())
     }
 
+    /// Whether this node leads and has applied all that was ordered before it led: only then is its ledger as new as any.
+    pub fn leads(&self) -> bool {
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        let own_term = metrics.last_applied.is_some_and(|id| id.committed_leader_id().term == metrics.current_term);
+        metrics.state == ServerState::Leader && own_term && self.reads_only.get().is_none()
+    }
+
     /// Whether the mesh is founded and a quorum was heard lately: what is proposed now is likely to be ordered soon.
     pub fn is_ready(&self) -> bool {
         let status = self.status();

@@ -437,7 +437,9 @@ type Answers = openraft::base::BoxStream<
 >;
 
 /// Answers the callers of one batch, in its order.
-async fn deliver(mut answers: Answers, handed: Vec<Waiting>, back: Back) {
+async fn deliver(answers: Answers, handed: Vec<Waiting>, back: Back) {
+    // Ends early where Raft has stopped; then there is no answer for the rest.
+    let mut answers = answers.fuse();
     let mut again = Vec::new();
     for waiting in handed {
         match answers.try_next().await {

@@ -122,7 +122,9 @@ impl Keeper {
         let (is_forked, is_contradicted) = (kept.fork.is_some(), kept.contradiction.is_some());
         self.brief.send_modify(|brief| {
             brief.newest(counted.map(|counted| (counted.size, counted.time_unix_s)));
-            fresh.into_iter().for_each(|at| brief.heard(at));
+            if let Some(at) = fresh {
+                brief.heard(at);
+            }
             brief.ahead = kept.furthest.as_ref().map_or(0, |(furthest, _)| furthest.size());
             brief.is_forked = is_forked;
             brief.is_contradicted = is_forked || is_contradicted;

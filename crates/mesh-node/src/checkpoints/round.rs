@@ -49,7 +49,8 @@ pub async fn run(core: Arc<Core>) {
                 told = Some(Instant::now());
                 offer(&core);
             }
-        } else if core.raft.status().role == RaftRole::Leader && size > 0 {
+        } else if core.raft.leads() && size > 0 {
+            // A majority would cosign a shorter ledger, too, and call it the newest.
             let due = if core.checkpoints.brief().size < size { gap } else { refresh };
             let waited = began.map_or(due, |began| began.elapsed());
             if waited >= due {

@@ -101,33 +101,13 @@ impl Copy {
         self.appender.append_all(&mut batch, events);
         assert_eq!(self.appender.root(), next.frontier.root(), "what was checked is what is kept");
         files::want(store, &mut batch, events);
-        self.note_commands(store, &mut batch, events)?;
+        note_commands(store, &mut batch, events)?;
         self.put_end(&mut batch, &next)?;
         if next.size() == head.goal.size {
             put_head(&self.feed, &mut batch, head)?;
         }
         store.committer().commit_blocking(batch).map_err(|e| storage_error(&e))?;
         self.end = next;
-        Ok(())
-    }
-
-    /// Lets a node that becomes the domain's home answer commands that the homes before it took with their first results.
-    fn note_commands(&self, store: &Store, batch: &mut Batch, events: &[Vec<u8>]) -> Result<(), MeshError> {
-        let index = store.index(COMMANDS);
-        for bytes in events {
-            let Ok(FeedEvent { feed, seq, kind: EventKind::Command { outbox, envelope }, .. }) =
-                FeedEvent::decode(bytes)
-            else {
-                continue;
-            };
-            let command = Envelope::parse(envelope).ok().and_then(|parsed| Command::decode(parsed.payload()).ok());
-            let Some(Command { id, .. }) = command else { continue };
-            // One that was offered again in a later epoch counts there.
-            let is_later = find_command(store, &id)?.is_some_and(|known| known.feed.epoch > feed.epoch);
-            if !is_later {
-                index.put(batch, &id.0, &encode_position(&Position { feed, seq, outbox }));
-            }
-        }
         Ok(())
     }
 
@@ -154,6 +134,25 @@ impl Copy {
         }
         Ok(())
     }
+}
+
+/// Lets a node that becomes the domain's home answer commands that the homes before it took with their first results.
+fn note_commands(store: &Store, batch: &mut Batch, events: &[Vec<u8>]) -> Result<(), MeshError> {
+    let index = store.index(COMMANDS);
+    for bytes in events {
+        let Ok(FeedEvent { feed, seq, kind: EventKind::Command { outbox, envelope }, .. }) = FeedEvent::decode(bytes)
+        else {
+            continue;
+        };
+        let command = Envelope::parse(envelope).ok().and_then(|parsed| Command::decode(parsed.payload()).ok());
+        let Some(Command { id, .. }) = command else { continue };
+        // One that was offered again in a later epoch counts there.
+        let is_later = find_command(store, &id)?.is_some_and(|known| known.feed.epoch > feed.epoch);
+        if !is_later {
+            index.put(batch, &id.0, &encode_position(&Position { feed, seq, outbox }));
+        }
+    }
+    Ok(())
 }
 
 /// Notes a head that the copy has whole.

@@ -95,7 +95,7 @@ impl TailSession {
 
     fn checkpoint(&mut self, note: Vec<u8>, at: Option<Instant>) -> Result<Step, SessionError> {
         let target = self.keeper.judge_ahead(&note, &self.handovers)?;
-        self.goal = Some(Goal { note, target, at });
+        self.goal = Some(Goal { note, at, target });
         if target.size > self.tail.next_index() {
             return Ok(Step::Announced(target.size));
         }
