@@ -42,6 +42,7 @@ mod commands;
 mod completer;
 mod confirm;
 mod context;
+mod contracts;
 mod doctor;
 mod domain_file;
 mod failure;

@@ -8,6 +8,7 @@ use mesh_event::Keypair;
 use mesh_formats::Product;
 use mesh_model::{Code, Descriptor, Digest, compare};
 
+use crate::contracts;
 use crate::failure::Failure;
 use crate::product_files::context;
 use crate::reading::{hidden, whole};
@@ -19,7 +20,7 @@ pub(crate) struct Prepared {
     pub(crate) file: String,
     /// Fitted: parts that overflow are attachments.
     pub(crate) product: Product,
-    /// Breaks among fields that overflowed, which no node can see.
+    /// Breaks that lie in attachments, which the ledger can't see: among fields that overflowed, and in contracts.
     pub(crate) overflow_breaks: Vec<String>,
 }
 
@@ -39,7 +40,9 @@ pub(crate) async fn prepare(
     let full = product.descriptor.clone();
     fit(&file, &mut product)?;
     let overflows = !product.descriptor.overflow.is_empty();
-    let before = if may_exist && (has_private || overflows) { known(client, &full).await? } else { None };
+    let has_contract = full.outputs.iter().any(|port| port.contract.is_some());
+    let asks = may_exist && (has_private || overflows || has_contract);
+    let before = if asks { known(client, &full).await? } else { None };
     let mut overflow_breaks = Vec::new();
     if let Some(before) = &before {
         if let Some(signer) = signer.filter(|_| has_private) {
@@ -49,6 +52,10 @@ pub(crate) async fn prepare(
             let before_whole = whole(client, &before.descriptor).await?;
             overflow_breaks = hidden_breaks(&before_whole, &full, &before.descriptor, &product.descriptor);
         }
+    }
+    if let Some(before) = &before {
+        let changes = contracts::changes(client, &before.descriptor, &product.descriptor, &product.attachments).await?;
+        overflow_breaks.extend(changes.into_iter().filter(|change| change.breaks.is_some()).map(|change| change.path));
     }
     Ok(Prepared { file, product, overflow_breaks })
 }

@@ -280,6 +280,37 @@ fn says_something(value: &Value, path: &[&str]) -> bool {
 }
 
 #[test]
+fn a_contract_that_promises_less_needs_a_major_and_every_break_is_named() {
+    let mesh = shared();
+    let write = |version: &str, longest: u32| {
+        let contract = format!(
+            "apiVersion: v3.1.0\nkind: DataContract\nid: tickets\nname: tickets\nversion: {version}\nstatus: active\n\
+             domain: customer_experience\ndescription: {{purpose: What customers ask.}}\nteam: {{name: support}}\nschema:\n\
+             - name: tickets\n  properties:\n  - name: subject\n    logicalType: string\n    logicalTypeOptions: {{maxLength: {longest}}}\n"
+        );
+        std::fs::write(mesh.folder().join("tickets.odcs.yaml"), contract).unwrap();
+    };
+    let bound = "contracts.tickets.schema.tickets.properties.subject.logicalTypeOptions.maxLength";
+    write("1.0.0", 80);
+    mesh.ok("mesh apply tickets.odcs.yaml");
+    write("1.1.0", 200);
+    let refused = mesh.run("mesh apply tickets.odcs.yaml");
+    let error = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && error.contains(bound), "{error}");
+    let diff = "mesh diff tickets.odcs.yaml";
+    assert!(page::read("docs/contracts.md").contains(diff));
+    let changes = mesh.json(diff);
+    let change = list(&changes, "/changes").iter().find(|change| change["path"] == bound).unwrap();
+    assert_eq!((&change["before"], &change["after"]), (&json!(80), &json!(200)), "{change}");
+    assert_eq!(change["breaks"], "values may come that were ruled out");
+    // More is promised: that breaks nobody.
+    write("1.1.0", 60);
+    mesh.ok("mesh apply tickets.odcs.yaml");
+    write("2.0.0", 200);
+    mesh.ok("mesh apply tickets.odcs.yaml");
+}
+
+#[test]
 fn every_get_of_the_openapi_document_answers_on_every_node() {
     let mesh = shared();
     let invoices = mesh.json("mesh show finance/invoices");

@@ -9,6 +9,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::descriptor::{Descriptor, Field, InputPort, OutputPort, Quantity};
+use crate::version::Version;
 
 /// Which number of the version a change raises at least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -78,6 +79,18 @@ pub fn compare(before: &Descriptor, after: &Descriptor) -> Vec<Change> {
 /// The least version step that the changes allow; a patch when there is none.
 pub fn required_bump(changes: &[Change]) -> Bump {
     changes.iter().map(|change| change.bump).max().unwrap_or(Bump::Patch)
+}
+
+/// The largest change that a step stands for. In major 0 a minor may break: Semantic Versioning 2.0.0, item 4.
+pub fn step(from: Version, to: Version) -> Bump {
+    let minor_rose = to.minor > from.minor;
+    if to.major > from.major || (to.major == 0 && minor_rose) {
+        Bump::Major
+    } else if minor_rose {
+        Bump::Minor
+    } else {
+        Bump::Patch
+    }
 }
 
 struct Changes(Vec<Change>);

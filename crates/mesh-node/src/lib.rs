@@ -48,6 +48,7 @@ pub mod clock;
 pub mod clock_offset;
 mod commit_budget;
 pub mod config;
+mod contracts;
 pub mod core;
 mod data_folder;
 mod day_use;

@@ -139,9 +139,7 @@ pub fn plan<S: StateRead>(state: &S, descriptor: &Descriptor, wishes: &Wishes) -
     }
     let breaks: Vec<(String, String)> = (plan.changes.iter())
         .filter_map(|change| change.breaks.as_ref().map(|why| (change.path.clone(), why.clone())))
-        .chain(
-            wishes.overflow_breaks.iter().map(|path| (path.clone(), "a field that consumers read is gone".to_owned())),
-        )
+        .chain(wishes.overflow_breaks.iter().map(|path| (path.clone(), "it breaks in an attachment".to_owned())))
         .collect();
     if wishes.version_given {
         plan.check_step(base.version, needed, &breaks);

@@ -27,6 +27,7 @@ use mesh_proto::v1::{Acknowledgement, AttachmentBody, FeedPosition, WaitLevel};
 use tokio::sync::watch;
 
 use crate::attachments;
+use crate::contracts;
 use crate::core::Core;
 use crate::feed_writer::{Decided, Position, Resolution};
 use crate::feeds::{self, product_of};
@@ -276,6 +277,7 @@ impl Publisher {
                 return Err(flawed(&body.descriptor, flaws));
             }
             attachments::take(&self.core, &body.descriptor, attachments).await?;
+            contracts::check(&self.core, body).await?;
         }
         let product = product_of(&signed.command().body);
         let judged_by = self.core.feeds.admit(&self.core, &signed, &domain, product.as_ref())?;

@@ -11,6 +11,7 @@ use serde_json::json;
 use super::plan::change_line;
 use crate::app::App;
 use crate::completer;
+use crate::contracts;
 use crate::failure::Failure;
 use crate::lines::Lines;
 use crate::output::{Format, Row};
@@ -70,7 +71,9 @@ pub(crate) async fn run(args: DiffArgs, app: &App) -> Result<(), Failure> {
         let before = sealed(&client, &args.first).await?;
         let after = sealed(&client, second).await?;
         let (from, to) = (before.version_id().to_string(), after.version_id().to_string());
-        return show(app, &[(from, to, compare(&before, &after))]);
+        let mut changes = compare(&before, &after);
+        changes.extend(contracts::changes(&client, &before, &after, &[]).await?);
+        return show(app, &[(from, to, changes)]);
     }
     let path = Path::new(&args.first);
     if !path.exists() && args.first != "-" {
@@ -94,7 +97,9 @@ pub(crate) async fn run(args: DiffArgs, app: &App) -> Result<(), Failure> {
             match client.product(&id.to_string(), Read::default()).await {
                 Ok(view) => {
                     let before = whole(&client, &view.descriptor).await?;
-                    differences.push((before.version_id().to_string(), file.file.clone(), compare(&before, &after)));
+                    let mut changes = compare(&before, &after);
+                    changes.extend(contracts::changes(&client, &before, &after, &prepared.product.attachments).await?);
+                    differences.push((before.version_id().to_string(), file.file.clone(), changes));
                 }
                 Err(error) if error.code == Code::UnknownProduct => {
                     app.note(format!("{id} is not in the mesh; everything in {} is new", file.file));

@@ -2,8 +2,8 @@
 
 use mesh_event::command::PublishVersion;
 use mesh_event::{SignedCommand, descriptor_digest};
-use mesh_model::change::required_bump;
-use mesh_model::{Action, Bump, Code, Descriptor, Digest, ProductId, Version, VersionId, compare};
+use mesh_model::change::{required_bump, step};
+use mesh_model::{Action, Bump, Code, Descriptor, Digest, ProductId, VersionId, compare};
 
 use crate::actor;
 use crate::applied::Effect;
@@ -177,18 +177,6 @@ fn stands_for_change<S: StateRead>(
     let overflowed = overflow_breaks.iter().map(|path| format!("{path}: breaks in an attachment"));
     let breaks: Vec<String> = seen.chain(overflowed).collect();
     reject(Code::BreakingChange, format!("from {from} to {to}: {}", breaks.join("; ")))
-}
-
-/// The largest change that a step stands for. In major 0 a minor may break: Semantic Versioning 2.0.0, item 4.
-fn step(from: Version, to: Version) -> Bump {
-    let minor_rose = to.minor > from.minor;
-    if to.major > from.major || (to.major == 0 && minor_rose) {
-        Bump::Major
-    } else if minor_rose {
-        Bump::Minor
-    } else {
-        Bump::Patch
-    }
 }
 
 fn write<S: StateRead>(
