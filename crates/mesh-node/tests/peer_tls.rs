@@ -289,9 +289,13 @@ async fn a_revoked_node_loses_its_connections_at_once_and_gets_no_other() {
     let began = Instant::now();
     drop(until_end(&mut stream, SOON).await);
     assert!(began.elapsed() < Duration::from_secs(1), "it took {:?}", began.elapsed());
-    let mut again = connect(address, of_node(&key, &id)).await.unwrap();
-    let error = hello(&mut again, &id, node_id, (1, newest)).await.unwrap_err();
-    assert!(error.to_string().contains("CertificateRevoked"), "{error}");
+    // It gets none again. The alert that says why can be overtaken by the end of the connection.
+    let mut reasons = Vec::new();
+    while !reasons.iter().any(|reason: &String| reason.contains("CertificateRevoked")) {
+        assert!(reasons.len() < 20, "{reasons:?}");
+        let mut again = connect(address, of_node(&key, &id)).await.unwrap();
+        reasons.push(hello(&mut again, &id, node_id, (1, newest)).await.unwrap_err().to_string());
+    }
     // Nobody else's went.
     let left: usize = [2, 3].map(|node| connections.with_node(node)).iter().sum();
     assert!(left >= 2 && connections.with_node(node_id) == 0, "{left}");
