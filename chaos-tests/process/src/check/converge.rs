@@ -9,8 +9,9 @@ use tokio::time::Instant;
 
 const POLL: Duration = Duration::from_millis(200);
 const CALL: Duration = Duration::from_secs(3);
-/// Rounds in a row that have to show the same: a request that a node still works on may write once more.
-const QUIET: usize = 3;
+/// Rounds in a row that have to show the same: a request that a node still works on may write once more, and one that a lossy way held up may
+/// arrive long after its client gave up.
+const QUIET: usize = 20;
 
 /// Waits.
 ///
