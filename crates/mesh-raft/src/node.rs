@@ -11,7 +11,7 @@ use mesh_proto::v1::raft_service_server::RaftServiceServer;
 use mesh_store::{Batch, Damage, LogName, Store};
 use openraft::async_runtime::{Instant as _, WatchReceiver as _};
 use openraft::errors::{InitializeError, RaftError};
-use openraft::{BasicNode, ServerState};
+use openraft::{BasicNode, RaftMetrics, ServerState};
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinSet;
 
@@ -39,7 +39,7 @@ use crate::state_machine::{SharedJudge, SharedVerify, StateMachine};
 use crate::status::{RaftRole, RaftStatus, VoterHeard};
 use crate::store_state::{StateError, StoreState};
 use crate::tail::LedgerTail;
-use crate::tokio_config::{Raft, Runtime};
+use crate::tokio_config::{Config, Raft, Runtime};
 use crate::voter_follower::VoterFollower;
 
 /// Name of the store's record that says whose raft log it holds.
@@ -328,8 +328,7 @@ impl RaftNode {
     pub fn leads(&self) -> bool {
         let metrics = self.raft.metrics();
         let metrics = metrics.borrow_watched();
-        let own_term = metrics.last_applied.is_some_and(|id| id.committed_leader_id().term == metrics.current_term);
-        metrics.state == ServerState::Leader && own_term && self.reads_only.get().is_none()
+        metrics.state == ServerState::Leader && has_applied_own_term(&metrics) && self.reads_only.get().is_none()
     }
 
     /// Whether the mesh is founded and a quorum was heard lately: what is proposed now is likely to be ordered soon.
@@ -446,6 +445,11 @@ fn own(store: &Store, node_id: NodeId, mesh_id: MeshId) -> Result<(), StartError
     }
 }
 
+/// Whether something of the present term is applied: on a leader, then, all that was ordered before it led.
+pub(crate) fn has_applied_own_term(metrics: &RaftMetrics<Config>) -> bool {
+    metrics.last_applied.is_some_and(|id| id.committed_leader_id().term == metrics.current_term)
+}
+
 /// Proposes what has to be the ledger's next leaf at this size (Genesis of an empty one, the council's command of one that is refounded)
 /// once this node leads and has applied all that was there before it led.
 async fn found(raft: Raft, announcer: Announcer, proposer: Proposer, (size, first): (u64, EntryBody)) {
@@ -454,8 +458,7 @@ async fn found(raft: Raft, announcer: Announcer, proposer: Proposer, (size, firs
     while announcer.end().size <= size {
         let (leads, stopped) = {
             let metrics = metrics.borrow_watched();
-            let own_term = metrics.last_applied.is_some_and(|id| id.committed_leader_id().term == metrics.current_term);
-            (metrics.state == ServerState::Leader && own_term, metrics.running_state.is_err())
+            (metrics.state == ServerState::Leader && has_applied_own_term(&metrics), metrics.running_state.is_err())
         };
         if stopped {
             return;

@@ -1,6 +1,6 @@
 //! The task behind the proposer's queue.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,7 @@ use crate::applied::Announcer;
 use crate::forward;
 use crate::gate::Gate;
 use crate::guess::Guess;
+use crate::node::has_applied_own_term;
 use crate::options::Clock;
 use crate::peers::Peers;
 use crate::proposal::Proposal;
@@ -315,6 +316,11 @@ impl Sequencer {
         check.stamp(term, own, at)
     }
 
+    /// Who votes by Raft's membership: one set, or two while the votes move.
+    fn voter_sets(&self) -> Vec<BTreeSet<NodeId>> {
+        self.raft.metrics().borrow_watched().membership_config.membership().get_joint_config().clone()
+    }
+
     /// The others that vote by Raft's membership, and where they are.
     fn other_voters(&self) -> Vec<(NodeId, String)> {
         let metrics = self.raft.metrics();
@@ -331,7 +337,7 @@ impl Sequencer {
 
     /// Asks all voters for their time, until it is known of enough that this node's clock is not ahead of theirs.
     async fn ask_clocks(&self) -> Latest {
-        let sets = self.raft.metrics().borrow_watched().membership_config.membership().get_joint_config().clone();
+        let sets = self.voter_sets();
         let asked = self.other_voters().into_iter().map(|(id, address)| self.ask_clock(id, address));
         let mut answers: FuturesUnordered<_> = asked.collect();
         let mut shown = BTreeMap::new();
@@ -383,8 +389,7 @@ impl Sequencer {
     fn may_vote_on_protocol(&self) -> bool {
         let metrics = self.raft.metrics();
         let metrics = metrics.borrow_watched();
-        let applied = metrics.last_applied.map(|id| id.committed_leader_id().term);
-        self.protocol_vote.strong_count() == 0 && applied == Some(metrics.current_term)
+        self.protocol_vote.strong_count() == 0 && has_applied_own_term(&metrics)
     }
 
     /// A stamp never goes back: a voter whose clock has reached the ledger's time goes on better. Returns whether there is one. If none is,
@@ -395,7 +400,7 @@ impl Sequencer {
         }
         let behind_ms = last - now;
         let answers = join_all(self.other_voters().into_iter().map(|(id, address)| self.ask_clock(id, address))).await;
-        let sets = self.raft.metrics().borrow_watched().membership_config.membership().get_joint_config().clone();
+        let sets = self.voter_sets();
         let mut shown: BTreeMap<NodeId, UnixMs> = answers.into_iter().flatten().collect();
         shown.insert(self.node_id, (self.clock)());
         let replicated = self.raft.metrics().borrow_watched().replication.clone().unwrap_or_default();
