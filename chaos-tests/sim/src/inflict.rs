@@ -7,17 +7,37 @@ use mesh_store::{Crash, MemSnapshot, Store, StoreError};
 
 use crate::draw::Draw;
 use crate::fault::{Fault, Planned, bit, crash};
-use crate::machine::DiskPace;
+use crate::machine::{DiskPace, Machine};
 use crate::network::{Counts, Place};
 use crate::world::World;
+
+/// How long the end of a lie waits at a time for the HEAD file.
+const TRAIL: Duration = Duration::from_millis(50);
+/// How often: the file trails by a second at most, and a slow disk by some more.
+const MOST_WAITS: u32 = 60;
 
 struct Active {
     planned: Planned,
     /// What the network had done when it began.
     before: Counts,
-    /// Of a disk that will lie: what it will go back to, and how many leaves there were.
-    kept: Option<(MemSnapshot, u64)>,
+    lie: Option<Lie>,
     met: bool,
+}
+
+/// What a disk that lies will go back to.
+struct Lie {
+    snapshot: MemSnapshot,
+    /// How many leaves there were.
+    size: u64,
+    /// How often its end was put off.
+    waited: u32,
+}
+
+impl Lie {
+    /// Whether the HEAD file knows of something that would be lost. It trails: until then no node could find out.
+    fn is_told(&self, machine: &Machine) -> bool {
+        machine.leaves_remembered() > self.size
+    }
 }
 
 /// A run's faults.
@@ -56,6 +76,16 @@ impl Inflict {
             let planned = self.waiting.remove(0);
             self.begin(world, draw, planned);
         }
+        for one in &mut self.active {
+            let (Fault::LyingDisk(place), Some(lie)) = (one.planned.fault, &mut one.lie) else { continue };
+            let is_due = one.planned.until <= world.now;
+            let machine = world.machine(place);
+            let has_more = machine.running().is_some_and(|node| node.core.ledger_size() > lie.size);
+            if is_due && has_more && !lie.is_told(machine) && lie.waited < MOST_WAITS {
+                lie.waited += 1;
+                one.planned.until = world.now + TRAIL;
+            }
+        }
         let (over, active) =
             std::mem::take(&mut self.active).into_iter().partition(|one| one.planned.until <= world.now);
         self.active = active;
@@ -86,7 +116,7 @@ impl Inflict {
     fn begin(&mut self, world: &mut World, draw: &mut Draw, planned: Planned) {
         world.note(&format!("{:?} until {:.3}", planned.fault, planned.until.as_secs_f64()));
         let before = world.net.counts();
-        let (mut met, mut kept) = (true, None);
+        let (mut met, mut lie) = (true, None);
         match planned.fault {
             Fault::Kill(place) => {
                 met = world.machine(place).is_on();
@@ -128,9 +158,12 @@ impl Inflict {
                 world.machine(place).skew_ms = ms;
             }
             Fault::LyingDisk(place) => {
-                let size = world.machine(place).running().map_or(0, |node| node.core.ledger_size());
+                let machine = world.machine(place);
+                let snapshot = machine.snapshot();
+                // What is synced may be more than what was shown yet.
+                let size = if machine.is_on() { Machine::leaves_in(&snapshot) } else { 0 };
                 met = size > 0;
-                kept = met.then(|| (world.machine(place).snapshot(), size));
+                lie = met.then_some(Lie { snapshot, size, waited: 0 });
             }
             Fault::Partition { .. }
             | Fault::Mute(_)
@@ -139,11 +172,11 @@ impl Inflict {
             | Fault::Twice { .. }
             | Fault::Delay { .. } => {}
         }
-        self.active.push(Active { planned, before, kept, met });
+        self.active.push(Active { planned, before, lie, met });
     }
 
     fn end(&mut self, world: &mut World, one: Active) {
-        let Active { planned, before, kept, mut met } = one;
+        let Active { planned, before, lie, mut met } = one;
         let after = world.net.counts();
         match planned.fault {
             Fault::Kill(place) => world.start(place),
@@ -164,7 +197,7 @@ impl Inflict {
                 world.start(place);
             }
             Fault::Skew { place, .. } => world.machine(place).skew_ms = 0,
-            Fault::LyingDisk(place) => met = kept.is_some_and(|kept| betray(world, place, &kept)),
+            Fault::LyingDisk(place) => met = lie.is_some_and(|lie| betray(world, place, &lie)),
             Fault::Partition { .. } | Fault::Mute(_) | Fault::Deaf(_) => met = after.cut > before.cut,
             Fault::Loss { .. } => met = after.lost > before.lost,
             Fault::Twice { .. } => met = after.twice > before.twice,
@@ -200,10 +233,11 @@ impl Inflict {
 }
 
 /// A disk goes back to what it had, if it promised anything since; returns whether.
-fn betray(world: &mut World, place: Place, (snapshot, size): &(MemSnapshot, u64)) -> bool {
+fn betray(world: &mut World, place: Place, lie: &Lie) -> bool {
+    let Lie { snapshot, size, .. } = lie;
     let Some(node) = world.machine(place).running() else { return false };
     let now_has = node.core.ledger_size();
-    if now_has <= *size {
+    if now_has <= *size || !lie.is_told(world.machine(place)) {
         return false;
     }
     let domains = written(&node.core.store).unwrap_or_default();

@@ -183,6 +183,19 @@ impl Machine {
         self.disk.snapshot()
     }
 
+    /// How many leaves of the ledger a snapshot holds.
+    pub fn leaves_in(snapshot: &MemSnapshot) -> u64 {
+        let disk = MemDisk::new(0);
+        disk.restore_database(snapshot);
+        let store = Store::open_memory(&disk, MemoryLoop::Inline, StoreOptions::default());
+        store.and_then(|store| store.ledger().size()).unwrap_or(0)
+    }
+
+    /// How many leaves the file knows of that remembers what was acknowledged.
+    pub fn leaves_remembered(&self) -> u64 {
+        self.disk.head_ledger_size().unwrap_or(0)
+    }
+
     /// Puts older data back, as a disk does that lied. The node has to be off.
     pub fn set_back(&self, snapshot: &MemSnapshot) {
         self.disk.restore_database(snapshot);

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::StoreError;
+use crate::head_file::HeadPlace;
 use crate::kv::Change;
+use crate::log_name::LogName;
 
 /// Changes of one batch, resolved to single keys.
 pub(crate) type Writes = Vec<Change>;
@@ -106,6 +109,15 @@ impl MemDisk {
     /// A copy of the key-value data that would survive a power loss now.
     pub fn snapshot(&self) -> MemSnapshot {
         MemSnapshot(self.lock().synced.clone())
+    }
+
+    /// How many leaves of the ledger the HEAD file knows of. It trails what was acknowledged.
+    ///
+    /// # Errors
+    /// When the file is damaged.
+    pub fn head_ledger_size(&self) -> Result<u64, StoreError> {
+        let heads = HeadPlace::Memory(self.clone()).read()?.unwrap_or_default();
+        Ok(heads.log(&LogName::Ledger).map_or(0, |head| head.size))
     }
 
     /// Puts older key-value data back and leaves the other files, as a disk does that lied about its syncs. Open handles are closed.
