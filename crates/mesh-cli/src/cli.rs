@@ -40,6 +40,8 @@ pub(crate) enum Command {
     History(commands::history::HistoryArgs),
     /// Compare two versions, or a file with what is sealed
     Diff(commands::diff::DiffArgs),
+    /// Compare versions of a JSON or Avro schema
+    Schema(commands::schema::SchemaArgs),
     /// Search products
     Search(commands::search::SearchArgs),
     /// Mark a product or version as deprecated

@@ -419,3 +419,46 @@ fn links_of_the_readme_and_the_pages_lead_somewhere() {
     }
     assert!(shell::programs().join("mesh").exists());
 }
+
+#[test]
+fn a_schema_is_compared_with_those_before_in_the_mode_that_is_asked_for() {
+    let mesh = shared();
+    let command = "mesh schema check order-2.json --against order-1.json --mode full";
+    assert!(page::read("docs/contracts.md").contains(command));
+    let write = |name: &str, text: &str| std::fs::write(mesh.folder().join(name), text).unwrap();
+    let order = |most: u32, more: &str| {
+        format!(
+            r#"{{"type": "object", "additionalProperties": false, "properties": {{"id": {{"type": "string", "maxLength": {most}}}{more}}}}}"#
+        )
+    };
+    write("order-1.json", &order(9, ""));
+    write("order-2.json", &order(9, r#", "note": {"type": "string"}"#));
+    // Data of before has no note, and readers of before know none.
+    assert!(mesh.ok(&command.replace("full", "backward")).contains("#/properties/note"));
+    let refused = mesh.run(command);
+    assert_eq!(refused.status.code(), Some(3), "{}", shell::describe(&refused));
+    assert!(shell::describe(&refused).contains("MESH-0015"), "{}", shell::describe(&refused));
+    let found = mesh.json(&command.replace("full", "none"));
+    assert_eq!(found["compatible"], true);
+    let change = &found["differences"][0];
+    assert_eq!(
+        (&change["path"], &change["breaks_forward"], &change["refused"]),
+        (&json!("#/properties/note"), &json!(true), &json!(false))
+    );
+    // Of versions that lie further back only the transitive modes speak.
+    write("order-0.json", &order(99, ""));
+    let back = "mesh schema check order-2.json --against order-0.json --against order-1.json --mode backward";
+    mesh.ok(back);
+    assert!(!mesh.run(&format!("{back}-transitive")).status.success());
+    // Whoever is no schema is named.
+    write("order-3.json", "{\"type\": \"text\"}");
+    let wrong = mesh.run("mesh schema check order-2.json --against order-3.json");
+    let said = shell::describe(&wrong);
+    assert!(wrong.status.code() == Some(3) && said.contains("order-3.json") && said.contains("#/type"), "{said}");
+    let mode = mesh.run("mesh schema check order-2.json --against order-1.json --mode sideways");
+    assert!(
+        mode.status.code() == Some(2) && shell::describe(&mode).contains("full-transitive"),
+        "{}",
+        shell::describe(&mode)
+    );
+}

@@ -14,6 +14,7 @@
 //! | [`fit()`] / [`restore`] | moves what is too large into attachments, and back |
 //! | [`write()`] | a descriptor in HCL, ODPS or ODCS; HCL reads back as the same descriptor |
 //! | [`parse_standard`] | a standard of the council, YAML, to the model's standard |
+//! | [`compare_contracts`], [`schema`] | two versions of a contract or a schema: every difference, and whom it breaks |
 //! | [`reference_markdown`] | `docs/product-file.md`, of the table that reading HCL uses |
 //!
 //! Invariants:
@@ -40,6 +41,7 @@ mod port_contracts;
 mod problem;
 mod quantity;
 mod salts;
+pub mod schema;
 mod standard_file;
 mod write;
 mod yaml;

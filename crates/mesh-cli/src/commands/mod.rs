@@ -45,6 +45,7 @@ pub(crate) mod proposal;
 mod proposal_open;
 pub(crate) mod retire;
 pub(crate) mod role;
+pub(crate) mod schema;
 pub(crate) mod search;
 pub(crate) mod show;
 pub(crate) mod sign;
@@ -91,6 +92,7 @@ pub(crate) async fn run(command: Command, app: &App) -> Result<(), Failure> {
         Command::Proposal(args) => proposal::run(args, app).await,
         Command::Retire(args) => retire::run(args, app).await,
         Command::Role(args) => role::run(args, app).await,
+        Command::Schema(args) => schema::run(args, app).await,
         Command::Search(args) => search::run(args, app).await,
         Command::Show(args) => show::run(args, app).await,
         Command::Sign(args) => sign::run(args, app).await,

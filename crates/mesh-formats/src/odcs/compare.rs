@@ -91,11 +91,12 @@ impl Changes {
         self.one(path, before, after, "physicalName", Weight::Breaks("it has another name where it lies"));
         self.columns(path, before, after);
         self.checks_at(path, before, after, "quality", "a check that the data passed is gone");
+        self.relationships(path, before, after);
         self.rest(
             path,
             before,
             after,
-            &["name", "logicalType", "physicalType", "physicalName", "properties", "quality"],
+            &["name", "logicalType", "physicalType", "physicalName", "properties", "quality", "relationships"],
         );
     }
 
@@ -160,6 +161,7 @@ impl Changes {
             }
         }
         self.checks_at(path, before, after, "quality", "a check that the data passed is gone");
+        self.relationships(path, before, after);
         self.rest(path, before, after, COMPARED);
     }
 
@@ -250,6 +252,34 @@ impl Changes {
         }
     }
 
+    /// Foreign keys: each promises that what a row refers to is there. Relationships have no names, so one that says something else is one
+    /// that is gone and one that is new.
+    fn relationships(&mut self, path: &str, before: &Node, after: &Node) {
+        let path = path_of(path, "relationships");
+        let said = |node: &Node| {
+            let kind = node.text("type").unwrap_or("foreignKey").to_owned();
+            (kind, ["from", "to"].map(|key| node.get(key).map(Node::to_json)))
+        };
+        let is_key = |node: &Node| node.text("type").is_none_or(|kind| kind == "foreignKey");
+        let (old, new) = (before.list("relationships"), after.list("relationships"));
+        let without = |some: &[Node], others: &[Node]| -> Vec<Node> {
+            some.iter().filter(|one| !others.iter().any(|other| said(other) == said(one))).cloned().collect()
+        };
+        for gone in without(old, new) {
+            let weight = Weight::Breaks("a row may refer to what is not there");
+            self.put(path.clone(), Some(&gone), None, if is_key(&gone) { weight } else { Weight::Tells });
+        }
+        for come in without(new, old) {
+            self.put(path.clone(), None, Some(&come), if is_key(&come) { Weight::Adds } else { Weight::Tells });
+        }
+        if without(old, new).is_empty() && without(new, old).is_empty() {
+            let (old, new) = (before.get("relationships"), after.get("relationships"));
+            if old.map(Node::to_json) != new.map(Node::to_json) {
+                self.put(path, old, new, Weight::Tells);
+            }
+        }
+    }
+
     /// One value; of this weight where it is another, and no break where it was not said before.
     pub(super) fn one(&mut self, path: &str, before: &Node, after: &Node, key: &str, weight: Weight) {
         let (old, new) = (before.get(key), after.get(key));
@@ -304,6 +334,7 @@ const COMPARED: &[&str] = &[
     "items",
     "map",
     "quality",
+    "relationships",
 ];
 
 /// The keys of both, in the order of the first, without these.

@@ -26,6 +26,8 @@ schema:
         items: {logicalType: object, properties: [{name: sku, logicalType: string}]}
     quality:
       - {name: rows, type: library, metric: rowCount, mustBeGreaterThan: 10}
+    relationships:
+      - {from: orders.email, to: people.email}
 slaProperties:
   - {property: availability, value: 99.9, unit: '%'}
   - {property: latency, value: 15, unit: m}
@@ -89,6 +91,18 @@ const EDITS: &[(&str, &str, Option<&str>)] = &[
         "      - {name: rows, type: library, metric: rowCount, mustBeGreaterThan: 10}\n",
         "      - {name: other, type: text}\n",
         Some("schema.orders.quality.rows"),
+    ),
+    ("to: people.email", "to: users.email", Some("schema.orders.relationships")),
+    ("    relationships:\n      - {from: orders.email, to: people.email}\n", "", Some("schema.orders.relationships")),
+    (
+        "      - {from: orders.email, to: people.email}\n",
+        "      - {from: orders.email, to: people.email, customProperties: [{property: a, value: b}]}\n",
+        None,
+    ),
+    (
+        "      - {from: orders.email, to: people.email}\n",
+        "      - {from: orders.id, to: all.id}\n      - {from: orders.email, to: people.email}\n",
+        None,
     ),
     ("value: 99.9", "value: 99.5", Some("slaProperties.availability.value")),
     ("value: 99.9", "value: 99.95", None),
