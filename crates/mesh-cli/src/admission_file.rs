@@ -6,10 +6,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mesh_client::{KnownNode, VerifiedCheckpoint};
-use mesh_event::VoterChange;
 use mesh_event::checkpoint::{LedgerCheckpoint, Trust};
 use mesh_event::genesis::SealedGenesis;
 use mesh_event::voters::VoterSet;
+use mesh_event::{Councils, VoterChange};
 use mesh_model::{Code, MeshId};
 use serde::{Deserialize, Serialize};
 
@@ -85,7 +85,7 @@ pub(crate) fn to_text(
 /// # Errors
 /// [`Code::InvalidFile`] for another form, [`Code::WrongMesh`] when it names another mesh than its document founds, [`Code::BadProof`] when
 /// the checkpoint does not count.
-pub(crate) fn parse(text: &str) -> Result<Admission, Failure> {
+pub(crate) fn parse(text: &str, councils: Option<&Councils>) -> Result<Admission, Failure> {
     let invalid = |why: String| {
         Failure::new(Code::InvalidFile, format!("not an admission: {why}"))
             .hint("`mesh node admission` writes one, with any node of the mesh")
@@ -121,8 +121,9 @@ pub(crate) fn parse(text: &str) -> Result<Admission, Failure> {
     };
     let changes = form.handovers.iter().map(change).collect::<Result<Vec<_>, _>>()?;
     let document = &genesis.document;
+    let founding = Councils::new(genesis.mesh_id, document.council.clone());
     let first = VoterSet::of_genesis(document).map_err(|error| bad(error.to_string()))?;
-    let trust = Trust::new(genesis.mesh_id, first).through_all(&changes, &document.council);
+    let trust = Trust::new(genesis.mesh_id, first).through_all(&changes, councils.unwrap_or(&founding));
     let trust = trust.map_err(|(_, error)| bad(error.to_string()))?;
     trust.judge(&checkpoint).map_err(|error| bad(error.to_string()))?;
     Ok(Admission { genesis, peers: form.peers, checkpoint })

@@ -28,6 +28,9 @@ pub(crate) struct GlobalArgs {
     /// Certificates that vouch for https:// nodes, a PEM file; the system's when absent [env: MESH_CA_FILE]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
     pub(crate) ca: Option<std::path::PathBuf>,
+    /// Which councils the mesh had, as `mesh ledger verify EXPORT --councils-to FILE` wrote it; only needed where a later council than the founding one recovered lost voters [env: MESH_COUNCILS_FILE]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
+    pub(crate) councils: Option<std::path::PathBuf>,
     /// The private key to sign with, a PEM file of mode 0600 [env: MESH_KEY_FILE, or MESH_KEY with the PEM text; MESH_KEY_PASSPHRASE]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
     pub(crate) key: Option<std::path::PathBuf>,
@@ -104,6 +107,7 @@ impl App {
             mesh_id: self.globals.mesh_id,
             key: self.globals.key.clone(),
             ca: self.globals.ca.clone(),
+            councils: self.globals.councils.clone(),
             context: self.globals.context.clone(),
             ..Places::of_process()
         };

@@ -3,8 +3,8 @@
 //!
 //! | place | form |
 //! |---|---|
-//! | flags | `--node --ca --mesh-id --key`, and `--context NAME`, which comes right after them |
-//! | environment | `MESH_NODE` (commas between several), `MESH_CA_FILE`, `MESH_TOKEN` for reads, `MESH_ID`, `MESH_KEY` (PEM text) or `MESH_KEY_FILE` |
+//! | flags | `--node --ca --mesh-id --councils --key`, and `--context NAME`, which comes right after them |
+//! | environment | `MESH_NODE` (commas between several), `MESH_CA_FILE`, `MESH_TOKEN` for reads, `MESH_ID`, `MESH_COUNCILS_FILE`, `MESH_KEY` (PEM text) or `MESH_KEY_FILE` |
 //! | `.mesh/context.toml` | in this folder or one above it, as `mesh up` writes it |
 //! | `$XDG_CONFIG_HOME/mesh/contexts.toml` | or `~/.config/mesh/contexts.toml`: named contexts, one of them current |
 
@@ -13,7 +13,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use mesh_client::ClientOptions;
+use mesh_event::Councils;
 use mesh_model::{Code, MeshId};
+use mesh_verify::CouncilsFile;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -32,6 +34,9 @@ pub(crate) struct Context {
     /// The mesh that they have to belong to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) mesh_id: Option<MeshId>,
+    /// Which councils it had; relative to the folder of the file that says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) councils_file: Option<PathBuf>,
     /// The private key; relative to the folder of the file that says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) key_file: Option<PathBuf>,
@@ -88,6 +93,8 @@ pub(crate) struct Resolved {
     pub(crate) token: Option<Token>,
     /// The pinned mesh.
     pub(crate) mesh_id: Option<MeshId>,
+    /// Which councils it had.
+    pub(crate) councils: Option<PathBuf>,
     /// The key to sign with.
     pub(crate) key: Option<KeySource>,
     /// What the context that was used is called: a name, or the path of a `.mesh`; `None` when flags and environment
@@ -106,6 +113,8 @@ pub(crate) struct Places {
     pub(crate) ca: Option<PathBuf>,
     /// `--mesh-id`.
     pub(crate) mesh_id: Option<MeshId>,
+    /// `--councils`.
+    pub(crate) councils: Option<PathBuf>,
     /// `--key`.
     pub(crate) key: Option<PathBuf>,
     /// `--context`.
@@ -196,7 +205,8 @@ impl Contexts {
 impl Places {
     /// Flags are the caller's; the rest is this process's surroundings.
     pub(crate) fn of_process() -> Self {
-        let names = ["MESH_NODE", "MESH_CA_FILE", "MESH_TOKEN", "MESH_ID", "MESH_KEY", "MESH_KEY_FILE"];
+        let names =
+            ["MESH_NODE", "MESH_CA_FILE", "MESH_TOKEN", "MESH_ID", "MESH_COUNCILS_FILE", "MESH_KEY", "MESH_KEY_FILE"];
         let env = names.iter().filter_map(|name| {
             let value = std::env::var(name).ok().filter(|value| !value.trim().is_empty())?;
             Some(((*name).to_owned(), value))
@@ -217,6 +227,7 @@ impl Places {
             nodes: self.nodes.clone(),
             ca: self.ca.clone(),
             mesh_id: self.mesh_id,
+            councils: self.councils.clone(),
             key: self.key.clone().map(KeySource::File),
             origin: None,
         };
@@ -231,6 +242,7 @@ impl Places {
                 key: context.key_source(&dir),
                 ca: context.ca_file.map(|file| dir.join(file)),
                 nodes: context.nodes,
+                councils: context.councils_file.map(|file| dir.join(file)),
                 mesh_id: context.mesh_id,
                 origin: Some(dir.display().to_string()),
             });
@@ -257,6 +269,7 @@ impl Places {
             key: context.key_source(config),
             ca: context.ca_file.map(|file| config.join(file)),
             nodes: context.nodes,
+            councils: context.councils_file.map(|file| config.join(file)),
             mesh_id: context.mesh_id,
             origin: Some(name.to_owned()),
         })
@@ -285,7 +298,8 @@ impl Places {
             (None, Some(path)) => Some(KeySource::File(PathBuf::from(path))),
             (None, None) => None,
         };
-        Ok(Layer { nodes, ca: get("MESH_CA_FILE").map(PathBuf::from), mesh_id, key, origin: None })
+        let file = |name: &str| get(name).map(PathBuf::from);
+        Ok(Layer { nodes, ca: file("MESH_CA_FILE"), mesh_id, councils: file("MESH_COUNCILS_FILE"), key, origin: None })
     }
 }
 
@@ -294,6 +308,7 @@ struct Layer {
     nodes: Vec<String>,
     ca: Option<PathBuf>,
     mesh_id: Option<MeshId>,
+    councils: Option<PathBuf>,
     key: Option<KeySource>,
     origin: Option<String>,
 }
@@ -306,8 +321,21 @@ impl Resolved {
     pub(crate) fn options(self) -> Result<ClientOptions, Failure> {
         let read = |path: &PathBuf| fs::read(path).map_err(|error| Failure::io("read", path, &error));
         let ca = self.ca.as_ref().map(read).transpose()?;
+        let councils = self.councils()?;
         let token = self.token.map(|token| token.0.to_string());
-        Ok(ClientOptions { mesh_id: self.mesh_id, ca, token, ..ClientOptions::new(self.nodes) })
+        Ok(ClientOptions { mesh_id: self.mesh_id, ca, token, councils, ..ClientOptions::new(self.nodes) })
+    }
+
+    /// Which councils the mesh had, for recoveries of its voters.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is of another mesh than the pinned one.
+    pub(crate) fn councils(&self) -> Result<Option<Councils>, Failure> {
+        let Some(path) = &self.councils else { return Ok(None) };
+        let bytes = fs::read(path).map_err(|error| Failure::io("read", path, &error))?;
+        let file = CouncilsFile::parse(&bytes, self.mesh_id.as_ref());
+        let file = file.map_err(|fault| Failure::new(Code::Config, format!("{}: {fault}", path.display())))?;
+        Ok(Some(file.councils))
     }
 
     fn wants_more(&self) -> bool {
@@ -324,6 +352,12 @@ impl Resolved {
         if self.nodes.is_empty() && !layer.nodes.is_empty() {
             self.nodes = layer.nodes;
             used = true;
+        }
+        // A mesh id is public, so a file that names the same one is trusted no more for it: what a file says about councils counts only where
+        // that file is also what the mesh is pinned by.
+        let pins = self.mesh_id.is_none() && layer.mesh_id.is_some();
+        if self.councils.is_none() && (layer.origin.is_none() || pins) {
+            self.councils = layer.councils;
         }
         if self.mesh_id.is_none() && layer.mesh_id.is_some() {
             self.mesh_id = layer.mesh_id;
@@ -355,6 +389,7 @@ mod tests {
             nodes: vec![format!("http://node{n}")],
             ca_file: Some(format!("ca{n}.pem").into()),
             mesh_id: Some(id(n)),
+            councils_file: None,
             key_file: Some(format!("key{n}.pem").into()),
         };
         Contexts {
@@ -403,6 +438,30 @@ mod tests {
         let found = elsewhere.resolve().unwrap();
         assert_eq!((found.nodes, found.origin), (vec!["http://node4".into()], Some("home".into())));
         assert_eq!(found.key, Some(KeySource::File(dir.path().join("config/key4.pem"))));
+    }
+
+    #[test]
+    fn a_file_says_councils_only_of_the_mesh_that_it_pins() {
+        let dir = tempfile::tempdir().unwrap();
+        let all = places(dir.path());
+        let project = dir.path().join("project/.mesh");
+        let councils = |places: &Places| places.resolve().unwrap().councils;
+        let in_folder = |mesh_id: Option<MeshId>| {
+            let councils_file = Some("councils.json".into());
+            Context { mesh_id, councils_file, ..Context::default() }.write(&project).unwrap();
+        };
+        in_folder(Some(id(3)));
+        assert_eq!(councils(&all), Some(project.join("councils.json")));
+        // Pinned by somebody else, though it is the same mesh; and not pinned by the file at all.
+        let pinned = Places { mesh_id: Some(id(3)), ..all.clone() };
+        assert_eq!(councils(&pinned), None);
+        let named = Places { context: Some("other".into()), ..all.clone() };
+        assert_eq!(councils(&named), None);
+        in_folder(None);
+        let found = all.resolve().unwrap();
+        assert_eq!((found.mesh_id, found.councils), (Some(id(4)), None));
+        let said = Places { councils: Some("mine.json".into()), ..all };
+        assert_eq!(councils(&said), Some("mine.json".into()));
     }
 
     #[test]

@@ -209,6 +209,18 @@ fn a_council_of_three_governs_as_the_page_says() {
     assert!(shown.contains("erased"), "{shown}");
     walk.to("mesh ledger tail");
     assert!(walk.to("mesh ledger verify").0.contains("the export holds"));
+    // Which councils there were, for whoever has checkpoints only.
+    mesh.ok("mesh ledger verify acme.meshexport --councils-to councils.json");
+    mesh.ok("mesh --councils councils.json ledger checkpoint");
+    let refused = mesh.run("mesh ledger verify acme.meshexport --councils-to councils.json");
+    assert!(!refused.status.success(), "it is there already: {}", shell::describe(&refused));
+    let councils = mesh.folder().join("councils.json");
+    let text = std::fs::read_to_string(&councils).unwrap();
+    let mesh_id = mesh.json("mesh ledger verify acme.meshexport")["mesh_id"].as_str().unwrap().to_owned();
+    std::fs::write(&councils, text.replace(&mesh_id, &"0".repeat(64))).unwrap();
+    let refused = mesh.run("mesh --councils councils.json ledger checkpoint");
+    assert_eq!(refused.status.code(), Some(2), "{}", shell::describe(&refused));
+    assert!(shell::describe(&refused).contains("the councils are of mesh 0000"), "{}", shell::describe(&refused));
     assert!(walk.to("mesh ledger report").0.contains("pii-handling@1.0.0"));
     assert!(walk.lines.next().is_none());
     // A changed byte is found, with its place.

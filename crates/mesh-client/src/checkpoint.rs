@@ -2,7 +2,7 @@
 
 use mesh_event::checkpoint::{Counted, LedgerCheckpoint, Trust};
 use mesh_event::voters::VoterSet;
-use mesh_event::{Council, VoterChange, VoterChangeError, VoterRecoveryError};
+use mesh_event::{Councils, VoterChange, VoterChangeError, VoterRecoveryError};
 use mesh_model::{Code, LedgerIndex};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1;
@@ -74,15 +74,16 @@ fn bad(why: impl std::fmt::Display) -> MeshError {
 }
 
 /// Whose majority counts, followed from the founding document. Where the voters were recovered, the council has the word that the caller
-/// trusts, or else the founding one.
-fn followed(mesh: &Mesh, changes: &[VoterChange], council: Option<&Council>) -> Result<Trust, MeshError> {
+/// says was in force then, or else the founding one.
+fn followed(mesh: &Mesh, changes: &[VoterChange], councils: Option<&Councils>) -> Result<Trust, MeshError> {
     let document = &mesh.genesis.document;
     let first = VoterSet::of_genesis(document).map_err(bad)?;
-    let council = council.unwrap_or(&document.council);
-    Trust::new(mesh.id, first).through_all(changes, council).map_err(|(number, error)| {
+    let founding = Councils::new(mesh.id, document.council.clone());
+    Trust::new(mesh.id, first).through_all(changes, councils.unwrap_or(&founding)).map_err(|(number, error)| {
         let hint = match &error {
             VoterChangeError::Recovery(VoterRecoveryError::Council { .. }) => {
-                "; if the council was amended before, audit an export and name that council"
+                "; if the council was amended before, audit an export and name its councils: `mesh ledger verify EXPORT --councils-to FILE`, then \
+                 `--councils FILE`"
             }
             _ => "",
         };
@@ -111,7 +112,7 @@ impl Client {
         let note = parse(&answer.note)?;
         let change = |bytes: &Vec<u8>| VoterChange::parse(bytes, &mesh.id).map_err(bad);
         let changes = answer.handovers.iter().map(change).collect::<Result<Vec<_>, _>>()?;
-        let trust = followed(&mesh, &changes, self.council_trusted())?;
+        let trust = followed(&mesh, &changes, self.councils_trusted())?;
         let counted = trust.judge(&note).map_err(bad)?;
         let voters = trust.newest().1.clone();
         Ok(Some(VerifiedCheckpoint { note, counted, voters, changes, freshness: Freshness::of(answer.freshness) }))
@@ -132,7 +133,7 @@ impl Client {
             .await?
             .into_inner();
         let checked = Receipt::parse(&answer.receipt)
-            .and_then(|receipt| receipt.verify_by(Some(&mesh.id), self.council_trusted()));
+            .and_then(|receipt| receipt.verify_by(Some(&mesh.id), self.councils_trusted()));
         let checked = checked.map_err(|fault| bad(format!("the receipt does not hold: {fault}")))?;
         if checked.leaf.index != index {
             return Err(bad(format!("the receipt is of leaf {}; expected leaf {index}", checked.leaf.index)));

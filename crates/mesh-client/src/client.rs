@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use mesh_event::Council;
+use mesh_event::Councils;
 use mesh_event::genesis::SealedGenesis;
 use mesh_model::{Code, MeshId};
 use mesh_proto::status::MeshError;
@@ -62,8 +62,8 @@ pub struct Client {
 
 impl Client {
     /// By whose word recovered voters are believed, if not by the founding council's.
-    pub(crate) fn council_trusted(&self) -> Option<&Council> {
-        self.inner.options.council.as_ref()
+    pub(crate) fn councils_trusted(&self) -> Option<&Councils> {
+        self.inner.options.councils.as_ref()
     }
 }
 

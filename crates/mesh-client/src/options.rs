@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mesh_event::Council;
+use mesh_event::Councils;
 use mesh_model::MeshId;
 
 /// How a [`crate::Client`] reaches its mesh.
@@ -19,9 +19,9 @@ pub struct ClientOptions {
     /// How long one call may take, tries and pauses included. Too low: a publish that waits for its seal is reported as
     /// unknown; too high: a dead node holds up a script.
     pub timeout: Duration,
-    /// By whose word recovered voters are believed, for whoever knows from an audited export that the council was amended before. Without it
-    /// the founding document's council has it.
-    pub council: Option<Council>,
+    /// By whose word recovered voters are believed, for whoever knows from an audited export that the council was amended before. Without
+    /// them the founding document's council has it.
+    pub councils: Option<Councils>,
     /// What the nodes' traces call this program.
     pub user_agent: String,
 }
@@ -35,7 +35,7 @@ impl ClientOptions {
             token: None,
             ca: None,
             timeout: Duration::from_secs(10),
-            council: None,
+            councils: None,
             user_agent: concat!("mesh-client/", env!("CARGO_PKG_VERSION")).to_owned(),
         }
     }

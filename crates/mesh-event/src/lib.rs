@@ -21,6 +21,7 @@
 //! | [`ledger`] | entries that Raft orders, leaves that the ledger keeps |
 //! | [`voters`], [`checkpoint`] | who vouches for the ledger, and the checkpoints that they sign and cosign |
 //! | [`recovery`] | voters after a lost quorum, for whoever has checkpoints only |
+//! | [`councils`] | which council was in force at which leaf |
 //! | [`voter_change`] | how the voters became others, item by item |
 //! | [`rules`] | a domain's own rules, which stay in its feed |
 //! | [`seal`] | a domain's root asks its home to stop, for a move |
@@ -35,6 +36,7 @@ pub mod checkpoint;
 pub mod codec;
 pub mod command;
 mod convert;
+pub mod councils;
 mod descriptor;
 pub mod envelope;
 pub mod event;
@@ -64,6 +66,7 @@ pub mod proto {
 pub use checkpoint::{Counted, LedgerCheckpoint, LedgerCheckpointError, Trust};
 pub use command::{Body, Command, SignedCommand};
 pub use convert::Malformed;
+pub use councils::Councils;
 pub use descriptor::{decode_descriptor, descriptor_digest, encode_descriptor, encoded_len};
 pub use envelope::{Envelope, EnvelopeError};
 pub use event::{EventKind, FeedEvent, FeedHead, FeedId, HeadError};

@@ -76,6 +76,12 @@ pub enum VoterRecoveryError {
     /// The leaf is something else than an accepted recovery right behind the base.
     #[error("the leaf is no accepted RecoverVoters that goes on from the base")]
     NoRecovery,
+    /// It lies where the ledger was audited, and is none of the recoveries there.
+    #[error("the audited ledger has no such recovery as leaf {index}")]
+    NotThere {
+        /// Where it would be.
+        index: u64,
+    },
     /// Too few seats signed.
     #[error("{signed} of {threshold} council seats signed")]
     Council {

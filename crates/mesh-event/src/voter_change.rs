@@ -9,7 +9,7 @@ use mesh_tlog::Hash;
 use prost::Message as _;
 
 use crate::checkpoint::{LedgerCheckpoint, LedgerCheckpointError, Trust};
-use crate::genesis::Council;
+use crate::councils::Councils;
 use crate::proto;
 use crate::recovery::{VoterRecovery, VoterRecoveryError};
 
@@ -36,6 +36,9 @@ pub enum VoterChangeError {
     /// A recovery that is not shown.
     #[error(transparent)]
     Recovery(#[from] VoterRecoveryError),
+    /// The councils that are to be trusted are of another mesh.
+    #[error("the councils to trust are of mesh {0}")]
+    OtherMesh(MeshId),
     /// The bytes of a recovery are not of its form.
     #[error("a recovery of voters does not decode: {0}")]
     Form(String),
@@ -108,14 +111,23 @@ impl VoterChange {
 }
 
 impl Trust {
-    /// Goes on with the voters that a change brings; a recovery counts by the word of this council.
+    /// Goes on with the voters that a change brings; a recovery counts where an audit found it, and else by the
+    /// word of the newest council that is known.
     ///
     /// # Errors
     /// Where it does not hold; nothing changes then.
-    pub fn go_on(&mut self, change: &VoterChange, council: &Council) -> Result<(), VoterChangeError> {
+    pub fn go_on(&mut self, change: &VoterChange, councils: &Councils) -> Result<(), VoterChangeError> {
         match change {
             VoterChange::Handover(note) => Ok(self.follow(note)?),
-            VoterChange::Recovery(recovery) => Ok(self.recover(recovery, council)?),
+            VoterChange::Recovery(recovery) => {
+                if let Some(council) = councils.decide(recovery)? {
+                    self.recover(recovery, council)?;
+                } else {
+                    let (since, voters, _) = recovery.verify_but_council(self)?;
+                    self.recovered(since, voters);
+                }
+                Ok(())
+            }
         }
     }
 
@@ -126,10 +138,13 @@ impl Trust {
     pub fn through_all<'a>(
         mut self,
         changes: impl IntoIterator<Item = &'a VoterChange>,
-        council: &Council,
+        councils: &Councils,
     ) -> Result<Self, (usize, VoterChangeError)> {
+        if councils.mesh() != self.mesh() {
+            return Err((0, VoterChangeError::OtherMesh(*councils.mesh())));
+        }
         for (number, change) in changes.into_iter().enumerate() {
-            self.go_on(change, council).map_err(|error| (number, error))?;
+            self.go_on(change, councils).map_err(|error| (number, error))?;
         }
         Ok(self)
     }

@@ -6,7 +6,7 @@ use mesh_event::federation::RecoverVoters;
 use mesh_event::ledger::{LeafEntry, LedgerLeaf, Outcome};
 use mesh_event::voters::VoterSet;
 use mesh_event::{
-    Body, Command, Council, Keypair, NodeRecord, Seat, Signer, VoterChange, VoterChangeError, VoterRecovery,
+    Body, Command, Council, Councils, Keypair, NodeRecord, Seat, Signer, VoterChange, VoterChangeError, VoterRecovery,
     VoterRecoveryError,
 };
 use mesh_model::{Code, CommandId, Digest, MeshId, NodeId};
@@ -188,11 +188,12 @@ fn handovers_and_recoveries_travel_in_one_list() {
     let read: Vec<VoterChange> = sent.iter().map(|bytes| VoterChange::parse(bytes, &MESH).unwrap()).collect();
     assert_eq!(read, changes);
     assert_eq!((read[0].since(), read[1].since()), (4, 10));
-    let trust = Trust::new(MESH, set(&[1, 2, 3])).through_all(&read, &council()).unwrap();
+    let trust = Trust::new(MESH, set(&[1, 2, 3])).through_all(&read, &Councils::new(MESH, council())).unwrap();
     assert_eq!(trust.newest(), (10, &set(&[2, 4, 1009])));
     // Which of them does not hold is told: here the voters of the base were others.
     let other = [changes[0].clone(), VoterChange::Recovery(Box::new(evidence))];
-    let (number, error) = Trust::new(MESH, set(&[1, 2, 3])).through_all(&other, &council()).unwrap_err();
+    let (number, error) =
+        Trust::new(MESH, set(&[1, 2, 3])).through_all(&other, &Councils::new(MESH, council())).unwrap_err();
     assert!(
         number == 1 && matches!(error, VoterChangeError::Recovery(VoterRecoveryError::Checkpoint { .. })),
         "{error}"

@@ -4,7 +4,7 @@ use std::io::BufRead;
 
 use mesh_event::genesis::SealedGenesis;
 use mesh_event::voters::VoterSet;
-use mesh_event::{LeafEntry, LedgerLeaf};
+use mesh_event::{Council, Councils, LeafEntry, LedgerLeaf};
 use mesh_governance::{Applied, Damage, Effect, MemState, PolicyJudge, read};
 use mesh_model::{Code, Digest, LedgerIndex, MeshId, UnixMs};
 use mesh_tlog::{Frontier, Hash};
@@ -88,6 +88,8 @@ pub struct Verified {
     pub last_stamp_unix_ms: UnixMs,
     /// The checkpoints in it, by size.
     pub checkpoints: Vec<CheckedCheckpoint>,
+    /// What its checkpoints vouch for about councils and the recoveries of voters.
+    pub councils: Councils,
     /// The state after the last leaf.
     pub state: MemState,
 }
@@ -131,13 +133,29 @@ struct Audit<'a> {
     accepted: u64,
     last_stamp: UnixMs,
     groups: Groups,
+    /// The leaves with which voters were recovered.
+    recoveries: Vec<LedgerIndex>,
+    /// The councils, each from the leaf on on which it decides.
+    councils: Vec<(LedgerIndex, Council)>,
 }
 
 impl<'a> Audit<'a> {
     fn new(header: Header, threads: usize, watch: &'a mut dyn Watch) -> Self {
         let (state, judge) = (MemState::new(), PolicyJudge::default());
-        let (hashes, groups) = (Vec::new(), Groups::default());
-        Self { header, threads, watch, state, judge, hashes, accepted: 0, last_stamp: 0, groups }
+        let (hashes, groups, recoveries) = (Vec::new(), Groups::default(), Vec::new());
+        Self {
+            header,
+            threads,
+            watch,
+            state,
+            judge,
+            hashes,
+            accepted: 0,
+            last_stamp: 0,
+            groups,
+            recoveries,
+            councils: Vec::new(),
+        }
     }
 
     fn decode(&mut self, hash: Hash, bytes: Vec<u8>) -> Result<Found, Fault> {
@@ -202,6 +220,7 @@ impl<'a> Audit<'a> {
             self.watch.decided(&self.state, applied).map_err(damage)?;
             self.goes_on_from_here(applied)?;
             self.state.commit(applied);
+            self.note_council(applied)?;
             self.last_stamp = applied.leaf.stamp_unix_ms;
             self.accepted += u64::from(applied.leaf.outcome.code == Code::Accepted);
             self.watch.progress(index + 1, self.header.size);
@@ -209,8 +228,19 @@ impl<'a> Audit<'a> {
         Ok(())
     }
 
+    fn note_council(&mut self, applied: &Applied) -> Result<(), Fault> {
+        let index = applied.leaf.index;
+        let is_other = |effect: &Effect| matches!(effect, Effect::Founded { .. } | Effect::CouncilAmended { .. });
+        if !applied.effects.iter().any(is_other) {
+            return Ok(());
+        }
+        let mesh = read::mesh(&self.state).map_err(|damage| Fault::leaf(index, damage.to_string()))?;
+        self.councils.push((index + 1, mesh.expect("a council belongs to a mesh").council));
+        Ok(())
+    }
+
     /// A recovery of voters names the root of all leaves before it: the rules do not see it, whoever has the leaves does.
-    fn goes_on_from_here(&self, applied: &Applied) -> Result<(), Fault> {
+    fn goes_on_from_here(&mut self, applied: &Applied) -> Result<(), Fault> {
         let named = applied.effects.iter().find_map(|effect| match effect {
             Effect::VotersRecovered { size, root } => Some((*size, *root)),
             _ => None,
@@ -222,10 +252,23 @@ impl<'a> Audit<'a> {
         }
         let root = Digest(*tree.root().as_bytes());
         if root == named {
+            self.recoveries.push(applied.leaf.index);
             return Ok(());
         }
         let why = format!("it goes on from another history: {size} leaves have the root {root}; it says {named}");
         Err(Fault::leaf(applied.leaf.index, why))
+    }
+
+    /// The councils as far as a checkpoint covers: for what comes behind it nobody vouches.
+    fn councils_covered(&self, checkpoints: &[CheckedCheckpoint]) -> Councils {
+        let covered = checkpoints.last().map_or(0, |last| last.size);
+        let (_, founding) = self.councils.first().expect("leaf 0 founded the mesh");
+        let newest = self.councils.iter().rev().find(|(since, _)| *since <= covered);
+        let newest = newest.map_or(founding, |(_, council)| council);
+        let hash = |leaf: &LedgerIndex| self.hashes[usize::try_from(*leaf).expect("sizes in memory")];
+        let recoveries = self.recoveries.iter().filter(|leaf| **leaf < covered).map(|leaf| (*leaf, hash(leaf)));
+        let councils = Councils::new(self.header.mesh_id, founding.clone());
+        councils.audited(covered, newest.clone(), recoveries.collect())
     }
 
     fn finish(mut self, notes: &[(u64, Vec<u8>)]) -> Result<Verified, VerifyError> {
@@ -241,12 +284,15 @@ impl<'a> Audit<'a> {
         let genesis = SealedGenesis::parse(self.header.genesis.clone());
         let first = genesis.ok().and_then(|genesis| VoterSet::of_genesis(&genesis.document).ok());
         let first = first.ok_or_else(|| Fault::line(6, "the genesis has no voters"))?;
-        let mut checkpoints = Checkpoints::new(self.header.mesh_id, first, &self.hashes, &self.state);
-        let checked = notes.iter().map(|(line, note)| checkpoints.check(*line, note)).collect::<Result<_, Fault>>()?;
+        let mut checkpoints = Checkpoints::new(self.header.mesh_id, first, &self.hashes, &self.state, &self.recoveries);
+        let checked: Vec<CheckedCheckpoint> =
+            notes.iter().map(|(line, note)| checkpoints.check(*line, note)).collect::<Result<_, Fault>>()?;
+        let councils = self.councils_covered(&checked);
         Ok(Verified {
             header: self.header,
             accepted: self.accepted,
             last_stamp_unix_ms: self.last_stamp,
+            councils,
             checkpoints: checked,
             state: self.state,
         })

@@ -3,7 +3,7 @@
 use mesh_event::checkpoint::{LedgerCheckpoint, Trust};
 use mesh_event::voters::VoterSet;
 use mesh_governance::{MemState, read};
-use mesh_model::{MeshId, NodeId};
+use mesh_model::{LedgerIndex, MeshId, NodeId};
 use mesh_tlog::{Frontier, Hash};
 
 use crate::fault::{Fault, Place};
@@ -27,13 +27,22 @@ pub struct CheckedCheckpoint {
 pub(crate) struct Checkpoints<'a> {
     leaves: &'a [Hash],
     state: &'a MemState,
+    /// The leaves with which the council named other voters after a lost quorum, and that no checkpoint was behind yet.
+    recoveries: &'a [LedgerIndex],
     trust: Trust,
     tree: Frontier,
 }
 
 impl<'a> Checkpoints<'a> {
-    pub(crate) fn new(mesh: MeshId, first: VoterSet, leaves: &'a [Hash], state: &'a MemState) -> Self {
-        Self { leaves, state, trust: Trust::new(mesh, first), tree: Frontier::new() }
+    /// `recoveries`: the accepted recoveries of voters, ascending.
+    pub(crate) fn new(
+        mesh: MeshId,
+        first: VoterSet,
+        leaves: &'a [Hash],
+        state: &'a MemState,
+        recoveries: &'a [LedgerIndex],
+    ) -> Self {
+        Self { leaves, state, recoveries, trust: Trust::new(mesh, first), tree: Frontier::new() }
     }
 
     fn voters_at(&self, size: u64) -> Result<VoterSet, String> {
@@ -59,13 +68,10 @@ impl<'a> Checkpoints<'a> {
             return Err(fault(format!("{size} leaves have the root {root}; it says {said}")));
         }
         // After a lost quorum nobody could hand over; the council's leaf is in the ledger that was just decided.
-        if let Some(recovery) = read::recovery(self.state).map_err(|damage| fault(damage.to_string()))?
-            && size > recovery.index
-            && self.trust.newest().0 <= recovery.index
-        {
-            let since = recovery.index + 1;
-            let voters = self.voters_at(since).map_err(fault)?;
-            self.trust.recovered(since, voters);
+        while let Some((leaf, later)) = self.recoveries.split_first().filter(|(leaf, _)| size > **leaf) {
+            let voters = self.voters_at(leaf + 1).map_err(fault)?;
+            self.trust.recovered(leaf + 1, voters);
+            self.recoveries = later;
         }
         let in_force = self.voters_at(size).map_err(fault)?;
         let named = found.handover().unwrap_or_else(|| self.trust.newest().1);

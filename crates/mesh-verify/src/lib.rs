@@ -75,6 +75,7 @@
 //! | [`receipt`] | one leaf with what proves it, in a file of its own |
 //! | [`fork_proof`] | two checkpoints that can't both be true, in a file of its own |
 //! | [`feed_fork_file`] | two heads of a feed that can't both be true, in a file of its own |
+//! | [`councils_file`] | which councils there were, for whoever has checkpoints and receipts only |
 //! | `lines_file` | what these files have in common |
 //! | [`replay`] | the state at a leaf, and what each leaf changed |
 //! | [`report`] | who did what when, under which council and standards, with which outcome |
@@ -86,6 +87,7 @@
 
 pub mod check;
 mod checkpoints;
+pub mod councils_file;
 pub mod export;
 pub mod fault;
 pub mod feed_fork_file;
@@ -100,6 +102,7 @@ pub mod state_key;
 
 pub use check::{Options, Verified, Watch, check};
 pub use checkpoints::CheckedCheckpoint;
+pub use councils_file::CouncilsFile;
 pub use export::{ExportReader, ExportWriter, Header, WriteError, write_export};
 pub use fault::{Fault, Place, VerifyError};
 pub use feed_fork_file::FeedForkFile;

@@ -3,7 +3,7 @@
 use mesh_event::checkpoint::{Counted, LedgerCheckpoint, LedgerCheckpointError, Trust};
 use mesh_event::genesis::SealedGenesis;
 use mesh_event::voters::VoterSet;
-use mesh_event::{Council, VoterChange};
+use mesh_event::{Councils, VoterChange};
 use mesh_model::MeshId;
 use mesh_tlog::Hash;
 
@@ -144,8 +144,9 @@ impl Origin {
         Ok(Self { mesh_id, genesis: lines.bytes("genesis")?, handovers: lines.all("voters")? })
     }
 
-    /// The voters, followed from the founding document. A recovery of voters counts by the word of `council`, or of the founding one.
-    pub(crate) fn trust(&self, pinned: Option<&MeshId>, council: Option<&Council>) -> Result<Trust, Fault> {
+    /// The voters, followed from the founding document. A recovery of voters counts by the word of the council that
+    /// `councils` name, or of the founding one.
+    pub(crate) fn trust(&self, pinned: Option<&MeshId>, councils: Option<&Councils>) -> Result<Trust, Fault> {
         if let Some(pinned) = pinned.filter(|pinned| **pinned != self.mesh_id) {
             return Err(Fault::line(2, format!("it is of mesh {}; expected {pinned}", self.mesh_id)));
         }
@@ -160,8 +161,9 @@ impl Origin {
             VoterChange::parse(note, &self.mesh_id).map_err(|error| Fault::line(number as u64 + 4, error.to_string()))
         };
         let changes = self.handovers.iter().enumerate().map(parse).collect::<Result<Vec<_>, Fault>>()?;
+        let founding = Councils::new(self.mesh_id, genesis.document.council.clone());
         Trust::new(self.mesh_id, first)
-            .through_all(&changes, council.unwrap_or(&genesis.document.council))
+            .through_all(&changes, councils.unwrap_or(&founding))
             .map_err(|(number, error)| Fault::line(number as u64 + 4, error.to_string()))
     }
 

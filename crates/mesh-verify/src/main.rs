@@ -11,8 +11,8 @@ use mesh_event::checkpoint::Counted;
 use mesh_governance::Damage;
 use mesh_model::{LedgerIndex, MeshId};
 use mesh_verify::{
-    CheckedFork, CheckedReceipt, Fault, ForkProof, Format, Options, Place, Receipt, Replay, Report, Verified,
-    VerifyError, Watch, check,
+    CheckedFork, CheckedReceipt, CouncilsFile, Fault, ForkProof, Format, Options, Place, Receipt, Replay, Report,
+    Verified, VerifyError, Watch, check,
 };
 
 /// Audits what a data mesh's ledger gave out, off-line: exports, receipts, fork proofs. Exits 0 when it holds, 8 when it does not, 2 when the command line is wrong.
@@ -26,9 +26,21 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Say whether everything in it holds.
-    Check(Input),
+    Check {
+        #[command(flatten)]
+        input: Input,
+        /// Write which councils there were, for --councils; the file must not be there yet.
+        #[arg(long, value_name = "FILE")]
+        councils_to: Option<PathBuf>,
+    },
     /// Say whether a receipt holds, and what it proves.
-    Receipt(Input),
+    Receipt {
+        #[command(flatten)]
+        input: Input,
+        /// Which councils there were, as --councils-to wrote it; needed where voters were recovered by another than the founding one.
+        #[arg(long, value_name = "FILE")]
+        councils: Option<PathBuf>,
+    },
     /// Say whether a fork proof holds, and what it proves.
     Fork(Input),
     /// Show the state after a leaf, or what each leaf changed.
@@ -136,16 +148,30 @@ fn audit(input: &Input, watch: &mut dyn Watch) -> Result<Verified, Stop> {
 
 fn run(command: &Command) -> Result<String, Stop> {
     match command {
-        Command::Check(input) => {
+        Command::Check { input, councils_to } => {
+            if councils_to.is_some() && input.mesh_id.is_none() {
+                return Err(Stop::Usage("--councils-to needs --mesh-id: what it writes is trusted later".to_owned()));
+            }
             let verified = audit(input, &mut ())?;
+            if let Some(path) = councils_to {
+                let none =
+                    || Stop::Usage("no checkpoint covers the export: nobody vouches for its councils".to_owned());
+                create(path, &CouncilsFile::of(&verified).ok_or_else(none)?.to_text())?;
+            }
             Ok(summary(&verified, input.mesh_id.is_some()))
         }
-        Command::Receipt(input) => {
-            let checked = Receipt::parse(&read(input)?).and_then(|receipt| receipt.verify(input.mesh_id.as_ref()))?;
+        Command::Receipt { input, councils } => {
+            let pinned = input.mesh_id.as_ref();
+            let councils = councils.as_ref().map(|path| read(path)).transpose()?;
+            let councils = councils.map(|bytes| CouncilsFile::parse(&bytes, pinned)).transpose()?;
+            let councils = councils.as_ref().map(|file| &file.councils);
+            let checked =
+                Receipt::parse(&read(&input.file)?).and_then(|receipt| receipt.verify_by(pinned, councils))?;
             Ok(receipt(&checked, input.mesh_id.is_some()))
         }
         Command::Fork(input) => {
-            let checked = ForkProof::parse(&read(input)?).and_then(|proof| proof.verify(input.mesh_id.as_ref()))?;
+            let checked =
+                ForkProof::parse(&read(&input.file)?).and_then(|proof| proof.verify(input.mesh_id.as_ref()))?;
             Ok(fork(&checked, input.mesh_id.is_some()))
         }
         Command::Replay { input, until, diff, form } => {
@@ -176,8 +202,14 @@ fn run(command: &Command) -> Result<String, Stop> {
     }
 }
 
-fn read(input: &Input) -> Result<Vec<u8>, Stop> {
-    std::fs::read(&input.file).map_err(|error| Stop::Usage(format!("{}: {error}", input.file.display())))
+fn read(path: &Path) -> Result<Vec<u8>, Stop> {
+    std::fs::read(path).map_err(|error| Stop::Usage(format!("{}: {error}", path.display())))
+}
+
+/// Writes a file that was not there.
+fn create(path: &Path, text: &str) -> Result<(), Stop> {
+    let written = File::create_new(path).and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|error| Stop::Usage(format!("{}: {error}", path.display())))
 }
 
 fn pinned(is_pinned: bool) -> &'static str {

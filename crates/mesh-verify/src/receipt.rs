@@ -19,7 +19,7 @@
 
 use mesh_event::checkpoint::Counted;
 use mesh_event::ledger::{LeafEntry, LedgerLeaf};
-use mesh_event::{Council, Envelope, EventKind, FeedEvent, SignedCommand, envelope};
+use mesh_event::{Councils, Envelope, EventKind, FeedEvent, SignedCommand, envelope};
 use mesh_model::{MeshId, PublicKey};
 use mesh_tlog::{Hash, check_inclusion, leaf_hash};
 
@@ -136,13 +136,13 @@ impl Receipt {
         self.verify_by(pinned, None)
     }
 
-    /// [`Receipt::verify`] for whoever knows from an audited export which council was in force when the voters were recovered: that of the
-    /// founding document counts otherwise.
+    /// [`Receipt::verify`] for whoever knows from an audited export which councils there were ([`crate::Verified::councils`]): a recovery of
+    /// voters counts by that of the founding document otherwise.
     ///
     /// # Errors
     /// [`Fault`] names the line that does not hold.
-    pub fn verify_by(&self, pinned: Option<&MeshId>, council: Option<&Council>) -> Result<CheckedReceipt, Fault> {
-        let trust = self.origin.trust(pinned, council)?;
+    pub fn verify_by(&self, pinned: Option<&MeshId>, councils: Option<&Councils>) -> Result<CheckedReceipt, Fault> {
+        let trust = self.origin.trust(pinned, councils)?;
         let leaf_line = self.origin.lines() + 1;
         let wrong = |why: String| Fault::line(leaf_line, why);
         let leaf = LedgerLeaf::decode(&self.leaf).map_err(|error| wrong(format!("it is no leaf: {error}")))?;

@@ -181,6 +181,28 @@ fn finds_checkpoints_that_do_not_count() {
     refused(&[longer.checkpoint(size + 1, &[1, 2, 3])], "covers");
 }
 
+const COUNCIL: [&str; 2] = ["council-0", "council-1"];
+
+#[test]
+fn checkpoints_follow_the_voters_over_every_recovery() {
+    let mut mesh = rich();
+    let first = mesh.leaves.len();
+    mesh.recover_voters(2, &COUNCIL);
+    mesh.publish(&[("sales/more", "1.0.0", &["id"])]);
+    let second = mesh.leaves.len();
+    mesh.recover_voters(3, &COUNCIL);
+    let last = mesh.leaves.len();
+    let all = [mesh.checkpoint(first, &[1, 2]), mesh.checkpoint(second, &[2]), mesh.checkpoint(last, &[3])];
+    let by: Vec<_> = checked(&mesh.export(&all)).unwrap().checkpoints.into_iter().map(|it| it.cosigned_by).collect();
+    assert_eq!(by, [vec![1, 2], vec![2], vec![3]]);
+    // Those between need not be there.
+    checked(&mesh.export(&all[2..])).unwrap();
+    for (size, voters) in [(second, [1, 3]), (last, [1, 2])] {
+        let fault = checked(&mesh.export(&[mesh.checkpoint(size, &voters)])).unwrap_err();
+        assert!(fault.why.contains("0 of 1 voters cosigned it"), "{fault}");
+    }
+}
+
 #[test]
 fn finds_the_batches_again_that_left_no_head() {
     let mut mesh = rich();

@@ -6,12 +6,15 @@ mod support;
 use std::collections::BTreeMap;
 
 use mesh_event::checkpoint::{ledger_checkpoint, vouch};
+use mesh_event::proposal::AmendCouncil;
 use mesh_event::voters::{Voter, VoterSet};
-use mesh_event::{Keypair, Signer as _};
+use mesh_event::{
+    Council, Councils, Keypair, LedgerCheckpoint, ProposalBody, Seat, Signer as _, VoterChange, VoterRecovery,
+};
 use mesh_governance::testing::{TestMesh, keypair};
 use mesh_model::{Code, MeshId, NodeId};
 use mesh_tlog::{Frontier, Hash, NodeAddress, Note, leaf_hash, prove_consistency, prove_inclusion, root_at};
-use mesh_verify::{Bridge, Decided, ForkProof, Place, Receipt};
+use mesh_verify::{Bridge, CouncilsFile, Decided, ForkProof, Options, Place, Receipt, check};
 use support::Mesh;
 
 type Tree = BTreeMap<NodeAddress, Hash>;
@@ -117,6 +120,75 @@ fn a_receipt_needs_a_majority_of_the_voters_that_genesis_leads_to() {
     refused(&receipt(&mesh, 1, vec![plain], &[1, 2]), "names no voters");
     let fault = followed.verify(Some(&MeshId([9; 32]))).unwrap_err();
     assert_eq!(fault.place, Place::Line(2));
+}
+
+/// What shows that the council named other voters as leaf `base`: a checkpoint of all leaves before it, and one of the new voters.
+fn recovery(mesh: &Mesh, base: u64, by: [&[NodeId]; 2]) -> VoterChange {
+    let (tree, size, id) = (tree(&mesh.leaves), mesh.leaves.len() as u64, &mesh.fixture.mesh_id);
+    let checkpoint =
+        |size, by| LedgerCheckpoint::parse(&note(id, size, root_at(&tree, size).unwrap(), None, by), id).unwrap();
+    VoterChange::Recovery(Box::new(VoterRecovery {
+        base: checkpoint(base, by[0]),
+        leaf: mesh.leaves[usize::try_from(base).unwrap()].clone(),
+        first: checkpoint(size, by[1]),
+        consistency: prove_consistency(&tree, base, size).unwrap(),
+        inclusion: prove_inclusion(&tree, size, base).unwrap(),
+    }))
+}
+
+#[test]
+fn a_recovery_counts_by_the_council_of_its_time_as_an_audited_export_says() {
+    let mut mesh = Mesh::with_domains(&["sales"]);
+    let first = mesh.recover_voters(2, &["council-0", "council-1"]);
+    let seat = |name: &str| Seat { name: name.to_owned(), key: keypair(name).public_key(), domain: None };
+    let council = Council { threshold: 1, seats: vec![seat("new-1"), seat("new-2")] };
+    let body = AmendCouncil { council, min_review_ms: 0, recovery_keys: Vec::new() };
+    let amended = mesh.propose(ProposalBody::AmendCouncil(body), &["council-0", "council-1", "new-1", "new-2"]);
+    assert_eq!(amended.leaf.outcome.code, Code::Accepted, "{}", amended.leaf.outcome.detail);
+    let second = mesh.recover_voters(3, &["new-1"]);
+    let changes = [recovery(&mesh, first, [&[1, 3], &[2]]), recovery(&mesh, second, [&[2], &[3]])];
+    let receipt = receipt(&mesh, 1, changes.iter().map(VoterChange::bytes).collect(), &[3]);
+
+    // The founding council is known to everybody; the second recovery is none by its word.
+    let fault = receipt.verify(None).unwrap_err();
+    assert!(fault.place == Place::Line(5) && fault.why.contains("0 of 2 council seats"), "{fault}");
+
+    let export = mesh.export(&[mesh.checkpoint(mesh.leaves.len(), &[3])]);
+    let verified = check(export.as_slice(), &Options::default(), &mut ()).unwrap();
+    let text = CouncilsFile::of(&verified).unwrap().to_text();
+    let file = CouncilsFile::parse(text.as_bytes(), Some(&mesh.fixture.mesh_id)).unwrap();
+    assert_eq!(file.councils, verified.councils);
+    assert_eq!(receipt.verify_by(None, Some(&file.councils)).unwrap().checkpoint.cosigned_by, [3]);
+
+    // What no checkpoint covers, nobody vouches for: here the council is still the founding one.
+    let export = mesh.export(&[mesh.checkpoint(usize::try_from(second).unwrap() - 1, &[2])]);
+    let earlier = check(export.as_slice(), &Options::default(), &mut ()).unwrap().councils;
+    assert_eq!(earlier.audit().1, earlier.founding());
+    assert_eq!(receipt.verify_by(None, Some(&earlier)).unwrap_err(), fault);
+    let without = check(mesh.export(&[]).as_slice(), &Options::default(), &mut ()).unwrap();
+    assert_eq!(CouncilsFile::of(&without), None);
+    // Where the ledger was audited nobody has the word any more, whoever signs: neither council recovers voters in the past.
+    let mut stolen = Mesh::with_domains(&["sales"]);
+    let forged = stolen.recover_voters(1, &["council-1", "council-2"]);
+    assert_eq!(forged, first);
+    let change = recovery(&stolen, forged, [&[1, 3], &[1]]).bytes();
+    let forged = self::receipt(&stolen, 1, vec![change], &[1]);
+    assert_eq!(forged.verify(None).unwrap().checkpoint.cosigned_by, [1], "without an audit nobody could know");
+    let why = forged.verify_by(None, Some(&file.councils)).unwrap_err().why;
+    assert!(why.contains(&format!("no such recovery as leaf {first}")), "{why}");
+    // Those of another mesh are no help.
+    let strange = Councils::new(MeshId([9; 32]), file.councils.founding().clone());
+    assert!(
+        receipt.verify_by(None, Some(&strange)).unwrap_err().why.contains("the councils to trust are of mesh 0909")
+    );
+    let refused = |text: &str, pinned: Option<&MeshId>, why: &str| {
+        let fault = CouncilsFile::parse(text.as_bytes(), pinned).unwrap_err();
+        assert!(fault.why.contains(why), "{fault}");
+    };
+    refused(&text, Some(&MeshId([9; 32])), "expected 0909");
+    refused(&text.replace("councils 1", "councils 2"), None, "expected the format");
+    refused("{}", None, "missing field");
+    refused("", None, "expected the councils of a mesh");
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub(crate) struct ContextArgs {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Adds a context, made of --node, --ca, --mesh-id and --key, and uses it if it is the first
+    /// Adds a context, made of --node, --ca, --mesh-id, --councils and --key, and uses it if it is the first
     ///
     /// Without --mesh-id the node is asked, and what it says is pinned from then on: compare it with what somebody you
     /// trust says.
@@ -116,14 +116,12 @@ async fn add(app: &App, name: &str) -> Result<(), Failure> {
         return Err(Failure::usage("a context needs a node; expected --node URL"));
     }
     let (config, mut contexts) = read()?;
-    let key_file = match &globals.key {
-        None => None,
-        Some(path) => Some(std::path::absolute(path).map_err(|error| Failure::io("find", path, &error))?),
+    let absolute = |path: &Option<PathBuf>| match path {
+        None => Ok(None),
+        Some(path) => std::path::absolute(path).map(Some).map_err(|error| Failure::io("find", path, &error)),
     };
-    let ca_file = match &globals.ca {
-        None => None,
-        Some(path) => Some(std::path::absolute(path).map_err(|error| Failure::io("find", path, &error))?),
-    };
+    let (key_file, ca_file) = (absolute(&globals.key)?, absolute(&globals.ca)?);
+    let councils_file = absolute(&globals.councils)?;
     let mesh_id = if let Some(id) = globals.mesh_id {
         id
     } else {
@@ -132,7 +130,7 @@ async fn add(app: &App, name: &str) -> Result<(), Failure> {
         app.warn(format!("pinned the mesh {} ({}) on the word of the node alone", mesh.id, printable(&mesh.name)));
         mesh.id
     };
-    let context = Context { nodes: globals.node.clone(), ca_file, mesh_id: Some(mesh_id), key_file };
+    let context = Context { nodes: globals.node.clone(), ca_file, mesh_id: Some(mesh_id), councils_file, key_file };
     contexts.contexts.insert(name.to_owned(), context);
     let first = contexts.current.is_none();
     if first {

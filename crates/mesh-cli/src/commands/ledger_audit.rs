@@ -15,12 +15,15 @@ use mesh_verify::export::{ExportWriter, FORMAT, Header, WriteError};
 use mesh_verify::feed_fork_file::{FEED_FORK_FORMAT, FeedForkFile};
 use mesh_verify::fork_proof::FORK_FORMAT;
 use mesh_verify::receipt::RECEIPT_FORMAT;
-use mesh_verify::{Fault, ForkProof, Format, Options, Receipt, Replay, Report, Verified, VerifyError, Watch, check};
+use mesh_verify::{
+    CouncilsFile, Fault, ForkProof, Format, Options, Receipt, Replay, Report, Verified, VerifyError, Watch, check,
+};
 use serde_json::json;
 
 use super::ledger_proofs;
 use crate::app::App;
 use crate::failure::Failure;
+use crate::files;
 use crate::progress::Progress;
 
 /// Arguments of `mesh ledger export`.
@@ -35,6 +38,9 @@ pub(crate) struct ExportArgs {
 pub(crate) struct VerifyArgs {
     /// The export, receipt or fork proof
     file: PathBuf,
+    /// Write which councils there were according to the export, for --councils; the file must not be there yet
+    #[arg(long, value_name = "FILE")]
+    councils_to: Option<PathBuf>,
 }
 
 /// Arguments of `mesh ledger replay`.
@@ -185,7 +191,11 @@ fn audit(app: &App, file: &Path, watch: &mut dyn Watch) -> Result<(Verified, boo
 /// # Errors
 /// Exit 8 with the leaf, checkpoint or manifest line that does not hold.
 pub(crate) fn verify(args: &VerifyArgs, app: &App) -> Result<(), Failure> {
-    match first_line(&args.file)?.as_str() {
+    let kind = first_line(&args.file)?;
+    if args.councils_to.is_some() && kind != FORMAT {
+        return Err(Failure::usage(format!("--councils-to needs an export; {} is none", args.file.display())));
+    }
+    match kind.as_str() {
         RECEIPT_FORMAT => return verify_receipt(args, app),
         FORK_FORMAT => return verify_fork(args, app),
         FEED_FORK_FORMAT => return verify_feed_fork(args, app),
@@ -198,6 +208,16 @@ pub(crate) fn verify(args: &VerifyArgs, app: &App) -> Result<(), Failure> {
         }
     }
     let (verified, is_pinned) = audit(app, &args.file, &mut ())?;
+    if let Some(path) = &args.councils_to {
+        if !is_pinned {
+            return Err(Failure::usage("--councils-to needs --mesh-id or a context: what it writes is trusted later"));
+        }
+        let file = CouncilsFile::of(&verified).ok_or_else(|| {
+            Failure::new(Code::BadExport, "no checkpoint covers the export: nobody vouches for its councils")
+                .hint("get an export from a node that has a checkpoint")
+        })?;
+        files::create(path, file.to_text().as_bytes())?;
+    }
     let header = &verified.header;
     let document = json!({
         "holds": true, "mesh_id": header.mesh_id, "pinned": is_pinned, "leaves": header.size,
@@ -236,7 +256,8 @@ fn first_line(path: &Path) -> Result<String, Failure> {
 
 fn verify_receipt(args: &VerifyArgs, app: &App) -> Result<(), Failure> {
     let (bytes, mesh_id) = small(&args.file, app)?;
-    let checked = Receipt::parse(&bytes).and_then(|receipt| receipt.verify(mesh_id.as_ref()));
+    let councils = app.context()?.councils()?;
+    let checked = Receipt::parse(&bytes).and_then(|receipt| receipt.verify_by(mesh_id.as_ref(), councils.as_ref()));
     let checked = checked.map_err(|fault| does_not_hold(&args.file, &fault))?;
     let mut document = ledger_proofs::document(&checked);
     document["pinned"] = json!(mesh_id.is_some());

@@ -65,7 +65,7 @@ impl InitArgs {
         self.out.with_file_name(name)
     }
 
-    fn mesh(&self) -> Result<Mesh, Failure> {
+    fn mesh(&self, app: &App) -> Result<Mesh, Failure> {
         let Some(path) = &self.admission else {
             let path = self.genesis.clone().expect("one of both is required");
             let bytes = std::fs::read(&path).map_err(|error| Failure::io("read", &path, &error))?;
@@ -73,8 +73,9 @@ impl InitArgs {
                 .map_err(|error| Failure::new(Code::InvalidFile, error.to_string()).within(path.display()))?;
             return Ok(Mesh { genesis, path, peers: self.join.clone(), checkpoint: None });
         };
-        let admission =
-            admission_file::parse(&files::read_text(path)?).map_err(|error| error.within(path.display()))?;
+        let councils = app.context()?.councils()?;
+        let admission = admission_file::parse(&files::read_text(path)?, councils.as_ref())
+            .map_err(|error| error.within(path.display()))?;
         let (path, note) = (self.beside_out("genesis.bin"), self.beside_out("admission.note"));
         let checkpoint = Some((note, admission.checkpoint));
         Ok(Mesh { genesis: admission.genesis, path, peers: admission.peers, checkpoint })
@@ -85,7 +86,7 @@ pub(crate) fn run(args: &InitArgs, app: &App) -> Result<(), Failure> {
     if args.out.exists() {
         return Err(Failure::usage(format!("{} is there already and is not overwritten", args.out.display())));
     }
-    let mesh = args.mesh()?;
+    let mesh = args.mesh(app)?;
     match mesh.genesis.document.voters.iter().find(|voter| voter.name == args.name.as_str()) {
         Some(founder) => init_founder(args, &mesh, founder, app),
         None => init_joiner(args, &mesh, app),

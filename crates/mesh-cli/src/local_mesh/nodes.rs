@@ -117,5 +117,5 @@ fn config(layout: &Layout, node: u32) -> Result<Config, Failure> {
 pub(crate) fn write_context(layout: &Layout, genesis: &SealedGenesis, nodes: Vec<String>) -> Result<(), Failure> {
     let key_file = layout.developer_key().strip_prefix(layout.dir()).map(std::path::Path::to_owned).ok();
     debug_assert!(layout.context().ends_with(CONTEXT_FILE));
-    Context { nodes, ca_file: None, mesh_id: Some(genesis.mesh_id), key_file }.write(layout.dir())
+    Context { nodes, ca_file: None, mesh_id: Some(genesis.mesh_id), councils_file: None, key_file }.write(layout.dir())
 }

@@ -277,11 +277,10 @@ impl Keeper {
         let mut trust = Trust::new(*self.mesh(), self.first_voters());
         let mut found = None;
         for change in &changes {
-            let VoterChange::Recovery(recovery) = change else {
-                if trust.go_on(change, &mesh.council).is_err() {
-                    break;
-                }
-                continue;
+            let recovery = match change {
+                VoterChange::Recovery(recovery) => recovery,
+                VoterChange::Handover(note) if trust.follow(note).is_ok() => continue,
+                VoterChange::Handover(_) => break,
             };
             if is_own(recovery)? {
                 // By the council of its time, as the ledger here says.

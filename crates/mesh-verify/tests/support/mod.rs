@@ -3,6 +3,7 @@
 
 use mesh_event::checkpoint::vouch;
 use mesh_event::command::{GrantRole, RoleGrant};
+use mesh_event::federation::RecoverVoters;
 use mesh_event::ledger::EntryBody;
 use mesh_event::proposal::{EnactStandard, Waive, WaiverScope};
 use mesh_event::{Body, Envelope, FeedBatch, Keypair, LedgerEntry, ProposalBody, Signer as _};
@@ -56,6 +57,23 @@ impl Mesh {
     pub(crate) fn propose(&mut self, body: ProposalBody, signers: &[&str]) -> Applied {
         let envelope = self.fixture.proposal_command(body, signers);
         self.submit(&envelope)
+    }
+
+    /// These seats say that the ledger goes on here, with this node as its only voter; gives the leaf that says so.
+    pub(crate) fn recover_voters(&mut self, voter: u64, seats: &[&str]) -> u64 {
+        let mut tree = Frontier::new();
+        for leaf in &self.leaves {
+            tree.append(leaf_hash(leaf));
+        }
+        let body = RecoverVoters {
+            voters: vec![read::node(&self.fixture.state, voter).unwrap().unwrap().record],
+            size: tree.size(),
+            root: tree.root(),
+            reason: "two disks are gone".into(),
+        };
+        let applied = self.direct(Body::RecoverVoters(body), seats);
+        assert_eq!(applied.leaf.outcome.code, Code::Accepted, "{}", applied.leaf.outcome.detail);
+        applied.leaf.index
     }
 
     /// A batch of these envelopes in the feed of a domain.
