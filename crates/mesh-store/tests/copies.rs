@@ -106,7 +106,7 @@ fn a_byte_that_flips_on_the_disk_is_noticed_and_never_served() {
     let mut bytes = std::fs::read(&path).unwrap();
     let last = leaf(11);
     let places: Vec<usize> =
-        (0..bytes.len() - last.len()).filter(|at| bytes[*at..].starts_with(&last)).map(|at| at + 50).collect();
+        (0..=bytes.len() - last.len()).filter(|at| bytes[*at..].starts_with(&last)).map(|at| at + 50).collect();
     assert!(!places.is_empty(), "the leaf lies in the file as it is");
     for at in places {
         bytes[at] ^= 1;
