@@ -351,6 +351,13 @@ impl Trust {
         (*since, voters)
     }
 
+    /// Who votes at a size of at least `size`, or did.
+    pub fn voted_since(&self, size: u64) -> BTreeSet<NodeId> {
+        let ends = self.steps.iter().skip(1).map(|(since, _)| Some(*since)).chain([None]);
+        let steps = self.steps.iter().zip(ends).filter(|(_, end)| end.is_none_or(|end| end > size));
+        steps.flat_map(|((_, voters), _)| voters.iter().map(|voter| voter.id)).collect()
+    }
+
     /// Whose majority a checkpoint needs: those in force at its size; for a handover, those before.
     pub fn voters_for(&self, checkpoint: &LedgerCheckpoint) -> &VoterSet {
         let size = checkpoint.size();

@@ -4,7 +4,7 @@
 //! the addresses that the operator named (`join.peers`), for nobody whom its ledger knows may be left, and the nodes that its ledger knows:
 //!
 //! ```text
-//! newest checkpoint, changes of voters --> by the voters known here these lead to others: whose Raft entries are heard from now on
+//! newest checkpoint, changes of voters --> by the voters known here these lead to others, step by step: whose Raft entries are heard now
 //! that ledger, into a folder aside     --> decided again, and the own ledger is its beginning: who its nodes are, whose keys may connect
 //! Raft                                 --> brings everything, as ever: nothing of the folder is applied, and it is deleted
 //! ```
@@ -119,8 +119,7 @@ async fn learn(core: &Arc<Core>, callee: &Callee) -> Result<(), MeshError> {
         let text = format!("its ledger of {} leaves is no larger than this node's of {own}", target.size);
         return Err(MeshError::new(Code::NotCaughtUp, text));
     }
-    let voters: BTreeSet<NodeId> = voters.iter().map(|voter| voter.id).collect();
-    info!(%callee, size = target.size, ?voters, "a later ledger counts; the nodes that vote by it are heard");
+    info!(%callee, size = target.size, ?voters, "a later ledger counts; the nodes that vote by it, or did since, are heard");
     core.raft.hear_also(voters.clone());
     let known = known_nodes(&core.state).map_err(|error| core.state_error(&error))?;
     let known: BTreeSet<NodeId> = known.into_iter().map(|(id, _)| id).collect();

@@ -268,6 +268,33 @@ async fn a_voter_that_was_away_when_the_votes_moved_to_an_observer_hears_of_it()
     mesh.stop().await;
 }
 
+/// By the newest checkpoint the founders vote again; the observer still leads, because one of them has not caught up. That is this one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_voter_that_was_away_while_the_votes_moved_and_were_called_back_hears_who_still_leads() {
+    let mut mesh = start().await;
+    let (place, id) = mesh.join(quick).await;
+    mesh.stop_node(1).await;
+    let change = SetVoters { voters: vec![id], replaces: vec![1, 2, 3] };
+    mesh.decide(2, ProposalBody::SetVoters(change)).await.unwrap();
+    until("the observer leads alone", || {
+        let raft = mesh.node(place).core().raft.status();
+        raft.voters == [id] && !raft.joint && raft.leader == Some(id)
+    })
+    .await;
+    let back = SetVoters { voters: vec![1, 2, 3], replaces: vec![id] };
+    let back = mesh.decide(place, ProposalBody::SetVoters(back)).await.unwrap();
+    // The founders that are up vouch for what comes behind.
+    let after = mesh.publish(2, descriptor(2, "after")).await;
+    assert!(after > back && mesh.node(2).core().checkpoints.wait_covered(after, PATIENCE).await);
+    mesh.start_node(1).await;
+    until("the votes are back", || {
+        let raft = mesh.node(2).core().raft.status();
+        raft.voters == [1, 2, 3] && !raft.joint && raft.leader.is_some()
+    })
+    .await;
+    mesh.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_revoked_observer_hears_nothing_more() {
     let mut mesh = start().await;

@@ -1,9 +1,11 @@
 //! What a checkpoint counts for that is beyond the own ledger.
 
+use std::collections::BTreeSet;
+
 use mesh_event::VoterChange;
 use mesh_event::checkpoint::LedgerCheckpoint;
 use mesh_event::voters::VoterSet;
-use mesh_model::Code;
+use mesh_model::{Code, NodeId};
 use mesh_proto::status::MeshError;
 use mesh_raft::Target;
 
@@ -19,11 +21,12 @@ impl Keeper {
         self.follow_ahead(note, handovers).map(|(target, _)| target)
     }
 
-    /// The same, with the voters that vouch for it.
+    /// The same, with all who vote by it, or did so behind the own ledger: Raft's votes follow the ledger's only when all new voters have
+    /// caught up, so whoever leads may be of a set that the ledger has replaced already.
     ///
     /// # Errors
     /// As [`Self::judge_ahead`].
-    pub fn follow_ahead(&self, note: &[u8], handovers: &[Vec<u8>]) -> Result<(Target, VoterSet), MeshError> {
+    pub fn follow_ahead(&self, note: &[u8], handovers: &[Vec<u8>]) -> Result<(Target, BTreeSet<NodeId>), MeshError> {
         let refuse = |error: &dyn std::fmt::Display, code| MeshError::new(code, format!("the checkpoint: {error}"));
         let found = LedgerCheckpoint::parse(note, self.mesh()).map_err(|error| super::keeper::refuse(&error))?;
         self.follow_recovery()?;
@@ -38,7 +41,8 @@ impl Keeper {
         }
         trust.judge(&found).map_err(|error| refuse(&error, Code::TooFewCosigned))?;
         // A checkpoint that hands over counts by those before it, too; those after it vote from there on.
-        let voters = found.handover().unwrap_or_else(|| trust.newest().1).clone();
+        let mut voters = trust.voted_since(self.applied()?);
+        voters.extend(found.handover().into_iter().flat_map(VoterSet::iter).map(|voter| voter.id));
         Ok((Target { size: found.size(), root: found.root() }, voters))
     }
 }

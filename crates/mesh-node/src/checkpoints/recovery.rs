@@ -35,7 +35,7 @@ fn other_history(size: u64) -> MeshError {
 }
 
 impl Keeper {
-    fn applied(&self) -> Result<u64, MeshError> {
+    pub(super) fn applied(&self) -> Result<u64, MeshError> {
         self.ledger.size().map_err(|error| storage_error(&error))
     }
 
