@@ -292,7 +292,7 @@ fn own_rules_and_standards_refuse_together_and_outlive_a_kill() {
         |node: u64| shell::describe(&mesh.run(&format!("mesh domain delegate customer_experience --to {node} {root}")));
     let said = move_to(home % 3 + 1);
     assert!(said.contains("its own rules went along (set 1, event 0 of its feed)"), "{said}");
-    let shown = mesh.json("mesh domain rules show customer_experience");
+    let shown = mesh.json_soon("mesh domain rules show customer_experience");
     assert_eq!(
         (&shown["number"], &shown["epoch"], shown["rules"].as_array().unwrap().len()),
         (&1.into(), &2.into(), 3)
@@ -311,7 +311,7 @@ fn own_rules_and_standards_refuse_together_and_outlive_a_kill() {
     mesh.ok(&format!("mesh role revoke steward.pem {role} --yes"));
     let said = move_to(home);
     assert!(said.contains("did not go along") && said.contains("may not any more"), "{said}");
-    let shown = mesh.json("mesh domain rules show customer_experience");
+    let shown = mesh.json_soon("mesh domain rules show customer_experience");
     assert_eq!((&shown["number"], &shown["set"], &shown["epoch"]), (&0.into(), &Value::Null, &3.into()));
 }
 
