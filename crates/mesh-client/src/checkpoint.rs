@@ -73,8 +73,8 @@ fn bad(why: impl std::fmt::Display) -> MeshError {
     MeshError::new(Code::BadProof, why.to_string())
 }
 
-/// Whose majority counts, followed from the founding document. Where the voters were recovered, the council has the word that the caller
-/// says was in force then, or else the founding one.
+/// Whose majority counts, followed from the founding document. Where the voters were recovered, an audit that the caller names says who
+/// had the word, or else the founding council has it.
 fn followed(mesh: &Mesh, changes: &[VoterChange], councils: Option<&Councils>) -> Result<Trust, MeshError> {
     let document = &mesh.genesis.document;
     let first = VoterSet::of_genesis(document).map_err(bad)?;

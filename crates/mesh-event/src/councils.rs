@@ -1,4 +1,4 @@
-//! Which council was in force at which leaf, for whoever follows recoveries of voters without the ledger.
+//! What an audit says about councils and recoveries, for whoever follows the voters without the ledger.
 //!
 //! Everybody who pins a mesh knows the council of its founding document. That a later one replaced it is a matter of the ledger's rules:
 //! whoever audited an export knows it, and nobody else (ADR 0010). An audit also knows which recoveries there were as far as it went: there

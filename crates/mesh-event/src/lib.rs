@@ -21,7 +21,7 @@
 //! | [`ledger`] | entries that Raft orders, leaves that the ledger keeps |
 //! | [`voters`], [`checkpoint`] | who vouches for the ledger, and the checkpoints that they sign and cosign |
 //! | [`recovery`] | voters after a lost quorum, for whoever has checkpoints only |
-//! | [`councils`] | which council was in force at which leaf |
+//! | [`councils`] | what an audit says about councils and recoveries of voters |
 //! | [`voter_change`] | how the voters became others, item by item |
 //! | [`rules`] | a domain's own rules, which stay in its feed |
 //! | [`seal`] | a domain's root asks its home to stop, for a move |

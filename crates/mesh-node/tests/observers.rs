@@ -218,6 +218,14 @@ async fn observers_are_called_to_vote_and_take_over_from_the_founders() {
     mesh.stop().await;
 }
 
+async fn leads_alone(mesh: &Mesh, place: u64, id: u64) {
+    until("it leads alone", || {
+        let raft = mesh.node(place).core().raft.status();
+        raft.voters == [id] && !raft.joint && raft.leader == Some(id)
+    })
+    .await;
+}
+
 /// Whoever leads after the founders is in no configuration of Raft that a newcomer has.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_leader_that_is_no_founder_brings_others_to_vote() {
@@ -225,11 +233,7 @@ async fn a_leader_that_is_no_founder_brings_others_to_vote() {
     let (leader, leader_id) = mesh.join(quick).await;
     let alone = SetVoters { voters: vec![leader_id], replaces: vec![1, 2, 3] };
     mesh.decide(1, ProposalBody::SetVoters(alone)).await.unwrap();
-    until("it leads alone", || {
-        let raft = mesh.node(leader).core().raft.status();
-        raft.voters == [leader_id] && !raft.joint && raft.leader == Some(leader_id)
-    })
-    .await;
+    leads_alone(&mesh, leader, leader_id).await;
     let (newcomer, newcomer_id) = mesh.join(quick).await;
     let mut ids = vec![1, leader_id, newcomer_id];
     ids.sort_unstable();
@@ -256,11 +260,7 @@ async fn a_voter_that_was_away_when_the_votes_moved_to_an_observer_hears_of_it()
     mesh.stop_node(1).await;
     let change = SetVoters { voters: vec![id], replaces: vec![1, 2, 3] };
     mesh.decide(2, ProposalBody::SetVoters(change)).await.unwrap();
-    until("the observer leads alone", || {
-        let raft = mesh.node(place).core().raft.status();
-        raft.voters == [id] && !raft.joint && raft.leader == Some(id)
-    })
-    .await;
+    leads_alone(&mesh, place, id).await;
     let after = mesh.publish(2, descriptor(2, "after")).await;
     mesh.start_node(1).await;
     assert!(mesh.node(1).core().wait_applied(after, PATIENCE).await, "it stays with what it knew");
@@ -276,11 +276,7 @@ async fn a_voter_that_was_away_while_the_votes_moved_and_were_called_back_hears_
     mesh.stop_node(1).await;
     let change = SetVoters { voters: vec![id], replaces: vec![1, 2, 3] };
     mesh.decide(2, ProposalBody::SetVoters(change)).await.unwrap();
-    until("the observer leads alone", || {
-        let raft = mesh.node(place).core().raft.status();
-        raft.voters == [id] && !raft.joint && raft.leader == Some(id)
-    })
-    .await;
+    leads_alone(&mesh, place, id).await;
     let back = SetVoters { voters: vec![1, 2, 3], replaces: vec![id] };
     let back = mesh.decide(place, ProposalBody::SetVoters(back)).await.unwrap();
     // The founders that are up vouch for what comes behind.

@@ -93,9 +93,8 @@ fn check(args: &CheckArgs, app: &App) -> Result<(), Failure> {
         Ok(text)
     };
     let new = read(&args.file)?;
-    let first = if args.mode.is_transitive() { 0 } else { args.against.len() - 1 };
     let mut found = Vec::new();
-    for path in &args.against[first..] {
+    for path in args.mode.counting(&args.against) {
         let changes = compare_schemas(&read(path)?, &new).map_err(|error| no_schema(&args.file, &error))?;
         found.extend(changes.into_iter().map(|change| Difference {
             against: path.display().to_string(),

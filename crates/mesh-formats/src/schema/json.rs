@@ -42,6 +42,9 @@ fn read(text: &str) -> Result<Value, SchemaError> {
     serde_json::from_str(text).map_err(|error| SchemaError::Json(error.to_string()))
 }
 
+/// A schema that is no `true` or `false`: its keywords.
+type Conditions = Map<String, Value>;
+
 /// What takes every value.
 static ANY: Value = Value::Bool(true);
 
@@ -66,6 +69,8 @@ struct Walk<'s> {
     pairs: usize,
     /// Pairs that are compared already, or are being compared: recursive schemas.
     seen: HashSet<(*const Value, *const Value)>,
+    /// The same, in the order in which they came.
+    seen_in_order: Vec<(*const Value, *const Value)>,
     /// Targets of references that are still to be compared.
     later: Vec<(String, &'s Value, &'s Value)>,
     changes: Vec<SchemaChange>,
@@ -73,11 +78,11 @@ struct Walk<'s> {
 
 impl<'s> Walk<'s> {
     fn new(roots: [&'s Value; 2]) -> Self {
-        let (seen, later, changes) = (HashSet::new(), Vec::new(), Vec::new());
+        let (seen, seen_in_order, later, changes) = (HashSet::new(), Vec::new(), Vec::new(), Vec::new());
         let definitions = |root: &'s Value| ["$defs", "definitions"].map(|key| root.get(key));
         let definitions_differ = definitions(roots[0]) != definitions(roots[1])
             || (roots[0] != roots[1] && roots.iter().any(|root| refers_elsewhere(root)));
-        Self { roots, definitions_differ, depth: 0, within: 0, pairs: 0, seen, later, changes }
+        Self { roots, definitions_differ, depth: 0, within: 0, pairs: 0, seen, seen_in_order, later, changes }
     }
 
     fn put(&mut self, path: impl Into<String>, what: impl Into<String>, (backward, forward): (bool, bool)) {
@@ -91,6 +96,7 @@ impl<'s> Walk<'s> {
         if std::ptr::eq(old, new) || !self.seen.insert((old, new)) {
             return Ok(());
         }
+        self.seen_in_order.push((old, new));
         self.pairs += 1;
         if self.pairs > MOST_PAIRS {
             return Err(SchemaError::TooLarge);
@@ -152,12 +158,14 @@ impl<'s> Walk<'s> {
     /// The ways in which one breaks the other, without noting them.
     fn trial(&mut self, path: &str, old: &'s Value, new: &'s Value) -> Result<(bool, bool), SchemaError> {
         let before = std::mem::take(&mut self.changes);
-        // What is found here is not kept, so it has to be found again elsewhere.
-        let seen = self.seen.clone();
+        let seen = self.seen_in_order.len();
         self.within += 1;
         self.schemas(path, old, new)?;
         self.within -= 1;
-        self.seen = seen;
+        // What was found here is not kept, so it has to be found again elsewhere.
+        for pair in self.seen_in_order.drain(seen..) {
+            self.seen.remove(&pair);
+        }
         let found = std::mem::replace(&mut self.changes, before);
         Ok((found.iter().any(|one| one.breaks_backward), found.iter().any(|one| one.breaks_forward)))
     }
@@ -175,12 +183,7 @@ impl<'s> Walk<'s> {
         Ok(())
     }
 
-    fn objects(
-        &mut self,
-        path: &str,
-        old: &'s Map<String, Value>,
-        new: &'s Map<String, Value>,
-    ) -> Result<(), SchemaError> {
+    fn objects(&mut self, path: &str, old: &'s Conditions, new: &'s Conditions) -> Result<(), SchemaError> {
         let (was, is) = (Values::of(path, old)?, Values::of(path, new)?);
         self.values(path, &was, &is);
         // What is said of a type that only one of them takes tells nothing more.
@@ -220,7 +223,7 @@ impl<'s> Walk<'s> {
     }
 
     /// What can only be seen to be the same.
-    fn opaque(&mut self, path: &str, old: &Map<String, Value>, new: &Map<String, Value>) {
+    fn opaque(&mut self, path: &str, old: &Conditions, new: &Conditions) {
         let differs = |key: &str| {
             let is_same = old.get(key) == new.get(key);
             !is_same || (self.definitions_differ && old.get(key).is_some_and(refers))
@@ -268,13 +271,8 @@ impl<'s> Walk<'s> {
         }
     }
 
-    fn items(
-        &mut self,
-        path: &str,
-        old: &'s Map<String, Value>,
-        new: &'s Map<String, Value>,
-    ) -> Result<(), SchemaError> {
-        let unique = |schema: &Map<String, Value>| schema.get("uniqueItems").and_then(Value::as_bool) == Some(true);
+    fn items(&mut self, path: &str, old: &'s Conditions, new: &'s Conditions) -> Result<(), SchemaError> {
+        let unique = |schema: &Conditions| schema.get("uniqueItems").and_then(Value::as_bool) == Some(true);
         let ways = (!unique(old) && unique(new), unique(old) && !unique(new));
         self.put(format!("{path}/uniqueItems"), said(old, new, "uniqueItems"), ways);
         let ((first, rest), (new_first, new_rest)) = (tuple(old), tuple(new));
@@ -285,13 +283,8 @@ impl<'s> Walk<'s> {
         self.schemas(&format!("{path}/items"), rest, new_rest)
     }
 
-    fn properties(
-        &mut self,
-        path: &str,
-        old: &'s Map<String, Value>,
-        new: &'s Map<String, Value>,
-    ) -> Result<(), SchemaError> {
-        let required = |schema: &Map<String, Value>| -> BTreeSet<String> {
+    fn properties(&mut self, path: &str, old: &'s Conditions, new: &'s Conditions) -> Result<(), SchemaError> {
+        let required = |schema: &Conditions| -> BTreeSet<String> {
             let names = schema.get("required").and_then(Value::as_array).into_iter().flatten();
             names.filter_map(Value::as_str).map(ToOwned::to_owned).collect()
         };
@@ -303,7 +296,7 @@ impl<'s> Walk<'s> {
             self.put(format!("{path}/required"), format!("'{name}' may be absent"), (false, true));
         }
         let (was_named, is_named) = (named(old), named(new));
-        let others = |schema: &'s Map<String, Value>| schema.get("additionalProperties").unwrap_or(&ANY);
+        let others = |schema: &'s Conditions| schema.get("additionalProperties").unwrap_or(&ANY);
         let (rest, new_rest) = (others(old), others(new));
         let patterned = [old, new].iter().any(|schema| schema.contains_key("patternProperties"));
         for (name, schema) in &was_named {
@@ -326,14 +319,9 @@ impl<'s> Walk<'s> {
     }
 
     /// `allOf`, `anyOf`, `oneOf`: those that stand on both sides as they are belong together; the others are compared in their order.
-    fn combined(
-        &mut self,
-        path: &str,
-        was: &'s Map<String, Value>,
-        is: &'s Map<String, Value>,
-    ) -> Result<(), SchemaError> {
+    fn combined(&mut self, path: &str, was: &'s Conditions, is: &'s Conditions) -> Result<(), SchemaError> {
         for key in ["allOf", "anyOf", "oneOf"] {
-            let list = |schema: &'s Map<String, Value>| schema.get(key).and_then(Value::as_array);
+            let list = |schema: &'s Conditions| schema.get(key).and_then(Value::as_array);
             let at = format!("{path}/{key}");
             let (old, new) = match (list(was), list(is)) {
                 (None, None) => continue,
@@ -383,10 +371,10 @@ impl<'s> Walk<'s> {
     }
 }
 
-static NO_CONDITIONS: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
+static NO_CONDITIONS: LazyLock<Conditions> = LazyLock::new(Map::new);
 
 /// What a schema asks of values; `None` where it takes none at all.
-fn conditions<'s>(path: &str, schema: &'s Value) -> Result<Option<&'s Map<String, Value>>, SchemaError> {
+fn conditions<'s>(path: &str, schema: &'s Value) -> Result<Option<&'s Conditions>, SchemaError> {
     match schema {
         Value::Bool(false) => Ok(None),
         Value::Bool(true) => Ok(Some(&NO_CONDITIONS)),
@@ -399,17 +387,17 @@ fn conditions<'s>(path: &str, schema: &'s Value) -> Result<Option<&'s Map<String
     }
 }
 
-fn beside_reference(schema: &Value) -> Option<&Map<String, Value>> {
+fn beside_reference(schema: &Value) -> Option<&Conditions> {
     schema.as_object().filter(|map| map.contains_key("$ref") && map.len() > 1)
 }
 
-fn named(schema: &Map<String, Value>) -> BTreeMap<&str, &Value> {
+fn named(schema: &Conditions) -> BTreeMap<&str, &Value> {
     let properties = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
     properties.map(|(name, schema)| (name.as_str(), schema)).collect()
 }
 
 /// The schemas of the first items, and that of all others: `prefixItems` and `items`, before 2020 a list of `items` and `additionalItems`.
-fn tuple(schema: &Map<String, Value>) -> (&[Value], &Value) {
+fn tuple(schema: &Conditions) -> (&[Value], &Value) {
     let list = |key: &str| schema.get(key).and_then(Value::as_array).map(Vec::as_slice);
     match (list("prefixItems"), list("items")) {
         (Some(first), _) => (first, schema.get("items").unwrap_or(&ANY)),
@@ -426,8 +414,8 @@ fn few(values: &[String]) -> String {
 }
 
 /// A keyword on both sides, for people.
-fn said(old: &Map<String, Value>, new: &Map<String, Value>, key: &str) -> String {
-    let one = |schema: &Map<String, Value>| schema.get(key).map_or_else(|| "none".to_owned(), excerpt);
+fn said(old: &Conditions, new: &Conditions, key: &str) -> String {
+    let one = |schema: &Conditions| schema.get(key).map_or_else(|| "none".to_owned(), excerpt);
     format!("{} -> {}", one(old), one(new))
 }
 
