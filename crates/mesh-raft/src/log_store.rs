@@ -128,6 +128,15 @@ impl<R: AsyncRuntime> LogStore<R> {
         Ok(found)
     }
 
+    /// Whether the log has this entry. May wait for the disk.
+    ///
+    /// # Errors
+    /// When the log can't be read.
+    pub(crate) fn has(&self, entry: LogId<R>) -> io::Result<bool> {
+        let found = self.read(entry.index, entry.index + 1, 0)?;
+        Ok(found.first().is_some_and(|found| found.log_id() == entry))
+    }
+
     /// Commits a batch and returns when it is durable.
     async fn commit(&self, batch: Batch) -> io::Result<()> {
         let (callback, done) = awaitable();

@@ -57,6 +57,7 @@ pub struct RaftNode {
     raft: Raft,
     peers: Peers,
     machine: Arc<Machine>,
+    log: LogStore<Runtime>,
     announcer: Announcer,
     proposer: Proposer,
     gate: Gate,
@@ -116,7 +117,7 @@ impl RaftNode {
         let me = Arc::new(Identity::new(node_id, mesh_id, options.build.clone()).speaking(protocols));
         let peers =
             Peers::new(Arc::clone(&me), Arc::clone(&options.dial), options.addresses.clone(), Arc::clone(&machine));
-        let raft = Raft::new(node_id, Arc::new(config), peers.clone(), log, state_machine).await;
+        let raft = Raft::new(node_id, Arc::new(config), peers.clone(), log.clone(), state_machine).await;
         let raft = raft.map_err(|fatal| StartError::Raft(fatal.to_string()))?;
         let giving_way =
             GivingWay { raft: raft.clone(), doubts: peers.doubts().clone(), election_max: options.election_max };
@@ -162,6 +163,7 @@ impl RaftNode {
             raft,
             peers,
             machine,
+            log,
             announcer,
             proposer,
             gate,
@@ -251,6 +253,7 @@ impl RaftNode {
             me: Arc::clone(&self.me),
             raft: self.raft.clone(),
             machine: Arc::clone(&self.machine),
+            log: self.log.clone(),
             tail: self.tail.clone(),
             proposer: self.proposer.clone(),
             authenticates: self.options.dial.authenticates(),

@@ -31,6 +31,7 @@ use crate::frame::{self, SnapshotAnswer, SnapshotHeader};
 use crate::identity::Identity;
 use crate::import::{Import, ImportError};
 use crate::later_members::LaterMembers;
+use crate::log_store::LogStore;
 use crate::machine::Machine;
 use crate::offload::offload;
 use crate::options::Clock;
@@ -60,6 +61,7 @@ pub struct RaftServer {
     pub(crate) me: Arc<Identity>,
     pub(crate) raft: Raft,
     pub(crate) machine: Arc<Machine>,
+    pub(crate) log: LogStore<Runtime>,
     pub(crate) tail: LedgerTail,
     pub(crate) proposer: Proposer,
     /// Whether the transport proves who sends.
@@ -148,7 +150,8 @@ impl RaftServer {
     }
 
     /// Refuses entries from a future that this node's clock doesn't believe in, before Raft sees them. What a quorum has is believed, and
-    /// so is the time that the ledger has reached: refusing either would only keep this node back.
+    /// so is the time that the ledger has reached: refusing either would only keep this node back. What this node's log has is no news:
+    /// it may be what a quorum has already, and whoever leads sends it again to learn that.
     fn check_stamps(&self, request: &AppendEntriesRequest<Config>) -> Result<(), Status> {
         let mut limit = (self.clock)().saturating_add(limits::STAMP_AHEAD_MS).max(self.tail.last_stamp());
         for entry in &request.entries {
@@ -160,7 +163,8 @@ impl RaftServer {
             if request.leader_commit >= Some(entry.log_id) {
                 limit = limit.max(stamp_unix_ms);
             }
-            if stamp_unix_ms > limit {
+            let has = |id| self.log.has(id).map_err(|error| Status::unavailable(error.to_string()));
+            if stamp_unix_ms > limit && !has(entry.log_id)? {
                 let ahead = stamp_unix_ms.saturating_sub((self.clock)());
                 tracing::error!(log_id = %entry.log_id, ahead, "the leader's stamp is ahead of this node's clock");
                 let text = format!(
@@ -398,6 +402,7 @@ impl RaftServer {
             me: Arc::clone(&self.me),
             raft: self.raft.clone(),
             machine: Arc::clone(&self.machine),
+            log: self.log.clone(),
             tail: self.tail.clone(),
             proposer: self.proposer.clone(),
             authenticates: self.authenticates,

@@ -33,7 +33,7 @@ pub(crate) enum Disk {
 }
 
 impl Disk {
-    fn open(&self) -> Result<Store, StoreError> {
+    pub(crate) fn open(&self) -> Result<Store, StoreError> {
         match self {
             Self::Memory(disk) => Store::open_memory(disk, MemoryLoop::Thread, StoreOptions::default()),
             Self::Folder(folder) => Store::open(folder.path(), StoreOptions::default()),

@@ -167,6 +167,51 @@ async fn a_leader_whose_stamps_no_quorum_takes_gives_way_and_they_stay_out_of_th
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_voter_has_in_its_log_it_takes_again_however_its_clock_shows() {
+    use std::sync::atomic::Ordering;
+    let mut cluster = Cluster::in_memory(3, usual).await;
+    let ahead = cluster.leader().await;
+    cluster.agree_on(1).await;
+    for skew in cluster.skew.values() {
+        skew.store(3_600_000, Ordering::SeqCst);
+    }
+    // The leader asks for the voters' time.
+    let body = cluster.admission("d-0");
+    cluster.node(ahead).proposer().propose(body, DEADLINE).await.unwrap();
+    cluster.agree_on(2).await;
+    let others: Vec<NodeId> = cluster.running.keys().copied().filter(|id| *id != ahead).collect();
+    for other in &others {
+        cluster.stop(*other).await;
+    }
+    // Nobody else hears of this one, which is later than the ledger's time so far.
+    let body = cluster.admission("d-1");
+    drop(cluster.node(ahead).proposer().propose(body, Duration::from_millis(200)).await);
+    cluster.stop(ahead).await;
+    // One other got it before its answer was lost: two of three have it, nobody knows that it is committed.
+    copy_log(&cluster, ahead, others[0]);
+    for skew in cluster.skew.values() {
+        skew.store(0, Ordering::SeqCst);
+    }
+    for id in [ahead, others[0], others[1]] {
+        cluster.start(id).await;
+    }
+    cluster.agree_on(3).await;
+}
+
+/// Gives a stopped voter what its raft log lacks of another's.
+fn copy_log(cluster: &Cluster, from: NodeId, to: NodeId) {
+    let (from, to) = (cluster.disk(from).open().unwrap(), cluster.disk(to).open().unwrap());
+    let (last, _) = to.raft_log().last().unwrap().unwrap();
+    let lacking = from.raft_log().entries(last + 1..u64::MAX, 100).unwrap();
+    assert_eq!(lacking.len(), 1);
+    let mut batch = mesh_store::Batch::new();
+    to.raft_log().append(&mut batch, last + 1, lacking.into_iter().map(|(_, entry)| entry));
+    to.committer().commit_blocking(batch).unwrap();
+    from.close().unwrap();
+    to.close().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_leader_whose_clock_is_far_ahead_stamps_with_the_others_time() {
     use std::sync::atomic::Ordering;
     let mut cluster = Cluster::in_memory(3, usual).await;
