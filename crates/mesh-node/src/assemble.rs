@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use crate::checkpoints::peers::FederationPeers;
-use crate::checkpoints::{Cosigner, Keeper, round};
+use crate::checkpoints::{Cosigner, Keeper, age, round};
 use crate::clock::now_unix_ms;
 use crate::clock_offset::ClockOffsets;
 use crate::config::{Config, ConfigError};
@@ -146,6 +146,7 @@ pub async fn assemble(parts: Parts, serving: &TaskTracker) -> Result<Arc<Core>, 
         stopping: CancellationToken::new(),
         tasks: TaskTracker::new(),
         started: Instant::now(),
+        tailed: Mutex::default(),
         space: Mutex::new((Instant::now(), None)),
         config,
         genesis,
@@ -165,6 +166,7 @@ pub async fn assemble(parts: Parts, serving: &TaskTracker) -> Result<Arc<Core>, 
     begin_projector(&core, projector);
     core.tasks.spawn(projector::fetch_wanted(Arc::clone(&core)));
     core.tasks.spawn(round::run(Arc::clone(&core)));
+    core.tasks.spawn(age::run(Arc::clone(&core)));
     core.tasks.spawn(tail::follow::run(Arc::clone(&core)));
     core.tasks.spawn(later_voters::run(Arc::clone(&core)));
     core.tasks.spawn(replicas::run(Arc::clone(&core)));

@@ -9,7 +9,7 @@ use mesh_event::{FeedId, Keypair, LedgerLeaf, NodeRecord};
 use mesh_governance::{Damage, PolicyJudge, read};
 use mesh_model::{Code, LedgerIndex, MeshId, NodeId, ProductId};
 use mesh_proto::status::MeshError;
-use mesh_raft::{LedgerEnd, RaftNode, StateError, StoreState, offload};
+use mesh_raft::{LedgerEnd, RaftNode, RaftRole, StateError, StoreState, offload};
 use mesh_store::{Store, StoreError};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -101,6 +101,8 @@ pub struct Core {
     pub tasks: TaskTracker,
     /// When it started.
     pub started: Instant,
+    /// Whose ledger this node tails.
+    pub(crate) tailed: Mutex<Option<Callee>>,
     pub(crate) end: watch::Receiver<LedgerEnd>,
     pub(crate) indexed: watch::Receiver<u64>,
     /// How far the indexes of history and attachments are.
@@ -117,6 +119,16 @@ impl Core {
     /// This node's number.
     pub fn node_id(&self) -> NodeId {
         self.record.node_id
+    }
+
+    /// Whom the ledger comes from, if not from here: Raft's leader, or the node that is tailed.
+    pub(crate) fn source(&self) -> Option<Callee> {
+        let raft = self.raft.status();
+        match raft.role {
+            RaftRole::Leader | RaftRole::Stopped => None,
+            RaftRole::Observer | RaftRole::Reader => self.tailed.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            RaftRole::Follower | RaftRole::Candidate | RaftRole::Learner => raft.leader.map(Callee::Node),
+        }
     }
 
     /// Who asks somebody: this node as a member, or as a stranger.

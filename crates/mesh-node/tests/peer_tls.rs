@@ -173,7 +173,6 @@ async fn nobody_speaks_for_another_node() {
             note: b"nonsense".to_vec(),
             fork_proof: Vec::new(),
             handovers: Vec::new(),
-            age_ms: None,
         };
         let frame = RaftFrame { mesh_id: mesh_id.clone(), from_node_id, frame: vec![0xff], group: Vec::new() };
         let answers = [

@@ -9,8 +9,8 @@ pub struct Brief {
     pub size: u64,
     /// When a majority had cosigned it, in seconds since 1970; `None` before the first.
     pub time_unix_s: Option<u64>,
-    /// When one was the newest for certain that this one is, or follows: this node's own round brought it then, or the nodes on its way
-    /// here counted from one that did. `None` before the first in this process.
+    /// When one was the newest for certain that this one is, or follows: this node's own round for it began then, or whoever the ledger
+    /// comes from was asked then and counted from one that did. `None` before the first in this process.
     pub heard: Option<Instant>,
     /// How many leaves the largest checkpoint covers that counts, by those who vote as far as the own ledger goes, and is beyond it; 0
     /// while there is none.
@@ -32,6 +32,13 @@ impl Brief {
     /// Takes in when the newest checkpoint was the newest for certain. A sign that is older than another says nothing.
     pub(super) fn heard(&mut self, at: Instant) {
         self.heard = self.heard.max(Some(at));
+    }
+
+    /// Takes in that a checkpoint of this size was the newest for certain at that moment. One that is not here yet says nothing about what is.
+    pub(super) fn was_newest(&mut self, size: u64, at: Instant) {
+        if (1..=self.size).contains(&size) {
+            self.heard(at);
+        }
     }
 
     /// How old what this node shows may be: its clock minus the time that a majority had reached when they cosigned the newest
@@ -67,6 +74,20 @@ mod tests {
         brief.heard(later);
         brief.heard(begin);
         assert_eq!(brief.age(COSIGNED_S * 1000 - HOUR_MS, later), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn what_the_newest_covers_counts_for_a_node_that_has_as_much() {
+        let begin = Instant::now();
+        let mut brief = Brief::default();
+        brief.was_newest(0, begin);
+        brief.newest(Some((5, COSIGNED_S)));
+        brief.was_newest(6, begin);
+        assert_eq!(brief.age(COSIGNED_S * 1000, begin), None, "others have more");
+        brief.was_newest(4, begin);
+        brief.newest(Some((6, COSIGNED_S)));
+        brief.was_newest(6, begin + Duration::from_secs(3));
+        assert_eq!(brief.age(COSIGNED_S * 1000, begin + Duration::from_secs(5)), Some(Duration::from_secs(2)));
     }
 
     #[test]

@@ -39,7 +39,7 @@ impl Core {
         self.hear_checkpoint_at(note, None).await
     }
 
-    /// The same of one that was the newest for certain at some moment.
+    /// The same of one that the node's own round brought, which began at that moment.
     ///
     /// # Errors
     /// As [`super::Keeper::hear`].

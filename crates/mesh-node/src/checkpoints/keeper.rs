@@ -125,7 +125,7 @@ impl Keeper {
             if let Some(at) = fresh {
                 brief.heard(at);
             }
-            brief.ahead = kept.furthest.as_ref().map_or(0, |(furthest, _)| furthest.size());
+            brief.ahead = kept.furthest.as_ref().map_or(0, LedgerCheckpoint::size);
             brief.is_forked = is_forked;
             brief.is_contradicted = is_forked || is_contradicted;
         });
@@ -140,9 +140,12 @@ impl Keeper {
         });
     }
 
-    /// For how long there was no surer sign that the newest checkpoint is the newest: what those are told who are shown it.
-    pub fn silence(&self) -> Option<Duration> {
-        self.brief().heard.map(|heard| heard.elapsed())
+    /// Somebody says that a checkpoint of this size was the newest for certain at that moment. Nobody is woken for it.
+    pub fn hear_newest(&self, size: u64, at: Instant) {
+        self.brief.send_if_modified(|brief| {
+            brief.was_newest(size, at);
+            false
+        });
     }
 
     /// What reads ask.
@@ -270,7 +273,7 @@ impl Keeper {
         self.hear_at(note, None)
     }
 
-    /// The same of a note that was the newest for certain at some moment.
+    /// The same of a note that the node's own round brought: it covers all that was sealed when the round began.
     ///
     /// # Errors
     /// As [`Self::hear`].
@@ -279,7 +282,7 @@ impl Keeper {
         self.follow_recovery()?;
         let applied = self.ledger.size().map_err(|error| storage_error(&error))?;
         if found.size() > applied {
-            return self.hear_ahead(found, applied, at);
+            return self.hear_ahead(found, applied);
         }
         let own = self.root_at(found.size())?;
         let (since, voters) = self.voters_at(found.size())?;
@@ -306,18 +309,17 @@ impl Keeper {
     }
 
     /// Nothing follows from it yet, whoever signed it: what is beyond the own ledger can't be compared.
-    fn hear_ahead(&self, found: LedgerCheckpoint, applied: u64, at: Option<Instant>) -> Result<Heard, MeshError> {
+    fn hear_ahead(&self, found: LedgerCheckpoint, applied: u64) -> Result<Heard, MeshError> {
         let (_, voters) = self.voters_at(applied)?;
         match found.counted_by(&self.mesh, &voters, &BTreeSet::new()) {
             Ok(_) => {
                 let mut kept = self.kept();
-                if kept.furthest.as_ref().is_none_or(|(furthest, known)| (furthest.size(), *known) < (found.size(), at))
-                {
-                    kept.furthest = Some((found.clone(), at));
+                if kept.furthest.as_ref().is_none_or(|furthest| furthest.size() < found.size()) {
+                    kept.furthest = Some(found.clone());
                     self.tell(&kept);
                 }
-                if kept.ahead.as_ref().is_none_or(|(ahead, _)| ahead.size() > found.size()) {
-                    kept.ahead = Some((found, at));
+                if kept.ahead.as_ref().is_none_or(|ahead| ahead.size() > found.size()) {
+                    kept.ahead = Some(found);
                 }
             }
             Err(error @ LedgerCheckpointError::Signature { .. }) => return Err(refuse(&error)),
@@ -550,7 +552,7 @@ impl Keeper {
         let applied = self.ledger.size().map_err(|error| storage_error(&error))?;
         let reached = {
             let mut kept = self.kept();
-            let is_reached = |ahead: &mut (LedgerCheckpoint, Option<Instant>)| ahead.0.size() <= applied;
+            let is_reached = |ahead: &mut LedgerCheckpoint| ahead.size() <= applied;
             let reached = [kept.ahead.take_if(is_reached), kept.furthest.take_if(is_reached)];
             if reached[1].is_some() {
                 self.tell(&kept);
@@ -558,8 +560,8 @@ impl Keeper {
             reached
         };
         let mut is_new = false;
-        for (ahead, at) in reached.into_iter().flatten() {
-            is_new |= self.hear_at(&ahead.bytes(), at)? == Heard::Fork { is_known: false };
+        for ahead in reached.into_iter().flatten() {
+            is_new |= self.hear(&ahead.bytes())? == Heard::Fork { is_known: false };
         }
         let Some(fork) = self.fork() else { return Ok(is_new) };
         if !self.is_settled(&fork)? {

@@ -1,7 +1,6 @@
 //! What the keeper keeps on disk: small named values of the store.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
 
 use mesh_event::VoterChange;
 use mesh_event::checkpoint::{Counted, LedgerCheckpoint, Trust};
@@ -34,10 +33,10 @@ pub(super) struct Kept {
     pub(super) changes: Vec<VoterChange>,
     /// The newest checkpoint that counts and that the own ledger agrees with.
     pub(super) last: Option<(LedgerCheckpoint, Counted)>,
-    /// The smallest that is larger than the own ledger: to be compared when that is reached. With when it was the newest for certain.
-    pub(super) ahead: Option<(LedgerCheckpoint, Option<Instant>)>,
+    /// The smallest that is larger than the own ledger: to be compared when that is reached.
+    pub(super) ahead: Option<LedgerCheckpoint>,
     /// The largest that is: what follows it may be long in coming.
-    pub(super) furthest: Option<(LedgerCheckpoint, Option<Instant>)>,
+    pub(super) furthest: Option<LedgerCheckpoint>,
     /// Notes with which voters showed that they sign what is not so.
     pub(super) false_heads: BTreeMap<NodeId, FalseHead>,
     /// The fork that stands.

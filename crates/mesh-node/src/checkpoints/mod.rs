@@ -20,9 +20,11 @@
 //! | [`Keeper`] | judges what it hears, keeps the newest checkpoint that counts, handovers, evidence, a standing fork |
 //! | [`Cosigner`] | a voter's hand: persists size and root, then signs |
 //! | [`round`] | on the leader: asks the voters whenever the ledger grew, and at least every ten seconds |
+//! | [`age`] | for how long the newest checkpoint has been so, asked of whoever the ledger comes from |
 //! | `recovery` | voters after a lost quorum: followed by the own ledger, or by the council's word where its leaf comes next |
 //! | [`peers`] | the other nodes, for both |
 
+pub mod age;
 mod ahead;
 mod answer;
 mod brief;

@@ -11,7 +11,7 @@ use mesh_proto::status::MeshError;
 use mesh_proto::v1::federation_service_client::FederationServiceClient;
 use mesh_proto::v1::tail_service_client::TailServiceClient;
 use mesh_proto::v1::{
-    CosignRequest, FetchCheckpointRequest, OfferCheckpointRequest, PullHeadsRequest, PullHeadsResponse,
+    AskAgeRequest, CosignRequest, FetchCheckpointRequest, OfferCheckpointRequest, PullHeadsRequest, PullHeadsResponse,
     PushHeadsRequest, TailItem, TailRequest,
 };
 use mesh_tlog::NoteSignature;
@@ -59,8 +59,6 @@ impl fmt::Display for Callee {
 /// What a node is shown.
 #[derive(Debug, Clone, Default)]
 pub struct Offer {
-    /// For how long there was no surer sign that the checkpoint is the newest, in milliseconds.
-    pub age_ms: Option<u64>,
     /// The newest checkpoint; empty for none.
     pub note: Vec<u8>,
     /// All changes of voters, by size.
@@ -121,6 +119,16 @@ impl FederationPeers {
         Ok((answer.note, answer.handovers))
     }
 
+    /// Asks a node how many leaves its newest checkpoint covers, and for how long there was no surer sign that it is the newest.
+    ///
+    /// # Errors
+    /// What it says, or that it does not answer.
+    pub async fn age(&self, to: &Callee) -> Result<(u64, Option<Duration>), MeshError> {
+        let request = AskAgeRequest { mesh_id: self.mesh.0.to_vec(), from_node_id: self.me };
+        let answer = self.client(to)?.ask_age(soon(request)).await?.into_inner();
+        Ok((answer.size, answer.age_ms.map(Duration::from_millis)))
+    }
+
     /// Compares heads of feeds with a node.
     ///
     /// # Errors
@@ -168,9 +176,9 @@ impl FederationPeers {
     }
 
     async fn show(&self, id: NodeId, offer: Offer) -> Result<Vec<u8>, MeshError> {
-        let Offer { age_ms, note, handovers, fork_proof } = offer;
+        let Offer { note, handovers, fork_proof } = offer;
         let (mesh_id, from_node_id) = (self.mesh.0.to_vec(), self.me);
-        let request = OfferCheckpointRequest { mesh_id, from_node_id, note, handovers, fork_proof, age_ms };
+        let request = OfferCheckpointRequest { mesh_id, from_node_id, note, handovers, fork_proof };
         let answer = self.client(&id.into())?.offer_checkpoint(soon(request)).await?;
         Ok(answer.into_inner().fork_proof)
     }

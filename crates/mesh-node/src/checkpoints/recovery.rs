@@ -176,7 +176,7 @@ impl Keeper {
     fn check_largest(&self, size: u64, applied: u64) -> Result<(), MeshError> {
         let mut kept = self.kept();
         let last = kept.last.as_ref().map_or(0, |(last, _)| last.size());
-        let ahead = kept.furthest.as_ref().map_or(0, |(furthest, _)| furthest.size());
+        let ahead = kept.furthest.as_ref().map_or(0, LedgerCheckpoint::size);
         let own = last.max(ahead);
         if own <= size && applied <= size {
             return Ok(());

@@ -202,19 +202,8 @@ fn show(core: &Arc<Core>, members: &BTreeSet<NodeId>) {
 /// What there is to show now.
 fn newest(core: &Core) -> Offer {
     Offer {
-        age_ms: age_ms(core),
         note: core.checkpoints.last().map_or_else(Vec::new, |(last, _)| last.bytes()),
         handovers: core.checkpoints.handovers(),
         fork_proof: core.checkpoints.fork().map_or_else(Vec::new, |fork| fork.proof.into_bytes()),
     }
-}
-
-/// For how long there was no surer sign that the newest checkpoint is the newest. Taken before the checkpoint: one that comes in between is younger.
-pub(crate) fn age_ms(core: &Core) -> Option<u64> {
-    core.checkpoints.silence().map(|silence| u64::try_from(silence.as_millis()).unwrap_or(u64::MAX))
-}
-
-/// When that was, for whoever is told; it took at least no time on its way.
-pub(crate) fn moment(age_ms: Option<u64>) -> Option<Instant> {
-    Instant::now().checked_sub(Duration::from_millis(age_ms?))
 }

@@ -6,12 +6,12 @@ use mesh_model::{Code, NodeId};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::federation_service_server::{FederationService, FederationServiceServer};
 use mesh_proto::v1::{
-    CosignRequest, CosignResponse, FetchCheckpointRequest, FetchCheckpointResponse, OfferCheckpointRequest,
-    OfferCheckpointResponse, PullHeadsRequest, PullHeadsResponse, PushHeadsRequest, PushHeadsResponse,
+    AskAgeRequest, AskAgeResponse, CosignRequest, CosignResponse, FetchCheckpointRequest, FetchCheckpointResponse,
+    OfferCheckpointRequest, OfferCheckpointResponse, PullHeadsRequest, PullHeadsResponse, PushHeadsRequest,
+    PushHeadsResponse,
 };
 use tonic::{Request, Response, Status};
 
-use crate::checkpoints::round::moment;
 use crate::core::Core;
 use crate::gossip::{Ask, wire};
 
@@ -57,6 +57,14 @@ impl FederationService for Service {
         Ok(Response::new(FetchCheckpointResponse { note, handovers: self.core.checkpoints.handovers() }))
     }
 
+    async fn ask_age(&self, request: Request<AskAgeRequest>) -> Result<Response<AskAgeResponse>, Status> {
+        let message = request.get_ref();
+        self.check_sender(&request, &message.mesh_id, message.from_node_id)?;
+        let brief = self.core.checkpoints.brief();
+        let age_ms = brief.heard.map(|heard| u64::try_from(heard.elapsed().as_millis()).unwrap_or(u64::MAX));
+        Ok(Response::new(AskAgeResponse { size: brief.size, age_ms }))
+    }
+
     async fn pull_heads(&self, request: Request<PullHeadsRequest>) -> Result<Response<PullHeadsResponse>, Status> {
         let message = request.get_ref();
         self.check_sender(&request, &message.mesh_id, message.from_node_id)?;
@@ -82,8 +90,7 @@ impl FederationService for Service {
         let message = request.get_ref();
         self.check_sender(&request, &message.mesh_id, message.from_node_id)?;
         let request = request.into_inner();
-        let OfferCheckpointRequest { note, handovers, fork_proof, age_ms, .. } = request;
-        let at = moment(age_ms);
+        let OfferCheckpointRequest { note, handovers, fork_proof, .. } = request;
         // Each by itself: what is wrong with one keeps none of the others back. In this order: the note may need the voters that a
         // handover names.
         let mut wrong = None;
@@ -91,7 +98,7 @@ impl FederationService for Service {
             wrong = self.core.hear_handovers(handovers).await.err();
         }
         if !note.is_empty() {
-            wrong = wrong.or(self.core.hear_checkpoint_at(note, at).await.err());
+            wrong = wrong.or(self.core.hear_checkpoint(note).await.err());
         }
         let is_shown = !fork_proof.is_empty();
         if is_shown {

@@ -1,6 +1,6 @@
 //! The task of an observer, and of a node that only reads: tails one peer after the other.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use mesh_governance::read;
@@ -121,7 +121,11 @@ async fn follow(core: &Arc<Core>, tail: &LedgerTail, peer: &Callee) -> Ended {
         Err(error) => return error.into(),
     };
     let session = TailSession::new(core.mesh_id, tail.clone(), Arc::clone(&core.checkpoints));
-    match take_all(core, tail, session, items).await {
+    let tailed = |peer| *core.tailed.lock().unwrap_or_else(PoisonError::into_inner) = peer;
+    tailed(Some(peer.clone()));
+    let ended = take_all(core, tail, session, items).await;
+    tailed(None);
+    match ended {
         Ok(()) => Ended::Closed,
         Err(ended) => ended,
     }

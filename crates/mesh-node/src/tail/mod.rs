@@ -3,7 +3,7 @@
 //! ```text
 //!  any node: server ---- checkpoint, handovers ----> session: counts by the voters that handovers lead to?
 //!              |    ---- leaves, consistency -------> session: the beginning of the checkpoint's ledger? -> LedgerTail decides again
-//!              |    ---- checkpoint of the same size: nothing changed until then: the age shrinks
+//!              |    ---- checkpoint of the same size: nothing changed until then
 //! ```
 //!
 //! | part | does |

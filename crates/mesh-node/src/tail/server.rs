@@ -16,7 +16,6 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use crate::checkpoints::round::age_ms;
 use crate::core::{Core, storage_error};
 
 /// Largest message, in bytes: a batch of leaves, of which the last may be a whole entry.
@@ -105,7 +104,7 @@ async fn run(core: &Arc<Core>, mut next: u64, sender: &Sender) -> Result<(), Mes
     // Who lacks leaves from before a recovery of voters gets them under the word of the voters of that time.
     while let Some((base, before)) = core.checkpoints.stage(next) {
         let size = base.size();
-        let item = TailCheckpoint { note: base.bytes(), handovers: before, age_ms: None };
+        let item = TailCheckpoint { note: base.bytes(), handovers: before };
         if !send(sender, Item::Checkpoint(item)).await {
             return Ok(());
         }
@@ -122,14 +121,13 @@ async fn run(core: &Arc<Core>, mut next: u64, sender: &Sender) -> Result<(), Mes
             }
         }
         forked = seen.is_forked;
-        let age_ms = age_ms(core);
         let last = core.checkpoints.last().filter(|(_, counted)| Some((counted.size, counted.time_unix_s)) != shown);
         if let Some((last, counted)) = last {
             shown = Some((counted.size, counted.time_unix_s));
             let all = core.checkpoints.handovers();
             let news = if all.len() == handovers { Vec::new() } else { all.clone() };
             handovers = all.len();
-            let item = TailCheckpoint { note: last.bytes(), handovers: news, age_ms };
+            let item = TailCheckpoint { note: last.bytes(), handovers: news };
             if !send(sender, Item::Checkpoint(item)).await {
                 return Ok(());
             }

@@ -1,7 +1,6 @@
 //! One stream of a peer's ledger, judged item by item.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use mesh_event::VoterChange;
 use mesh_model::MeshId;
@@ -10,7 +9,6 @@ use mesh_proto::v1::{TailItem, TailLeaves, tail_item::Item};
 use mesh_raft::{LedgerTail, TailError, Target};
 use mesh_tlog::Hash;
 
-use crate::checkpoints::round::moment;
 use crate::checkpoints::{Heard, Keeper};
 
 /// Why a stream is given up. What was applied before stays: it was proved.
@@ -59,8 +57,6 @@ pub struct TailSession {
 
 struct Goal {
     note: Vec<u8>,
-    /// When it was the newest for certain.
-    at: Option<Instant>,
     target: Target,
 }
 
@@ -85,7 +81,7 @@ impl TailSession {
                 if !checkpoint.handovers.is_empty() {
                     self.handovers = checkpoint.handovers;
                 }
-                self.checkpoint(checkpoint.note, moment(checkpoint.age_ms))
+                self.checkpoint(checkpoint.note)
             }
             Some(Item::Leaves(leaves)) => self.leaves(leaves),
             Some(Item::ForkProof(proof)) => Ok(Step::Fork(proof)),
@@ -93,9 +89,9 @@ impl TailSession {
         }
     }
 
-    fn checkpoint(&mut self, note: Vec<u8>, at: Option<Instant>) -> Result<Step, SessionError> {
+    fn checkpoint(&mut self, note: Vec<u8>) -> Result<Step, SessionError> {
         let target = self.keeper.judge_ahead(&note, &self.handovers)?;
-        self.goal = Some(Goal { note, at, target });
+        self.goal = Some(Goal { note, target });
         if target.size > self.tail.next_index() {
             return Ok(Step::Announced(target.size));
         }
@@ -127,7 +123,7 @@ impl TailSession {
                 self.keeper.hear(&note.bytes())?;
             }
         }
-        match self.keeper.hear_at(&goal.note, goal.at)? {
+        match self.keeper.hear(&goal.note)? {
             Heard::Fork { .. } => Ok(Step::Fork(Vec::new())),
             _ => Ok(Step::Even),
         }
