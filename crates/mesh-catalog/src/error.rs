@@ -14,8 +14,7 @@ pub enum SearchError {
     /// Another writer has the directory open.
     #[error("the search index is open elsewhere; expected to be its only writer")]
     Busy,
-    /// The directory could not be read or written. What was not committed may be lost: open the index again and go
-    /// on from its position.
+    /// The directory could not be read or written. What was not committed is lost: put it again.
     #[error("the search index could not be read or written")]
     Storage(#[source] TantivyError),
 }

@@ -63,8 +63,9 @@ struct Shared {
     index: Index,
     fields: Fields,
     reader: IndexReader,
-    /// Taken while putting, removing and committing.
-    writer: Mutex<IndexWriter>,
+    /// Taken while putting, removing and committing. `None` after it failed: then the next one who writes makes another.
+    writer: Mutex<Option<IndexWriter>>,
+    writer_options: IndexWriterOptions,
     /// Taken while a document is made.
     stems: Mutex<Stems>,
     /// Taken for a moment: to copy the pointer, or to replace it.
@@ -97,12 +98,7 @@ impl SearchIndex {
             .num_worker_threads(1)
             .num_merge_threads(1)
             .build();
-        let writer = index.writer_with_options(writer_options)?;
-        let mut merging = LogMergePolicy::default();
-        merging.set_min_num_segments(SEGMENTS_TO_MERGE);
-        merging.set_max_docs_before_merge(MERGED_DOCUMENTS);
-        merging.set_del_docs_ratio_before_merge(REPLACED_TO_MERGE);
-        writer.set_merge_policy(Box::new(merging));
+        let writer = open_writer(&index, &writer_options)?;
 
         // Reloaded by `commit` alone, so that what is seen and its position always belong together.
         let reader: IndexReader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
@@ -111,7 +107,8 @@ impl SearchIndex {
             index,
             fields,
             reader,
-            writer: Mutex::new(writer),
+            writer: Mutex::new(Some(writer)),
+            writer_options,
             stems: Mutex::new(Stems::new()),
             snapshot: RwLock::new(Arc::new(snapshot)),
         };
@@ -121,45 +118,51 @@ impl SearchIndex {
     /// Puts a product, in place of what was known of it. Searches see it after the next [`SearchIndex::commit`].
     ///
     /// # Errors
-    /// [`SearchError::Storage`] when the writer stopped, for want of disk space perhaps: open the index again.
+    /// [`SearchError::Storage`] when the directory fails, for want of space perhaps: nothing since the last commit is kept, put all of it
+    /// again.
     pub fn put(&self, entry: &Entry<'_>) -> Result<(), SearchError> {
         let mut stems = self.shared.stems.lock().unwrap_or_else(PoisonError::into_inner);
         let document = document::document(&self.shared.fields, entry, &mut stems);
         drop(stems);
-        let writer = self.writer();
-        writer.delete_term(self.id_term(&entry.descriptor.id()));
-        writer.add_document(document)?;
-        Ok(())
+        self.write(|writer| {
+            writer.delete_term(self.id_term(&entry.descriptor.id()));
+            writer.add_document(document)?;
+            Ok(())
+        })
     }
 
     /// Removes a product, if it is there. Searches see that after the next [`SearchIndex::commit`].
     ///
     /// # Errors
-    /// None at present; the signature is that of [`SearchIndex::put`].
+    /// As [`SearchIndex::put`].
     pub fn remove(&self, id: &ProductId) -> Result<(), SearchError> {
-        self.writer().delete_term(self.id_term(id));
-        Ok(())
+        self.write(|writer| {
+            writer.delete_term(self.id_term(id));
+            Ok(())
+        })
     }
 
     /// Makes everything since the last commit durable and visible, together with the ledger position that it reaches.
     ///
     /// # Errors
-    /// [`SearchError::Storage`] when the directory fails: open the index again and go on after its position.
+    /// As [`SearchIndex::put`].
     pub fn commit(&self, position: LedgerIndex) -> Result<(), SearchError> {
-        let mut writer = self.writer();
         let payload = Payload { schema: schema::VERSION, position };
         let payload = serde_json::to_string(&payload).expect("two numbers");
-        let mut prepared = writer.prepare_commit()?;
-        prepared.set_payload(&payload);
-        prepared.commit()?;
+        self.write(|writer| {
+            let mut prepared = writer.prepare_commit()?;
+            prepared.set_payload(&payload);
+            prepared.commit()?;
 
-        self.shared.reader.reload()?;
-        let before = self.snapshot();
-        let next = Snapshot::open(self.shared.reader.searcher(), self.shared.fields, Some(position), Some(&before))?;
-        tracing::debug!(position, segments = next.segments.len(), products = next.searcher.num_docs(), "indexed");
-        *self.shared.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
-        drop(writer); // held until here, so that snapshots follow each other as commits do
-        Ok(())
+            // With the writer held, so that snapshots follow each other as commits do.
+            self.shared.reader.reload()?;
+            let before = self.snapshot();
+            let searcher = self.shared.reader.searcher();
+            let next = Snapshot::open(searcher, self.shared.fields, Some(position), Some(&before))?;
+            tracing::debug!(position, segments = next.segments.len(), products = next.searcher.num_docs(), "indexed");
+            *self.shared.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
+            Ok(())
+        })
     }
 
     /// The ledger position of the last commit.
@@ -216,8 +219,19 @@ impl SearchIndex {
         Arc::clone(&self.shared.snapshot.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn writer(&self) -> std::sync::MutexGuard<'_, IndexWriter<TantivyDocument>> {
-        self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Hands the writer out. One that failed never works again, so it is not kept: with it goes what was not committed.
+    fn write<T>(
+        &self,
+        work: impl FnOnce(&mut IndexWriter<TantivyDocument>) -> Result<T, SearchError>,
+    ) -> Result<T, SearchError> {
+        let mut kept = self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut writer = match kept.take() {
+            Some(writer) => writer,
+            None => open_writer(&self.shared.index, &self.shared.writer_options)?,
+        };
+        let done = work(&mut writer)?;
+        *kept = Some(writer);
+        Ok(done)
     }
 }
 
@@ -225,6 +239,16 @@ impl fmt::Debug for SearchIndex {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SearchIndex").field("position", &self.position()).field("len", &self.len()).finish()
     }
+}
+
+fn open_writer(index: &Index, options: &IndexWriterOptions) -> Result<IndexWriter, SearchError> {
+    let writer = index.writer_with_options(options.clone())?;
+    let mut merging = LogMergePolicy::default();
+    merging.set_min_num_segments(SEGMENTS_TO_MERGE);
+    merging.set_max_docs_before_merge(MERGED_DOCUMENTS);
+    merging.set_del_docs_ratio_before_merge(REPLACED_TO_MERGE);
+    writer.set_merge_policy(Box::new(merging));
+    Ok(writer)
 }
 
 /// The position of the last commit; an error when it is of another version.
