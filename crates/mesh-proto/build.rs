@@ -2,7 +2,8 @@
 
 use protox::prost::Message as _;
 
-const FILES: [&str; 12] = [
+const FILES: [&str; 13] = [
+    "access_service",
     "common",
     "publish_service",
     "catalog_service",
@@ -17,7 +18,7 @@ const FILES: [&str; 12] = [
     "home_service",
 ];
 /// Messages that `mesh-event` generates: one Rust type for one message in the whole workspace.
-const SIGNED: [&str; 4] = ["descriptor", "command", "ledger", "rules"];
+const SIGNED: [&str; 5] = ["descriptor", "command", "ledger", "rules", "fact"];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let root = std::path::Path::new("../../proto");

@@ -44,6 +44,8 @@ pub(crate) enum Command {
     Schema(commands::schema::SchemaArgs),
     /// Search products
     Search(commands::search::SearchArgs),
+    /// Access to products: request, list, show, approve, deny, cancel, revoke, check
+    Access(commands::access::AccessArgs),
     /// Mark a product or version as deprecated
     Deprecate(commands::deprecate::DeprecateArgs),
     /// End a product or version for ever

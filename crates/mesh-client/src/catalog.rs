@@ -2,7 +2,7 @@
 
 use mesh_event::Signer;
 use mesh_event::attachment::PrivateAttachment;
-use mesh_model::{Code, Digest, LedgerIndex, PublicKey, UnixMs, Version};
+use mesh_model::{Code, Digest, DomainName, LedgerIndex, PublicKey, UnixMs, Version};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1;
 use serde::Serialize;
@@ -255,7 +255,7 @@ impl Client {
     /// # Errors
     /// [`Code::AttachmentMissing`], [`Code::ReadDenied`] for a private one, [`Code::Damaged`] when the bytes are others.
     pub async fn attachment(&self, digest: Digest) -> Result<Vec<u8>, MeshError> {
-        let body = self.attachment_bytes(digest, None).await?;
+        let body = self.attachment_bytes(digest, None, None).await?;
         if Digest::of(&body.body) != digest {
             return Err(damaged(digest));
         }
@@ -271,9 +271,19 @@ impl Client {
         digest: Digest,
         signer: &dyn Signer,
     ) -> Result<PrivateAttachment, MeshError> {
+        self.private_attachment_in(digest, None, signer).await
+    }
+
+    /// The same of the text of a fact in a domain's feed.
+    pub(crate) async fn private_attachment_in(
+        &self,
+        digest: Digest,
+        fact_in: Option<&DomainName>,
+        signer: &dyn Signer,
+    ) -> Result<PrivateAttachment, MeshError> {
         let mesh = self.mesh().await?;
         let request = read_request(mesh.id, digest, signer)?;
-        let body = self.attachment_bytes(digest, Some(request)).await?;
+        let body = self.attachment_bytes(digest, Some(request), fact_in).await?;
         let attachment = PrivateAttachment::parse(&body.body).map_err(|error| odd("attachment", error))?;
         if attachment.digest() != digest {
             return Err(damaged(digest));
@@ -281,8 +291,17 @@ impl Client {
         Ok(attachment)
     }
 
-    async fn attachment_bytes(&self, digest: Digest, read: Option<Vec<u8>>) -> Result<v1::AttachmentBody, MeshError> {
-        let message = v1::GetAttachmentRequest { digest: digest.0.to_vec(), read_request: read.unwrap_or_default() };
+    async fn attachment_bytes(
+        &self,
+        digest: Digest,
+        read: Option<Vec<u8>>,
+        fact_in: Option<&DomainName>,
+    ) -> Result<v1::AttachmentBody, MeshError> {
+        let message = v1::GetAttachmentRequest {
+            digest: digest.0.to_vec(),
+            read_request: read.unwrap_or_default(),
+            domain: fact_in.map_or_else(String::new, ToString::to_string),
+        };
         let answer = self
             .call(Repeat::Read, async |attempt| {
                 let answer = attempt.catalog().get_attachment(attempt.request(message.clone())).await;

@@ -103,6 +103,10 @@ impl Try {
         v1::catalog_service_client::CatalogServiceClient::new(self.channel.clone())
             .max_decoding_message_size(ANSWER_BYTES)
     }
+    pub(crate) fn access(&self) -> v1::access_service_client::AccessServiceClient<Channel> {
+        v1::access_service_client::AccessServiceClient::new(self.channel.clone())
+            .max_decoding_message_size(ANSWER_BYTES)
+    }
     pub(crate) fn publish(&self) -> v1::publish_service_client::PublishServiceClient<Channel> {
         v1::publish_service_client::PublishServiceClient::new(self.channel.clone())
             .max_decoding_message_size(ANSWER_BYTES)

@@ -25,6 +25,7 @@
 //! | [`checkpoint`] | checkpoints, receipts and proofs, verified before they are handed out |
 //! | [`governance`], [`ledger`], [`node`] | domains, council, keys; the ledger; one node's state |
 //! | [`node_record`] | the file of a node that is to be admitted |
+//! | [`access`] | who asked for access to which product, and what is allowed |
 //! | [`standards`], [`rules`] | what holds for the whole mesh; what a domain asks of itself |
 //!
 //! # Invariants
@@ -35,6 +36,7 @@
 //! - Errors are [`MeshError`]s with a stable code. `unreachable` and `unavailable` mean that nothing happened;
 //!   `outcome_unknown` means that it may still take effect.
 
+pub mod access;
 pub mod acknowledgement;
 pub mod catalog;
 pub mod checkpoint;
@@ -58,6 +60,7 @@ pub mod stream;
 mod tls;
 pub mod watch;
 
+pub use access::{AccessItem, AccessListing, AccessQuery};
 pub use acknowledgement::{Acknowledgement, FeedPosition, Freshness, WaitLevel};
 pub use catalog::{HistoryItem, ListQuery, Listing, Read, SearchPage, SearchQuery};
 pub use checkpoint::{Comparison, Finding, VerifiedCheckpoint};

@@ -18,6 +18,8 @@ pub const READ: &str = "application/vnd.datamesh.read.v1";
 pub const SEAL: &str = "application/vnd.datamesh.seal.v1";
 /// Payload type of a domain's own rules.
 pub const RULES: &str = "application/vnd.datamesh.rules.v1";
+/// Payload type of a fact about a product.
+pub const FACT: &str = "application/vnd.datamesh.fact.v1";
 
 /// Why bytes are no envelope, or its signatures don't hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -76,6 +76,11 @@ pub enum EventKind {
         /// The author's exact envelope.
         envelope: Vec<u8>,
     },
+    /// A fact about one of the domain's products. It stays in the feed.
+    Fact {
+        /// The author's exact envelope.
+        envelope: Vec<u8>,
+    },
 }
 
 /// A hash in front of the first event.
@@ -96,6 +101,7 @@ impl FeedEvent {
                 detail: detail.clone(),
             }),
             EventKind::Rules { envelope } => M::Rules(proto::RulesSet { envelope: envelope.clone() }),
+            EventKind::Fact { envelope } => M::Fact(proto::FactStated { envelope: envelope.clone() }),
         };
         proto::FeedEvent {
             mesh_id: self.mesh_id.0.to_vec(),
@@ -124,6 +130,10 @@ impl FeedEvent {
             M::Rules(rules) => {
                 within(bytes, limits::EVENT_BYTES)?;
                 EventKind::Rules { envelope: rules.envelope }
+            }
+            M::Fact(fact) => {
+                within(bytes, limits::EVENT_BYTES)?;
+                EventKind::Fact { envelope: fact.envelope }
             }
         };
         let feed = (m.domain.as_str(), m.epoch);

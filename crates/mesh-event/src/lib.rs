@@ -24,6 +24,7 @@
 //! | [`councils`] | what an audit says about councils and recoveries of voters |
 //! | [`voter_change`] | how the voters became others, item by item |
 //! | [`rules`] | a domain's own rules, which stay in its feed |
+//! | [`fact`] | facts about products, which stay in their domain's feed |
 //! | [`seal`] | a domain's root asks its home to stop, for a move |
 //! | [`tls_key`] | a node's TLS key: derived, and certified by the node key |
 //! | [`attachment`] | private attachments with their salt |
@@ -40,6 +41,7 @@ pub mod councils;
 mod descriptor;
 pub mod envelope;
 pub mod event;
+pub mod fact;
 pub mod federation;
 pub mod feed_fork;
 pub mod genesis;
@@ -57,7 +59,7 @@ pub mod tls_key;
 pub mod voter_change;
 pub mod voters;
 
-/// Generated messages of `proto/datamesh/v1/{descriptor,command,ledger,rules}.proto`.
+/// Generated messages of `proto/datamesh/v1/{descriptor,command,ledger,rules,fact}.proto`.
 #[allow(missing_docs, clippy::all, clippy::pedantic, unreachable_pub)]
 pub mod proto {
     include!(concat!(env!("OUT_DIR"), "/datamesh.v1.rs"));
@@ -70,6 +72,7 @@ pub use councils::Councils;
 pub use descriptor::{decode_descriptor, descriptor_digest, encode_descriptor, encoded_len};
 pub use envelope::{Envelope, EnvelopeError};
 pub use event::{EventKind, FeedEvent, FeedHead, FeedId, HeadError};
+pub use fact::{Fact, FactBody, SignedFact};
 pub use feed_fork::{CheckedFeedFork, FeedBridge, FeedForkError, FeedForkProof};
 pub use genesis::{Council, GenesisDocument, NodeRecord, Seat};
 pub use ledger::{FeedBatch, LeafEntry, LedgerEntry, LedgerLeaf, Outcome};

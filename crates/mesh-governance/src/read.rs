@@ -295,7 +295,7 @@ pub fn envelope_of(leaf: &LedgerLeaf) -> Option<Envelope> {
         LeafEntry::Envelope(bytes) => bytes.clone(),
         LeafEntry::FeedEvent(bytes) => match FeedEvent::decode_proposed(bytes).ok()?.kind {
             EventKind::Command { envelope, .. } => envelope,
-            EventKind::Verdict { .. } | EventKind::Rules { .. } => return None,
+            EventKind::Verdict { .. } | EventKind::Rules { .. } | EventKind::Fact { .. } => return None,
         },
     };
     Envelope::parse(bytes).ok()

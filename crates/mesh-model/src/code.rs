@@ -184,6 +184,10 @@ codes! {
     128 ProtocolTooNew "protocol_too_new" Unavailable "the protocol in force is newer than this node knows; it applies nothing more" "install a newer meshd on it, or raise node.protocol_max; what it has stays as it is";
     130 Throttled "throttled" Unavailable "too much comes too fast from one key or address; nothing happened" "slow down; the text says when there is room again";
     131 QuotaUsedUp "quota_used_up" Unavailable "the domain used up what it may seal in a day; nothing happened" "go on after midnight UTC, or have the operator of the domain's node raise limits.domain_commands_day or limits.domain_mib_day";
+    132 UnknownRequest "unknown_request" NotFound "no such request for access in this mesh, or its domain's home does not know it" "`mesh access list` shows requests; give the id in full";
+    133 RequestOver "request_over" Conflict "the request for access was decided, or is over" "`mesh access show ID` says how; ask again with `mesh access request`";
+    134 OwnRequest "own_request" NotAuthorised "a request is decided by somebody else than who made it" "have another product owner of the domain decide";
+    135 BadRequest "bad_request" Rejected "what is asked for cannot be granted" "the text says why; `mesh show ID` names the product's ports and fields";
 
     200 Usage "usage" Usage "the command line does not fit" "see --help";
     201 KeyFile "key_file" Usage "the key file cannot be used" "the text says why: permissions 0600, PKCS#8 v1 PEM, one Ed25519 key";

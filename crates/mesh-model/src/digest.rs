@@ -81,6 +81,11 @@ hex_id!(
     CommandId, 16, "command id"
 );
 
+hex_id!(
+    /// What names one fact of a feed, such as a request for access: 128 random bits, chosen by its author.
+    FactId, 16, "fact id"
+);
+
 impl Digest {
     /// SHA-256 of the bytes.
     pub fn of(bytes: &[u8]) -> Self {

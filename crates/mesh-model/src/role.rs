@@ -36,6 +36,12 @@ pub enum Action {
     SetRules,
     /// Erase an attachment of the domain.
     Erase,
+    /// Ask for access to another domain's product, in the name of the own domain.
+    RequestAccess,
+    /// Approve or deny what another domain asked for.
+    DecideAccess,
+    /// End another domain's access.
+    RevokeAccess,
     /// Grant a role in the domain.
     GrantRole,
     /// Revoke a key of the domain.
@@ -129,15 +135,17 @@ impl Role {
     /// The table: whether this role allows the action, in the domains for which it was granted.
     pub const fn allows(self, action: Action) -> bool {
         match action {
-            Action::PublishVersion | Action::DeprecateVersion => {
+            Action::PublishVersion | Action::DeprecateVersion | Action::RequestAccess => {
                 matches!(self, Self::DataProductOwner | Self::DomainDataEngineer)
             }
-            Action::RetireProduct => matches!(self, Self::DataProductOwner),
+            Action::RetireProduct | Action::DecideAccess => matches!(self, Self::DataProductOwner),
             Action::ReadPrivate => {
                 matches!(self, Self::DataProductOwner | Self::DomainDataEngineer | Self::DataGovernanceSteward)
             }
             Action::SetRules => matches!(self, Self::DataGovernanceSteward),
-            Action::Erase => matches!(self, Self::DataProductOwner | Self::DataGovernanceSteward),
+            Action::Erase | Action::RevokeAccess => {
+                matches!(self, Self::DataProductOwner | Self::DataGovernanceSteward)
+            }
             Action::GrantRole
             | Action::RevokeKey
             | Action::DelegateNode
@@ -159,13 +167,16 @@ impl Role {
 
 impl Action {
     /// All actions, in the order of the table.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 24] = [
         Self::PublishVersion,
         Self::DeprecateVersion,
         Self::RetireProduct,
         Self::ReadPrivate,
         Self::SetRules,
         Self::Erase,
+        Self::RequestAccess,
+        Self::DecideAccess,
+        Self::RevokeAccess,
         Self::GrantRole,
         Self::RevokeKey,
         Self::DelegateNode,
@@ -192,6 +203,9 @@ impl Action {
             Self::ReadPrivate => "read-private",
             Self::SetRules => "set-rules",
             Self::Erase => "erase",
+            Self::RequestAccess => "request-access",
+            Self::DecideAccess => "decide-access",
+            Self::RevokeAccess => "revoke-access",
             Self::GrantRole => "grant-role",
             Self::RevokeKey => "revoke-key",
             Self::DelegateNode => "delegate-node",
@@ -213,7 +227,13 @@ impl Action {
     /// Which keys decide it beside role holders.
     pub const fn authority(self) -> Authority {
         match self {
-            Self::PublishVersion | Self::DeprecateVersion | Self::RetireProduct | Self::ReadPrivate => Authority::Roles,
+            Self::PublishVersion
+            | Self::DeprecateVersion
+            | Self::RetireProduct
+            | Self::ReadPrivate
+            | Self::RequestAccess
+            | Self::DecideAccess
+            | Self::RevokeAccess => Authority::Roles,
             Self::SetRules
             | Self::Erase
             | Self::GrantRole

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
+use crate::access::Books;
 use crate::checkpoints::peers::FederationPeers;
 use crate::checkpoints::{Cosigner, Keeper, age, round};
 use crate::clock::now_unix_ms;
@@ -146,6 +147,7 @@ pub async fn assemble(parts: Parts, serving: &TaskTracker) -> Result<Arc<Core>, 
         stopping: CancellationToken::new(),
         tasks: TaskTracker::new(),
         started: Instant::now(),
+        books: Books::default(),
         tailed: Mutex::default(),
         space: Mutex::new((Instant::now(), None)),
         config,

@@ -3,6 +3,8 @@
 //! A private attachment is kept as salt and body in one file, so its digest is the file's; on the wire it is a
 //! `PrivateAttachment`. Only the domain's own readers get it, against a signed request.
 
+use std::sync::Arc;
+
 use mesh_event::attachment::PrivateAttachment;
 use mesh_event::envelope::READ;
 use mesh_event::{Body, Command, Envelope, proto};
@@ -12,6 +14,7 @@ use mesh_proto::status::MeshError;
 use mesh_proto::v1::AttachmentBody;
 use prost::Message as _;
 
+use crate::access::texts;
 use crate::clock::now_unix_ms;
 use crate::core::Core;
 use crate::erasure;
@@ -108,7 +111,7 @@ pub async fn public(core: &Core, digest: Digest) -> Result<Vec<u8>, MeshError> {
         return Ok(body);
     }
     let home = home_of(core, digest).await?;
-    let fetched = core.forward.attachment(home, digest, Vec::new()).await?;
+    let fetched = core.forward.attachment(home, digest, Vec::new(), None).await?;
     if Digest::of(&fetched.body) != digest {
         let text = format!("the home node sent other bytes for the attachment {}", digest.short());
         return Err(MeshError::new(Code::Damaged, text));
@@ -135,7 +138,7 @@ pub async fn serve(core: &Core, digest: Digest, read_request: Vec<u8>) -> Result
         return Ok(body);
     }
     let home = home_of(core, digest).await?;
-    core.forward.attachment(home, digest, read_request).await
+    core.forward.attachment(home, digest, read_request, None).await
 }
 
 /// The file of an attachment for another node: public ones freely, private ones for the nodes that keep the feed of the domain whose
@@ -155,8 +158,14 @@ pub async fn for_keeper(
     if read_request.is_empty() {
         return core.store.attachments().get(&digest.0).map_err(|e| storage(&e))?.ok_or_else(|| missing(digest));
     }
-    if owner(core, digest).await? != *domain {
-        return Err(MeshError::new(Code::ReadDenied, format!("no version of {domain} names this attachment")));
+    let file =
+        core.store.private_attachments().get(&digest.0).map_err(|e| storage(&e))?.ok_or_else(|| missing(digest))?;
+    let owner = match texts::of_file(&file) {
+        Some(text) => text.domain,
+        None => owner(core, digest).await?,
+    };
+    if owner != *domain {
+        return Err(MeshError::new(Code::ReadDenied, format!("no version or fact of {domain} names this attachment")));
     }
     let author = check_request(core, read_request, digest)?;
     let fail = |e| core.state_error(&e);
@@ -168,7 +177,7 @@ pub async fn for_keeper(
         let text = format!("node {node} keeps no private attachments of {domain}, or did not sign the request");
         return Err(MeshError::new(Code::ReadDenied, text));
     }
-    core.store.private_attachments().get(&digest.0).map_err(|e| storage(&e))?.ok_or_else(|| missing(digest))
+    Ok(file)
 }
 
 /// The attachments that a command names, as far as they are here: to publish it again elsewhere.
@@ -196,6 +205,28 @@ fn wire_of(file: &[u8]) -> Option<Vec<u8>> {
     Some(PrivateAttachment { salt: *salt, body: body.to_vec() }.to_bytes())
 }
 
+/// The text of a fact in a domain's feed, for a client of either domain.
+///
+/// # Errors
+/// [`Code::ReadDenied`], [`Code::AttachmentMissing`], [`Code::Erased`], or why the domain's home did not answer.
+pub async fn serve_text(
+    core: &Arc<Core>,
+    domain: &DomainName,
+    digest: Digest,
+    read_request: Vec<u8>,
+    passes_on: bool,
+) -> Result<AttachmentBody, MeshError> {
+    let reader = check_request(core, &read_request, digest)?;
+    let (here, of) = (Arc::clone(core), domain.clone());
+    if let Some(body) = core.offload(move || texts::read_here(&here, &of, &digest, &reader)).await? {
+        return Ok(body);
+    }
+    let record = read::domain(&core.state, domain).map_err(|e| core.state_error(&e))?;
+    let home = record.and_then(|record| record.delegation).map(|delegation| delegation.node_id);
+    let home = home.filter(|home| passes_on && *home != core.node_id()).ok_or_else(|| missing(digest))?;
+    core.forward.attachment(home, digest, read_request, Some(domain)).await
+}
+
 /// An attachment for another node, whose client asked it: what lies here, on the same conditions.
 ///
 /// # Errors
@@ -214,7 +245,8 @@ async fn private_here(core: &Core, digest: Digest, read_request: &[u8]) -> Resul
     let domain = owner(core, digest).await?;
     erasure::refuse(core, &domain, &digest)?;
     let file = core.store.private_attachments().get(&digest.0).map_err(|e| storage(&e))?;
-    let Some(file) = file else { return Ok(None) };
+    // The text of a fact is read by its own way, whoever names its digest.
+    let Some(file) = file.filter(|file| texts::of_file(file).is_none()) else { return Ok(None) };
     check_reader(core, read_request, digest, &domain)?;
     let body = wire_of(&file).ok_or_else(|| missing(digest))?;
     Ok(Some(AttachmentBody { digest: digest.0.to_vec(), body, private: true }))

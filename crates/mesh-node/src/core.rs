@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, error};
 
+use crate::access::Books;
 use crate::checkpoints::peers::{Callee, FederationPeers};
 use crate::checkpoints::{Cosigner, Keeper};
 use crate::clock_offset::ClockOffsets;
@@ -101,6 +102,8 @@ pub struct Core {
     pub tasks: TaskTracker,
     /// When it started.
     pub started: Instant,
+    /// What facts about products came to.
+    pub books: Books,
     /// Whose ledger this node tails.
     pub(crate) tailed: Mutex<Option<Callee>>,
     pub(crate) end: watch::Receiver<LedgerEnd>,

@@ -12,6 +12,7 @@ use mesh_proto::status::MeshError;
 use mesh_store::Batch;
 use tracing::{info, warn};
 
+use crate::access::texts;
 use crate::attachments::OWNERS;
 use crate::core::{Core, storage_error};
 use crate::projector::WANTED;
@@ -67,6 +68,11 @@ pub fn refuse_known(core: &Core, digest: &Digest) -> Result<(), MeshError> {
 pub fn erase(core: &Core, domain: &DomainName, digest: &Digest) -> Result<(), MeshError> {
     if owner(core, digest)?.is_some_and(|owner| owner != *domain) {
         warn!(%domain, digest = %digest.short(), "an attachment of another domain is not erased");
+        return Ok(());
+    }
+    let private = core.store.private_attachments().get(&digest.0).map_err(|e| storage_error(&e))?;
+    if private.as_deref().and_then(texts::of_file).is_some_and(|text| text.domain != *domain) {
+        warn!(%domain, digest = %digest.short(), "the text of another domain's fact is not erased");
         return Ok(());
     }
     let mut found = false;

@@ -58,6 +58,8 @@ pub(crate) struct Tail {
     pub(crate) used: DayUse,
     /// The domain's own rules in force.
     pub(crate) rules: Option<Arc<FeedRules>>,
+    /// The last fact's number in the feed, and when it was appended.
+    pub(crate) fact: Option<(u64, Instant)>,
 }
 
 /// The last outbox number that was given out, and the last one up to which the feed has every verdict; 0 for none.
@@ -93,6 +95,7 @@ impl Tail {
             closed: false,
             used: DayUse::default(),
             rules: None,
+            fact: None,
         }
     }
 

@@ -4,9 +4,9 @@
 //! to the group commit and remembers which commands still wait for the ledger. Taking them there is the outbox's work.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use mesh_event::{Envelope, EventKind, FeedEvent, FeedHead, FeedId, LedgerLeaf, SignedRules, Signer};
+use mesh_event::{Envelope, EventKind, FeedEvent, FeedHead, FeedId, LedgerLeaf, SignedFact, SignedRules, Signer};
 use mesh_governance::OwnRules;
 use mesh_model::{Code, CommandId, LedgerIndex, MeshId, ProductId, UnixMs, limits};
 use mesh_proto::status::MeshError;
@@ -21,6 +21,9 @@ use crate::feeds::{COMMANDS, encode_position};
 use crate::limits::{DayQuota, DayUse};
 use crate::publish::Admitted;
 use crate::verdict::{Before, verdict};
+
+/// How long commands wait for a fact before them to be copied.
+const COPYING: Duration = Duration::from_secs(2);
 
 /// What the ledger said about a command; everybody who waits for it sees the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,6 +127,15 @@ pub struct RulesReceipt {
     pub durable: Durable,
 }
 
+/// What stating a fact gives.
+#[derive(Debug)]
+pub struct FactReceipt {
+    /// The event's number in the feed.
+    pub seq: u64,
+    /// When it is durable here.
+    pub durable: Durable,
+}
+
 fn storage(error: &mesh_store::StoreError) -> MeshError {
     MeshError::new(Code::StorageFailed, error.to_string())
 }
@@ -217,7 +229,7 @@ impl FeedWriter {
             .filter(|waiting| waiting.product.as_ref() == Some(product))
             .filter_map(|waiting| match FeedEvent::decode(&waiting.bytes).ok()?.kind {
                 EventKind::Command { envelope, .. } => Envelope::parse(envelope).ok(),
-                EventKind::Verdict { .. } | EventKind::Rules { .. } => None,
+                EventKind::Verdict { .. } | EventKind::Rules { .. } | EventKind::Fact { .. } => None,
             })
             .collect()
     }
@@ -230,7 +242,7 @@ impl FeedWriter {
     }
 
     /// How many commands wait, and for how long the oldest does.
-    pub fn backlog(&self) -> (usize, Option<std::time::Duration>) {
+    pub fn backlog(&self) -> (usize, Option<Duration>) {
         let tail = self.tail();
         (tail.waiting.len(), tail.waiting.front().map(|first| first.since.elapsed()))
     }
@@ -241,7 +253,7 @@ impl FeedWriter {
     }
 
     /// Appends nothing new for so long, for the domain is about to move.
-    pub fn hold(&self, long: std::time::Duration) {
+    pub fn hold(&self, long: Duration) {
         self.tail().held_until = Some(Instant::now() + long);
     }
 
@@ -472,6 +484,34 @@ impl FeedWriter {
         Ok(RulesReceipt { rules, durable: Durable::Commit(durable) })
     }
 
+    /// Appends a fact about one of the domain's products, which was admitted and judged by this time.
+    ///
+    /// # Errors
+    /// [`Code::TooLarge`] for an event over [`limits::EVENT_BYTES`], [`Code::OldEpoch`] and [`Code::Unavailable`] around a move: nothing
+    /// happened.
+    pub fn append_fact(&self, signed: &SignedFact, ledger_size: u64, at: UnixMs) -> Result<FactReceipt, MeshError> {
+        let mut tail = self.tail();
+        self.check_open(&tail)?;
+        let kind = EventKind::Fact { envelope: signed.envelope().bytes().to_vec() };
+        let event = FeedEvent { at_unix_ms: at, ..self.next_event(&mut tail, ledger_size, kind) };
+        let (seq, bytes) = (event.seq, event.encode());
+        if bytes.len() > limits::EVENT_BYTES {
+            let (found, most) = (bytes.len(), limits::EVENT_BYTES);
+            let text = format!("this fact makes an event of {found} bytes; at most {most} are taken: nothing happened");
+            return Err(MeshError::new(Code::TooLarge, text));
+        }
+        let mut batch = Batch::new();
+        tail.write(&mut batch, &bytes);
+        tail.fact = Some((seq, Instant::now()));
+        Ok(FactReceipt { seq, durable: Durable::Commit(self.commit(batch, seq)) })
+    }
+
+    /// Whether a fact came in a moment ago that nobody else has: `copied` events are elsewhere, as far as is known. A command behind it that is
+    /// sealed before that is fetched would have to be continued without the event before it, should this disk be lost: nobody could.
+    pub fn awaits_a_copy(&self, copied: u64) -> bool {
+        self.tail().fact.is_some_and(|(seq, since)| seq >= copied && since.elapsed() < COPYING)
+    }
+
     /// The domain's own rules in force; `None` when none were set in this epoch.
     pub fn rules(&self) -> Option<Arc<FeedRules>> {
         self.tail().rules.clone()
@@ -567,7 +607,7 @@ impl FeedWriter {
         let first = tail.waiting.front()?;
         match FeedEvent::decode(&first.bytes).ok()?.kind {
             EventKind::Command { envelope, .. } => Some((first.outbox, first.command, envelope)),
-            EventKind::Verdict { .. } | EventKind::Rules { .. } => None,
+            EventKind::Verdict { .. } | EventKind::Rules { .. } | EventKind::Fact { .. } => None,
         }
     }
 

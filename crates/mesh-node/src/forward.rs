@@ -7,15 +7,18 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use mesh_event::FeedId;
 use mesh_model::{Code, Digest, DomainName, NodeId};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::home_service_client::HomeServiceClient;
 use mesh_proto::v1::{
-    Acknowledgement, AttachmentBody, FeedHeadResponse, GetAttachmentRequest, GetDomainRulesRequest,
-    GetDomainRulesResponse, PublishRequest, SealFeedRequest, SetDomainRulesRequest, SetDomainRulesResponse,
+    Acknowledgement, AttachmentBody, CheckAccessRequest, CheckAccessResponse, FeedHeadResponse, GetAttachmentRequest,
+    GetDomainRulesRequest, GetDomainRulesResponse, ListAccessRequest, ListAccessResponse, PublishRequest,
+    SealFeedRequest, SetDomainRulesRequest, SetDomainRulesResponse, StateFactRequest, StateFactResponse,
 };
 use tonic::transport::Channel;
 
+use crate::access::{Checked, Stated};
 use crate::transport::PeerChannels;
 
 /// Largest message of a forwarded publish, in bytes: envelope and attachments.
@@ -130,6 +133,63 @@ impl Forward {
         Ok(response.into_inner())
     }
 
+    /// Hands a fact to its domain's home and passes its answer on.
+    ///
+    /// # Errors
+    /// [`Code::HomeUnreachable`] (nothing happened), [`Code::OutcomeUnknown`], or what the home node says.
+    pub async fn state_fact(
+        &self,
+        home: NodeId,
+        domain: &DomainName,
+        request: StateFactRequest,
+        within: Duration,
+    ) -> Result<Stated, MeshError> {
+        let mut client = self.home(home);
+        let mut request = tonic::Request::new(request);
+        request.set_timeout(within + Duration::from_millis(500));
+        let response = client.state_fact(request).await.map_err(|status| self.failed(home, status))?;
+        self.mark(home, true);
+        let StateFactResponse { epoch, seq, .. } = response.into_inner();
+        Ok(Stated { feed: FeedId { domain: domain.clone(), epoch }, seq })
+    }
+
+    /// Asks a node for requests for access to products of domains whose home it is.
+    ///
+    /// # Errors
+    /// [`Code::HomeUnreachable`], [`Code::OutcomeUnknown`], or what it says.
+    pub async fn list_access(
+        &self,
+        home: NodeId,
+        request: ListAccessRequest,
+        within: Duration,
+    ) -> Result<ListAccessResponse, MeshError> {
+        let mut client = self.home(home);
+        let mut request = tonic::Request::new(request);
+        request.set_timeout(within);
+        let response = client.list_access(request).await.map_err(|status| self.failed(home, status))?;
+        self.mark(home, true);
+        Ok(response.into_inner())
+    }
+
+    /// Asks a domain's home whether another domain may read a port.
+    ///
+    /// # Errors
+    /// [`Code::HomeUnreachable`], [`Code::OutcomeUnknown`], or what the home node says.
+    pub async fn check_access(
+        &self,
+        home: NodeId,
+        request: CheckAccessRequest,
+        within: Duration,
+    ) -> Result<Checked, MeshError> {
+        let mut client = self.home(home);
+        let mut request = tonic::Request::new(request);
+        request.set_timeout(within);
+        let response = client.check_access(request).await.map_err(|status| self.failed(home, status))?;
+        self.mark(home, true);
+        let CheckAccessResponse { allowed, why, items, from_copy, .. } = response.into_inner();
+        Ok(Checked { allowed, why, items, from_copy })
+    }
+
     /// Asks a domain's home to stop appending for a move.
     ///
     /// # Errors
@@ -157,9 +217,14 @@ impl Forward {
         node: NodeId,
         digest: Digest,
         read_request: Vec<u8>,
+        of_fact_in: Option<&DomainName>,
     ) -> Result<AttachmentBody, MeshError> {
         let mut client = self.home(node);
-        let mut request = tonic::Request::new(GetAttachmentRequest { digest: digest.0.to_vec(), read_request });
+        let mut request = tonic::Request::new(GetAttachmentRequest {
+            digest: digest.0.to_vec(),
+            read_request,
+            domain: of_fact_in.map_or_else(String::new, ToString::to_string),
+        });
         request.set_timeout(FETCH);
         let response = client.get_attachment(request).await.map_err(|status| self.failed(node, status))?;
         response

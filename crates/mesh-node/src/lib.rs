@@ -37,6 +37,7 @@
 //! Invariants kept here: a command is acknowledged only after its event is durable; nothing acts on bytes before their
 //! signature is checked; every queue is bounded; a read says how fresh it is.
 
+pub mod access;
 pub mod anchors;
 pub mod api_port;
 pub mod assemble;

@@ -1,17 +1,18 @@
-//! What a feed still holds when its epoch ended: commands that the ledger did not take in time and that its next writer may not have.
-//! They are offered to the domain's home with the same command ids, in their order, until each has an answer. So nothing that was
-//! acknowledged is lost, and what the home refuses is told.
+//! What a feed still holds when its epoch ended: commands that the ledger did not take in time and that its next writer may not have, and
+//! facts behind what the next epoch continues. They are offered to the domain's home with the same ids, in their order, until each has
+//! an answer. So nothing that was acknowledged is lost, and what the home refuses is told.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use mesh_event::{Envelope, FeedId};
+use mesh_event::{Envelope, FeedId, SignedFact};
 use mesh_model::{Class, Code};
 use mesh_proto::status::MeshError;
-use mesh_proto::v1::WaitLevel;
+use mesh_proto::v1::{StateFactRequest, WaitLevel};
 use mesh_store::{Batch, KeyRange, Page};
 use tracing::{debug, info, warn};
 
+use crate::access::{AccessDesk, fact_of, texts};
 use crate::attachments;
 use crate::carry::unsealed;
 use crate::core::{Core, storage_error};
@@ -19,6 +20,7 @@ use crate::feed_writer::{Decided, FeedWriter, Position};
 use crate::limits::DayQuota;
 use crate::publish::Publisher;
 use crate::replicas::copy::{is_damaged, store_id};
+use crate::replicas::writers;
 
 /// Where in the store's index space orphans lie that the domain's home refused: `domain \0 epoch outbox` -> the code's number,
 /// big-endian, and the text.
@@ -31,6 +33,12 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// Refused orphans that are shown.
 const SHOWN: usize = 100;
+/// In the place of an outbox number: what follows is a fact's number in the feed.
+const FACT: u64 = 1 << 63;
+/// Facts that are offered before the next ones are read.
+const FACTS: usize = 32;
+/// Events that are read at once.
+const PAGE: u64 = 256;
 
 fn key(feed: &FeedId, outbox: u64) -> Vec<u8> {
     let numbers = [feed.epoch.to_be_bytes(), outbox.to_be_bytes()].concat();
@@ -52,7 +60,12 @@ pub(crate) fn reopen(core: &Arc<Core>, feed: &FeedId) -> Result<Option<Arc<FeedW
     }
     let size = stored.log().size().map_err(|e| storage_error(&e))?;
     let (commands, last) = unsealed(core, feed, size)?;
-    if commands.is_empty() {
+    let has_facts = match ended_at(core, feed)? {
+        Some(base) => facts(core, feed, base, 1)?.1.is_some(),
+        // Not known yet; it is asked for again.
+        None => true,
+    };
+    if commands.is_empty() && !has_facts {
         settled(core, feed);
         return Ok(None);
     }
@@ -110,7 +123,101 @@ pub(crate) async fn offer(core: &Arc<Core>, writer: &FeedWriter) {
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
+    // What was appended in the last moments can be read once it is durable.
+    if let Some(last) = writer.size().checked_sub(1)
+        && let Err(error) = writer.durable_beyond(last).wait().await
+    {
+        return debug!(%error, "an ended feed is looked through again after the next start");
+    }
+    offer_facts(core, writer.id()).await;
     settled(core, writer.id());
+}
+
+/// How much of a feed the next epoch continues; `None` while that is not known here.
+fn ended_at(core: &Core, feed: &FeedId) -> Result<Option<u64>, MeshError> {
+    Ok(writers::of(core, feed)?.and_then(|delegated| delegated.ended_at).map(|base| base.size))
+}
+
+/// At most `limit` facts from an event on, with their numbers; and the event to go on with, if there may be more.
+type Facts = (Vec<(u64, SignedFact)>, Option<u64>);
+
+fn facts(core: &Core, feed: &FeedId, from: u64, limit: usize) -> Result<Facts, MeshError> {
+    let log = core.store.feed(store_id(feed)?).log().clone();
+    let size = log.size().map_err(|e| storage_error(&e))?;
+    let (mut found, mut next) = (Vec::new(), from);
+    while next < size {
+        let page = log.leaves(next..size, usize::try_from(PAGE).expect("small")).map_err(|e| storage_error(&e))?;
+        let Some((last, _)) = page.last() else { break };
+        let behind = last + 1;
+        for (seq, bytes) in page {
+            if let Some((_, signed)) = fact_of(&bytes) {
+                found.push((seq, signed));
+                if found.len() == limit {
+                    return Ok((found, Some(seq + 1)));
+                }
+            }
+        }
+        next = behind;
+    }
+    Ok((found, None))
+}
+
+/// Offers the facts behind what the next epoch continues.
+async fn offer_facts(core: &Arc<Core>, feed: &FeedId) {
+    let (mut next, mut pause) = (None, FIRST_PAUSE);
+    loop {
+        let reading = Arc::clone(core);
+        let (id, from) = (feed.clone(), next);
+        let page = core.offload(move || {
+            let Some(from) = from.map_or_else(|| ended_at(&reading, &id), |from| Ok(Some(from)))? else {
+                return Ok(None);
+            };
+            facts(&reading, &id, from, FACTS).map(Some)
+        });
+        match page.await {
+            Ok(Some((found, behind))) => {
+                for (seq, signed) in found {
+                    offer_fact(core, feed, seq, &signed).await;
+                }
+                let Some(behind) = behind else { return };
+                (next, pause) = (Some(behind), FIRST_PAUSE);
+                continue;
+            }
+            Ok(None) => debug!(domain = %feed.domain, "how much of an ended feed goes on is not known yet"),
+            Err(error) => warn!(%error, "the facts of an epoch that ended cannot be read"),
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// One fact, until the home took it or never will.
+async fn offer_fact(core: &Arc<Core>, feed: &FeedId, seq: u64, signed: &SignedFact) {
+    let position = Position { feed: feed.clone(), seq, outbox: FACT | seq };
+    if refused_before(core, &position).is_some() {
+        return;
+    }
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let offered = match texts::of_fact(core, signed) {
+            Ok(attachments) => {
+                let envelope = signed.envelope().bytes().to_vec();
+                let request = StateFactRequest { envelope, attachments, carried: true };
+                AccessDesk::new(Arc::clone(core)).state(request, OFFER).await
+            }
+            Err(error) => Err(error),
+        };
+        match offered {
+            Ok(_) => return,
+            Err(error) if is_final(error.code) => {
+                warn!(domain = %feed.domain, epoch = feed.epoch, seq, %error, "an acknowledged fact of an epoch that ended was refused");
+                return refuse(core, &position, &error);
+            }
+            Err(error) => debug!(seq, %error, "the home did not take a fact of an epoch that ended; trying again"),
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
 }
 
 /// Whether asking again would give the same answer.
@@ -170,8 +277,12 @@ pub fn alarms(core: &Core) -> Vec<String> {
         let domain = String::from_utf8_lossy(rest.strip_suffix(&[0])?).into_owned();
         let (epoch, outbox) = (u64::from_be_bytes(*epoch), u64::from_be_bytes(*outbox));
         let error = read_refusal(&value)?;
+        let what = match outbox & FACT {
+            0 => format!("command {outbox}"),
+            _ => format!("the fact in event {}", outbox ^ FACT),
+        };
         Some(format!(
-            "command {outbox} of {domain}/{epoch} was acknowledged here and refused later: {} ({})",
+            "{what} of {domain}/{epoch} was acknowledged here and refused later: {} ({})",
             error.message, error.code
         ))
     };

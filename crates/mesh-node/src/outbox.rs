@@ -5,7 +5,7 @@
 //! what it knows; the rest is proposed again under the same numbers, and the fence in `apply` makes that safe.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mesh_event::ledger::EntryBody;
 use mesh_event::{FeedBatch, LedgerLeaf};
@@ -45,6 +45,13 @@ impl Outbox {
         }
     }
 
+    /// Whether a fact in front of what waits is on no other node yet. Nobody waits long for it: others may be away.
+    fn awaits_a_copy(&self) -> bool {
+        let holders = self.core.replicas.copies().of(self.writer.id(), Instant::now());
+        let copied = holders.iter().map(|holder| holder.size).max().unwrap_or(0);
+        self.core.config.feeds.copies > 0 && self.writer.awaits_a_copy(copied)
+    }
+
     async fn propose(&self) {
         let mut pause = FIRST_PAUSE;
         loop {
@@ -66,6 +73,10 @@ impl Outbox {
                     () = tokio::time::sleep(LONGEST_PAUSE) => {}
                     () = self.writer.changed() => {}
                 }
+                continue;
+            }
+            if self.awaits_a_copy() {
+                tokio::time::sleep(FIRST_PAUSE).await;
                 continue;
             }
             let (first, count) = (ready.first_outbox, ready.events.len());

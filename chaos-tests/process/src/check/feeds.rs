@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context as _, Result};
 use chaos_process::testbed::{NodeNumber, Testbed};
 use mesh_event::event::NO_LEAF;
-use mesh_event::{Command, DomainRules, Envelope, EventKind, FeedEvent, FeedId};
+use mesh_event::{Command, DomainRules, Envelope, EventKind, Fact, FeedEvent, FeedId};
 use mesh_model::{Code, CommandId, DomainName};
 use mesh_store::{MerkleLog, Store, StoreOptions};
 use mesh_tlog::{Frontier, Hash, leaf_hash};
@@ -140,6 +140,12 @@ fn read(log: &MerkleLog, id: &FeedId, node: NodeNumber, findings: &mut Findings)
                 }
                 EventKind::Verdict { outbox, code, .. } => {
                     feed.verdicts.insert(outbox, code);
+                }
+                EventKind::Fact { envelope } => {
+                    let fact = Envelope::parse(envelope).ok().and_then(|e| Fact::decode(e.payload()).ok());
+                    findings.expect(fact.is_some_and(|fact| fact.domain == id.domain), || {
+                        format!("{name}: event {seq} is no fact of the domain")
+                    });
                 }
                 EventKind::Rules { envelope } => {
                     rules += 1;

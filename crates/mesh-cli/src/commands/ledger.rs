@@ -127,7 +127,7 @@ fn read(index: LedgerIndex, bytes: &[u8]) -> Result<Entry, Failure> {
         LeafEntry::FeedEvent(bytes) => {
             match FeedEvent::decode_proposed(&bytes).map_err(|error| malformed(&error))?.kind {
                 EventKind::Command { envelope, .. } => envelope,
-                EventKind::Verdict { .. } | EventKind::Rules { .. } => {
+                EventKind::Verdict { .. } | EventKind::Rules { .. } | EventKind::Fact { .. } => {
                     return Err(malformed(&"the event holds no command"));
                 }
             }

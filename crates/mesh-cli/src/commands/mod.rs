@@ -5,6 +5,7 @@ use crate::app::App;
 use crate::cli::Command;
 use crate::failure::Failure;
 
+pub(crate) mod access;
 pub(crate) mod apply;
 pub(crate) mod can;
 pub(crate) mod completion;
@@ -65,6 +66,7 @@ pub(crate) mod whoami;
 pub(crate) async fn run(command: Command, app: &App) -> Result<(), Failure> {
     match command {
         Command::Apply(args) => apply::run(args, app).await,
+        Command::Access(args) => access::run(args, app).await,
         Command::Can(args) => can::run(args, app).await,
         Command::Completion(args) => completion::run(args, app).await,
         Command::Context(args) => context::run(args, app).await,

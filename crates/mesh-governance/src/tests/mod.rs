@@ -7,6 +7,7 @@ mod amendments;
 mod council;
 mod council_witness;
 mod domains;
+mod facts;
 mod federation;
 mod feeds;
 mod garbage;

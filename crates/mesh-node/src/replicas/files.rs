@@ -11,6 +11,7 @@ use prost::Message as _;
 use tracing::debug;
 
 use super::peers::{Fault, next};
+use crate::access::fact_of;
 use crate::clock::now_unix_ms;
 use crate::core::{Core, storage_error};
 use crate::erasure;
@@ -31,6 +32,12 @@ fn key(domain: &DomainName, digest: &Digest) -> Vec<u8> {
 pub(super) fn want(store: &Store, batch: &mut Batch, events: &[Vec<u8>]) {
     let index = store.index(WANTED_FILES);
     for bytes in events {
+        if let Some((event, signed)) = fact_of(bytes) {
+            if let Some(text) = signed.fact().body.private_text() {
+                index.put(batch, &key(&event.feed.domain, &text.digest), &[1]);
+            }
+            continue;
+        }
         let Ok(FeedEvent { feed, kind: EventKind::Command { envelope, .. }, .. }) = FeedEvent::decode(bytes) else {
             continue;
         };

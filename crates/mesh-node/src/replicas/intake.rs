@@ -1,7 +1,7 @@
 //! What a batch of another node's events has to be before it is kept. Pure: bytes in, the copy's next end or what is wrong out.
 
 use mesh_event::event::NO_LEAF;
-use mesh_event::{Envelope, EventKind, FeedEvent, FeedId, SignedRules};
+use mesh_event::{Envelope, EventKind, FeedEvent, FeedId, SignedFact, SignedRules};
 use mesh_governance::Verify;
 use mesh_model::{MeshId, limits};
 use mesh_tlog::{Frontier, Hash, check_consistency, leaf_hash};
@@ -136,6 +136,13 @@ fn follow(
             let set = signed.rules();
             if (&set.domain, set.epoch) != (&feed.domain, feed.epoch) {
                 return Err(format!("which holds rules of {}/{}", set.domain, set.epoch));
+            }
+        }
+        EventKind::Fact { envelope } => {
+            let envelope = Envelope::parse(envelope).map_err(|error| error.to_string())?;
+            let signed = SignedFact::verify(envelope, mesh).map_err(|error| error.to_string())?;
+            if signed.fact().domain != feed.domain {
+                return Err(format!("which holds a fact of {}", signed.fact().domain));
             }
         }
         EventKind::Verdict { .. } => {}

@@ -317,7 +317,12 @@ impl CatalogService for Service {
         super::check_token(&self.core, &request)?;
         let request = request.into_inner();
         let digest = Digest::from_slice(&request.digest).ok_or_else(|| bad("digest", "expected 32 bytes"))?;
-        let attachment = attachments::serve(&self.core, digest, request.read_request).await?;
+        let attachment = if request.domain.is_empty() {
+            attachments::serve(&self.core, digest, request.read_request).await?
+        } else {
+            let domain = DomainName::parse(&request.domain).map_err(|error| bad("domain", error))?;
+            attachments::serve_text(&self.core, &domain, digest, request.read_request, true).await?
+        };
         Ok(Response::new(GetAttachmentResponse { attachment: Some(attachment) }))
     }
 

@@ -6,14 +6,17 @@ use mesh_model::{Code, Digest, DomainName};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::home_service_server::{HomeService, HomeServiceServer};
 use mesh_proto::v1::{
-    FeedHeadResponse, GetAttachmentRequest, GetAttachmentResponse, GetDomainRulesRequest, GetDomainRulesResponse,
-    PublishRequest, PublishResponse, SealFeedRequest, SetDomainRulesRequest, SetDomainRulesResponse,
+    CheckAccessRequest, CheckAccessResponse, FeedHeadResponse, GetAttachmentRequest, GetAttachmentResponse,
+    GetDomainRulesRequest, GetDomainRulesResponse, ListAccessRequest, ListAccessResponse, PublishRequest,
+    PublishResponse, SealFeedRequest, SetDomainRulesRequest, SetDomainRulesResponse, StateFactRequest,
+    StateFactResponse,
 };
 use mesh_raft::PeerIdentity;
 use tonic::{Request, Response, Status};
 
 use super::publish::wait_of;
-use super::{MESSAGE_BYTES, deadline, governance};
+use super::{MESSAGE_BYTES, access, deadline, governance};
+use crate::access::AccessDesk;
 use crate::attachments;
 use crate::core::Core;
 use crate::moves::MoveDesk;
@@ -28,15 +31,17 @@ pub(super) struct Service {
     publisher: Publisher,
     rules: RulesDesk,
     moves: MoveDesk,
+    access: AccessDesk,
 }
 
 impl Service {
     pub(super) fn server(core: &Arc<Core>) -> HomeServiceServer<Self> {
         let (publisher, rules) = (Publisher::of_home(Arc::clone(core)), RulesDesk::of_home(Arc::clone(core)));
         let moves = MoveDesk::of_home(Arc::clone(core));
+        let access = AccessDesk::of_home(Arc::clone(core));
         // A publish with the attachments that one may have, and no more: other nodes may be anybody's.
         let largest = (core.config.limits.publish_mib << 20) + BESIDE_ATTACHMENTS;
-        HomeServiceServer::new(Self { core: Arc::clone(core), publisher, rules, moves })
+        HomeServiceServer::new(Self { core: Arc::clone(core), publisher, rules, moves, access })
             .max_decoding_message_size(largest)
             .max_encoding_message_size(MESSAGE_BYTES)
     }
@@ -77,6 +82,26 @@ impl HomeService for Service {
         Ok(Response::new(governance::rules_response(&self.core, &found)))
     }
 
+    async fn state_fact(&self, request: Request<StateFactRequest>) -> Result<Response<StateFactResponse>, Status> {
+        PeerIdentity::of(request.extensions())?;
+        let within = deadline(&self.core, &request);
+        let request = request.into_inner();
+        Ok(Response::new(access::stated(&self.access.state(request, within).await?)))
+    }
+
+    async fn list_access(&self, request: Request<ListAccessRequest>) -> Result<Response<ListAccessResponse>, Status> {
+        PeerIdentity::of(request.extensions())?;
+        Ok(Response::new(access::list(&self.core, &self.access, request.into_inner()).await?))
+    }
+
+    async fn check_access(
+        &self,
+        request: Request<CheckAccessRequest>,
+    ) -> Result<Response<CheckAccessResponse>, Status> {
+        PeerIdentity::of(request.extensions())?;
+        Ok(Response::new(access::check(&self.core, &self.access, request.into_inner()).await?))
+    }
+
     async fn seal_feed(&self, request: Request<SealFeedRequest>) -> Result<Response<FeedHeadResponse>, Status> {
         PeerIdentity::of(request.extensions())?;
         let within = deadline(&self.core, &request);
@@ -90,7 +115,12 @@ impl HomeService for Service {
         PeerIdentity::of(request.extensions())?;
         let request = request.into_inner();
         let digest = Digest::from_slice(&request.digest).ok_or_else(|| bad("digest", "expected 32 bytes"))?;
-        let attachment = attachments::serve_here(&self.core, digest, request.read_request).await?;
+        let attachment = if request.domain.is_empty() {
+            attachments::serve_here(&self.core, digest, request.read_request).await?
+        } else {
+            let domain = DomainName::parse(&request.domain).map_err(|error| bad("domain", error))?;
+            attachments::serve_text(&self.core, &domain, digest, request.read_request, false).await?
+        };
         Ok(Response::new(GetAttachmentResponse { attachment: Some(attachment) }))
     }
 }

@@ -1,5 +1,6 @@
 //! gRPC: one file per service. Wire in, domain types within, wire out; nothing is decided here.
 
+pub(crate) mod access;
 mod catalog;
 mod federation;
 mod feed;
@@ -18,6 +19,7 @@ use mesh_governance::read;
 use mesh_model::{Code, NodeId};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::Freshness;
+use mesh_proto::v1::access_service_server::AccessServiceServer;
 use mesh_proto::v1::catalog_service_server::CatalogServiceServer;
 use mesh_proto::v1::governance_service_server::GovernanceServiceServer;
 use mesh_proto::v1::ledger_service_server::LedgerServiceServer;
@@ -54,11 +56,13 @@ pub fn routes(core: &Arc<Core>) -> Routes {
     core.tasks.spawn(async move { services_health(watched, health).await });
     let publish = PublishServiceServer::new(publish::Service::new(Arc::clone(core)));
     let catalog = CatalogServiceServer::new(catalog::Service::new(Arc::clone(core)));
+    let access = AccessServiceServer::new(access::Service::new(Arc::clone(core)));
     let governance = GovernanceServiceServer::new(governance::Service::new(Arc::clone(core)));
     let ledger = LedgerServiceServer::new(ledger::Service::new(Arc::clone(core)));
     let node = NodeServiceServer::new(node::Service::new(Arc::clone(core)));
     Routes::new(publish.max_decoding_message_size(MESSAGE_BYTES))
         .add_service(catalog.max_encoding_message_size(MESSAGE_BYTES))
+        .add_service(access)
         .add_service(governance)
         .add_service(ledger.max_encoding_message_size(MESSAGE_BYTES))
         .add_service(node)

@@ -1,0 +1,132 @@
+//! Who may state facts about products, and about which.
+
+use mesh_event::command::{RetireProduct, RevokeKey};
+use mesh_event::fact::{
+    ApproveAccess, CancelAccess, DenyAccess, Fact, FactBody, PortScope, PrivateText, RequestAccess, RevokeAccess,
+};
+use mesh_event::{Body, Signer as _};
+use mesh_model::{Code, Digest, DomainName, FactId};
+
+use super::accepted;
+use crate::testing::{TestMesh, descriptor, keypair};
+use crate::{admit_fact, read};
+
+/// Makes what is stated.
+type Makes<'a> = &'a dyn Fn() -> FactBody;
+
+const NOTE: PrivateText = PrivateText { digest: Digest([9; 32]), size: 4 };
+
+/// A mesh in which sales owns a product, and finance asks for access.
+fn mesh() -> TestMesh {
+    let mut mesh = TestMesh::with_domains(&["sales", "finance"]);
+    accepted(&mesh.publish(descriptor("sales/orders", "1.0.0", &["id", "amount"])));
+    mesh
+}
+
+fn scope(port: &str, fields: &[&str]) -> Vec<PortScope> {
+    let fields = fields.iter().map(ToString::to_string).collect();
+    vec![PortScope { port: port.parse().unwrap(), fields }]
+}
+
+fn request(change: impl Fn(&mut RequestAccess)) -> FactBody {
+    let mut body = RequestAccess {
+        product: "sales/orders".parse().unwrap(),
+        major: 1,
+        scope: scope("files", &["id"]),
+        consumer: "finance".parse().unwrap(),
+        purpose: NOTE,
+        days: 30,
+    };
+    change(&mut body);
+    FactBody::RequestAccess(body)
+}
+
+fn said(mesh: &TestMesh, author: &str, body: FactBody) -> Result<(), Code> {
+    let consumer: DomainName = match &body {
+        FactBody::RequestAccess(body) => body.consumer.clone(),
+        _ => "finance".parse().unwrap(),
+    };
+    let author = keypair(author).public_key();
+    let fact = Fact { mesh_id: mesh.mesh_id, domain: "sales".parse().unwrap(), id: FactId([1; 16]), author, body };
+    let size = read::head(&mesh.state).unwrap().size;
+    admit_fact(&mesh.state, &fact, &consumer, size).unwrap().map_err(|rejection| rejection.code)
+}
+
+#[test]
+fn the_consumer_asks_and_steps_back_and_the_owner_answers() {
+    let mesh = mesh();
+    let id = FactId([1; 16]);
+    let asks = || request(|_| {});
+    let approves = || {
+        let FactBody::RequestAccess(RequestAccess { product, major, consumer, .. }) = asks() else { unreachable!() };
+        let (scope, days, note) = (Vec::new(), 1, None);
+        FactBody::ApproveAccess(ApproveAccess { request: id, product, major, consumer, scope, days, note })
+    };
+    let denies = || FactBody::DenyAccess(DenyAccess { request: id, note: NOTE });
+    let cancels = || FactBody::CancelAccess(CancelAccess { request: id });
+    let revokes = || FactBody::RevokeAccess(RevokeAccess { request: id, note: NOTE });
+    let table: [(&str, Makes<'_>, Result<(), Code>); 16] = [
+        ("finance/owner", &asks, Ok(())),
+        ("finance/engineer", &asks, Ok(())),
+        ("finance/steward", &asks, Err(Code::WrongRole)),
+        ("sales/owner", &asks, Err(Code::WrongDomain)),
+        ("stranger", &asks, Err(Code::UnknownKey)),
+        ("sales/owner", &approves, Ok(())),
+        ("sales/steward", &approves, Err(Code::WrongRole)),
+        ("sales/root", &approves, Err(Code::UnknownKey)),
+        ("finance/owner", &approves, Err(Code::WrongDomain)),
+        ("sales/owner", &denies, Ok(())),
+        ("sales/engineer", &denies, Err(Code::WrongRole)),
+        ("finance/engineer", &cancels, Ok(())),
+        ("sales/owner", &cancels, Err(Code::WrongDomain)),
+        ("sales/owner", &revokes, Ok(())),
+        ("sales/steward", &revokes, Ok(())),
+        ("finance/owner", &revokes, Err(Code::WrongDomain)),
+    ];
+    for (author, body, expected) in table {
+        assert_eq!(said(&mesh, author, body()), expected, "{author}: {}", body().kind());
+    }
+}
+
+#[test]
+fn nobody_asks_for_what_is_not_there() {
+    let mesh = mesh();
+    let code = |change: &dyn Fn(&mut RequestAccess)| said(&mesh, "finance/owner", request(change)).unwrap_err();
+    assert_eq!(code(&|body| body.product = "sales/returns".parse().unwrap()), Code::UnknownProduct);
+    assert_eq!(code(&|body| body.major = 2), Code::UnknownVersion);
+    assert_eq!(code(&|body| body.major = u32::MAX), Code::UnknownVersion);
+    assert_eq!(code(&|body| body.scope = scope("stream", &[])), Code::BadRequest);
+    assert_eq!(code(&|body| body.scope = scope("files", &["id", "name"])), Code::BadRequest);
+    assert_eq!(code(&|body| body.consumer = "nobody".parse().unwrap()), Code::UnknownDomain);
+    assert_eq!(said(&mesh, "finance/owner", request(|body| body.scope = Vec::new())), Ok(()));
+}
+
+#[test]
+fn what_is_retired_is_not_asked_for_and_who_was_revoked_does_not_ask() {
+    let mut mesh = mesh();
+    let domain: DomainName = "finance".parse().unwrap();
+    let roster_version = read::domain(&mesh.state, &domain).unwrap().unwrap().roster_version;
+    let revoke = RevokeKey {
+        domain: Some(domain),
+        key: keypair("finance/engineer").public_key(),
+        reason: "left".into(),
+        roster_version,
+    };
+    let revoke = mesh.command(Body::RevokeKey(revoke), &[keypair("finance/root")]);
+    accepted(&mesh.submit(&revoke));
+    assert_eq!(said(&mesh, "finance/engineer", request(|_| {})), Err(Code::RevokedKey));
+    let cancel = FactBody::CancelAccess(CancelAccess { request: FactId([1; 16]) });
+    assert_eq!(said(&mesh, "finance/engineer", cancel), Err(Code::RevokedKey));
+
+    let retire = RetireProduct { product: "sales/orders".parse().unwrap(), version: None, reason: "replaced".into() };
+    let retire = mesh.command(Body::RetireProduct(retire), &[keypair("sales/owner")]);
+    accepted(&mesh.say("sales", &retire));
+    assert_eq!(said(&mesh, "finance/owner", request(|_| {})), Err(Code::Retired));
+}
+
+#[test]
+fn a_mesh_of_the_first_protocol_has_no_facts() {
+    let mut mesh = TestMesh::with_domains_under(1, &["sales", "finance"]);
+    accepted(&mesh.publish(descriptor("sales/orders", "1.0.0", &["id"])));
+    assert_eq!(said(&mesh, "finance/owner", request(|_| {})), Err(Code::UnsupportedCommand));
+}

@@ -1,0 +1,219 @@
+//! `AccessService`, and access as it crosses the wire.
+
+use std::sync::Arc;
+
+use mesh_access::{AccessRecord, Scope, Status as Standing};
+use mesh_event::fact::PrivateText;
+use mesh_model::{Code, DomainName, FactId, Name, ProductId, PublicKey, UnixMs};
+use mesh_proto::status::MeshError;
+use mesh_proto::v1::access_service_server::AccessService;
+use mesh_proto::v1::{
+    AccessItem, AccessPort, AccessStatus, AccessText, CheckAccessRequest, CheckAccessResponse, ListAccessRequest,
+    ListAccessResponse, StateFactRequest, StateFactResponse,
+};
+use tonic::{Request, Response, Status};
+
+use super::{check_token, deadline, freshness};
+use crate::access::{AccessDesk, AccessQuery, Checked, Listed, Stated};
+use crate::core::Core;
+
+const LIMIT: u32 = 100;
+const LARGEST_LIMIT: u32 = 1_000;
+
+pub(super) struct Service {
+    core: Arc<Core>,
+    desk: AccessDesk,
+}
+
+impl Service {
+    pub(super) fn new(core: Arc<Core>) -> Self {
+        Self { desk: AccessDesk::new(Arc::clone(&core)), core }
+    }
+}
+
+#[tonic::async_trait]
+impl AccessService for Service {
+    async fn state_fact(&self, request: Request<StateFactRequest>) -> Result<Response<StateFactResponse>, Status> {
+        let within = deadline(&self.core, &request);
+        // Only a node may say that a fact was taken before.
+        let request = StateFactRequest { carried: false, ..request.into_inner() };
+        Ok(Response::new(stated(&self.desk.state(request, within).await?)))
+    }
+
+    async fn list_access(&self, request: Request<ListAccessRequest>) -> Result<Response<ListAccessResponse>, Status> {
+        check_token(&self.core, &request)?;
+        Ok(Response::new(list(&self.core, &self.desk, request.into_inner()).await?))
+    }
+
+    async fn check_access(
+        &self,
+        request: Request<CheckAccessRequest>,
+    ) -> Result<Response<CheckAccessResponse>, Status> {
+        check_token(&self.core, &request)?;
+        Ok(Response::new(check(&self.core, &self.desk, request.into_inner()).await?))
+    }
+}
+
+fn bad(what: &str, why: impl std::fmt::Display) -> MeshError {
+    MeshError::new(Code::BadArgument, format!("{what}: {why}"))
+}
+
+/// An empty text is nothing said.
+fn optional<T: std::str::FromStr>(what: &str, text: &str) -> Result<Option<T>, MeshError>
+where
+    T::Err: std::fmt::Display,
+{
+    if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(|error| bad(what, error)) }
+}
+
+fn required<T: std::str::FromStr>(what: &str, text: &str) -> Result<T, MeshError>
+where
+    T::Err: std::fmt::Display,
+{
+    text.parse().map_err(|error| bad(what, error))
+}
+
+fn key(what: &str, bytes: &[u8]) -> Result<Option<PublicKey>, MeshError> {
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    PublicKey::from_slice(bytes).map(Some).ok_or_else(|| bad(what, "expected 32 bytes"))
+}
+
+pub(crate) fn stated(stated: &Stated) -> StateFactResponse {
+    StateFactResponse { domain: stated.feed.domain.to_string(), epoch: stated.feed.epoch, seq: stated.seq }
+}
+
+/// Answers a list, for clients or for other nodes.
+pub(super) async fn list(
+    core: &Core,
+    desk: &AccessDesk,
+    request: ListAccessRequest,
+) -> Result<ListAccessResponse, MeshError> {
+    let request_id = match request.request_id.as_slice() {
+        [] => None,
+        bytes => Some(FactId::from_slice(bytes).ok_or_else(|| bad("request_id", "expected 16 bytes"))?),
+    };
+    let mut statuses = Vec::new();
+    for number in &request.statuses {
+        let standing = AccessStatus::try_from(*number).ok().and_then(standing);
+        statuses.push(standing.ok_or_else(|| bad("statuses", format!("{number} is none")))?);
+    }
+    let query = AccessQuery {
+        request: request_id,
+        domains: request.domains.iter().map(|name| required("domains", name)).collect::<Result<_, _>>()?,
+        product: optional("product", &request.product)?,
+        consumer: optional("consumer", &request.consumer)?,
+        requester: key("requester", &request.requester)?,
+        statuses,
+    };
+    let decider = key("decider", &request.decider)?;
+    let limit = if request.limit == 0 { LIMIT } else { request.limit.min(LARGEST_LIMIT) };
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let Listed { items, cut, unreached, from_copies } = desk.list(&query, decider.as_ref(), limit).await?;
+    let names = |domains: std::collections::BTreeSet<DomainName>| domains.iter().map(ToString::to_string).collect();
+    let (unreached, from_copies) = (names(unreached), names(from_copies));
+    Ok(ListAccessResponse { items, cut, unreached, from_copies, freshness: Some(freshness(core)) })
+}
+
+/// Answers a check, for clients or for other nodes.
+pub(super) async fn check(
+    core: &Core,
+    desk: &AccessDesk,
+    request: CheckAccessRequest,
+) -> Result<CheckAccessResponse, MeshError> {
+    let product: ProductId = required("product", &request.product)?;
+    let port: Name = required("port", &request.port)?;
+    let consumer: DomainName = required("consumer", &request.consumer)?;
+    let field = Some(request.field.as_str()).filter(|field| !field.is_empty());
+    let Checked { allowed, why, items, from_copy } =
+        desk.check(&product, request.major, (&port, field), &consumer).await?;
+    Ok(CheckAccessResponse { allowed, why, items, from_copy, freshness: Some(freshness(core)) })
+}
+
+/// The question of a node to a home.
+pub(crate) fn list_request(query: &AccessQuery, domains: Vec<String>, limit: usize) -> ListAccessRequest {
+    let text = |name: Option<&DomainName>| name.map_or_else(String::new, ToString::to_string);
+    ListAccessRequest {
+        request_id: query.request.map_or_else(Vec::new, |id| id.0.to_vec()),
+        domains,
+        product: query.product.as_ref().map_or_else(String::new, ToString::to_string),
+        consumer: text(query.consumer.as_ref()),
+        requester: query.requester.map_or_else(Vec::new, |key| key.0.to_vec()),
+        decider: Vec::new(),
+        statuses: query.statuses.iter().map(|status| status_of(*status).into()).collect(),
+        limit: u32::try_from(limit).unwrap_or(LARGEST_LIMIT),
+    }
+}
+
+/// The same about one port.
+pub(crate) fn check_request(
+    product: &ProductId,
+    major: u32,
+    (port, field): (&Name, Option<&str>),
+    consumer: &DomainName,
+) -> CheckAccessRequest {
+    CheckAccessRequest {
+        product: product.to_string(),
+        major,
+        port: port.to_string(),
+        field: field.unwrap_or_default().to_owned(),
+        consumer: consumer.to_string(),
+    }
+}
+
+fn standing(status: AccessStatus) -> Option<Standing> {
+    Some(match status {
+        AccessStatus::Unspecified => return None,
+        AccessStatus::Waiting => Standing::Waiting,
+        AccessStatus::Granted => Standing::Granted,
+        AccessStatus::Denied => Standing::Denied,
+        AccessStatus::Cancelled => Standing::Cancelled,
+        AccessStatus::Revoked => Standing::Revoked,
+        AccessStatus::Expired => Standing::Expired,
+    })
+}
+
+fn status_of(standing: Standing) -> AccessStatus {
+    match standing {
+        Standing::Waiting => AccessStatus::Waiting,
+        Standing::Granted => AccessStatus::Granted,
+        Standing::Denied => AccessStatus::Denied,
+        Standing::Cancelled => AccessStatus::Cancelled,
+        Standing::Revoked => AccessStatus::Revoked,
+        Standing::Expired => AccessStatus::Expired,
+    }
+}
+
+/// A request as others see it.
+pub(crate) fn item(record: &AccessRecord, now: UnixMs) -> AccessItem {
+    let ports = |scope: &Scope| {
+        let port = |part: &mesh_event::fact::PortScope| AccessPort {
+            port: part.port.to_string(),
+            fields: part.fields.clone(),
+        };
+        scope.0.iter().map(port).collect()
+    };
+    let text = |text: &PrivateText| AccessText { digest: text.digest.0.to_vec(), size: text.size };
+    let (grant, end) = (record.grant.as_ref(), record.end.as_ref());
+    AccessItem {
+        request_id: record.request.0.to_vec(),
+        product: record.product.to_string(),
+        major: record.major,
+        asked: ports(&record.asked),
+        consumer: record.consumer.to_string(),
+        requester: record.requester.0.to_vec(),
+        purpose: Some(text(&record.purpose)),
+        days: record.days,
+        asked_unix_ms: record.asked_unix_ms,
+        status: status_of(record.status(now)).into(),
+        granted: grant.map_or_else(Vec::new, |grant| ports(&grant.scope)),
+        granted_by: grant.map_or_else(Vec::new, |grant| grant.by.0.to_vec()),
+        granted_unix_ms: grant.map(|grant| grant.at_unix_ms),
+        until_unix_ms: grant.map(|grant| grant.until_unix_ms),
+        grant_note: grant.and_then(|grant| grant.note.as_ref()).map(text),
+        ended_by: end.map_or_else(Vec::new, |end| end.by.0.to_vec()),
+        ended_unix_ms: end.map(|end| end.at_unix_ms),
+        end_note: end.and_then(|end| end.note.as_ref()).map(text),
+    }
+}
