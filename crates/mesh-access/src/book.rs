@@ -33,8 +33,8 @@ type Place = (Reverse<UnixMs>, FactId);
 pub struct Book {
     records: HashMap<FactId, AccessRecord>,
     facts: HashMap<FactId, Known>,
-    /// Of which fact a text is, and of which request.
-    texts: HashMap<Digest, (FactId, FactId)>,
+    /// Which request a text of a fact is about.
+    texts: HashMap<(Digest, FactId), FactId>,
     order: BTreeSet<Place>,
     waiting: BTreeSet<Place>,
     consumers: BTreeMap<(DomainName, ProductId), BTreeSet<Place>>,
@@ -73,7 +73,7 @@ impl Book {
             self.waiting.remove(&place);
         }
         if let Some(text) = fact.body.private_text() {
-            self.texts.entry(text.digest).or_insert((fact.id, next.request));
+            self.texts.insert((text.digest, fact.id), next.request);
         }
         self.facts.insert(fact.id, known);
         self.latest = self.latest.max(at);
@@ -96,10 +96,9 @@ impl Book {
         self.records.get(id)
     }
 
-    /// Of which fact a private text is, and the request that the fact is about.
-    pub fn text(&self, digest: &Digest) -> Option<(FactId, &AccessRecord)> {
-        let (fact, request) = self.texts.get(digest)?;
-        Some((*fact, self.records.get(request)?))
+    /// The request that a fact with this private text is about. Which fact a text belongs to, it says itself.
+    pub fn text(&self, digest: &Digest, fact: &FactId) -> Option<&AccessRecord> {
+        self.records.get(self.texts.get(&(*digest, *fact))?)
     }
 
     fn at<'a>(&'a self, places: impl IntoIterator<Item = &'a Place> + 'a) -> impl Iterator<Item = &'a AccessRecord> {
@@ -196,12 +195,13 @@ mod tests {
         book.take(&cancel, known(9), NOON + 9).unwrap();
         assert_eq!(ids(book.waiting()), [id(2), id(1)]);
         assert_eq!((book.status(&id(3), NOON), book.latest()), (Some(Status::Cancelled), NOON + 9));
-        assert_eq!(book.text(&Digest::of(&2_u64.to_be_bytes())).map(|(fact, _)| fact), Some(id(2)));
+        let text = book.text(&Digest::of(&2_u64.to_be_bytes()), &id(2));
+        assert_eq!(text.map(|record| record.request), Some(id(2)));
         assert_eq!(book.fact(&id(9)), Some(&known(9)));
     }
 
     #[test]
-    fn a_fact_is_taken_once_and_a_text_stays_with_the_fact_that_named_it_first() {
+    fn a_fact_is_taken_once_and_a_text_is_found_by_its_fact() {
         let mut book = Book::default();
         book.take(&ask(1, "finance"), known(1), NOON).unwrap();
         assert_eq!(book.take(&ask(1, "finance"), known(2), NOON), Err(Refused::Taken(id(1))));
@@ -211,7 +211,8 @@ mod tests {
         let FactBody::RequestAccess(other) = ask(2, "sales").body else { unreachable!() };
         let thief = fact(2, FactBody::RequestAccess(RequestAccess { purpose: first.purpose, ..other }));
         book.take(&thief, known(4), NOON).unwrap();
-        assert_eq!(book.text(&first.purpose.digest).map(|(fact, _)| fact), Some(id(1)));
+        // Whoever else names it, the text says that it is the first one's.
+        assert_eq!(book.text(&first.purpose.digest, &id(1)).map(|record| record.request), Some(id(1)));
     }
 
     #[test]

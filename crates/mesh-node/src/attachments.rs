@@ -61,8 +61,12 @@ pub async fn take(core: &Core, descriptor: &Descriptor, bodies: Vec<AttachmentBo
 }
 
 fn holds(core: &Core, attachment: &Attachment) -> Result<bool, MeshError> {
-    let files = if attachment.private { core.store.private_attachments() } else { core.store.attachments() };
-    files.contains(&attachment.digest.0).map_err(|e| storage(&e))
+    if attachment.private {
+        // The text of a fact is no version's.
+        let file = core.store.private_attachments().get(&attachment.digest.0).map_err(|e| storage(&e))?;
+        return Ok(file.is_some_and(|file| texts::of_file(&file).is_none()));
+    }
+    core.store.attachments().contains(&attachment.digest.0).map_err(|e| storage(&e))
 }
 
 async fn keep(core: &Core, attachment: &Attachment, sent: AttachmentBody) -> Result<(), MeshError> {
@@ -154,15 +158,17 @@ pub async fn for_keeper(
     read_request: &[u8],
 ) -> Result<Vec<u8>, MeshError> {
     erasure::refuse(core, domain, &digest)?;
-    erasure::refuse_known(core, &digest)?;
     if read_request.is_empty() {
+        erasure::refuse_known(core, &digest)?;
         return core.store.attachments().get(&digest.0).map_err(|e| storage(&e))?.ok_or_else(|| missing(digest));
     }
     let file =
         core.store.private_attachments().get(&digest.0).map_err(|e| storage(&e))?.ok_or_else(|| missing(digest))?;
-    let owner = match texts::of_file(&file) {
-        Some(text) => text.domain,
-        None => owner(core, digest).await?,
+    let owner = if let Some(text) = texts::of_file(&file) {
+        text.domain
+    } else {
+        erasure::refuse_known(core, &digest)?;
+        owner(core, digest).await?
     };
     if owner != *domain {
         return Err(MeshError::new(Code::ReadDenied, format!("no version or fact of {domain} names this attachment")));
@@ -193,6 +199,9 @@ pub fn of_command(core: &Core, envelope: &Envelope) -> Result<Vec<AttachmentBody
         let (digest, private) = (attachment.digest, attachment.private);
         let files = if private { core.store.private_attachments() } else { core.store.attachments() };
         let Some(file) = files.get(&digest.0).map_err(|e| storage(&e))? else { continue };
+        if private && texts::of_file(&file).is_some() {
+            continue;
+        }
         let body = if private { wire_of(&file).ok_or_else(|| missing(digest))? } else { file };
         bodies.push(AttachmentBody { digest: digest.0.to_vec(), body, private });
     }

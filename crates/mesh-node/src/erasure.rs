@@ -66,13 +66,14 @@ pub fn refuse_known(core: &Core, digest: &Digest) -> Result<(), MeshError> {
 /// # Errors
 /// [`Code::StorageFailed`]: the caller tries again.
 pub fn erase(core: &Core, domain: &DomainName, digest: &Digest) -> Result<(), MeshError> {
-    if owner(core, digest)?.is_some_and(|owner| owner != *domain) {
-        warn!(%domain, digest = %digest.short(), "an attachment of another domain is not erased");
-        return Ok(());
-    }
     let private = core.store.private_attachments().get(&digest.0).map_err(|e| storage_error(&e))?;
-    if private.as_deref().and_then(texts::of_file).is_some_and(|text| text.domain != *domain) {
-        warn!(%domain, digest = %digest.short(), "the text of another domain's fact is not erased");
+    // Whose the text of a fact is, it says itself; which versions name it, too, does not matter.
+    let owner = match private.as_deref().and_then(texts::of_file) {
+        Some(text) => Some(text.domain),
+        None => owner(core, digest)?,
+    };
+    if owner.is_some_and(|owner| owner != *domain) {
+        warn!(%domain, digest = %digest.short(), "an attachment of another domain is not erased");
         return Ok(());
     }
     let mut found = false;

@@ -58,8 +58,8 @@ pub(crate) struct Tail {
     pub(crate) used: DayUse,
     /// The domain's own rules in force.
     pub(crate) rules: Option<Arc<FeedRules>>,
-    /// The last fact's number in the feed, and when it was appended.
-    pub(crate) fact: Option<(u64, Instant)>,
+    /// Numbers of facts that were appended a moment ago, and when; those that were copied since are left out.
+    pub(crate) facts: VecDeque<(u64, Instant)>,
 }
 
 /// The last outbox number that was given out, and the last one up to which the feed has every verdict; 0 for none.
@@ -95,7 +95,7 @@ impl Tail {
             closed: false,
             used: DayUse::default(),
             rules: None,
-            fact: None,
+            facts: VecDeque::new(),
         }
     }
 

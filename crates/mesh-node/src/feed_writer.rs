@@ -492,6 +492,11 @@ impl FeedWriter {
     pub fn append_fact(&self, signed: &SignedFact, ledger_size: u64, at: UnixMs) -> Result<FactReceipt, MeshError> {
         let mut tail = self.tail();
         self.check_open(&tail)?;
+        // Its author's rights were judged at that size, and the event is judged by what it names.
+        if tail.last_ledger_size > ledger_size {
+            let text = format!("the ledger grew while a fact of {} was judged; nothing happened", self.id.domain);
+            return Err(MeshError::new(Code::Unavailable, text));
+        }
         let kind = EventKind::Fact { envelope: signed.envelope().bytes().to_vec() };
         let event = FeedEvent { at_unix_ms: at, ..self.next_event(&mut tail, ledger_size, kind) };
         let (seq, bytes) = (event.seq, event.encode());
@@ -502,14 +507,18 @@ impl FeedWriter {
         }
         let mut batch = Batch::new();
         tail.write(&mut batch, &bytes);
-        tail.fact = Some((seq, Instant::now()));
+        tail.facts.retain(|(_, since)| since.elapsed() < COPYING);
+        tail.facts.push_back((seq, Instant::now()));
         Ok(FactReceipt { seq, durable: Durable::Commit(self.commit(batch, seq)) })
     }
 
-    /// Whether a fact came in a moment ago that nobody else has: `copied` events are elsewhere, as far as is known. A command behind it that is
-    /// sealed before that is fetched would have to be continued without the event before it, should this disk be lost: nobody could.
-    pub fn awaits_a_copy(&self, copied: u64) -> bool {
-        self.tail().fact.is_some_and(|(seq, since)| seq >= copied && since.elapsed() < COPYING)
+    /// Whether a fact below `size` came in a moment ago that nobody else has: `copied` events are elsewhere, as far as is known. A command behind
+    /// it that is sealed before that is fetched would have to be continued without the event before it, should this disk be lost: nobody
+    /// could.
+    pub fn awaits_a_copy(&self, size: u64, copied: u64) -> bool {
+        let mut tail = self.tail();
+        tail.facts.retain(|(seq, since)| *seq >= copied && since.elapsed() < COPYING);
+        tail.facts.front().is_some_and(|(seq, _)| *seq < size)
     }
 
     /// The domain's own rules in force; `None` when none were set in this epoch.

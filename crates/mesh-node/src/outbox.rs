@@ -46,10 +46,10 @@ impl Outbox {
     }
 
     /// Whether a fact in front of what waits is on no other node yet. Nobody waits long for it: others may be away.
-    fn awaits_a_copy(&self) -> bool {
+    fn awaits_a_copy(&self, size: u64) -> bool {
         let holders = self.core.replicas.copies().of(self.writer.id(), Instant::now());
         let copied = holders.iter().map(|holder| holder.size).max().unwrap_or(0);
-        self.core.config.feeds.copies > 0 && self.writer.awaits_a_copy(copied)
+        self.core.config.feeds.copies > 0 && self.writer.awaits_a_copy(size, copied)
     }
 
     async fn propose(&self) {
@@ -75,7 +75,7 @@ impl Outbox {
                 }
                 continue;
             }
-            if self.awaits_a_copy() {
+            if self.awaits_a_copy(ready.head.size) {
                 tokio::time::sleep(FIRST_PAUSE).await;
                 continue;
             }

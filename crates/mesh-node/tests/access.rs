@@ -241,7 +241,7 @@ async fn a_text_is_its_own_domains_whoever_names_it() {
     ask(&mesh, 1, &[]).await;
     let purpose = listed(&mesh, 1, AccessQuery::default()).await.remove(0).record.purpose;
     holds(&mesh, 2, &FeedId { domain: domain_of(1), epoch: 1 }, 2).await;
-    // domain_2's home keeps a copy of the text. Its product names it.
+    // domain_2's home keeps a copy of the text. Its product names it, and that it lies there is not enough.
     let mut thief = descriptor(2, "thief");
     thief.attachments.push(Attachment {
         digest: purpose.digest,
@@ -255,19 +255,30 @@ async fn a_text_is_its_own_domains_whoever_names_it() {
         mesh.node(2).core().store.private_attachments().contains(&purpose.digest.0).unwrap()
     })
     .await;
-    let sealed = mesh.publish(2, thief).await;
+    let outgoing = mesh.publish_command(thief, None);
+    let refused = mesh.client(2).publish(&outgoing, mesh_client::WaitLevel::Sealed).await.unwrap_err();
+    assert_eq!(refused.code, Code::NotPublishedHere);
     for node in 1..=3 {
-        assert!(mesh.node(node).core().wait_indexed(sealed, DEADLINE).await);
         let read = mesh.client(node).private_attachment(purpose.digest, &keypair("owner")).await;
         assert_eq!(read.unwrap_err().code, Code::AttachmentMissing, "node {node}");
     }
-    let erase = Body::Erase(Erase { domain: domain_of(2), digest: purpose.digest, reason: "mine".into() });
-    let erase = mesh.builder().sign(erase, &[&keypair("root-2")]).unwrap();
-    let index = mesh.client(2).submit(&erase).await.unwrap().ledger_index.unwrap();
+    let erase = async |domain: u64, root: &str| {
+        let erase = Body::Erase(Erase { domain: domain_of(domain), digest: purpose.digest, reason: "mine".into() });
+        let erase = mesh.builder().sign(erase, &[&keypair(root)]).unwrap();
+        let index = mesh.client(2).submit(&erase).await.unwrap().ledger_index.unwrap();
+        for node in 1..=3 {
+            assert!(mesh.node(node).core().wait_indexed(index, DEADLINE).await);
+        }
+    };
+    erase(2, "root-2").await;
     for node in 1..=3 {
-        assert!(mesh.node(node).core().wait_indexed(index, DEADLINE).await);
         let read = mesh.client(node).fact_text(&domain_of(1), &purpose, &keypair("owner")).await;
         assert_eq!(read.unwrap(), PURPOSE, "node {node}");
+    }
+    erase(1, "root-1").await;
+    for node in 1..=3 {
+        let lies = mesh.node(node).core().store.private_attachments().contains(&purpose.digest.0).unwrap();
+        assert!(!lies, "node {node}");
     }
     mesh.stop().await;
 }

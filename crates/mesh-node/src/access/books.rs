@@ -135,7 +135,13 @@ fn follow(core: &Arc<Core>, domain: &DomainName, shelf: &mut Shelf) -> Result<Re
             None => {
                 let writes = in_force.node_id == core.node_id() && in_force.epoch == shelf.epoch;
                 let is_home = writes && core.feeds.writer(core, domain).is_ok();
-                let has_some = size > 0 || shelf.epoch > 1;
+                // Who has nothing of the feed in force, or keeps no copy of it any more, knows how it was once.
+                let keeps = || -> Result<bool, MeshError> {
+                    let keepers = core.replicas.duties().keepers_of(core, domain)?;
+                    let subscribes = core.config.feeds.subscribe.iter().any(|name| name == domain.as_str());
+                    Ok(subscribes || keepers.contains(&core.node_id()))
+                };
+                let has_some = size > 0 && (writes || keeps()?);
                 return Ok(match (is_home, has_some) {
                     (true, _) => Reach::Home,
                     (false, true) => Reach::Copy,

@@ -55,6 +55,16 @@ pub struct Listed {
     pub from_copies: BTreeSet<DomainName>,
 }
 
+impl Listed {
+    fn add(&mut self, more: Self) {
+        let Self { items, cut, unreached, from_copies } = more;
+        self.items.extend(items);
+        self.cut |= cut;
+        self.unreached.extend(unreached);
+        self.from_copies.extend(from_copies);
+    }
+}
+
 /// Whether a domain may read a port.
 #[derive(Debug, Clone)]
 pub struct Checked {
@@ -122,28 +132,31 @@ impl AccessDesk {
         forks::refuse(core, domain)?;
         let writer = core.feeds.writer(core, domain)?;
         let _alone = core.books.state_alone(domain).await;
+        let size = core.ledger_size();
         let at = now_unix_ms().max(core.ledger_end().last_stamp);
-        let found = self.judge(signed, at).await?;
+        let found = self.judge(signed, at, request.carried).await?;
         let (at, consumer) = match found {
             Found::Before(stated) => return Ok(stated),
             Found::Follows { at, consumer } => (at, consumer),
             Found::Other(refused, consumer) => {
                 // Who may not at all is told so, and not what became of the request.
                 if let Some(consumer) = consumer {
-                    self.admit(signed, &consumer)?;
+                    self.admit(signed, &consumer, size)?;
                 }
                 return Err(MeshError::new(refused.code(), format!("{refused}; nothing happened")));
             }
         };
-        self.admit(signed, &consumer)?;
-        core.command_rate.count(&fact.author, Instant::now())?;
+        self.admit(signed, &consumer, size)?;
+        if !request.carried {
+            core.command_rate.count(&fact.author, Instant::now())?;
+        }
         let text = texts::take(core, fact, request.attachments).await;
         let is_new = match text {
             // Its former home took it with its text, which is gone since.
             Err(error) if request.carried && matches!(error.code, Code::Erased | Code::NotPublishedHere) => false,
             text => text?,
         };
-        let appended = match writer.append_fact(signed, core.ledger_size(), at) {
+        let appended = match writer.append_fact(signed, size, at) {
             Ok(appended) => appended,
             Err(error) => {
                 if is_new {
@@ -156,20 +169,20 @@ impl AccessDesk {
         Ok(Stated { feed: writer.id().clone(), seq: appended.seq })
     }
 
-    fn admit(&self, signed: &SignedFact, consumer: &DomainName) -> Result<(), MeshError> {
+    fn admit(&self, signed: &SignedFact, consumer: &DomainName, size: u64) -> Result<(), MeshError> {
         let core = &self.core;
-        let admitted = admit_fact(&core.state, signed.fact(), consumer, core.ledger_size());
+        let admitted = admit_fact(&core.state, signed.fact(), consumer, size);
         let admitted = admitted.map_err(|e| core.state_error(&e))?;
         admitted.map_err(|rejection| feeds::refusal(rejection.code, rejection.detail, "; nothing happened"))
     }
 
     /// What a fact is to the book of its domain.
-    async fn judge(&self, signed: &SignedFact, at: UnixMs) -> Result<Found, MeshError> {
+    async fn judge(&self, signed: &SignedFact, at: UnixMs, is_carried: bool) -> Result<Found, MeshError> {
         let (core, signed) = (Arc::clone(&self.core), signed.clone());
         self.core
             .offload(move || {
                 let domain = signed.fact().domain.clone();
-                core.books.read(&core, &domain, |book, reach| found(book, reach, &signed, at))?
+                core.books.read(&core, &domain, |book, reach| found(book, reach, &signed, at, is_carried))?
             })
             .await
     }
@@ -184,16 +197,19 @@ impl AccessDesk {
         decider: Option<&PublicKey>,
         limit: usize,
     ) -> Result<Listed, MeshError> {
-        let mut here = BTreeSet::new();
+        let (mut here, mut unknown) = (BTreeSet::new(), BTreeSet::new());
         let mut elsewhere: BTreeMap<NodeId, BTreeSet<DomainName>> = BTreeMap::new();
         for (domain, home) in self.homes(query, decider)? {
             if home == self.core.node_id() {
                 here.insert(domain);
             } else if self.asks_others {
                 elsewhere.entry(home).or_default().insert(domain);
+            } else {
+                unknown.insert(domain);
             }
         }
         let mut listed = self.read(here, query, limit).await?;
+        listed.unreached.extend(unknown);
         let asked = stream::iter(elsewhere).map(async |(home, domains)| {
             let names = domains.iter().map(ToString::to_string).collect();
             let request = wire::list_request(query, names, limit);
@@ -211,15 +227,18 @@ impl AccessDesk {
                     };
                     listed.items.extend(answer.items.into_iter().filter(is_asked).take(limit));
                     listed.cut |= answer.cut;
+                    let named = |names: &[String]| -> BTreeSet<DomainName> {
+                        let names = names.iter().filter_map(|name| name.parse().ok());
+                        names.filter(|name| domains.contains(name)).collect()
+                    };
+                    listed.from_copies.extend(named(&answer.from_copies));
+                    // It is their home, and has not all of their feeds yet.
+                    listed.add(self.read(named(&answer.unreached), query, limit).await?);
                 }
                 // Whatever is wrong with it: what is here of its domains is better than nothing about all of them.
                 Err(error) => {
                     debug!(%error, "a home does not tell who asked for access");
-                    let copied = self.read(domains, query, limit).await?;
-                    listed.items.extend(copied.items);
-                    listed.cut |= copied.cut;
-                    listed.from_copies.extend(copied.from_copies);
-                    listed.unreached.extend(copied.unreached);
+                    listed.add(self.read(domains, query, limit).await?);
                 }
             }
         }
@@ -362,7 +381,7 @@ enum Found {
     Other(Refused, Option<DomainName>),
 }
 
-fn found(book: &Book, reach: Reach, signed: &SignedFact, at: UnixMs) -> Result<Found, MeshError> {
+fn found(book: &Book, reach: Reach, signed: &SignedFact, at: UnixMs, is_carried: bool) -> Result<Found, MeshError> {
     let fact = signed.fact();
     if reach != Reach::Home {
         let text = format!("this node has not all of the feed of {} yet; nothing happened", fact.domain);
@@ -382,7 +401,8 @@ fn found(book: &Book, reach: Reach, signed: &SignedFact, at: UnixMs) -> Result<F
         _ => book.request(&AccessRecord::request_of(fact)).map(|record| record.consumer.clone()),
     };
     let judged = book.judge(fact, at).and_then(|next| match &fact.body {
-        FactBody::RequestAccess(body) => book.check_room(&body.consumer, at).map(|()| next),
+        // What its former home took had room there.
+        FactBody::RequestAccess(body) if !is_carried => book.check_room(&body.consumer, at).map(|()| next),
         _ => Ok(next),
     });
     Ok(match judged {

@@ -82,7 +82,11 @@ pub fn drop_again(core: &Core, fact: &Fact) {
 pub fn of_fact(core: &Core, signed: &SignedFact) -> Result<Vec<AttachmentBody>, MeshError> {
     let Some(text) = signed.fact().body.private_text() else { return Ok(Vec::new()) };
     let file = core.store.private_attachments().get(&text.digest.0).map_err(|e| storage_error(&e))?;
-    Ok(file.as_deref().and_then(|file| on_the_wire(&text.digest, file)).into_iter().collect())
+    let is_its = |file: &Vec<u8>| {
+        let fact = signed.fact();
+        of_file(file).is_some_and(|text| text.domain == fact.domain && text.fact == fact.id)
+    };
+    Ok(file.filter(is_its).and_then(|file| on_the_wire(&text.digest, &file)).into_iter().collect())
 }
 
 fn on_the_wire(digest: &Digest, file: &[u8]) -> Option<AttachmentBody> {
@@ -106,8 +110,8 @@ pub fn read_here(
     let Some(file) = file else { return Ok(None) };
     let Some(text) = of_file(&file).filter(|text| text.domain == *domain) else { return Ok(None) };
     let asked = core.books.read(core, domain, |book, reach| {
-        let named = book.text(digest).filter(|(fact, _)| *fact == text.fact && reach != Reach::Part);
-        named.map(|(_, record)| record.consumer.clone())
+        let named = book.text(digest, &text.fact).filter(|_| reach != Reach::Part);
+        named.map(|record| record.consumer.clone())
     })?;
     let Some(consumer) = asked else { return Ok(None) };
     let may = |domain| read::may(&core.state, reader, Action::ReadPrivate, domain, core.ledger_size());

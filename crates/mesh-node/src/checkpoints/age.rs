@@ -35,7 +35,7 @@ pub async fn run(core: Arc<Core>) {
         };
         if !is_known()
             && let Some(source) = core.source()
-            && let Err(error) = ask(&core, &source).await
+            && let Some(Err(error)) = core.stopping.run_until_cancelled(ask(&core, &source)).await
         {
             debug!(%source, %error, "the age of the newest checkpoint was not told");
         }

@@ -17,8 +17,11 @@ use crate::core::{Core, storage_error};
 use crate::erasure;
 
 /// Where in the store's index space attachments are noted that a copied feed names and that are not here yet:
-/// `domain \0 digest` -> 1 for a private one, else 0.
+/// `domain \0 digest` -> 1 for a private one, 2 for the private text of a fact, else 0.
 pub const WANTED_FILES: u8 = 6;
+/// A private attachment, and the private text of a fact.
+const PRIVATE: u8 = 1;
+const TEXT: u8 = 2;
 /// The salt in front of a private attachment's body.
 const SALT_BYTES: usize = 16;
 /// Files that one turn fetches of one domain.
@@ -34,7 +37,7 @@ pub(super) fn want(store: &Store, batch: &mut Batch, events: &[Vec<u8>]) {
     for bytes in events {
         if let Some((event, signed)) = fact_of(bytes) {
             if let Some(text) = signed.fact().body.private_text() {
-                index.put(batch, &key(&event.feed.domain, &text.digest), &[1]);
+                index.put(batch, &key(&event.feed.domain, &text.digest), &[TEXT]);
             }
             continue;
         }
@@ -58,15 +61,16 @@ pub(super) async fn fetch(core: &Arc<Core>, peer: NodeId, domain: &DomainName) -
     let wanted = core.store.index(WANTED_FILES).range(&KeyRange::prefix(prefix.clone()), Page::first(IN_ONE_TURN));
     for (stored, private) in wanted.map_err(|e| storage_error(&e))? {
         let Some(digest) = stored.strip_prefix(prefix.as_slice()).and_then(Digest::from_slice) else { continue };
-        let is_private = private.first() == Some(&1);
-        if is_erased(core, domain, &digest)? {
+        let is_text = private.first() == Some(&TEXT);
+        let is_private = is_text || private.first() == Some(&PRIVATE);
+        if is_erased(core, domain, &digest, is_text)? {
             forget(core, &stored)?;
             continue;
         }
         let files = if is_private { core.store.private_attachments() } else { core.store.attachments() };
         if !files.contains(&digest.0).map_err(|e| storage_error(&e))? {
             match one(core, peer, domain, digest, is_private).await {
-                Ok(file) => keep(core, domain, file, is_private).await?,
+                Ok(file) => keep(core, domain, file, is_private, is_text).await?,
                 Err(Fault::Refused(error)) => {
                     debug!(%domain, digest = %digest.short(), %error, "an attachment is not to be had there");
                     continue;
@@ -85,9 +89,11 @@ fn forget(core: &Core, stored: &[u8]) -> Result<(), MeshError> {
     core.store.committer().apply_relaxed(batch).map_err(|e| storage_error(&e))
 }
 
-/// Whether an attachment was erased by the domain whose feed names it, or by the one that owns it.
-fn is_erased(core: &Core, domain: &DomainName, digest: &Digest) -> Result<bool, MeshError> {
-    match erasure::refuse(core, domain, digest).and_then(|()| erasure::refuse_known(core, digest)) {
+/// Whether an attachment was erased by the domain whose feed names it, or by the one that owns it. The text of a fact is that of the domain
+/// whose feed has the fact, whoever names it, too.
+fn is_erased(core: &Core, domain: &DomainName, digest: &Digest, is_text: bool) -> Result<bool, MeshError> {
+    let known = || if is_text { Ok(()) } else { erasure::refuse_known(core, digest) };
+    match erasure::refuse(core, domain, digest).and_then(|()| known()) {
         Ok(()) => Ok(false),
         Err(error) if error.code == Code::Erased => Ok(true),
         Err(error) => Err(error),
@@ -128,7 +134,13 @@ async fn one(
     Ok(file)
 }
 
-async fn keep(core: &Arc<Core>, domain: &DomainName, file: Vec<u8>, is_private: bool) -> Result<(), MeshError> {
+async fn keep(
+    core: &Arc<Core>,
+    domain: &DomainName,
+    file: Vec<u8>,
+    is_private: bool,
+    is_text: bool,
+) -> Result<(), MeshError> {
     let (keeping, domain) = (Arc::clone(core), domain.clone());
     core.offload(move || {
         let store = &keeping.store;
@@ -136,7 +148,7 @@ async fn keep(core: &Arc<Core>, domain: &DomainName, file: Vec<u8>, is_private: 
         files.put(&file).map_err(|e| storage_error(&e))?;
         // It may have been erased while it was on its way: the leaf was folded before the file was there.
         let digest = Digest::of(&file);
-        if is_erased(&keeping, &domain, &digest)? {
+        if is_erased(&keeping, &domain, &digest, is_text)? {
             files.delete(&digest.0).map_err(|e| storage_error(&e))?;
         }
         Ok(())
