@@ -97,7 +97,7 @@ fn nobody_asks_for_what_is_not_there() {
     assert_eq!(code(&|body| body.major = u32::MAX), Code::UnknownVersion);
     assert_eq!(code(&|body| body.scope = scope("stream", &[])), Code::BadRequest);
     assert_eq!(code(&|body| body.scope = scope("files", &["id", "name"])), Code::BadRequest);
-    assert_eq!(code(&|body| body.consumer = "nobody".parse().unwrap()), Code::UnknownDomain);
+    assert_eq!(code(&|body| body.consumer = "nobody".parse().unwrap()), Code::WrongDomain, "it has no role there");
     assert_eq!(said(&mesh, "finance/owner", request(|body| body.scope = Vec::new())), Ok(()));
 }
 
