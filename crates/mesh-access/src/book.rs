@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use mesh_event::Fact;
 use mesh_model::{Digest, DomainName, FactId, ProductId, UnixMs};
 
-use crate::record::{AccessRecord, Refused, Status};
+use crate::record::{AccessRecord, Refused};
 
 /// Most requests of one consumer that nobody decided yet, in one owning domain.
 pub const MOST_WAITING: usize = 100;
@@ -134,17 +134,13 @@ impl Book {
         }
         Err(Refused::TooMany(consumer.clone()))
     }
-
-    /// Where a request stands; [`Status::Waiting`] ones are those of [`Book::waiting`].
-    pub fn status(&self, id: &FactId, now: UnixMs) -> Option<Status> {
-        self.records.get(id).map(|record| record.status(now))
-    }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::record::Status;
     use mesh_event::FactBody;
     use mesh_event::fact::{CancelAccess, PrivateText, RequestAccess};
     use mesh_model::{Code, MeshId, PublicKey};
@@ -194,7 +190,7 @@ mod tests {
         let cancel = fact(9, FactBody::CancelAccess(CancelAccess { request: id(3) }));
         book.take(&cancel, known(9), NOON + 9).unwrap();
         assert_eq!(ids(book.waiting()), [id(2), id(1)]);
-        assert_eq!((book.status(&id(3), NOON), book.latest()), (Some(Status::Cancelled), NOON + 9));
+        assert_eq!((book.request(&id(3)).unwrap().status(NOON), book.latest()), (Status::Cancelled, NOON + 9));
         let text = book.text(&Digest::of(&2_u64.to_be_bytes()), &id(2));
         assert_eq!(text.map(|record| record.request), Some(id(2)));
         assert_eq!(book.fact(&id(9)), Some(&known(9)));

@@ -192,21 +192,16 @@ impl Refused {
     }
 }
 
-/// Which request a fact is about.
-pub(crate) fn request_of(fact: &Fact) -> FactId {
-    match &fact.body {
-        FactBody::RequestAccess(_) => fact.id,
-        FactBody::ApproveAccess(body) => body.request,
-        FactBody::DenyAccess(body) => body.request,
-        FactBody::CancelAccess(body) => body.request,
-        FactBody::RevokeAccess(body) => body.request,
-    }
-}
-
 impl AccessRecord {
     /// Which request a fact is about.
     pub fn request_of(fact: &Fact) -> FactId {
-        request_of(fact)
+        match &fact.body {
+            FactBody::RequestAccess(_) => fact.id,
+            FactBody::ApproveAccess(body) => body.request,
+            FactBody::DenyAccess(body) => body.request,
+            FactBody::CancelAccess(body) => body.request,
+            FactBody::RevokeAccess(body) => body.request,
+        }
     }
 
     /// What a fact makes of the request that it is about. `before`: what there was; `at`: when the fact was taken, by the home's clock.
@@ -245,7 +240,7 @@ impl AccessRecord {
     }
 
     fn answer(&self, fact: &Fact, at: UnixMs) -> Result<Self, Refused> {
-        if request_of(fact) != self.request || fact.domain != self.product.domain {
+        if Self::request_of(fact) != self.request || fact.domain != self.product.domain {
             return Err(Refused::Other);
         }
         let status = self.status(at);
