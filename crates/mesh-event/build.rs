@@ -2,8 +2,8 @@
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let root = std::path::Path::new("../../proto");
-    let files =
-        ["descriptor", "command", "ledger", "rules", "fact"].map(|name| root.join(format!("datamesh/v1/{name}.proto")));
+    let files = ["descriptor", "command", "ledger", "rules", "fact", "token_request"]
+        .map(|name| root.join(format!("datamesh/v1/{name}.proto")));
     for file in &files {
         println!("cargo::rerun-if-changed={}", file.display());
     }

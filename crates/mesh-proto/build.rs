@@ -18,7 +18,7 @@ const FILES: [&str; 13] = [
     "home_service",
 ];
 /// Messages that `mesh-event` generates: one Rust type for one message in the whole workspace.
-const SIGNED: [&str; 5] = ["descriptor", "command", "ledger", "rules", "fact"];
+const SIGNED: [&str; 6] = ["descriptor", "command", "ledger", "rules", "fact", "token_request"];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let root = std::path::Path::new("../../proto");

@@ -3,15 +3,21 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use mesh_event::Fact;
-use mesh_model::{Digest, DomainName, FactId, ProductId, UnixMs};
+use mesh_event::{Fact, FactBody};
+use mesh_model::{Digest, DomainName, FactId, ProductId, PublicKey, TokenId, UnixMs};
 
+use crate::issuer::{Issuer, RevokedToken};
 use crate::record::{AccessRecord, Refused};
+use crate::rule::AccessRule;
 
 /// Most requests of one consumer that nobody decided yet, in one owning domain.
 pub const MOST_WAITING: usize = 100;
 /// Most requests of one consumer in a day, in one owning domain.
 pub const MOST_IN_A_DAY: usize = 1_000;
+/// Most approvals in advance that are in force, in one domain.
+pub const MOST_RULES: usize = 1_000;
+/// Most keys that one domain ever names as token issuers.
+pub const MOST_ISSUERS: usize = 64;
 const DAY_MS: u64 = 86_400_000;
 
 /// A fact that was taken.
@@ -28,7 +34,7 @@ pub struct Known {
 /// The latest first.
 type Place = (Reverse<UnixMs>, FactId);
 
-/// The requests for access to the products of one domain. What it says is a function of the facts that it took, in their order.
+/// Everything about access to the products of one domain. What it says is a function of the facts that it took, in their order.
 #[derive(Debug, Clone, Default)]
 pub struct Book {
     records: HashMap<FactId, AccessRecord>,
@@ -37,8 +43,36 @@ pub struct Book {
     texts: HashMap<(Digest, FactId), FactId>,
     order: BTreeSet<Place>,
     waiting: BTreeSet<Place>,
+    /// Grants that somebody ended, by when.
+    ended: BTreeSet<Place>,
     consumers: BTreeMap<(DomainName, ProductId), BTreeSet<Place>>,
+    /// Those in force, in the order in which they were set.
+    rules: BTreeMap<u64, AccessRule>,
+    rules_set: u64,
+    issuers: BTreeMap<PublicKey, Issuer>,
+    tokens: HashMap<TokenId, RevokedToken>,
+    /// The same, by when.
+    tokens_order: BTreeSet<(Reverse<UnixMs>, TokenId)>,
     latest: UnixMs,
+}
+
+/// What a fact would change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// This request is new, or another than before.
+    Request(Box<AccessRecord>),
+    /// This approval in advance is in force.
+    Rule(AccessRule),
+    /// This one is in force no more.
+    RuleOver(FactId),
+    /// This issuer is new, or another than before.
+    Issuer(Issuer),
+    /// This token counts no more.
+    Token(RevokedToken),
+}
+
+fn odd(key: &PublicKey, why: &'static str) -> Refused {
+    Refused::Issuer { key: key.fingerprint(), why }
 }
 
 fn place(record: &AccessRecord) -> Place {
@@ -46,24 +80,99 @@ fn place(record: &AccessRecord) -> Place {
 }
 
 impl Book {
-    /// What a fact would make of its request at a moment.
+    /// What a fact that these keys signed would make of its subject at a moment.
     ///
     /// # Errors
     /// [`Refused`]: nothing changes.
-    pub fn judge(&self, fact: &Fact, at: UnixMs) -> Result<AccessRecord, Refused> {
-        let id = AccessRecord::request_of(fact);
-        AccessRecord::follow(self.records.get(&id), fact, at)?.ok_or(Refused::Unknown(id))
+    pub fn judge(&self, fact: &Fact, signers: &BTreeSet<PublicKey>, at: UnixMs) -> Result<Next, Refused> {
+        let full = |what, most| Refused::Full { domain: fact.domain.clone(), what, most };
+        match &fact.body {
+            FactBody::SetAccessRule(body) => {
+                if self.rules.len() >= MOST_RULES {
+                    return Err(full("approvals in advance", MOST_RULES));
+                }
+                AccessRule::begin(fact, body, at).map(Next::Rule)
+            }
+            FactBody::EndAccessRule(body) => {
+                let rule = self.rule(&body.rule).ok_or(Refused::UnknownRule(body.rule))?;
+                Ok(Next::RuleOver(rule.id))
+            }
+            FactBody::GrantIssuer(body) => {
+                let issuer = Issuer::begin(fact, body, signers, at)?;
+                match self.issuers.get(&body.key) {
+                    Some(before) if before.ended.is_some() => {
+                        Err(odd(&body.key, "was an issuer; what has ended never comes back"))
+                    }
+                    None if self.issuers.len() >= MOST_ISSUERS => Err(full("token issuers", MOST_ISSUERS)),
+                    _ => Ok(Next::Issuer(issuer)),
+                }
+            }
+            FactBody::EndIssuer(body) => {
+                let issuer = self.issuers.get(&body.key).filter(|issuer| issuer.ended.is_none());
+                let issuer = issuer.ok_or_else(|| odd(&body.key, "is no token issuer of this domain"))?;
+                Ok(Next::Issuer(Issuer { ended: Some((fact.author, at)), ..issuer.clone() }))
+            }
+            FactBody::RevokeToken(body) => {
+                let record = self.records.get(&body.request).ok_or(Refused::Unknown(body.request))?;
+                if record.grant.is_none() {
+                    return Err(Refused::NoGrant(body.request));
+                }
+                Ok(Next::Token(RevokedToken::begin(fact, body, at)))
+            }
+            FactBody::RequestAccess(_)
+            | FactBody::ApproveAccess(_)
+            | FactBody::DenyAccess(_)
+            | FactBody::CancelAccess(_)
+            | FactBody::RevokeAccess(_) => self.follow(fact, at).map(|record| Next::Request(Box::new(record))),
+        }
     }
 
-    /// Takes a fact that was stated at a moment.
+    fn follow(&self, fact: &Fact, at: UnixMs) -> Result<AccessRecord, Refused> {
+        let id = AccessRecord::request_of(fact).ok_or(Refused::Other)?;
+        let before = self.records.get(&id);
+        let next = AccessRecord::follow(before, fact, at)?.ok_or(Refused::Unknown(id))?;
+        let rule = self.rules.values().find(|rule| before.is_none() && rule.fits(&next));
+        Ok(match rule {
+            Some(rule) => next.granted_by(rule),
+            None => next,
+        })
+    }
+
+    /// Takes a fact that these keys signed, and that was stated at a moment.
     ///
     /// # Errors
     /// [`Refused`]: nothing changes.
-    pub fn take(&mut self, fact: &Fact, known: Known, at: UnixMs) -> Result<(), Refused> {
+    pub fn take(
+        &mut self,
+        fact: &Fact,
+        signers: &BTreeSet<PublicKey>,
+        known: Known,
+        at: UnixMs,
+    ) -> Result<(), Refused> {
         if self.facts.contains_key(&fact.id) {
             return Err(Refused::Taken(fact.id));
         }
-        let next = self.judge(fact, at)?;
+        match self.judge(fact, signers, at)? {
+            Next::Request(record) => self.put(*record, fact),
+            Next::Rule(rule) => {
+                self.rules_set += 1;
+                self.rules.insert(self.rules_set, rule);
+            }
+            Next::RuleOver(id) => self.rules.retain(|_, rule| rule.id != id),
+            Next::Issuer(issuer) => _ = self.issuers.insert(issuer.key, issuer),
+            // The first word is the one that counts.
+            Next::Token(token) if self.tokens.contains_key(&token.token) => {}
+            Next::Token(token) => {
+                self.tokens_order.insert((Reverse(token.at_unix_ms), token.token.clone()));
+                self.tokens.insert(token.token.clone(), token);
+            }
+        }
+        self.facts.insert(fact.id, known);
+        self.latest = self.latest.max(at);
+        Ok(())
+    }
+
+    fn put(&mut self, next: AccessRecord, fact: &Fact) {
         let place = place(&next);
         self.order.insert(place);
         self.consumers.entry((next.consumer.clone(), next.product.clone())).or_default().insert(place);
@@ -72,13 +181,43 @@ impl Book {
         } else {
             self.waiting.remove(&place);
         }
+        if let (Some(_), Some(end)) = (&next.grant, &next.end) {
+            self.ended.insert((Reverse(end.at_unix_ms), next.request));
+        }
         if let Some(text) = fact.body.private_text() {
             self.texts.insert((text.digest, fact.id), next.request);
         }
-        self.facts.insert(fact.id, known);
-        self.latest = self.latest.max(at);
         self.records.insert(next.request, next);
-        Ok(())
+    }
+
+    /// Approvals in advance that are in force, in the order in which they were set.
+    pub fn rules(&self) -> impl Iterator<Item = &AccessRule> {
+        self.rules.values()
+    }
+
+    fn rule(&self, id: &FactId) -> Option<&AccessRule> {
+        self.rules.values().find(|rule| rule.id == *id)
+    }
+
+    /// All keys that were ever named as issuers.
+    pub fn issuers(&self) -> impl Iterator<Item = &Issuer> {
+        self.issuers.values()
+    }
+
+    /// Whether a token with this revocation id counts no more.
+    pub fn is_revoked(&self, token: &TokenId) -> bool {
+        self.tokens.contains_key(token)
+    }
+
+    /// Tokens that were revoked since then, the latest first.
+    pub fn revoked_since(&self, since: UnixMs) -> impl Iterator<Item = &RevokedToken> {
+        let tokens = self.tokens_order.iter().take_while(move |(at, _)| at.0 >= since);
+        tokens.filter_map(|(_, id)| self.tokens.get(id))
+    }
+
+    /// Grants that somebody ended since then, the latest first. No token for one counts any more.
+    pub fn ended_since(&self, since: UnixMs) -> impl Iterator<Item = &AccessRecord> {
+        self.at(self.ended.iter().take_while(move |(at, _)| at.0 >= since))
     }
 
     /// When the last fact was stated: the next one is not stated before that.
@@ -137,100 +276,5 @@ impl Book {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use crate::record::Status;
-    use mesh_event::FactBody;
-    use mesh_event::fact::{CancelAccess, PrivateText, RequestAccess};
-    use mesh_model::{Code, MeshId, PublicKey};
-
-    const NOON: UnixMs = 1_800_000_000_000;
-
-    fn known(seq: u64) -> Known {
-        Known { payload: Digest([0; 32]), epoch: 1, seq }
-    }
-
-    fn id(n: u64) -> FactId {
-        FactId(u128::from(n).to_be_bytes())
-    }
-
-    fn fact(n: u64, body: FactBody) -> Fact {
-        let (mesh_id, domain) = (MeshId([7; 32]), "orders".parse().unwrap());
-        Fact { mesh_id, domain, id: id(n), author: PublicKey([1; 32]), body }
-    }
-
-    fn ask(n: u64, consumer: &str) -> Fact {
-        let purpose = PrivateText { digest: Digest::of(&n.to_be_bytes()), size: 4 };
-        let body = RequestAccess {
-            product: "orders/returns".parse().unwrap(),
-            major: 1,
-            scope: Vec::new(),
-            consumer: consumer.parse().unwrap(),
-            purpose,
-            days: 9,
-        };
-        fact(n, FactBody::RequestAccess(body))
-    }
-
-    fn ids<'a>(records: impl Iterator<Item = &'a AccessRecord>) -> Vec<FactId> {
-        records.map(|record| record.request).collect()
-    }
-
-    #[test]
-    fn each_list_has_the_latest_first_and_what_was_decided_waits_no_more() {
-        let mut book = Book::default();
-        for (n, consumer) in [(1, "finance"), (2, "sales"), (3, "finance")] {
-            book.take(&ask(n, consumer), known(n), NOON + n).unwrap();
-        }
-        let product = "orders/returns".parse().unwrap();
-        assert_eq!(ids(book.all()), [id(3), id(2), id(1)]);
-        assert_eq!(ids(book.of(&"finance".parse().unwrap(), &product)), [id(3), id(1)]);
-        assert_eq!(ids(book.of(&"nobody".parse().unwrap(), &product)), []);
-        let cancel = fact(9, FactBody::CancelAccess(CancelAccess { request: id(3) }));
-        book.take(&cancel, known(9), NOON + 9).unwrap();
-        assert_eq!(ids(book.waiting()), [id(2), id(1)]);
-        assert_eq!((book.request(&id(3)).unwrap().status(NOON), book.latest()), (Status::Cancelled, NOON + 9));
-        let text = book.text(&Digest::of(&2_u64.to_be_bytes()), &id(2));
-        assert_eq!(text.map(|record| record.request), Some(id(2)));
-        assert_eq!(book.fact(&id(9)), Some(&known(9)));
-    }
-
-    #[test]
-    fn a_fact_is_taken_once_and_a_text_is_found_by_its_fact() {
-        let mut book = Book::default();
-        book.take(&ask(1, "finance"), known(1), NOON).unwrap();
-        assert_eq!(book.take(&ask(1, "finance"), known(2), NOON), Err(Refused::Taken(id(1))));
-        let lost = fact(5, FactBody::CancelAccess(CancelAccess { request: id(4) }));
-        assert_eq!(book.take(&lost, known(3), NOON), Err(Refused::Unknown(id(4))));
-        let FactBody::RequestAccess(first) = ask(1, "finance").body else { unreachable!() };
-        let FactBody::RequestAccess(other) = ask(2, "sales").body else { unreachable!() };
-        let thief = fact(2, FactBody::RequestAccess(RequestAccess { purpose: first.purpose, ..other }));
-        book.take(&thief, known(4), NOON).unwrap();
-        // Whoever else names it, the text says that it is the first one's.
-        assert_eq!(book.text(&first.purpose.digest, &id(1)).map(|record| record.request), Some(id(1)));
-    }
-
-    #[test]
-    fn one_consumer_does_not_flood_an_owner() {
-        let (mut book, finance) = (Book::default(), "finance".parse().unwrap());
-        for n in 0..MOST_WAITING as u64 {
-            book.check_room(&finance, NOON).unwrap();
-            book.take(&ask(n, "finance"), known(n), NOON).unwrap();
-        }
-        assert_eq!(book.check_room(&finance, NOON).unwrap_err().code(), Code::QuotaUsedUp);
-        book.check_room(&"sales".parse().unwrap(), NOON).unwrap();
-        for n in 0..MOST_IN_A_DAY as u64 {
-            let (asked, gone) = (10_000 + n, 20_000 + n);
-            if n >= MOST_WAITING as u64 {
-                book.take(&ask(asked, "finance"), known(asked), NOON).unwrap();
-            }
-            let request = if n < MOST_WAITING as u64 { id(n) } else { id(asked) };
-            let cancel = fact(gone, FactBody::CancelAccess(CancelAccess { request }));
-            book.take(&cancel, known(gone), NOON).unwrap();
-        }
-        assert_eq!(ids(book.waiting()), []);
-        book.check_room(&finance, NOON + DAY_MS - 1).unwrap_err();
-        book.check_room(&finance, NOON + DAY_MS).unwrap();
-    }
-}
+#[path = "book_tests.rs"]
+mod tests;

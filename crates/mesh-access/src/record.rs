@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::MOST_DAYS;
 use crate::book::{MOST_IN_A_DAY, MOST_WAITING};
+use crate::rule::AccessRule;
 use crate::scope::Scope;
 
 const DAY_MS: u64 = 86_400_000;
@@ -50,6 +51,8 @@ pub struct Grant {
     pub until_unix_ms: UnixMs,
     /// A word to the consumer.
     pub note: Option<PrivateText>,
+    /// Which approval in advance it was, if it was one: then `by` is who stated that.
+    pub rule: Option<FactId>,
 }
 
 /// An end that somebody stated.
@@ -169,6 +172,33 @@ pub enum Refused {
     /// The fact was taken before.
     #[error("the fact {0} was taken before")]
     Taken(FactId),
+    /// There is no such approval in advance, or it was ended.
+    #[error("there is no approval in advance {0} in force")]
+    UnknownRule(FactId),
+    /// The domain has too many of something.
+    #[error("{domain} would have more than {most} {what}")]
+    Full {
+        /// Which.
+        domain: DomainName,
+        /// Of what.
+        what: &'static str,
+        /// How many at most.
+        most: usize,
+    },
+    /// The key of an issuer did not sign for this domain.
+    #[error("key {0} did not sign that it issues tokens for this domain")]
+    NotProven(String),
+    /// The key is no issuer, or was one.
+    #[error("key {key} {why}")]
+    Issuer {
+        /// Its fingerprint.
+        key: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// Nothing was granted, so there is no token.
+    #[error("nothing was granted by the request {0}: there is no token for it")]
+    NoGrant(FactId),
     /// The consumer asks for very much.
     #[error(
         "{0} asks for too much at once: at most {MOST_WAITING} of its requests wait, and {MOST_IN_A_DAY} are made in a day"
@@ -180,27 +210,43 @@ impl Refused {
     /// The stable code.
     pub fn code(&self) -> Code {
         match self {
-            Self::Days { .. } | Self::Owner(_) | Self::Wider { .. } | Self::Longer { .. } | Self::Other => {
-                Code::BadRequest
-            }
+            Self::Days { .. }
+            | Self::Owner(_)
+            | Self::Wider { .. }
+            | Self::Longer { .. }
+            | Self::Other
+            | Self::Full { .. }
+            | Self::Issuer { .. }
+            | Self::NoGrant(_) => Code::BadRequest,
             Self::Over { .. } => Code::RequestOver,
             Self::OwnRequest(_) => Code::OwnRequest,
             Self::Unknown(_) => Code::UnknownRequest,
+            Self::UnknownRule(_) => Code::UnknownRule,
+            Self::NotProven(_) => Code::NoPossession,
             Self::Taken(_) => Code::Duplicate,
             Self::TooMany(_) => Code::QuotaUsedUp,
         }
     }
 }
 
+fn after_days(at: UnixMs, days: u32) -> UnixMs {
+    at.saturating_add(u64::from(days) * DAY_MS)
+}
+
 impl AccessRecord {
-    /// Which request a fact is about.
-    pub fn request_of(fact: &Fact) -> FactId {
+    /// Which request a fact is about, if it is about one.
+    pub fn request_of(fact: &Fact) -> Option<FactId> {
         match &fact.body {
-            FactBody::RequestAccess(_) => fact.id,
-            FactBody::ApproveAccess(body) => body.request,
-            FactBody::DenyAccess(body) => body.request,
-            FactBody::CancelAccess(body) => body.request,
-            FactBody::RevokeAccess(body) => body.request,
+            FactBody::RequestAccess(_) => Some(fact.id),
+            FactBody::ApproveAccess(body) => Some(body.request),
+            FactBody::DenyAccess(body) => Some(body.request),
+            FactBody::CancelAccess(body) => Some(body.request),
+            FactBody::RevokeAccess(body) => Some(body.request),
+            FactBody::RevokeToken(body) => Some(body.request),
+            FactBody::SetAccessRule(_)
+            | FactBody::EndAccessRule(_)
+            | FactBody::GrantIssuer(_)
+            | FactBody::EndIssuer(_) => None,
         }
     }
 
@@ -240,15 +286,15 @@ impl AccessRecord {
     }
 
     fn answer(&self, fact: &Fact, at: UnixMs) -> Result<Self, Refused> {
-        if Self::request_of(fact) != self.request || fact.domain != self.product.domain {
+        if Self::request_of(fact) != Some(self.request) || fact.domain != self.product.domain {
             return Err(Refused::Other);
         }
         let status = self.status(at);
         let expected: &[Status] = match &fact.body {
-            FactBody::RequestAccess(_) => &[],
             FactBody::ApproveAccess(_) | FactBody::DenyAccess(_) => &[Status::Waiting],
             FactBody::CancelAccess(_) => &[Status::Waiting, Status::Granted],
             FactBody::RevokeAccess(_) => &[Status::Granted],
+            _ => &[],
         };
         if !expected.contains(&status) {
             return Err(Refused::Over { request: self.request, status, what: fact.body.kind() });
@@ -260,11 +306,11 @@ impl AccessRecord {
         let end = |how, note| End { how, by: fact.author, at_unix_ms: at, note };
         let mut next = self.clone();
         match &fact.body {
-            FactBody::RequestAccess(_) => return Err(Refused::Other),
             FactBody::ApproveAccess(body) => next.grant = Some(self.granted(body, fact.author, at)?),
             FactBody::DenyAccess(body) => next.end = Some(end(Ending::Denied, Some(body.note))),
             FactBody::CancelAccess(_) => next.end = Some(end(Ending::Cancelled, None)),
             FactBody::RevokeAccess(body) => next.end = Some(end(Ending::Revoked, Some(body.note))),
+            _ => return Err(Refused::Other),
         }
         Ok(next)
     }
@@ -283,8 +329,16 @@ impl AccessRecord {
         if body.days > self.days {
             return Err(Refused::Longer { asked: self.days, found: body.days });
         }
-        let until_unix_ms = at.saturating_add(u64::from(body.days) * DAY_MS);
-        Ok(Grant { scope, by, at_unix_ms: at, until_unix_ms, note: body.note })
+        Ok(Grant { scope, by, at_unix_ms: at, until_unix_ms: after_days(at, body.days), note: body.note, rule: None })
+    }
+
+    /// Grants what was asked, by an approval in advance that it fits.
+    pub(crate) fn granted_by(mut self, rule: &AccessRule) -> Self {
+        let at = self.asked_unix_ms;
+        let until_unix_ms = after_days(at, self.days);
+        let scope = self.asked.clone();
+        self.grant = Some(Grant { scope, by: rule.by, at_unix_ms: at, until_unix_ms, note: None, rule: Some(rule.id) });
+        self
     }
 
     /// Where it stands at a moment.

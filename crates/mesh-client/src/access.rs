@@ -115,7 +115,7 @@ pub fn fact_text(domain: &DomainName, fact: FactId, text: &str) -> (PrivateText,
 }
 
 impl Client {
-    /// Signs a fact of a fresh id and states it. `body` gets what names the private text, where there is one. It is durable at the domain's home
+    /// Signs a fact of a fresh id, as its first signer, and states it. `body` gets what names the private text, where there is one. It is durable at the domain's home
     /// when this returns.
     ///
     /// # Errors
@@ -125,12 +125,15 @@ impl Client {
         domain: &DomainName,
         text: Option<&str>,
         body: impl FnOnce(Option<PrivateText>) -> FactBody,
-        signer: &dyn Signer,
+        signers: &[&dyn Signer],
     ) -> Result<FactStated, MeshError> {
+        let Some(author) = signers.first().map(|signer| signer.public_key()) else {
+            return Err(MeshError::new(Code::BadSignature, "nobody signs"));
+        };
         let (mesh_id, id) = (self.mesh().await?.id, random_fact_id());
         let (named, text) = text.map(|text| fact_text(domain, id, text)).unzip();
-        let fact = Fact { mesh_id, domain: domain.clone(), id, author: signer.public_key(), body: body(named) };
-        let envelope = fact.sign(&[signer]).map_err(|error| MeshError::new(error.code(), error.to_string()))?;
+        let fact = Fact { mesh_id, domain: domain.clone(), id, author, body: body(named) };
+        let envelope = fact.sign(signers).map_err(|error| MeshError::new(error.code(), error.to_string()))?;
         self.state_signed_fact(id, &envelope, text).await
     }
 
@@ -269,7 +272,11 @@ fn status_number(status: Status) -> v1::AccessStatus {
     }
 }
 
-fn scope(field: &str, ports: Vec<v1::AccessPort>) -> Result<Scope, MeshError> {
+pub(crate) fn fact_id(field: &str, bytes: &[u8]) -> Result<FactId, MeshError> {
+    FactId::from_slice(bytes).ok_or_else(|| odd(field, "expected 16 bytes"))
+}
+
+pub(crate) fn scope(field: &str, ports: Vec<v1::AccessPort>) -> Result<Scope, MeshError> {
     let port = |port: v1::AccessPort| Ok(PortScope { port: parse(field, &port.port)?, fields: port.fields });
     ports.into_iter().map(port).collect::<Result<_, MeshError>>().map(Scope)
 }
@@ -293,6 +300,10 @@ fn item(m: v1::AccessItem) -> Result<AccessItem, MeshError> {
             at_unix_ms,
             until_unix_ms,
             note: optional_text("grant_note", m.grant_note.as_ref())?,
+            rule: match m.granted_rule.as_slice() {
+                [] => None,
+                bytes => Some(fact_id("granted_rule", bytes)?),
+            },
         }),
         _ => None,
     };
@@ -309,7 +320,7 @@ fn item(m: v1::AccessItem) -> Result<AccessItem, MeshError> {
         }
         _ => None,
     };
-    let request = FactId::from_slice(&m.request_id).ok_or_else(|| odd("request_id", "expected 16 bytes"))?;
+    let request = fact_id("request_id", &m.request_id)?;
     let purpose = text("purpose", &m.purpose.ok_or_else(|| missing("purpose"))?)?;
     let record = AccessRecord {
         request,

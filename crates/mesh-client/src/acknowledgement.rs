@@ -3,7 +3,7 @@
 use mesh_model::{Code, CommandId, DomainName, LedgerIndex, NodeId, UnixMs};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::convert::{code, missing, odd, parse};
 
@@ -112,7 +112,7 @@ impl Acknowledgement {
 }
 
 /// How old what a read shows may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Freshness {
     /// How many ledger leaves the node had applied.
     pub ledger_size: u64,

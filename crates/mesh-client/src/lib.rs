@@ -26,6 +26,7 @@
 //! | [`governance`], [`ledger`], [`node`] | domains, council, keys; the ledger; one node's state |
 //! | [`node_record`] | the file of a node that is to be admitted |
 //! | [`access`] | who asked for access to which product, and what is allowed |
+//! | [`tokens`] | who issues tokens for what was granted, drawing and checking them |
 //! | [`standards`], [`rules`] | what holds for the whole mesh; what a domain asks of itself |
 //!
 //! # Invariants
@@ -58,6 +59,7 @@ pub mod rules;
 pub mod standards;
 pub mod stream;
 mod tls;
+pub mod tokens;
 pub mod watch;
 
 pub use access::{AccessItem, AccessListing, AccessQuery};
@@ -77,4 +79,5 @@ pub use product::{Facet, ProductSummary, ProductView, SearchHit, VersionSummary}
 pub use publish::{Attached, Outgoing};
 pub use rules::DomainRulesView;
 pub use stream::{AckStream, Delivered, StreamOptions};
+pub use tokens::{AccessTerms, TokenCheck, TokenDrawn, TokenTarget, TokenWanted};
 pub use watch::WatchItem;

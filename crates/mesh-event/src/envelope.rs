@@ -20,6 +20,8 @@ pub const SEAL: &str = "application/vnd.datamesh.seal.v1";
 pub const RULES: &str = "application/vnd.datamesh.rules.v1";
 /// Payload type of a fact about a product.
 pub const FACT: &str = "application/vnd.datamesh.fact.v1";
+/// Payload type of a request for an access token.
+pub const TOKEN_REQUEST: &str = "application/vnd.datamesh.token-request.v1";
 
 /// Why bytes are no envelope, or its signatures don't hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -25,12 +25,15 @@
 //! | [`voter_change`] | how the voters became others, item by item |
 //! | [`rules`] | a domain's own rules, which stay in its feed |
 //! | [`fact`] | facts about products, which stay in their domain's feed |
+//! | [`access_issuer`], [`token_request`] | who issues access tokens, and how one is asked for |
+//! | [`signed`] | anything signed that is no command, checked |
 //! | [`seal`] | a domain's root asks its home to stop, for a move |
 //! | [`tls_key`] | a node's TLS key: derived, and certified by the node key |
 //! | [`attachment`] | private attachments with their salt |
 //! | [`codec`] | the one place where bincode is configured |
 //! | [`proto`] | generated messages; converted here, used nowhere else but on the wire |
 
+pub mod access_issuer;
 pub mod attachment;
 mod body_wire;
 pub mod checkpoint;
@@ -53,13 +56,15 @@ pub mod protocol;
 pub mod recovery;
 pub mod rules;
 pub mod seal;
+pub mod signed;
 pub mod signing;
 mod standard;
 pub mod tls_key;
+pub mod token_request;
 pub mod voter_change;
 pub mod voters;
 
-/// Generated messages of `proto/datamesh/v1/{descriptor,command,ledger,rules,fact}.proto`.
+/// Generated messages of `proto/datamesh/v1/{descriptor,command,ledger,rules,fact,token_request}.proto`.
 #[allow(missing_docs, clippy::all, clippy::pedantic, unreachable_pub)]
 pub mod proto {
     include!(concat!(env!("OUT_DIR"), "/datamesh.v1.rs"));
@@ -81,8 +86,10 @@ pub use protocol::ProtocolRange;
 pub use recovery::{VoterRecovery, VoterRecoveryError};
 pub use rules::{DomainRules, SignedRules};
 pub use seal::SealRequest;
+pub use signed::{Payload, Signed};
 pub use signing::{Keypair, KeypairError, Signer, verify};
 pub use standard::{decode_standard, encode_standard, standard_digest};
 pub use tls_key::{certify_tls_key, is_tls_key_of, tls_keypair};
+pub use token_request::{SignedTokenRequest, TokenRequest};
 pub use voter_change::{VoterChange, VoterChangeError};
 pub use voters::{Voter, VoterSet};

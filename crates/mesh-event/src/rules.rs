@@ -3,14 +3,12 @@
 //! They are local governance: an event of the domain's feed that its home node enforces, and never a leaf of the ledger. So
 //! they have a payload type of their own, and nothing that reads commands takes them for one.
 
-use std::collections::BTreeSet;
-
-use mesh_model::{Digest, DomainName, MeshId, PublicKey, Standard};
+use mesh_model::{DomainName, MeshId, PublicKey, Standard};
 use prost::Message as _;
 
-use crate::command::CommandError;
 use crate::convert::{Malformed, digest, key, text};
 use crate::envelope::{self, Envelope, EnvelopeError};
+use crate::signed::{Payload, Signed};
 use crate::signing::Signer;
 use crate::{proto, standard};
 
@@ -48,11 +46,23 @@ impl DomainRules {
         .encode_to_vec()
     }
 
-    /// Decodes payload bytes.
+    /// Signs the rules; their author has to be the first signer.
     ///
     /// # Errors
-    /// [`Malformed`] names the field.
-    pub fn decode(payload: &[u8]) -> Result<Self, Malformed> {
+    /// [`EnvelopeError::TooLarge`].
+    ///
+    /// # Panics
+    /// When the first signer is not the author.
+    pub fn sign(&self, signers: &[&dyn Signer]) -> Result<Envelope, EnvelopeError> {
+        assert_eq!(signers.first().map(|s| s.public_key()), Some(self.author), "the author signs first");
+        Envelope::sign(envelope::RULES, self.encode(), signers)
+    }
+}
+
+impl Payload for DomainRules {
+    const TYPE: &'static str = envelope::RULES;
+
+    fn decode(payload: &[u8]) -> Result<Self, Malformed> {
         let m = proto::DomainRules::decode(payload).map_err(|error| Malformed::new("rules", error))?;
         let one = |(at, rule): (usize, proto::Standard)| {
             standard::from_message(rule).map_err(|error| error.within(format!("rules[{at}]")))
@@ -67,60 +77,21 @@ impl DomainRules {
             reason: m.reason,
         })
     }
-
-    /// Signs the rules; their author has to be the first signer.
-    ///
-    /// # Errors
-    /// [`EnvelopeError::TooLarge`].
-    ///
-    /// # Panics
-    /// When the first signer is not the author.
-    pub fn sign(&self, signers: &[&dyn Signer]) -> Result<Envelope, EnvelopeError> {
-        assert_eq!(signers.first().map(|s| s.public_key()), Some(self.author), "the author signs first");
-        Envelope::sign(envelope::RULES, self.encode(), signers)
+    fn mesh_id(&self) -> &MeshId {
+        &self.mesh_id
+    }
+    fn author(&self) -> &PublicKey {
+        &self.author
     }
 }
 
-/// Rules whose signatures were checked over their exact bytes. The only way to them is [`SignedRules::verify`].
-#[derive(Debug, Clone)]
-pub struct SignedRules {
-    envelope: Envelope,
-    rules: DomainRules,
-    signers: BTreeSet<PublicKey>,
-}
+/// Rules whose signatures were checked over their exact bytes.
+pub type SignedRules = Signed<DomainRules>;
 
 impl SignedRules {
-    /// Checks every signature, then decodes.
-    ///
-    /// # Errors
-    /// [`CommandError`].
-    pub fn verify(envelope: Envelope, mesh: &MeshId) -> Result<Self, CommandError> {
-        let signers = envelope.verify(envelope::RULES)?;
-        let rules = DomainRules::decode(envelope.payload())?;
-        if rules.mesh_id != *mesh {
-            return Err(CommandError::WrongMesh { expected: mesh.short(), found: rules.mesh_id.short() });
-        }
-        if !signers.contains(&rules.author) {
-            return Err(CommandError::AuthorDidNotSign(rules.author.fingerprint()));
-        }
-        Ok(Self { envelope, rules, signers })
-    }
-
     /// What they say.
     pub fn rules(&self) -> &DomainRules {
-        &self.rules
-    }
-    /// Who signed, each once.
-    pub fn signers(&self) -> &BTreeSet<PublicKey> {
-        &self.signers
-    }
-    /// The exact bytes.
-    pub fn envelope(&self) -> &Envelope {
-        &self.envelope
-    }
-    /// SHA-256 of the signed bytes: the same whoever signed.
-    pub fn digest(&self) -> Digest {
-        self.envelope.payload_digest()
+        &self.payload
     }
 }
 

@@ -61,6 +61,11 @@ impl Keypair {
         Zeroizing::new(bytes.to_pkcs8_der().expect("32 bytes always encode").as_bytes().to_vec())
     }
 
+    /// The 32 bytes that the key is made of, for libraries that sign by themselves.
+    pub fn seed(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.0.to_bytes())
+    }
+
     /// A key of the same holder for another purpose: HKDF-SHA256 (RFC 5869) over the seed, with the purpose's type string as salt and
     /// what it is for as info. Whoever knows it learns nothing about this key.
     pub(crate) fn derive(&self, purpose: &[u8], info: &[u8]) -> Self {

@@ -2,42 +2,52 @@
 //!
 //! Nothing here is part of `apply`: facts never reach the ledger. Roles and products are those of the ledger that the event names.
 
-use mesh_event::fact::{PortScope, RequestAccess};
+use std::collections::BTreeSet;
+
+use mesh_event::fact::PortScope;
 use mesh_event::federation::FEDERATION_PROTOCOL;
 use mesh_event::{Fact, FactBody};
-use mesh_model::{Action, Code, Descriptor, DomainName, OverflowPart, ProductId, Version, VersionId};
+use mesh_model::{
+    Action, Code, Descriptor, DomainName, OverflowPart, ProductId, PublicKey, UnixMs, Version, VersionId,
+};
 
 use crate::decision::{Decision, Rejection, Stop, reject, split};
 use crate::records::Status;
 use crate::state::{Damage, StateRead};
 use crate::{actor, authority, read};
 
-/// Whether a domain's home may take a fact. `consumer` is the domain that asks for access, or did; `at_ledger_size` is the ledger size that
-/// the event will name.
+/// What a fact is judged by, beside the state.
+#[derive(Debug, Clone, Copy)]
+pub struct FactCase<'a> {
+    /// The fact.
+    pub fact: &'a Fact,
+    /// Who signed it.
+    pub signers: &'a BTreeSet<PublicKey>,
+    /// The domain that asks for access, or did, where the fact is about a request.
+    pub consumer: Option<&'a DomainName>,
+    /// The ledger size that the event names, or will name.
+    pub at_ledger_size: u64,
+}
+
+/// Whether a domain's home may take a fact now.
 ///
 /// # Errors
 /// When the state cannot be read or is damaged.
 pub fn admit_fact<S: StateRead>(
     state: &S,
-    fact: &Fact,
-    consumer: &DomainName,
-    at_ledger_size: u64,
+    case: &FactCase<'_>,
+    now: UnixMs,
 ) -> Result<Result<(), Rejection>, S::Error> {
-    split(fit(state, fact, consumer, at_ledger_size))
+    split(fit(state, case, now))
 }
 
 /// Whether its author had the role for a fact when its home had applied so many leaves: what a copy asks of a fact that its home took, whatever
-/// came later.
+/// came later. Who a root named is not judged here: whoever relies on it asks for the root in force.
 ///
 /// # Errors
 /// When the state cannot be read or is damaged.
-pub fn may_state<S: StateRead>(
-    state: &S,
-    fact: &Fact,
-    consumer: &DomainName,
-    at_ledger_size: u64,
-) -> Result<Result<(), Rejection>, S::Error> {
-    split(role(state, fact, consumer, at_ledger_size))
+pub fn may_state<S: StateRead>(state: &S, case: &FactCase<'_>) -> Result<Result<(), Rejection>, S::Error> {
+    split(role(state, case))
 }
 
 /// Whether a grant to a domain counts for anything now: neither of the two is suspended or removed, and there is something to read.
@@ -58,45 +68,91 @@ pub fn grants_count<S: StateRead>(
     split(counts())
 }
 
-fn role<S: StateRead>(state: &S, fact: &Fact, consumer: &DomainName, at_ledger_size: u64) -> Decision<(), S> {
-    let (action, domain) = match &fact.body {
-        FactBody::RequestAccess(_) | FactBody::CancelAccess(_) => (Action::RequestAccess, consumer),
-        FactBody::ApproveAccess(_) | FactBody::DenyAccess(_) => (Action::DecideAccess, &fact.domain),
-        FactBody::RevokeAccess(_) => (Action::RevokeAccess, &fact.domain),
+fn role<S: StateRead>(state: &S, case: &FactCase<'_>) -> Decision<(), S> {
+    let FactCase { fact, consumer, at_ledger_size, .. } = *case;
+    let check = |action, domain: &DomainName| actor::check(state, &fact.author, action, domain, at_ledger_size);
+    let consumer = || match consumer {
+        Some(consumer) => Ok(consumer),
+        None => Err(Stop::Rejected(Rejection::new(Code::UnknownRequest, "it is about no request for access"))),
     };
-    actor::check(state, &fact.author, action, domain, at_ledger_size)
+    match &fact.body {
+        FactBody::RequestAccess(_) | FactBody::CancelAccess(_) => check(Action::RequestAccess, consumer()?),
+        FactBody::ApproveAccess(_)
+        | FactBody::DenyAccess(_)
+        | FactBody::SetAccessRule(_)
+        | FactBody::EndAccessRule(_) => check(Action::DecideAccess, &fact.domain),
+        FactBody::RevokeAccess(_) | FactBody::EndIssuer(_) => check(Action::RevokeAccess, &fact.domain),
+        // Whoever lost it, or found it.
+        FactBody::RevokeToken(_) => match check(Action::RequestAccess, consumer()?) {
+            Err(Stop::Rejected(_)) => check(Action::RevokeAccess, &fact.domain),
+            decided => decided,
+        },
+        FactBody::GrantIssuer(_) => Ok(()),
+    }
 }
 
-fn fit<S: StateRead>(state: &S, fact: &Fact, consumer: &DomainName, at_ledger_size: u64) -> Decision<(), S> {
+fn fit<S: StateRead>(state: &S, case: &FactCase<'_>, now: UnixMs) -> Decision<(), S> {
     let in_force = read::mesh(state)?.map_or(0, |mesh| mesh.protocol_version);
     if in_force < FEDERATION_PROTOCOL {
         let detail = format!("facts exist from protocol {FEDERATION_PROTOCOL} on; {in_force} is in force");
         return reject(Code::UnsupportedCommand, detail);
     }
-    role(state, fact, consumer, at_ledger_size)?;
-    match &fact.body {
+    role(state, case)?;
+    let domain = &case.fact.domain;
+    match &case.fact.body {
         FactBody::RequestAccess(body) => {
-            authority::active_domain(state, &fact.domain)?;
-            authority::active_domain(state, consumer)?;
-            asked(state, body)
+            authority::active_domain(state, domain)?;
+            authority::active_domain(state, &body.consumer)?;
+            offers(state, &body.product, body.major, &body.scope)
         }
         FactBody::ApproveAccess(body) => {
-            authority::active_domain(state, &fact.domain)?;
-            authority::active_domain(state, consumer)?;
+            authority::active_domain(state, domain)?;
+            authority::active_domain(state, &body.consumer)?;
             standing(state, &body.product, body.major).map(|_| ())
         }
+        FactBody::SetAccessRule(body) => {
+            authority::active_domain(state, domain)?;
+            for consumer in &body.consumers {
+                authority::active_domain(state, consumer)?;
+            }
+            offers(state, &body.product, body.major, &body.scope)
+        }
+        FactBody::GrantIssuer(body) => {
+            authority::active_domain(state, domain)?;
+            if let Some(purpose) = read::key_purpose(state, &body.key)? {
+                return reject(Code::KeyInUse, format!("key {} is {purpose}", body.key.fingerprint()));
+            }
+            named_by_root(state, case, now)
+        }
         // Whatever became of a domain: what it granted ends, and what waits is answered.
-        FactBody::DenyAccess(_) | FactBody::CancelAccess(_) | FactBody::RevokeAccess(_) => Ok(()),
+        FactBody::DenyAccess(_)
+        | FactBody::CancelAccess(_)
+        | FactBody::RevokeAccess(_)
+        | FactBody::EndAccessRule(_)
+        | FactBody::EndIssuer(_)
+        | FactBody::RevokeToken(_) => Ok(()),
     }
 }
 
-/// Whether there is what was asked for.
-fn asked<S: StateRead>(state: &S, body: &RequestAccess) -> Decision<(), S> {
-    let version = standing(state, &body.product, body.major)?;
+fn named_by_root<S: StateRead>(state: &S, case: &FactCase<'_>, now: UnixMs) -> Decision<(), S> {
+    let domain = &case.fact.domain;
+    let Some((root, threshold)) = read::root_in_force(state, domain, now)? else {
+        return reject(Code::UnknownDomain, format!("there is no domain {domain}"));
+    };
+    let signed = root.iter().collect::<BTreeSet<_>>().into_iter().filter(|key| case.signers.contains(*key)).count();
+    if threshold > 0 && signed >= threshold as usize {
+        return Ok(());
+    }
+    reject(Code::ThresholdNotMet, format!("{signed} of {threshold} root keys of domain {domain} signed"))
+}
+
+/// Whether a product has what a scope names.
+fn offers<S: StateRead>(state: &S, product: &ProductId, major: u32, scope: &[PortScope]) -> Decision<(), S> {
+    let version = standing(state, product, major)?;
     let Some(descriptor) = read::descriptor_of(state, &version)? else {
         return Err(Stop::State(Damage::new(format!("version {version}"), "has no descriptor").into()));
     };
-    for part in &body.scope {
+    for part in scope {
         if let Some(missing) = missing(&descriptor, part) {
             return reject(Code::BadRequest, format!("{version} has no {missing}"));
         }

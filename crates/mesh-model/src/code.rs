@@ -188,6 +188,10 @@ codes! {
     133 RequestOver "request_over" Conflict "the request for access was decided, or is over" "`mesh access show ID` says how; ask again with `mesh access request`";
     134 OwnRequest "own_request" NotAuthorised "a request is decided by somebody else than who made it" "have another product owner of the domain decide";
     135 BadRequest "bad_request" Rejected "what is asked for cannot be granted" "the text says why; `mesh show ID` names the product's ports and fields";
+    136 UnknownRule "unknown_rule" NotFound "no such approval in advance, or it was ended" "`mesh access terms DOMAIN` shows those in force; give the id in full";
+    137 NoIssuer "no_issuer" Conflict "the domain's root named no key of its home that may issue tokens, or another one" "have a holder of the root keys run `mesh access issuer grant DOMAIN`";
+    138 TokenInvalid "token_invalid" Verification "the token was altered, is no token, or no issuer of the domain signed it" "draw a new one with `mesh access token`; `mesh access terms DOMAIN` shows who may sign";
+    139 NotGranted "not_granted" NotAuthorised "no grant covers what was asked for" "`mesh access list --by DOMAIN` shows what was granted; ask with `mesh access request`";
 
     200 Usage "usage" Usage "the command line does not fit" "see --help";
     201 KeyFile "key_file" Usage "the key file cannot be used" "the text says why: permissions 0600, PKCS#8 v1 PEM, one Ed25519 key";

@@ -86,6 +86,53 @@ hex_id!(
     FactId, 16, "fact id"
 );
 
+/// What names one block of an access token, so that it can be revoked: the block's signature.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TokenId(Vec<u8>);
+
+impl TokenId {
+    /// Most bytes of one: a signature of any kind that tokens are signed with.
+    pub const MOST_BYTES: usize = 80;
+
+    /// Takes 1 to [`Self::MOST_BYTES`] bytes.
+    pub fn new(bytes: Vec<u8>) -> Option<Self> {
+        (1..=Self::MOST_BYTES).contains(&bytes.len()).then_some(Self(bytes))
+    }
+    /// Parses lower-case hexadecimal digits.
+    ///
+    /// # Errors
+    /// [`TokenIdError`].
+    pub fn parse(text: &str) -> Result<Self, TokenIdError> {
+        let error = || TokenIdError { found: excerpt(text) };
+        let digits = text.as_bytes();
+        let is_digit = |digit: &u8| digit.is_ascii_digit() || (b'a'..=b'f').contains(digit);
+        if !digits.len().is_multiple_of(2) || !digits.iter().all(is_digit) {
+            return Err(error());
+        }
+        let byte = |at| u8::from_str_radix(&text[at..at + 2], 16).map_err(|_| error());
+        let bytes = (0..digits.len()).step_by(2).map(byte).collect::<Result<_, _>>()?;
+        Self::new(bytes).ok_or_else(error)
+    }
+    /// Its bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Why a text is no id of a token.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{found}' is no token id; expected 2 to {most} lower-case hexadecimal digits", most = 2 * TokenId::MOST_BYTES)]
+pub struct TokenIdError {
+    found: String,
+}
+
+impl fmt::Display for TokenId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        hex_of(&self.0, f)
+    }
+}
+text_form!(TokenId, TokenIdError);
+
 impl Digest {
     /// SHA-256 of the bytes.
     pub fn of(bytes: &[u8]) -> Self {

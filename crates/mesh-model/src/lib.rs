@@ -39,7 +39,7 @@ pub use descriptor::{
     ProductStatus, ProductType, QualityRule, Quantity, RoleHolder, ServiceLevel, Severity, Source, SourceFile, Storage,
     SupportChannel,
 };
-pub use digest::{CommandId, Digest, FactId, MeshId};
+pub use digest::{CommandId, Digest, FactId, MeshId, TokenId};
 pub use key::PublicKey;
 pub use name::{DomainName, Name, NameError, PortId, ProductId, VersionId};
 pub use role::{Action, Role};

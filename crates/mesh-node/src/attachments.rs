@@ -23,7 +23,7 @@ use crate::erasure;
 /// names another domain's private attachment later does not get to read it, nor to erase it.
 pub const OWNERS: u8 = 2;
 /// How old a read request may be, and how far ahead of this node's clock, in milliseconds.
-const READ_WINDOW_MS: u64 = 300_000;
+pub const READ_WINDOW_MS: u64 = 300_000;
 
 fn storage(error: &mesh_store::StoreError) -> MeshError {
     MeshError::new(Code::StorageFailed, error.to_string())

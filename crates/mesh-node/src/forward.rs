@@ -12,9 +12,11 @@ use mesh_model::{Code, Digest, DomainName, NodeId};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::home_service_client::HomeServiceClient;
 use mesh_proto::v1::{
-    Acknowledgement, AttachmentBody, CheckAccessRequest, CheckAccessResponse, FeedHeadResponse, GetAttachmentRequest,
-    GetDomainRulesRequest, GetDomainRulesResponse, ListAccessRequest, ListAccessResponse, PublishRequest,
-    SealFeedRequest, SetDomainRulesRequest, SetDomainRulesResponse, StateFactRequest, StateFactResponse,
+    Acknowledgement, AttachmentBody, AuthorizeTokenRequest, AuthorizeTokenResponse, CheckAccessRequest,
+    CheckAccessResponse, FeedHeadResponse, GetAccessTermsRequest, GetAccessTermsResponse, GetAttachmentRequest,
+    GetDomainRulesRequest, GetDomainRulesResponse, IssueTokenRequest, IssueTokenResponse, ListAccessRequest,
+    ListAccessResponse, PublishRequest, SealFeedRequest, SetDomainRulesRequest, SetDomainRulesResponse,
+    StateFactRequest, StateFactResponse,
 };
 use tonic::transport::Channel;
 
@@ -24,6 +26,10 @@ use crate::transport::PeerChannels;
 /// Largest message of a forwarded publish, in bytes: envelope and attachments.
 const MESSAGE_BYTES: usize = 64 << 20;
 const FETCH: Duration = Duration::from_secs(10);
+/// The home node stops waiting a little before this one does, so that its answer still arrives.
+const SLACK: Duration = Duration::from_millis(500);
+
+type Home = HomeServiceClient<Channel>;
 
 /// The other nodes, as homes of domains.
 pub struct Forward {
@@ -38,7 +44,7 @@ impl Forward {
         Self { peers, down: Mutex::default() }
     }
 
-    fn home(&self, node: NodeId) -> HomeServiceClient<Channel> {
+    fn home(&self, node: NodeId) -> Home {
         let client = HomeServiceClient::new(self.peers.channel(node));
         client.max_encoding_message_size(MESSAGE_BYTES).max_decoding_message_size(MESSAGE_BYTES)
     }
@@ -52,29 +58,36 @@ impl Forward {
         Some(down.entry(node).or_insert_with(Instant::now).elapsed())
     }
 
+    /// One call. `within`: how long the other node may take.
+    async fn call<Q, A>(
+        &self,
+        node: NodeId,
+        request: Q,
+        within: Duration,
+        call: impl AsyncFnOnce(Home, tonic::Request<Q>) -> Result<tonic::Response<A>, tonic::Status>,
+    ) -> Result<A, MeshError> {
+        let mut request = tonic::Request::new(request);
+        request.set_timeout(within);
+        let response = call(self.home(node), request).await.map_err(|status| self.failed(node, status))?;
+        self.mark(node, true);
+        Ok(response.into_inner())
+    }
+
     /// Hands a publish to the domain's home and passes its answer on.
     ///
     /// # Errors
-    /// [`Code::HomeUnreachable`] (nothing happened), [`Code::OutcomeUnknown`], or what the home node says.
+    /// [`Code::HomeUnreachable`] (nothing happened), [`Code::OutcomeUnknown`], or what the home node says. The same for all calls below.
     pub async fn publish(
         &self,
         home: NodeId,
         request: PublishRequest,
         within: Duration,
     ) -> Result<Acknowledgement, MeshError> {
-        let mut client = self.home(home);
-        let mut request = tonic::Request::new(request);
-        // The home node stops waiting a little before this one does, so that its answer still arrives.
-        request.set_timeout(within + Duration::from_millis(500));
-        match client.publish(request).await {
-            Ok(response) => {
-                self.mark(home, true);
-                let acknowledgement = response.into_inner().acknowledgement;
-                acknowledgement
-                    .ok_or_else(|| MeshError::new(Code::OutcomeUnknown, "the home node sent no acknowledgement"))
-            }
-            Err(status) => Err(self.failed(home, status)),
-        }
+        let publish = async |mut home: Home, request| home.publish(request).await;
+        let answer = self.call(home, request, within + SLACK, publish).await?;
+        answer
+            .acknowledgement
+            .ok_or_else(|| MeshError::new(Code::OutcomeUnknown, "the home node sent no acknowledgement"))
     }
 
     /// What a failed call means. A node's own answer carries our code; everything else is the transport speaking, and then only a
@@ -100,43 +113,35 @@ impl Forward {
     /// Hands a domain's own rules to its home and passes its answer on.
     ///
     /// # Errors
-    /// [`Code::HomeUnreachable`] (nothing happened), [`Code::OutcomeUnknown`], or what the home node says.
+    /// As [`Self::publish`].
     pub async fn set_rules(
         &self,
         home: NodeId,
         envelope: Vec<u8>,
         within: Duration,
     ) -> Result<SetDomainRulesResponse, MeshError> {
-        let mut client = self.home(home);
-        let mut request = tonic::Request::new(SetDomainRulesRequest { envelope });
-        request.set_timeout(within + Duration::from_millis(500));
-        let response = client.set_domain_rules(request).await.map_err(|status| self.failed(home, status))?;
-        self.mark(home, true);
-        Ok(response.into_inner())
+        let set = async |mut home: Home, request| home.set_domain_rules(request).await;
+        self.call(home, SetDomainRulesRequest { envelope }, within + SLACK, set).await
     }
 
     /// Asks a domain's home for its own rules.
     ///
     /// # Errors
-    /// [`Code::HomeUnreachable`], [`Code::OutcomeUnknown`], or what the home node says.
+    /// As [`Self::publish`].
     pub async fn rules(
         &self,
         home: NodeId,
         domain: &DomainName,
         within: Duration,
     ) -> Result<GetDomainRulesResponse, MeshError> {
-        let mut client = self.home(home);
-        let mut request = tonic::Request::new(GetDomainRulesRequest { domain: domain.to_string() });
-        request.set_timeout(within);
-        let response = client.get_domain_rules(request).await.map_err(|status| self.failed(home, status))?;
-        self.mark(home, true);
-        Ok(response.into_inner())
+        let get = async |mut home: Home, request| home.get_domain_rules(request).await;
+        self.call(home, GetDomainRulesRequest { domain: domain.to_string() }, within, get).await
     }
 
     /// Hands a fact to its domain's home and passes its answer on.
     ///
     /// # Errors
-    /// [`Code::HomeUnreachable`] (nothing happened), [`Code::OutcomeUnknown`], or what the home node says.
+    /// As [`Self::publish`].
     pub async fn state_fact(
         &self,
         home: NodeId,
@@ -144,74 +149,98 @@ impl Forward {
         request: StateFactRequest,
         within: Duration,
     ) -> Result<Stated, MeshError> {
-        let mut client = self.home(home);
-        let mut request = tonic::Request::new(request);
-        request.set_timeout(within + Duration::from_millis(500));
-        let response = client.state_fact(request).await.map_err(|status| self.failed(home, status))?;
-        self.mark(home, true);
-        let StateFactResponse { epoch, seq, .. } = response.into_inner();
+        let state = async |mut home: Home, request| home.state_fact(request).await;
+        let StateFactResponse { epoch, seq, .. } = self.call(home, request, within + SLACK, state).await?;
         Ok(Stated { feed: FeedId { domain: domain.clone(), epoch }, seq })
     }
 
     /// Asks a node for requests for access to products of domains whose home it is.
     ///
     /// # Errors
-    /// [`Code::HomeUnreachable`], [`Code::OutcomeUnknown`], or what it says.
+    /// As [`Self::publish`].
     pub async fn list_access(
         &self,
         home: NodeId,
         request: ListAccessRequest,
         within: Duration,
     ) -> Result<ListAccessResponse, MeshError> {
-        let mut client = self.home(home);
-        let mut request = tonic::Request::new(request);
-        request.set_timeout(within);
-        let response = client.list_access(request).await.map_err(|status| self.failed(home, status))?;
-        self.mark(home, true);
-        Ok(response.into_inner())
+        self.call(home, request, within, async |mut home: Home, request| home.list_access(request).await).await
     }
 
     /// Asks a domain's home whether another domain may read a port.
     ///
     /// # Errors
-    /// [`Code::HomeUnreachable`], [`Code::OutcomeUnknown`], or what the home node says.
+    /// As [`Self::publish`].
     pub async fn check_access(
         &self,
         home: NodeId,
         request: CheckAccessRequest,
         within: Duration,
     ) -> Result<Checked, MeshError> {
-        let mut client = self.home(home);
-        let mut request = tonic::Request::new(request);
-        request.set_timeout(within);
-        let response = client.check_access(request).await.map_err(|status| self.failed(home, status))?;
-        self.mark(home, true);
-        let CheckAccessResponse { allowed, why, items, from_copy, .. } = response.into_inner();
+        let check = async |mut home: Home, request| home.check_access(request).await;
+        let CheckAccessResponse { allowed, why, items, from_copy, .. } =
+            self.call(home, request, within, check).await?;
         Ok(Checked { allowed, why, items, from_copy })
+    }
+
+    /// Asks a domain's home what it approves in advance, who issues its tokens, and which count no more.
+    ///
+    /// # Errors
+    /// As [`Self::publish`].
+    pub async fn access_terms(
+        &self,
+        home: NodeId,
+        domain: &DomainName,
+        within: Duration,
+    ) -> Result<GetAccessTermsResponse, MeshError> {
+        let get = async |mut home: Home, request| home.get_access_terms(request).await;
+        self.call(home, GetAccessTermsRequest { domain: domain.to_string() }, within, get).await
+    }
+
+    /// Asks a domain's home for a token.
+    ///
+    /// # Errors
+    /// As [`Self::publish`].
+    pub async fn issue_token(
+        &self,
+        home: NodeId,
+        request: IssueTokenRequest,
+        within: Duration,
+    ) -> Result<IssueTokenResponse, MeshError> {
+        self.call(home, request, within, async |mut home: Home, request| home.issue_token(request).await).await
+    }
+
+    /// Asks a domain's home whether a token counts.
+    ///
+    /// # Errors
+    /// As [`Self::publish`].
+    pub async fn authorize_token(
+        &self,
+        home: NodeId,
+        request: AuthorizeTokenRequest,
+        within: Duration,
+    ) -> Result<AuthorizeTokenResponse, MeshError> {
+        self.call(home, request, within, async |mut home: Home, request| home.authorize_token(request).await).await
     }
 
     /// Asks a domain's home to stop appending for a move.
     ///
     /// # Errors
-    /// [`Code::HomeUnreachable`] (nothing happened), [`Code::OutcomeUnknown`], or what the home node says.
+    /// As [`Self::publish`].
     pub async fn seal_feed(
         &self,
         home: NodeId,
         envelope: Vec<u8>,
         within: Duration,
     ) -> Result<FeedHeadResponse, MeshError> {
-        let mut client = self.home(home);
-        let mut request = tonic::Request::new(SealFeedRequest { envelope });
-        request.set_timeout(within + Duration::from_millis(500));
-        let response = client.seal_feed(request).await.map_err(|status| self.failed(home, status))?;
-        self.mark(home, true);
-        Ok(response.into_inner())
+        let seal = async |mut home: Home, request| home.seal_feed(request).await;
+        self.call(home, SealFeedRequest { envelope }, within + SLACK, seal).await
     }
 
     /// Fetches an attachment.
     ///
     /// # Errors
-    /// [`Code::HomeUnreachable`], or what the other node says.
+    /// As [`Self::publish`], and [`Code::AttachmentMissing`].
     pub async fn attachment(
         &self,
         node: NodeId,
@@ -219,18 +248,14 @@ impl Forward {
         read_request: Vec<u8>,
         of_fact_in: Option<&DomainName>,
     ) -> Result<AttachmentBody, MeshError> {
-        let mut client = self.home(node);
-        let mut request = tonic::Request::new(GetAttachmentRequest {
+        let request = GetAttachmentRequest {
             digest: digest.0.to_vec(),
             read_request,
             domain: of_fact_in.map_or_else(String::new, ToString::to_string),
-        });
-        request.set_timeout(FETCH);
-        let response = client.get_attachment(request).await.map_err(|status| self.failed(node, status))?;
-        response
-            .into_inner()
-            .attachment
-            .ok_or_else(|| MeshError::new(Code::AttachmentMissing, "the answer holds no attachment"))
+        };
+        let get = async |mut home: Home, request| home.get_attachment(request).await;
+        let answer = self.call(node, request, FETCH, get).await?;
+        answer.attachment.ok_or_else(|| MeshError::new(Code::AttachmentMissing, "the answer holds no attachment"))
     }
 }
 

@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Json, Response};
 use axum::routing::{get, post};
-use mesh_client::{Client, ClientOptions, ListQuery, Read, SearchQuery};
+use mesh_client::{Client, ClientOptions, ListQuery, Read, SearchQuery, TokenTarget};
 use mesh_event::{Command, Envelope};
 use mesh_model::{Class, Code, Digest, DomainName};
 use mesh_proto::status::MeshError;
@@ -164,14 +164,19 @@ fn json_routes(gateway: Gateway) -> Router {
         .route("/domains", get(domains))
         .route("/domains/{name}", get(domain))
         .route("/domains/{name}/history", get(domain_history))
+        .route("/domains/{name}/access", get(access_terms))
         .route("/council", get(council))
         .route("/nodes", get(nodes))
         .route("/ledger/head", get(ledger_head))
         .route("/attachments/{digest}", get(attachment))
         .route("/status", get(status))
         .layer(axum::middleware::from_fn_with_state(gateway.clone(), check_token));
-    let open =
-        Router::new().route("/mesh", get(mesh)).route("/commands", post(command)).route("/openapi.json", get(openapi));
+    // What is asked here proves itself: by signatures, or by a token of its own.
+    let open = Router::new()
+        .route("/mesh", get(mesh))
+        .route("/commands", post(command))
+        .route("/authz", get(authz))
+        .route("/openapi.json", get(openapi));
     let ledger = Router::new()
         .route("/checkpoint", get(checkpoint))
         .route("/tile/{*path}", get(tile))
@@ -302,6 +307,55 @@ async fn domain(State(gateway): State<Gateway>, Path(name): Path<String>) -> Ans
 
 async fn domain_history(State(gateway): State<Gateway>, Path(name): Path<String>) -> Answer {
     Ok(json(&gateway.client.history(domain_name(&name)?.as_str()).await?))
+}
+
+async fn access_terms(State(gateway): State<Gateway>, Path(name): Path<String>) -> Answer {
+    Ok(json(&gateway.client.access_terms(&domain_name(&name)?).await?))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AuthzParameters {
+    product: String,
+    port: String,
+    field: Option<String>,
+    major: Option<u32>,
+}
+
+/// Whether the access token of a request lets it read a port: for gateways that ask about each request, such as nginx with `auth_request`.
+async fn authz(
+    State(gateway): State<Gateway>,
+    headers: HeaderMap,
+    Asked(asked): Asked<AuthzParameters>,
+) -> Result<Response, Failure> {
+    let target = TokenTarget {
+        product: asked.product.parse().map_err(bad)?,
+        major: asked.major,
+        port: asked.port.parse().map_err(bad)?,
+        field: asked.field.filter(|field| !field.is_empty()),
+    };
+    let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    // RFC 6750, section 3: nobody who shows no token is told more than that one is needed.
+    let Some(token) = shown.and_then(|value| value.strip_prefix("Bearer ")) else {
+        let error = MeshError::new(Code::TokenInvalid, "expected an access token: Authorization: Bearer TOKEN");
+        return Ok(unauthorized("Bearer", error));
+    };
+    let found = match gateway.client.authorize_token(token, &target).await {
+        Err(error) if matches!(error.code, Code::TokenInvalid | Code::TooLarge) => {
+            return Ok(unauthorized("Bearer error=\"invalid_token\"", error));
+        }
+        found => found?,
+    };
+    let status = if found.allowed { StatusCode::OK } else { StatusCode::FORBIDDEN };
+    let known = [("x-datamesh-consumer", found.consumer.to_string()), ("x-datamesh-grant", found.request.to_string())];
+    Ok((status, known, Json(found)).into_response())
+}
+
+fn unauthorized(challenge: &'static str, error: MeshError) -> Response {
+    let mut response = Failure(error).into_response();
+    *response.status_mut() = StatusCode::UNAUTHORIZED;
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static(challenge));
+    response
 }
 
 async fn council(State(gateway): State<Gateway>) -> Answer {

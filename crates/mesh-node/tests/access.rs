@@ -5,7 +5,6 @@
 mod support;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use mesh_access::Status;
 use mesh_client::access::{AccessItem, AccessQuery, AccessTarget, fact_text, random_fact_id};
@@ -21,10 +20,8 @@ use mesh_model::{
 use mesh_node::replicas::copy::KeptHead;
 use mesh_node::replicas::heads;
 use mesh_proto::status::MeshError;
-use support::{Mesh, descriptor, domain_of, keypair};
+use support::{DEADLINE, Mesh, descriptor, domain_of, holds, keypair, until};
 
-/// Long enough for a busy machine; nothing waits that long.
-const DEADLINE: Duration = Duration::from_secs(30);
 const PURPOSE: &str = "monthly figures for Jane Smith of Zeppelin Lane";
 
 async fn mesh() -> Mesh {
@@ -49,14 +46,6 @@ fn ports(ports: &[&str]) -> Vec<PortScope> {
     ports.iter().map(|port| PortScope { port: port.parse().unwrap(), fields: Vec::new() }).collect()
 }
 
-async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let deadline = tokio::time::Instant::now() + DEADLINE;
-    while !is_so().await {
-        assert!(tokio::time::Instant::now() < deadline, "{what}: not within {DEADLINE:?}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
-
 fn request(scope: &[&str], consumer: u64) -> impl FnOnce(Option<PrivateText>) -> FactBody {
     let scope = ports(scope);
     move |purpose| {
@@ -74,7 +63,7 @@ fn request(scope: &[&str], consumer: u64) -> impl FnOnce(Option<PrivateText>) ->
 /// domain_3 asks for a part of domain_1's product, through a node.
 async fn ask(mesh: &Mesh, through: u64, scope: &[&str]) -> FactId {
     let signer = keypair("engineer");
-    mesh.client(through).state_fact(&domain_of(1), Some(PURPOSE), request(scope, 3), &signer).await.unwrap().id
+    mesh.client(through).state_fact(&domain_of(1), Some(PURPOSE), request(scope, 3), &[&signer]).await.unwrap().id
 }
 
 /// States a fact about domain_1's product, through a node.
@@ -85,7 +74,7 @@ async fn state(
     text: Option<&str>,
     body: impl FnOnce(Option<PrivateText>) -> FactBody,
 ) -> Result<(), MeshError> {
-    mesh.client(through).state_fact(&domain_of(1), text, body, &keypair(signer)).await.map(|_| ())
+    mesh.client(through).state_fact(&domain_of(1), text, body, &[&keypair(signer)]).await.map(|_| ())
 }
 
 fn approval(request: FactId, scope: &[&str]) -> impl FnOnce(Option<PrivateText>) -> FactBody + Clone {
@@ -197,7 +186,7 @@ async fn what_does_not_follow_is_refused_and_changes_nothing() {
 
     // Whoever asked does not decide, whatever roles it has.
     let owner = keypair("owner");
-    let own = mesh.client(2).state_fact(&domain_of(1), note, request(&["files"], 3), &owner).await.unwrap().id;
+    let own = mesh.client(2).state_fact(&domain_of(1), note, request(&["files"], 3), &[&owner]).await.unwrap().id;
     assert_eq!(code!("owner", None, approval(own, &["files"])), Code::OwnRequest);
 
     // Its text goes with a fact, and no other.
@@ -353,14 +342,6 @@ async fn an_erased_purpose_is_gone_and_the_request_stays() {
 }
 
 /// Awaits that the node holds the feed's first `size` events under a signed head.
-async fn holds(mesh: &Mesh, node: u64, feed: &FeedId, size: u64) -> KeptHead {
-    let core = Arc::clone(mesh.node(node).core());
-    let head = || heads::of_feed(&core, feed).ok().flatten();
-    until(&format!("node {node} holds {size} events"), async || head().is_some_and(|head| head.goal.size >= size))
-        .await;
-    head().unwrap()
-}
-
 /// What a home took and no copy had when the domain moved away comes along when it is back; what was answered otherwise meanwhile is told.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn facts_of_a_home_that_was_left_come_along() {

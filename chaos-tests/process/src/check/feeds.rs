@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context as _, Result};
 use chaos_process::testbed::{NodeNumber, Testbed};
 use mesh_event::event::NO_LEAF;
-use mesh_event::{Command, DomainRules, Envelope, EventKind, Fact, FeedEvent, FeedId};
+use mesh_event::{Command, DomainRules, Envelope, EventKind, Fact, FeedEvent, FeedId, Payload as _};
 use mesh_model::{Code, CommandId, DomainName};
 use mesh_store::{MerkleLog, Store, StoreOptions};
 use mesh_tlog::{Frontier, Hash, leaf_hash};

@@ -15,6 +15,7 @@ use mesh_model::{Code, DomainName, FactId, Name, ProductId};
 use serde::Serialize;
 use serde_json::json;
 
+use super::{access_terms, access_token};
 use crate::app::App;
 use crate::command_file::named;
 use crate::failure::Failure;
@@ -131,11 +132,31 @@ enum Action {
         #[arg(long)]
         major: Option<u32>,
     },
+    /// Shows what a domain approves in advance, who issues its tokens, and which tokens count no more
+    Terms {
+        /// The domain
+        #[arg(add = crate::completer::domains())]
+        domain: DomainName,
+    },
+    /// Approves in advance: requests that fit are granted as they are made
+    #[command(subcommand)]
+    Rule(access_terms::RuleAction),
+    /// Says which keys issue tokens for what a domain granted
+    #[command(subcommand)]
+    Issuer(access_terms::IssuerAction),
+    /// Draws a token that shows a gateway what your domain was granted
+    Token(access_token::DrawArgs),
+    /// Makes a token that allows less of one that you have; needs no node
+    Narrow(access_token::NarrowArgs),
+    /// Checks a token as a gateway does, without a node; exit code 7 when it does not cover what is asked for, 8 when it is none
+    Verify(access_token::VerifyArgs),
+    /// Says that a token counts no more
+    RevokeToken(access_token::RevokeArgs),
 }
 
 /// `PORT` or `PORT:FIELD,FIELD`.
 #[derive(Debug, Clone)]
-struct PortArg(PortScope);
+pub(super) struct PortArg(PortScope);
 
 impl FromStr for PortArg {
     type Err = String;
@@ -164,7 +185,7 @@ impl FromStr for StatusArg {
     }
 }
 
-fn scope(ports: Vec<PortArg>) -> Vec<PortScope> {
+pub(super) fn scope(ports: Vec<PortArg>) -> Vec<PortScope> {
     ports.into_iter().map(|port| port.0).collect()
 }
 
@@ -215,9 +236,13 @@ pub(crate) async fn run(args: AccessArgs, app: &App) -> Result<(), Failure> {
                 let purpose = purpose.expect("one is stated");
                 FactBody::RequestAccess(RequestAccess { product, major, scope: scope.0, consumer, purpose, days })
             };
-            let stated = client.state_fact(&domain, Some(&purpose), body, &signer).await?;
+            let stated = client.state_fact(&domain, Some(&purpose), body, &[&signer]).await?;
             app.output().one(&stated, &stated.id.to_string(), |_| format!("request {}\n", stated.id))?;
-            app.note(format!("{told}; a product owner of {domain} decides"));
+            // It may fit what the owner approved in advance.
+            let granted = client.access_request(stated.id).await.is_ok_and(|item| item.status == Status::Granted);
+            let next =
+                if granted { "granted in advance".to_owned() } else { format!("a product owner of {domain} decides") };
+            app.note(format!("{told}; {next}"));
             Ok(())
         }
         Action::List { of, product, by, mine, waiting_for_me, status } => {
@@ -275,11 +300,18 @@ pub(crate) async fn run(args: AccessArgs, app: &App) -> Result<(), Failure> {
             let major = major_of(&client, &product, major).await?;
             check(app, &client, &AccessTarget { product, major, port, field }, &consumer).await
         }
+        Action::Terms { domain } => access_terms::show(app, &domain).await,
+        Action::Rule(action) => access_terms::run_rule(app, action).await,
+        Action::Issuer(action) => access_terms::run_issuer(app, action).await,
+        Action::Token(args) => access_token::draw(app, args).await,
+        Action::Narrow(args) => access_token::narrow(app, &args),
+        Action::Verify(args) => access_token::verify(app, &args),
+        Action::RevokeToken(args) => access_token::revoke(app, args).await,
     }
 }
 
 /// The major that was named, or that of the product's newest active version.
-async fn major_of(client: &Client, product: &ProductId, named: Option<u32>) -> Result<u32, Failure> {
+pub(super) async fn major_of(client: &Client, product: &ProductId, named: Option<u32>) -> Result<u32, Failure> {
     if let Some(major) = named {
         return Ok(major);
     }
@@ -295,7 +327,7 @@ async fn answer(
     body: impl FnOnce(Option<PrivateText>) -> FactBody,
 ) -> Result<(), Failure> {
     let (client, signer) = (app.client()?, app.signer()?);
-    let stated = client.state_fact(&record.product.domain, text, body, &signer).await?;
+    let stated = client.state_fact(&record.product.domain, text, body, &[&signer]).await?;
     app.output().one(&stated, &stated.id.to_string(), |_| String::new())
 }
 
@@ -374,6 +406,9 @@ fn told(shown: &Shown, style: Style) -> String {
     if let Some(grant) = &record.grant {
         let (at, until) = (time::show(grant.at_unix_ms), time::show(grant.until_unix_ms));
         lines.add(format!("granted  {at}, until {until}: {}, by {}", scope_text(&grant.scope), named(&grant.by)));
+        if let Some(rule) = &grant.rule {
+            lines.add(format!("         in advance, by {rule}"));
+        }
         if grant.note.is_some() {
             lines.add(format!("         {}", shown.text("grant_note", shown.grant_note_text.as_ref())));
         }
@@ -399,7 +434,7 @@ impl Shown {
     }
 }
 
-fn scope_text(scope: &Scope) -> String {
+pub(super) fn scope_text(scope: &Scope) -> String {
     printable(&scope.to_string())
 }
 

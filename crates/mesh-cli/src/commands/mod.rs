@@ -6,6 +6,8 @@ use crate::cli::Command;
 use crate::failure::Failure;
 
 pub(crate) mod access;
+mod access_terms;
+mod access_token;
 pub(crate) mod apply;
 pub(crate) mod can;
 pub(crate) mod completion;

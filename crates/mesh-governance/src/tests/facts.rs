@@ -1,15 +1,18 @@
 //! Who may state facts about products, and about which.
 
+use std::collections::BTreeSet;
+
 use mesh_event::command::{RetireProduct, RevokeKey};
 use mesh_event::fact::{
-    ApproveAccess, CancelAccess, DenyAccess, Fact, FactBody, PortScope, PrivateText, RequestAccess, RevokeAccess,
+    ApproveAccess, CancelAccess, DenyAccess, EndAccessRule, EndIssuer, Fact, FactBody, GrantIssuer, PortScope,
+    PrivateText, RequestAccess, RevokeAccess, RevokeToken, SetAccessRule,
 };
 use mesh_event::{Body, Signer as _};
 use mesh_model::{Code, Digest, DomainName, FactId};
 
 use super::accepted;
 use crate::testing::{TestMesh, descriptor, keypair};
-use crate::{admit_fact, read};
+use crate::{FactCase, admit_fact, read};
 
 /// Makes what is stated.
 type Makes<'a> = &'a dyn Fn() -> FactBody;
@@ -48,8 +51,10 @@ fn said(mesh: &TestMesh, author: &str, body: FactBody) -> Result<(), Code> {
     };
     let author = keypair(author).public_key();
     let fact = Fact { mesh_id: mesh.mesh_id, domain: "sales".parse().unwrap(), id: FactId([1; 16]), author, body };
-    let size = read::head(&mesh.state).unwrap().size;
-    admit_fact(&mesh.state, &fact, &consumer, size).unwrap().map_err(|rejection| rejection.code)
+    let at_ledger_size = read::head(&mesh.state).unwrap().size;
+    let signers = BTreeSet::from([author]);
+    let case = FactCase { fact: &fact, signers: &signers, consumer: Some(&consumer), at_ledger_size };
+    admit_fact(&mesh.state, &case, 0).unwrap().map_err(|rejection| rejection.code)
 }
 
 #[test]
@@ -129,4 +134,55 @@ fn a_mesh_of_the_first_protocol_has_no_facts() {
     let mut mesh = TestMesh::with_domains_under(1, &["sales", "finance"]);
     accepted(&mesh.publish(descriptor("sales/orders", "1.0.0", &["id"])));
     assert_eq!(said(&mesh, "finance/owner", request(|_| {})), Err(Code::UnsupportedCommand));
+}
+
+#[test]
+fn the_owner_approves_in_advance_its_root_names_issuers_and_both_take_tokens_back() {
+    let mesh = mesh();
+    let rule = |change: &dyn Fn(&mut SetAccessRule)| {
+        let mut body = SetAccessRule {
+            product: "sales/orders".parse().unwrap(),
+            major: 1,
+            consumers: vec!["finance".parse().unwrap()],
+            scope: scope("files", &["id"]),
+            days: 30,
+        };
+        change(&mut body);
+        FactBody::SetAccessRule(body)
+    };
+    let id = FactId([1; 16]);
+    let sets = || rule(&|_| {});
+    let ends = || FactBody::EndAccessRule(EndAccessRule { rule: id });
+    let issuer = keypair("issuer").public_key();
+    let names = || FactBody::GrantIssuer(GrantIssuer { key: issuer, possession: [0; 64] });
+    let stops = || FactBody::EndIssuer(EndIssuer { key: issuer });
+    let takes_back = || FactBody::RevokeToken(RevokeToken { request: id, token: vec![1] });
+    let table: [(&str, Makes<'_>, Result<(), Code>); 14] = [
+        ("sales/owner", &sets, Ok(())),
+        ("sales/steward", &sets, Err(Code::WrongRole)),
+        ("finance/owner", &sets, Err(Code::WrongDomain)),
+        ("sales/owner", &ends, Ok(())),
+        ("finance/owner", &ends, Err(Code::WrongDomain)),
+        ("sales/root", &names, Ok(())),
+        ("sales/owner", &names, Err(Code::ThresholdNotMet)),
+        ("finance/root", &names, Err(Code::ThresholdNotMet)),
+        ("sales/owner", &stops, Ok(())),
+        ("sales/steward", &stops, Ok(())),
+        ("sales/engineer", &stops, Err(Code::WrongRole)),
+        ("sales/steward", &takes_back, Ok(())),
+        ("finance/engineer", &takes_back, Ok(())),
+        ("sales/engineer", &takes_back, Err(Code::WrongRole)),
+    ];
+    for (author, body, expected) in table {
+        assert_eq!(said(&mesh, author, body()), expected, "{author}: {}", body().kind());
+    }
+    let code = |change: &dyn Fn(&mut SetAccessRule)| said(&mesh, "sales/owner", rule(change)).unwrap_err();
+    assert_eq!(code(&|body| body.product = "sales/none".parse().unwrap()), Code::UnknownProduct);
+    assert_eq!(code(&|body| body.major = 2), Code::UnknownVersion);
+    assert_eq!(code(&|body| body.scope = scope("nowhere", &[])), Code::BadRequest);
+    assert_eq!(code(&|body| body.consumers.push("nobody".parse().unwrap())), Code::UnknownDomain);
+    // One key, one purpose.
+    let key = keypair("sales/owner").public_key();
+    let taken = FactBody::GrantIssuer(GrantIssuer { key, possession: [0; 64] });
+    assert_eq!(said(&mesh, "sales/root", taken), Err(Code::KeyInUse));
 }

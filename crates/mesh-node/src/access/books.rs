@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mesh_access::{AccessRecord, Book, Known};
 use mesh_event::event::NO_LEAF;
-use mesh_event::{FactBody, FeedEvent, FeedId, SignedFact};
-use mesh_governance::{may_state, read};
+use mesh_event::{Fact, FactBody, FeedEvent, FeedId, SignedFact};
+use mesh_governance::{FactCase, may_state, read};
 use mesh_model::{Code, DomainName};
 use mesh_proto::status::MeshError;
 use mesh_tlog::{Hash, leaf_hash};
@@ -179,23 +179,24 @@ fn take_fact(core: &Core, event: &FeedEvent, signed: &SignedFact, book: &mut Boo
     let tell = |why: &dyn std::fmt::Display| {
         warn!(domain = %event.feed.domain, epoch = event.feed.epoch, seq = event.seq, %why, "a fact in a feed does not hold");
     };
-    let consumer = match &fact.body {
-        FactBody::RequestAccess(body) => Some(body.consumer.clone()),
-        _ => book.request(&AccessRecord::request_of(fact)).map(|record| record.consumer.clone()),
-    };
-    let Some(consumer) = consumer else {
-        tell(&"it answers no request");
-        return Ok(());
-    };
-    let may = may_state(&core.state, fact, &consumer, event.ledger_size).map_err(|e| core.state_error(&e))?;
-    if let Err(rejection) = may {
+    let consumer = consumer_of(book, fact);
+    let case =
+        FactCase { fact, signers: signed.signers(), consumer: consumer.as_ref(), at_ledger_size: event.ledger_size };
+    if let Err(rejection) = may_state(&core.state, &case).map_err(|e| core.state_error(&e))? {
         tell(&rejection.detail);
         return Ok(());
     }
-    let payload = signed.envelope().payload_digest();
-    let known = Known { payload, epoch: event.feed.epoch, seq: event.seq };
-    if let Err(refused) = book.take(fact, known, event.at_unix_ms) {
+    let known = Known { payload: signed.digest(), epoch: event.feed.epoch, seq: event.seq };
+    if let Err(refused) = book.take(fact, signed.signers(), known, event.at_unix_ms) {
         tell(&refused);
     }
     Ok(())
+}
+
+/// The domain that asks, or asked, for what a fact is about.
+pub(super) fn consumer_of(book: &Book, fact: &Fact) -> Option<DomainName> {
+    match &fact.body {
+        FactBody::RequestAccess(body) => Some(body.consumer.clone()),
+        _ => book.request(&AccessRecord::request_of(fact)?).map(|record| record.consumer.clone()),
+    }
 }

@@ -8,13 +8,13 @@ use futures::{StreamExt as _, stream};
 use mesh_access::{AccessRecord, Book, Refused, Status};
 use mesh_event::command::CommandError;
 use mesh_event::{Envelope, FactBody, FeedId, SignedFact};
-use mesh_governance::{admit_fact, grants_count, read};
+use mesh_governance::{FactCase, admit_fact, grants_count, read};
 use mesh_model::{Action, Class, Code, DomainName, Name, NodeId, ProductId, PublicKey, UnixMs};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::{self, StateFactRequest};
 use tracing::debug;
 
-use super::books::Reach;
+use super::books::{Reach, consumer_of};
 use super::query::AccessQuery;
 use super::texts;
 use crate::clock::now_unix_ms;
@@ -27,7 +27,7 @@ use crate::services::access as wire;
 /// Domains that are read from the ledger at once.
 const PAGE: usize = 256;
 /// How long a home may take to say what it has: those that don't answer are named, and nobody waits longer for them.
-const ASKING: Duration = Duration::from_secs(2);
+pub(super) const ASKING: Duration = Duration::from_secs(2);
 /// Homes that are asked at the same time.
 const AT_ONCE: usize = 16;
 /// Grants and requests that an answer about one port shows.
@@ -81,13 +81,13 @@ pub struct Checked {
 /// Takes facts, and shows what they come to.
 #[derive(Clone)]
 pub struct AccessDesk {
-    core: Arc<Core>,
+    pub(super) core: Arc<Core>,
     publisher: Publisher,
     /// Whether other nodes are asked: for clients, not for other nodes.
     asks_others: bool,
 }
 
-fn from_command(error: &CommandError) -> MeshError {
+pub(super) fn from_command(error: &CommandError) -> MeshError {
     MeshError::new(error.code(), error.to_string())
 }
 
@@ -140,13 +140,13 @@ impl AccessDesk {
             Found::Follows { at, consumer } => (at, consumer),
             Found::Other(refused, consumer) => {
                 // Who may not at all is told so, and not what became of the request.
-                if let Some(consumer) = consumer {
-                    self.admit(signed, &consumer, size)?;
+                if consumer.is_some() {
+                    self.admit(signed, consumer.as_ref(), size)?;
                 }
                 return Err(MeshError::new(refused.code(), format!("{refused}; nothing happened")));
             }
         };
-        self.admit(signed, &consumer, size)?;
+        self.admit(signed, consumer.as_ref(), size)?;
         if !request.carried {
             core.command_rate.count(&fact.author, Instant::now())?;
         }
@@ -169,10 +169,10 @@ impl AccessDesk {
         Ok(Stated { feed: writer.id().clone(), seq: appended.seq })
     }
 
-    fn admit(&self, signed: &SignedFact, consumer: &DomainName, size: u64) -> Result<(), MeshError> {
+    fn admit(&self, signed: &SignedFact, consumer: Option<&DomainName>, size: u64) -> Result<(), MeshError> {
         let core = &self.core;
-        let admitted = admit_fact(&core.state, signed.fact(), consumer, size);
-        let admitted = admitted.map_err(|e| core.state_error(&e))?;
+        let case = FactCase { fact: signed.fact(), signers: signed.signers(), consumer, at_ledger_size: size };
+        let admitted = admit_fact(&core.state, &case, self.now()).map_err(|e| core.state_error(&e))?;
         admitted.map_err(|rejection| feeds::refusal(rejection.code, rejection.detail, "; nothing happened"))
     }
 
@@ -314,8 +314,23 @@ impl AccessDesk {
             .await
     }
 
+    /// Asks a domain's home, where that is another node and answers.
+    pub(super) async fn at_home<T>(
+        &self,
+        domain: &DomainName,
+        asks: impl AsyncFnOnce(NodeId) -> Result<T, MeshError>,
+    ) -> Result<AtHome<T>, MeshError> {
+        let Route::Home(home) = self.publisher.route(domain)? else { return Ok(AtHome::LookHere(None)) };
+        self.publisher.check_passes_on(home, domain)?;
+        match asks(home).await {
+            Ok(answer) => Ok(AtHome::Says(answer)),
+            Err(error) if error.code.class() == Class::Unavailable => Ok(AtHome::LookHere(Some(error))),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Never before what the ledger has reached: a clock that was set back does not bring grants back.
-    fn now(&self) -> UnixMs {
+    pub(super) fn now(&self) -> UnixMs {
         now_unix_ms().max(self.core.ledger_end().last_stamp)
     }
 
@@ -331,18 +346,13 @@ impl AccessDesk {
         consumer: &DomainName,
     ) -> Result<Checked, MeshError> {
         let core = &self.core;
-        let route = self.publisher.route(&product.domain)?;
-        let unreached = match route {
-            Route::Here => None,
-            Route::Home(home) => {
-                self.publisher.check_passes_on(home, &product.domain)?;
-                let request = wire::check_request(product, major, (port, field), consumer);
-                match core.forward.check_access(home, request, ASKING).await {
-                    Ok(answer) => return Ok(answer),
-                    Err(error) if error.code.class() == Class::Unavailable => Some(error),
-                    Err(error) => return Err(error),
-                }
-            }
+        let asks = async |home: NodeId| {
+            let request = wire::check_request(product, major, (port, field), consumer);
+            core.forward.check_access(home, request, ASKING).await
+        };
+        let unreached = match self.at_home(&product.domain, asks).await? {
+            AtHome::Says(answer) => return Ok(answer),
+            AtHome::LookHere(unreached) => unreached,
         };
         let counts = grants_count(&core.state, product, major, consumer).map_err(|e| core.state_error(&e))?;
         if let Err(rejection) = &counts
@@ -359,11 +369,7 @@ impl AccessDesk {
                 })
             })
             .await?;
-        if reach == Reach::Part {
-            let text = format!("too little is here of the feed of {} to tell", product.domain);
-            return Err(unreached.unwrap_or_else(|| MeshError::new(Code::FeedMissing, text)));
-        }
-        checked.from_copy = reach != Reach::Home;
+        checked.from_copy = is_from_copy(reach, &product.domain, unreached)?;
         if let Err(rejection) = counts {
             (checked.allowed, checked.why) = (false, rejection.detail);
         }
@@ -371,12 +377,35 @@ impl AccessDesk {
     }
 }
 
+/// What a domain's home says, or that this node looks for itself.
+pub(super) enum AtHome<T> {
+    /// The home's answer.
+    Says(T),
+    /// This node is the home; or why the home does not answer, so that a copy has to.
+    LookHere(Option<MeshError>),
+}
+
+/// Whether what was read here is a copy's word.
+///
+/// # Errors
+/// Where too little is here: why the home did not answer.
+pub(super) fn is_from_copy(reach: Reach, domain: &DomainName, unreached: Option<MeshError>) -> Result<bool, MeshError> {
+    match reach {
+        Reach::Home => Ok(false),
+        Reach::Copy => Ok(true),
+        Reach::Part => Err(unreached.unwrap_or_else(|| {
+            let text = format!("too little is here of the feed of {domain} to tell");
+            MeshError::new(Code::FeedMissing, text)
+        })),
+    }
+}
+
 /// What a fact is to a book.
 enum Found {
     /// It was taken before.
     Before(Stated),
-    /// It follows, stated at this time; this domain asks, or asked.
-    Follows { at: UnixMs, consumer: DomainName },
+    /// It follows, stated at this time; this domain asks, or asked, where it is about a request.
+    Follows { at: UnixMs, consumer: Option<DomainName> },
     /// It does not; and which domain asks, where that is known.
     Other(Refused, Option<DomainName>),
 }
@@ -388,7 +417,7 @@ fn found(book: &Book, reach: Reach, signed: &SignedFact, at: UnixMs, is_carried:
         return Err(MeshError::new(Code::FeedMissing, text));
     }
     if let Some(known) = book.fact(&fact.id) {
-        if known.payload == signed.envelope().payload_digest() {
+        if known.payload == signed.digest() {
             let feed = FeedId { domain: fact.domain.clone(), epoch: known.epoch };
             return Ok(Found::Before(Stated { feed, seq: known.seq }));
         }
@@ -396,17 +425,14 @@ fn found(book: &Book, reach: Reach, signed: &SignedFact, at: UnixMs, is_carried:
         return Err(MeshError::new(Code::Duplicate, text));
     }
     let at = at.max(book.latest());
-    let consumer = match &fact.body {
-        FactBody::RequestAccess(body) => Some(body.consumer.clone()),
-        _ => book.request(&AccessRecord::request_of(fact)).map(|record| record.consumer.clone()),
-    };
-    let judged = book.judge(fact, at).and_then(|next| match &fact.body {
+    let consumer = consumer_of(book, fact);
+    let judged = book.judge(fact, signed.signers(), at).and_then(|_| match &fact.body {
         // What its former home took had room there.
-        FactBody::RequestAccess(body) if !is_carried => book.check_room(&body.consumer, at).map(|()| next),
-        _ => Ok(next),
+        FactBody::RequestAccess(body) if !is_carried => book.check_room(&body.consumer, at),
+        _ => Ok(()),
     });
     Ok(match judged {
-        Ok(next) => Found::Follows { at, consumer: next.consumer },
+        Ok(()) => Found::Follows { at, consumer },
         Err(refused) => Found::Other(refused, consumer),
     })
 }

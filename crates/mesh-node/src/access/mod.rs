@@ -18,16 +18,22 @@
 //! | [`Books`] | the books, each as far as the feeds that are here |
 //! | [`AccessDesk`] | takes facts, and answers who asked for what and what is allowed |
 //! | [`AccessQuery`] | which requests are asked for |
+//! | [`Terms`] | what a domain approves in advance, who issues its tokens, which count no more |
+//! | [`Issued`], [`Authorized`] | tokens for what was granted, made and checked |
 //! | [`texts`] | purposes and notes: taken with their fact, read by the two domains |
 
 mod books;
 mod desk;
 mod query;
+mod terms;
 pub mod texts;
+mod tokens;
 
 pub use books::{Books, Reach};
 pub use desk::{AccessDesk, Checked, Listed, Stated};
 pub use query::AccessQuery;
+pub use terms::Terms;
+pub use tokens::{Authorized, Issued, Wanted};
 
 use mesh_event::{Envelope, EventKind, FeedEvent, SignedFact};
 

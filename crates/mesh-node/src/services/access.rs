@@ -2,19 +2,20 @@
 
 use std::sync::Arc;
 
-use mesh_access::{AccessRecord, Scope, Status as Standing};
-use mesh_event::fact::PrivateText;
+use mesh_access::{AccessRecord, AccessRule, Issuer, Scope, Status as Standing};
+use mesh_event::fact::{PortScope, PrivateText};
 use mesh_model::{Code, DomainName, FactId, Name, ProductId, PublicKey, UnixMs};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::access_service_server::AccessService;
 use mesh_proto::v1::{
-    AccessItem, AccessPort, AccessStatus, AccessText, CheckAccessRequest, CheckAccessResponse, ListAccessRequest,
-    ListAccessResponse, StateFactRequest, StateFactResponse,
+    AccessIssuerItem, AccessItem, AccessPort, AccessRuleItem, AccessStatus, AccessText, AuthorizeTokenRequest,
+    AuthorizeTokenResponse, CheckAccessRequest, CheckAccessResponse, GetAccessTermsRequest, GetAccessTermsResponse,
+    IssueTokenRequest, IssueTokenResponse, ListAccessRequest, ListAccessResponse, StateFactRequest, StateFactResponse,
 };
 use tonic::{Request, Response, Status};
 
 use super::{check_token, deadline, freshness};
-use crate::access::{AccessDesk, AccessQuery, Checked, Listed, Stated};
+use crate::access::{AccessDesk, AccessQuery, Authorized, Checked, Issued, Listed, Stated, Terms, Wanted};
 use crate::core::Core;
 
 const LIMIT: u32 = 100;
@@ -51,6 +52,26 @@ impl AccessService for Service {
     ) -> Result<Response<CheckAccessResponse>, Status> {
         check_token(&self.core, &request)?;
         Ok(Response::new(check(&self.core, &self.desk, request.into_inner()).await?))
+    }
+
+    async fn get_access_terms(
+        &self,
+        request: Request<GetAccessTermsRequest>,
+    ) -> Result<Response<GetAccessTermsResponse>, Status> {
+        check_token(&self.core, &request)?;
+        Ok(Response::new(terms_of(&self.desk, &request.into_inner()).await?))
+    }
+
+    async fn issue_token(&self, request: Request<IssueTokenRequest>) -> Result<Response<IssueTokenResponse>, Status> {
+        let within = deadline(&self.core, &request);
+        Ok(Response::new(self.desk.issue_token(request.into_inner().envelope, within).await?))
+    }
+
+    async fn authorize_token(
+        &self,
+        request: Request<AuthorizeTokenRequest>,
+    ) -> Result<Response<AuthorizeTokenResponse>, Status> {
+        Ok(Response::new(authorize(&self.desk, request.into_inner()).await?))
     }
 }
 
@@ -131,6 +152,100 @@ pub(super) async fn check(
     Ok(CheckAccessResponse { allowed, why, items, from_copy, freshness: Some(freshness(core)) })
 }
 
+/// Answers what a domain's terms are, for clients or for other nodes.
+pub(super) async fn terms_of(
+    desk: &AccessDesk,
+    request: &GetAccessTermsRequest,
+) -> Result<GetAccessTermsResponse, MeshError> {
+    desk.terms(&required("domain", &request.domain)?).await
+}
+
+/// Answers whether a token counts, for clients or for other nodes.
+pub(super) async fn authorize(
+    desk: &AccessDesk,
+    request: AuthorizeTokenRequest,
+) -> Result<AuthorizeTokenResponse, MeshError> {
+    let wanted = Wanted {
+        product: required("product", &request.product)?,
+        major: Some(request.major).filter(|major| *major != 0),
+        port: required("port", &request.port)?,
+        field: Some(request.field).filter(|field| !field.is_empty()),
+    };
+    desk.authorize_token(&request.token, wanted).await
+}
+
+/// The question of a node to a home, without the token.
+pub(crate) fn authorize_request(wanted: &Wanted) -> AuthorizeTokenRequest {
+    AuthorizeTokenRequest {
+        token: String::new(),
+        product: wanted.product.to_string(),
+        major: wanted.major.unwrap_or_default(),
+        port: wanted.port.to_string(),
+        field: wanted.field.clone().unwrap_or_default(),
+    }
+}
+
+/// Whether a token counts, as others see it.
+pub(crate) fn authorized(core: &Core, authorized: &Authorized) -> AuthorizeTokenResponse {
+    AuthorizeTokenResponse {
+        allowed: authorized.allowed,
+        why: authorized.why.clone(),
+        consumer: authorized.consumer.to_string(),
+        request_id: authorized.request.0.to_vec(),
+        from_copy: authorized.from_copy,
+        freshness: Some(freshness(core)),
+    }
+}
+
+/// A token on its way to whoever asked for it.
+pub(crate) fn issued(issued: &Issued) -> IssueTokenResponse {
+    IssueTokenResponse {
+        token: issued.token.as_str().to_owned(),
+        request_id: issued.claims.request.0.to_vec(),
+        until_unix_ms: issued.claims.until_unix_ms,
+        ports: ports(&issued.claims.scope),
+    }
+}
+
+/// A domain's terms as others see them.
+pub(crate) fn terms(core: &Core, domain: &DomainName, terms: Terms) -> GetAccessTermsResponse {
+    let rule = |rule: &AccessRule| AccessRuleItem {
+        rule_id: rule.id.0.to_vec(),
+        product: rule.product.to_string(),
+        major: rule.major,
+        consumers: rule.consumers.iter().map(ToString::to_string).collect(),
+        ports: ports(&rule.scope),
+        days: rule.days,
+        stated_by: rule.by.0.to_vec(),
+        stated_unix_ms: rule.at_unix_ms,
+    };
+    let issuer = |(issuer, counts): &(Issuer, bool)| AccessIssuerItem {
+        key: issuer.key.0.to_vec(),
+        granted_by: issuer.signers.iter().map(|key| key.0.to_vec()).collect(),
+        granted_unix_ms: issuer.at_unix_ms,
+        counts: *counts,
+        ended_by: issuer.ended.map_or_else(Vec::new, |(by, _)| by.0.to_vec()),
+        ended_unix_ms: issuer.ended.map(|(_, at)| at),
+    };
+    let home = terms.home_issuer;
+    GetAccessTermsResponse {
+        domain: domain.to_string(),
+        rules: terms.rules.iter().map(rule).collect(),
+        issuers: terms.issuers.iter().map(issuer).collect(),
+        revoked_tokens: terms.revoked_tokens.iter().map(|id| id.as_bytes().to_vec()).collect(),
+        ended_requests: terms.ended_requests.iter().map(|id| id.0.to_vec()).collect(),
+        home_issuer: home.map_or_else(Vec::new, |(key, _)| key.0.to_vec()),
+        home_possession: home.map_or_else(Vec::new, |(_, possession)| possession.to_vec()),
+        from_copy: terms.from_copy,
+        freshness: Some(freshness(core)),
+    }
+}
+
+fn ports(scope: &Scope) -> Vec<AccessPort> {
+    let port = |part: &PortScope| AccessPort { port: part.port.to_string(), fields: part.fields.clone() };
+    scope.0.iter().map(port).collect()
+}
+
 /// The question of a node to a home.
 pub(crate) fn list_request(query: &AccessQuery, domains: Vec<String>, limit: usize) -> ListAccessRequest {
     let text = |name: Option<&DomainName>| name.map_or_else(String::new, ToString::to_string);
@@ -187,13 +302,6 @@ fn status_of(standing: Standing) -> AccessStatus {
 
 /// A request as others see it.
 pub(crate) fn item(record: &AccessRecord, now: UnixMs) -> AccessItem {
-    let ports = |scope: &Scope| {
-        let port = |part: &mesh_event::fact::PortScope| AccessPort {
-            port: part.port.to_string(),
-            fields: part.fields.clone(),
-        };
-        scope.0.iter().map(port).collect()
-    };
     let text = |text: &PrivateText| AccessText { digest: text.digest.0.to_vec(), size: text.size };
     let (grant, end) = (record.grant.as_ref(), record.end.as_ref());
     AccessItem {
@@ -212,6 +320,7 @@ pub(crate) fn item(record: &AccessRecord, now: UnixMs) -> AccessItem {
         granted_unix_ms: grant.map(|grant| grant.at_unix_ms),
         until_unix_ms: grant.map(|grant| grant.until_unix_ms),
         grant_note: grant.and_then(|grant| grant.note.as_ref()).map(text),
+        granted_rule: grant.and_then(|grant| grant.rule).map_or_else(Vec::new, |rule| rule.0.to_vec()),
         ended_by: end.map_or_else(Vec::new, |end| end.by.0.to_vec()),
         ended_unix_ms: end.map(|end| end.at_unix_ms),
         end_note: end.and_then(|end| end.note.as_ref()).map(text),

@@ -6,9 +6,10 @@ use mesh_model::{Code, Digest, DomainName};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::home_service_server::{HomeService, HomeServiceServer};
 use mesh_proto::v1::{
-    CheckAccessRequest, CheckAccessResponse, FeedHeadResponse, GetAttachmentRequest, GetAttachmentResponse,
-    GetDomainRulesRequest, GetDomainRulesResponse, ListAccessRequest, ListAccessResponse, PublishRequest,
-    PublishResponse, SealFeedRequest, SetDomainRulesRequest, SetDomainRulesResponse, StateFactRequest,
+    AuthorizeTokenRequest, AuthorizeTokenResponse, CheckAccessRequest, CheckAccessResponse, FeedHeadResponse,
+    GetAccessTermsRequest, GetAccessTermsResponse, GetAttachmentRequest, GetAttachmentResponse, GetDomainRulesRequest,
+    GetDomainRulesResponse, IssueTokenRequest, IssueTokenResponse, ListAccessRequest, ListAccessResponse,
+    PublishRequest, PublishResponse, SealFeedRequest, SetDomainRulesRequest, SetDomainRulesResponse, StateFactRequest,
     StateFactResponse,
 };
 use mesh_raft::PeerIdentity;
@@ -100,6 +101,28 @@ impl HomeService for Service {
     ) -> Result<Response<CheckAccessResponse>, Status> {
         PeerIdentity::of(request.extensions())?;
         Ok(Response::new(access::check(&self.core, &self.access, request.into_inner()).await?))
+    }
+
+    async fn get_access_terms(
+        &self,
+        request: Request<GetAccessTermsRequest>,
+    ) -> Result<Response<GetAccessTermsResponse>, Status> {
+        PeerIdentity::of(request.extensions())?;
+        Ok(Response::new(access::terms_of(&self.access, &request.into_inner()).await?))
+    }
+
+    async fn issue_token(&self, request: Request<IssueTokenRequest>) -> Result<Response<IssueTokenResponse>, Status> {
+        PeerIdentity::of(request.extensions())?;
+        let within = deadline(&self.core, &request);
+        Ok(Response::new(self.access.issue_token(request.into_inner().envelope, within).await?))
+    }
+
+    async fn authorize_token(
+        &self,
+        request: Request<AuthorizeTokenRequest>,
+    ) -> Result<Response<AuthorizeTokenResponse>, Status> {
+        PeerIdentity::of(request.extensions())?;
+        Ok(Response::new(access::authorize(&self.access, request.into_inner()).await?))
     }
 
     async fn seal_feed(&self, request: Request<SealFeedRequest>) -> Result<Response<FeedHeadResponse>, Status> {

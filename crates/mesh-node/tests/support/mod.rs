@@ -9,6 +9,7 @@ pub mod strangers;
 use std::net::{TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -16,8 +17,10 @@ use mesh_client::{Client, ClientOptions, CommandBuilder, MeshError, Outgoing, Wa
 use mesh_event::command::{AdmitDomains, DomainAdmission, PublishVersion, RoleGrant};
 use mesh_event::genesis::{PROTOCOL_VERSION, SealedGenesis};
 use mesh_event::proposal::{ProposalBody, Propose};
-use mesh_event::{Body, Council, Envelope, GenesisDocument, Keypair, NodeRecord, Seat, Signer};
+use mesh_event::{Body, Council, Envelope, FeedId, GenesisDocument, Keypair, NodeRecord, Seat, Signer};
 use mesh_model::{Code, Descriptor, Digest, DomainName, Name, OutputPort, PortKind, Role, Version};
+use mesh_node::replicas::copy::KeptHead;
+use mesh_node::replicas::heads;
 use mesh_node::{Config, Node};
 use tempfile::TempDir;
 use tracing_subscriber::EnvFilter;
@@ -348,4 +351,25 @@ fn found(folder: &Path, protocol_version: u32) -> SealedGenesis {
     let envelope = Envelope::sign(mesh_event::envelope::GENESIS, payload, &[&signers[0], &signers[1]]).unwrap();
     std::fs::write(folder.join("genesis.bin"), envelope.bytes()).unwrap();
     SealedGenesis::parse(envelope.into_bytes()).unwrap()
+}
+
+/// Long enough for a busy machine; nothing waits that long.
+pub const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Waits until something is so.
+pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let deadline = tokio::time::Instant::now() + DEADLINE;
+    while !is_so().await {
+        assert!(tokio::time::Instant::now() < deadline, "{what}: not within {DEADLINE:?}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Waits until a node has that many events of a feed.
+pub async fn holds(mesh: &Mesh, node: u64, feed: &FeedId, size: u64) -> KeptHead {
+    let core = Arc::clone(mesh.node(node).core());
+    let head = || heads::of_feed(&core, feed).ok().flatten();
+    until(&format!("node {node} holds {size} events"), async || head().is_some_and(|head| head.goal.size >= size))
+        .await;
+    head().unwrap()
 }

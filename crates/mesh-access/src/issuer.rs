@@ -1,0 +1,63 @@
+//! Who issues tokens for what a domain granted, and which tokens count no more.
+
+use std::collections::BTreeSet;
+
+use mesh_event::fact::{GrantIssuer, RevokeToken};
+use mesh_event::{Fact, access_issuer};
+use mesh_model::{FactId, PublicKey, TokenId, UnixMs};
+use serde::{Deserialize, Serialize};
+
+use crate::record::Refused;
+
+/// A key that a domain's root named.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Issuer {
+    /// The key.
+    pub key: PublicKey,
+    /// Who signed that it is one.
+    pub signers: BTreeSet<PublicKey>,
+    /// When, by the home's clock.
+    pub at_unix_ms: UnixMs,
+    /// Since when it is one no more, and by whom. That never changes again.
+    pub ended: Option<(PublicKey, UnixMs)>,
+}
+
+impl Issuer {
+    pub(crate) fn begin(
+        fact: &Fact,
+        body: &GrantIssuer,
+        signers: &BTreeSet<PublicKey>,
+        at: UnixMs,
+    ) -> Result<Self, Refused> {
+        if !access_issuer::is_proven(&body.key, &fact.mesh_id, &fact.domain, &body.possession) {
+            return Err(Refused::NotProven(body.key.fingerprint()));
+        }
+        Ok(Self { key: body.key, signers: signers.clone(), at_unix_ms: at, ended: None })
+    }
+
+    /// Whether its tokens count while these are the domain's root keys, of which so many have to sign. Who a former root named, the next one
+    /// has to name again: a root may have been replaced because it was stolen.
+    pub fn counts(&self, root: &[PublicKey], threshold: u32) -> bool {
+        let signed = root.iter().collect::<BTreeSet<_>>().into_iter().filter(|key| self.signers.contains(*key)).count();
+        self.ended.is_none() && threshold > 0 && signed >= threshold as usize
+    }
+}
+
+/// A token that counts no more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevokedToken {
+    /// Its revocation id.
+    pub token: TokenId,
+    /// The request whose grant it was issued for.
+    pub request: FactId,
+    /// Who stated it.
+    pub by: PublicKey,
+    /// When, by the home's clock.
+    pub at_unix_ms: UnixMs,
+}
+
+impl RevokedToken {
+    pub(crate) fn begin(fact: &Fact, body: &RevokeToken, at: UnixMs) -> Self {
+        Self { token: body.token.clone(), request: body.request, by: fact.author, at_unix_ms: at }
+    }
+}

@@ -1,0 +1,149 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::event::{EventKind, FeedEvent, FeedId, NO_LEAF};
+use crate::signing::Keypair;
+use mesh_model::{Code, Digest, TokenId};
+use zeroize::Zeroizing;
+
+const MESH: MeshId = MeshId([7; 32]);
+const TEXT: PrivateText = PrivateText { digest: Digest([9; 32]), size: 11 };
+
+fn keypair(n: u8) -> Keypair {
+    Keypair::from_seed(&Zeroizing::new([n; 32]))
+}
+
+fn ports(ports: &[(&str, &[&str])]) -> Vec<PortScope> {
+    let one = |(port, fields): &(&str, &[&str])| PortScope {
+        port: port.parse().unwrap(),
+        fields: fields.iter().map(ToString::to_string).collect(),
+    };
+    ports.iter().map(one).collect()
+}
+
+fn request() -> RequestAccess {
+    RequestAccess {
+        product: "orders/returns".parse().unwrap(),
+        major: 2,
+        scope: ports(&[("daily", &["id", "reason"]), ("stream", &[])]),
+        consumer: "finance".parse().unwrap(),
+        purpose: TEXT,
+        days: 90,
+    }
+}
+
+fn fact(body: FactBody) -> Fact {
+    let (domain, id) = ("orders".parse().unwrap(), FactId([3; 16]));
+    Fact { mesh_id: MESH, domain, id, author: keypair(1).public_key(), body }
+}
+
+fn approval(scope: Vec<PortScope>, note: Option<PrivateText>) -> FactBody {
+    let RequestAccess { product, major, consumer, .. } = request();
+    let request = FactId([4; 16]);
+    FactBody::ApproveAccess(ApproveAccess { request, product, major, consumer, scope, days: 30, note })
+}
+
+fn rule(consumers: &[&str]) -> FactBody {
+    let consumers = consumers.iter().map(|name| name.parse().unwrap()).collect();
+    let RequestAccess { product, major, scope, days, .. } = request();
+    FactBody::SetAccessRule(SetAccessRule { product, major, consumers, scope, days })
+}
+
+#[test]
+fn a_text_says_which_fact_it_belongs_to() {
+    let text = FactText { domain: "orders".parse().unwrap(), fact: FactId([0; 16]), text: "für Jane\0".into() };
+    assert_eq!(FactText::parse(&text.encode()), Some(text.clone()));
+    let encoded = text.encode();
+    for cut in 0..encoded.len() - text.text.len() {
+        assert_eq!(FactText::parse(&encoded[..cut]), None, "{cut}");
+    }
+    assert_eq!(FactText::parse(b"people.json"), None);
+}
+
+#[test]
+fn each_fact_comes_back_as_it_was_signed() {
+    let request_id = FactId([4; 16]);
+    let (note, scope) = (TEXT, ports(&[("daily", &[])]));
+    for body in [
+        FactBody::RequestAccess(request()),
+        approval(scope, Some(note)),
+        approval(Vec::new(), None),
+        FactBody::DenyAccess(DenyAccess { request: request_id, note }),
+        FactBody::CancelAccess(CancelAccess { request: request_id }),
+        FactBody::RevokeAccess(RevokeAccess { request: request_id, note }),
+        rule(&["finance", "sales"]),
+        rule(&[]),
+        FactBody::EndAccessRule(EndAccessRule { rule: request_id }),
+        FactBody::GrantIssuer(GrantIssuer { key: keypair(3).public_key(), possession: [5; 64] }),
+        FactBody::EndIssuer(EndIssuer { key: keypair(3).public_key() }),
+        FactBody::RevokeToken(RevokeToken { request: request_id, token: TokenId::new(vec![1; 64]).unwrap() }),
+    ] {
+        let fact = fact(body);
+        let signed = SignedFact::verify(fact.sign(&[&keypair(1)]).unwrap(), &MESH).unwrap();
+        assert_eq!(*signed.fact(), fact);
+        // The same as what is read back from a feed.
+        let kept = SignedFact::verified_before(signed.envelope().clone()).unwrap();
+        assert_eq!((kept.fact(), kept.signers()), (&fact, signed.signers()));
+    }
+}
+
+#[test]
+fn a_fact_of_another_mesh_of_another_author_or_signed_as_something_else_is_refused() {
+    let fact = fact(FactBody::RequestAccess(request()));
+    let code = |envelope: Envelope| SignedFact::verify(envelope, &MESH).unwrap_err().code();
+    let foreign = Fact { mesh_id: MeshId([8; 32]), ..fact.clone() };
+    assert_eq!(code(foreign.sign(&[&keypair(1)]).unwrap()), Code::WrongMesh);
+    let unsigned = Envelope::sign(envelope::FACT, fact.encode(), &[&keypair(2)]).unwrap();
+    assert_eq!(code(unsigned), Code::BadSignature);
+    let rules = Envelope::sign(envelope::RULES, fact.encode(), &[&keypair(1)]).unwrap();
+    assert_eq!(code(rules), Code::Malformed);
+}
+
+#[test]
+fn what_could_be_read_in_two_ways_is_malformed() {
+    let field = |change: &dyn Fn(&mut RequestAccess)| {
+        let mut body = request();
+        change(&mut body);
+        Fact::decode(&fact(FactBody::RequestAccess(body)).encode()).unwrap_err().field
+    };
+    assert_eq!(field(&|body| body.product = "finance/returns".parse().unwrap()), "product");
+    let FactBody::ApproveAccess(approval) = approval(Vec::new(), None) else { unreachable!() };
+    let elsewhere = ApproveAccess { product: "finance/returns".parse().unwrap(), ..approval };
+    assert_eq!(Fact::decode(&fact(FactBody::ApproveAccess(elsewhere)).encode()).unwrap_err().field, "product");
+    let of = |body: FactBody| Fact::decode(&fact(body).encode()).unwrap_err().field;
+    assert_eq!(of(rule(&["finance", "finance"])), "consumers");
+    let FactBody::SetAccessRule(rule) = rule(&[]) else { unreachable!() };
+    let elsewhere = SetAccessRule { product: "finance/returns".parse().unwrap(), ..rule };
+    assert_eq!(of(FactBody::SetAccessRule(elsewhere)), "product");
+    for token in [Vec::new(), vec![1; TokenId::MOST_BYTES + 1]] {
+        let body = proto::AccessTokenRevocation { request: vec![4; 16], token };
+        let body = proto::fact::Body::AccessTokenRevocation(body);
+        assert_eq!(access::from_message(body).unwrap_err().field, "token");
+    }
+    assert_eq!(field(&|body| body.scope = ports(&[("daily", &["id"]), ("daily", &[])])), "scope[1].port");
+    assert_eq!(field(&|body| body.scope = ports(&[("daily", &["id", "id"])])), "scope[0].fields");
+    assert_eq!(field(&|body| body.scope = ports(&[("daily", &[""])])), "scope[0].fields");
+    assert_eq!(
+        field(&|body| body.scope = vec![PortScope { port: "a".parse().unwrap(), fields: vec!["x".repeat(256)] }]),
+        "scope[0].fields"
+    );
+}
+
+#[test]
+fn its_event_stays_in_the_feed_and_within_its_limit() {
+    let event = |envelope: Vec<u8>| FeedEvent {
+        mesh_id: MESH,
+        feed: FeedId { domain: "orders".parse().unwrap(), epoch: 2 },
+        seq: 0,
+        previous_leaf: NO_LEAF,
+        ledger_size: 4,
+        at_unix_ms: 1,
+        kind: EventKind::Fact { envelope },
+    };
+    let envelope = fact(FactBody::RequestAccess(request())).sign(&[&keypair(1)]).unwrap();
+    let small = event(envelope.into_bytes());
+    assert_eq!(FeedEvent::decode(&small.encode()).unwrap(), small);
+    assert_eq!(FeedEvent::decode_proposed(&small.encode()).unwrap_err().field, "kind");
+    let large = event(vec![0; mesh_model::limits::EVENT_BYTES]);
+    assert_eq!(FeedEvent::decode(&large.encode()).unwrap_err().field, "event");
+}
