@@ -90,7 +90,22 @@ fn a_team_asks_gets_and_loses_access_as_the_page_says() {
     assert!(said.contains("finance has no access to sales/orders (major 2) any more"), "{said}");
     assert!(walk.step("gone").0.contains("the latest request of finance is revoked"));
     assert!(walk.step("history").0.contains("revoked"));
+
+    let (terms, _) = walk.step("rule");
+    let rule = terms.lines().find(|line| line.contains("for finance, marketing: sql (order_id, placed_at)")).unwrap();
+    let rule = rule.split_whitespace().next().unwrap().to_owned();
+    let (printed, said) = walk.step("advance");
+    assert!(said.contains("granted in advance"), "{said}");
+    let shown = walk.mesh.ok(&format!("mesh access show {}", printed.trim().trim_start_matches("request ")));
+    assert!(shown.contains(&format!("in advance, by {rule}")), "{shown}");
     assert!(walk.steps.next().is_none());
+    walk.refused(7, "mesh access rule add sales/orders --for finance --key bo.pem", "finance");
+    walk.refused(2, "mesh access rule add sales/orders", "--for");
+    walk.refused(3, "mesh access rule add sales/orders --for sales", "owns the product");
+    walk.refused(4, "mesh access rule add sales/orders --for nobody", "no domain nobody");
+    walk.refused(4, "mesh access rule end sales 00000000000000000000000000000000", "no approval in advance");
+    walk.mesh.ok(&format!("mesh access rule end sales {rule}"));
+    walk.refused(4, &format!("mesh access rule end sales {rule}"), "no approval in advance");
     walk.refused(5, &format!("mesh access cancel {} --key bo.pem", id.trim()), "is revoked");
 
     // The page on JSON names what these print.
@@ -98,9 +113,13 @@ fn a_team_asks_gets_and_loses_access_as_the_page_says() {
     let row = |command: &str| json.lines().find(|line| line.starts_with(&format!("| `{command}`"))).unwrap().to_owned();
     let listed = walk.mesh.json("mesh access list");
     let shown = walk.mesh.json(&format!("mesh access show {}", id.trim()));
-    for (command, printed) in
-        [("access list", &listed), ("access list", &listed["requests"][0]), ("access check", &checked)]
-    {
+    let terms = walk.mesh.json("mesh access terms sales");
+    for (command, printed) in [
+        ("access list", &listed),
+        ("access list", &listed["requests"][0]),
+        ("access check", &checked),
+        ("access terms", &terms),
+    ] {
         for key in keys(printed) {
             let row = row(command);
             assert!(row.contains(&format!("`{key}`")) || row.contains(&format!("`{key}[]`")), "{command}: {key}");

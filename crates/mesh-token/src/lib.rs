@@ -1,6 +1,6 @@
 //! Capability tokens: what a domain granted, in a form that a gateway checks without asking anybody.
 //!
-//! Row 2 of the workspace, pure: times and the 32 random bytes of each block's key come in as arguments. Above the grants of `mesh-access`,
+//! Row 3 of the workspace, pure: times and the 32 random bytes of each block's key come in as arguments. Above the grants of `mesh-access`,
 //! below the node that issues tokens, and whoever holds, narrows or checks one.
 //!
 //! A token is a [Biscuit](https://www.biscuitsec.org) (version 3 of its format), so other people's libraries read it, too. Its first block is

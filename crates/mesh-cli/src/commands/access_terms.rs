@@ -27,8 +27,8 @@ pub(crate) enum RuleAction {
         /// The product
         #[arg(value_name = "DOMAIN/NAME", add = crate::completer::ids())]
         product: ProductId,
-        /// Whose requests: these domains. Repeatable
-        #[arg(long = "for", value_name = "DOMAIN", add = crate::completer::domains(), required_unless_present = "for_all")]
+        /// Whose requests: these domains, with commas between them
+        #[arg(long = "for", value_name = "DOMAIN", value_delimiter = ',', add = crate::completer::domains(), required_unless_present = "for_all")]
         consumers: Vec<DomainName>,
         /// Everybody's, also of domains that come later
         #[arg(long, conflicts_with = "consumers")]
