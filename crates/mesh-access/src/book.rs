@@ -14,10 +14,14 @@ use crate::rule::AccessRule;
 pub const MOST_WAITING: usize = 100;
 /// Most requests of one consumer in a day, in one owning domain.
 pub const MOST_IN_A_DAY: usize = 1_000;
-/// Most approvals in advance that are in force, in one domain.
-pub const MOST_RULES: usize = 1_000;
-/// Most keys that one domain ever names as token issuers.
+/// Most approvals in advance that are in force, for one major of a product.
+pub const MOST_RULES: usize = 64;
+/// Most keys that are token issuers of one domain at the same time.
 pub const MOST_ISSUERS: usize = 64;
+/// Most tokens that are revoked one by one for one grant, in [`TOKEN_MEMORY_MS`].
+pub const MOST_TOKENS: usize = 100;
+/// How long what was revoked is remembered for those who check tokens without a connection: longer than any token counts.
+pub const TOKEN_MEMORY_MS: u64 = 25 * 60 * 60 * 1_000;
 const DAY_MS: u64 = 86_400_000;
 
 /// A fact that was taken.
@@ -46,15 +50,20 @@ pub struct Book {
     /// Grants that somebody ended, by when.
     ended: BTreeSet<Place>,
     consumers: BTreeMap<(DomainName, ProductId), BTreeSet<Place>>,
-    /// Those in force, in the order in which they were set.
-    rules: BTreeMap<u64, AccessRule>,
+    /// Those in force, of each major in the order in which they were set.
+    rules: BTreeMap<(ProductId, u32), BTreeMap<u64, AccessRule>>,
     rules_set: u64,
+    /// Grants that nobody ended. Some are over by time.
+    granted: BTreeMap<Readers, BTreeSet<FactId>>,
     issuers: BTreeMap<PublicKey, Issuer>,
-    tokens: HashMap<TokenId, RevokedToken>,
+    tokens: HashMap<FactId, BTreeMap<TokenId, RevokedToken>>,
     /// The same, by when.
-    tokens_order: BTreeSet<(Reverse<UnixMs>, TokenId)>,
+    tokens_order: BTreeSet<(Reverse<UnixMs>, FactId, TokenId)>,
     latest: UnixMs,
 }
+
+/// Which product and major, and which domain reads it.
+pub type Readers = (ProductId, u32, DomainName);
 
 /// What a fact would change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,8 +97,9 @@ impl Book {
         let full = |what, most| Refused::Full { domain: fact.domain.clone(), what, most };
         match &fact.body {
             FactBody::SetAccessRule(body) => {
-                if self.rules.len() >= MOST_RULES {
-                    return Err(full("approvals in advance", MOST_RULES));
+                let same = self.rules.get(&(body.product.clone(), body.major));
+                if same.is_some_and(|rules| rules.len() >= MOST_RULES) {
+                    return Err(full("approvals in advance for one major", MOST_RULES));
                 }
                 AccessRule::begin(fact, body, at).map(Next::Rule)
             }
@@ -103,7 +113,9 @@ impl Book {
                     Some(before) if before.ended.is_some() => {
                         Err(odd(&body.key, "was an issuer; what has ended never comes back"))
                     }
-                    None if self.issuers.len() >= MOST_ISSUERS => Err(full("token issuers", MOST_ISSUERS)),
+                    None if self.issuers().filter(|issuer| issuer.ended.is_none()).count() >= MOST_ISSUERS => {
+                        Err(full("token issuers", MOST_ISSUERS))
+                    }
                     _ => Ok(Next::Issuer(issuer)),
                 }
             }
@@ -114,8 +126,15 @@ impl Book {
             }
             FactBody::RevokeToken(body) => {
                 let record = self.records.get(&body.request).ok_or(Refused::Unknown(body.request))?;
-                if record.grant.is_none() {
+                let since = at.saturating_sub(TOKEN_MEMORY_MS);
+                // Later than that no token for it can be good.
+                let ended = record.end.as_ref().map_or(UnixMs::MAX, |end| end.at_unix_ms);
+                if record.grant.as_ref().is_none_or(|grant| grant.until_unix_ms.min(ended) < since) {
                     return Err(Refused::NoGrant(body.request));
+                }
+                let revoked = self.tokens.get(&body.request).into_iter().flat_map(BTreeMap::values);
+                if revoked.filter(|token| token.at_unix_ms >= since).count() >= MOST_TOKENS {
+                    return Err(full("tokens revoked for one grant in a day; revoke the grant", MOST_TOKENS));
                 }
                 Ok(Next::Token(RevokedToken::begin(fact, body, at)))
             }
@@ -131,7 +150,8 @@ impl Book {
         let id = AccessRecord::request_of(fact).ok_or(Refused::Other)?;
         let before = self.records.get(&id);
         let next = AccessRecord::follow(before, fact, at)?.ok_or(Refused::Unknown(id))?;
-        let rule = self.rules.values().find(|rule| before.is_none() && rule.fits(&next));
+        let rules = self.rules.get(&(next.product.clone(), next.major)).filter(|_| before.is_none());
+        let rule = rules.into_iter().flat_map(BTreeMap::values).find(|rule| rule.fits(&next));
         Ok(match rule {
             Some(rule) => next.granted_by(rule),
             None => next,
@@ -156,15 +176,23 @@ impl Book {
             Next::Request(record) => self.put(*record, fact),
             Next::Rule(rule) => {
                 self.rules_set += 1;
-                self.rules.insert(self.rules_set, rule);
+                let major = (rule.product.clone(), rule.major);
+                self.rules.entry(major).or_default().insert(self.rules_set, rule);
             }
-            Next::RuleOver(id) => self.rules.retain(|_, rule| rule.id != id),
+            Next::RuleOver(id) => {
+                self.rules.retain(|_, rules| {
+                    rules.retain(|_, rule| rule.id != id);
+                    !rules.is_empty()
+                });
+            }
             Next::Issuer(issuer) => _ = self.issuers.insert(issuer.key, issuer),
-            // The first word is the one that counts.
-            Next::Token(token) if self.tokens.contains_key(&token.token) => {}
             Next::Token(token) => {
-                self.tokens_order.insert((Reverse(token.at_unix_ms), token.token.clone()));
-                self.tokens.insert(token.token.clone(), token);
+                let tokens = self.tokens.entry(token.request).or_default();
+                // The first word is the one that counts.
+                if !tokens.contains_key(&token.token) {
+                    self.tokens_order.insert((Reverse(token.at_unix_ms), token.request, token.token.clone()));
+                    tokens.insert(token.token.clone(), token);
+                }
             }
         }
         self.facts.insert(fact.id, known);
@@ -181,8 +209,16 @@ impl Book {
         } else {
             self.waiting.remove(&place);
         }
-        if let (Some(_), Some(end)) = (&next.grant, &next.end) {
-            self.ended.insert((Reverse(end.at_unix_ms), next.request));
+        let readers = || (next.product.clone(), next.major, next.consumer.clone());
+        match (&next.grant, &next.end) {
+            (Some(_), Some(end)) => {
+                self.ended.insert((Reverse(end.at_unix_ms), next.request));
+                if let Some(standing) = self.granted.get_mut(&readers()) {
+                    standing.remove(&next.request);
+                }
+            }
+            (Some(_), None) => _ = self.granted.entry(readers()).or_default().insert(next.request),
+            (None, _) => {}
         }
         if let Some(text) = fact.body.private_text() {
             self.texts.insert((text.digest, fact.id), next.request);
@@ -190,13 +226,18 @@ impl Book {
         self.records.insert(next.request, next);
     }
 
-    /// Approvals in advance that are in force, in the order in which they were set.
+    /// Approvals in advance that are in force, of each major in the order in which they were set.
     pub fn rules(&self) -> impl Iterator<Item = &AccessRule> {
-        self.rules.values()
+        self.rules.values().flat_map(BTreeMap::values)
     }
 
     fn rule(&self, id: &FactId) -> Option<&AccessRule> {
-        self.rules.values().find(|rule| rule.id == *id)
+        self.rules().find(|rule| rule.id == *id)
+    }
+
+    /// Who was granted what, and the grants that nobody ended; some may be over by time.
+    pub fn granted(&self) -> impl Iterator<Item = (&Readers, &BTreeSet<FactId>)> {
+        self.granted.iter().filter(|(_, grants)| !grants.is_empty())
     }
 
     /// All keys that were ever named as issuers.
@@ -204,15 +245,15 @@ impl Book {
         self.issuers.values()
     }
 
-    /// Whether a token with this revocation id counts no more.
-    pub fn is_revoked(&self, token: &TokenId) -> bool {
-        self.tokens.contains_key(token)
+    /// Whether a token for a request counts no more, by one of its revocation ids.
+    pub fn is_revoked(&self, request: &FactId, token: &TokenId) -> bool {
+        self.tokens.get(request).is_some_and(|tokens| tokens.contains_key(token))
     }
 
     /// Tokens that were revoked since then, the latest first.
     pub fn revoked_since(&self, since: UnixMs) -> impl Iterator<Item = &RevokedToken> {
-        let tokens = self.tokens_order.iter().take_while(move |(at, _)| at.0 >= since);
-        tokens.filter_map(|(_, id)| self.tokens.get(id))
+        let tokens = self.tokens_order.iter().take_while(move |(at, ..)| at.0 >= since);
+        tokens.filter_map(|(_, request, id)| self.tokens.get(request)?.get(id))
     }
 
     /// Grants that somebody ended since then, the latest first. No token for one counts any more.

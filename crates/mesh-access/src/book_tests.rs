@@ -179,23 +179,23 @@ fn an_approval_in_advance_that_says_nothing_is_refused() {
         take(&mut book, &rule(100 + n, |_| {}), known(n), NOON).unwrap();
     }
     let full = take(&mut book, &rule(99, |_| {}), known(0), NOON).unwrap_err();
-    assert_eq!(full.to_string(), "orders would have more than 1000 approvals in advance");
+    assert_eq!(full.to_string(), "orders would have more than 64 approvals in advance for one major");
 }
 
 #[test]
 fn an_issuer_counts_while_the_root_that_named_it_is_in_force_and_never_again_once_ended() {
     let mesh = MeshId([7; 32]);
-    let issuer = access_issuer::issuer_keypair(&Keypair::from_seed(&Zeroizing::new([9; 32])), &mesh);
+    let issuer = Keypair::from_seed(&Zeroizing::new([9; 32]));
     let key = issuer.public_key();
     let named = |n, domain: &str| {
-        let possession = access_issuer::prove(&issuer, &mesh, &domain.parse().unwrap());
-        fact(n, FactBody::GrantIssuer(GrantIssuer { key, possession }))
+        let possession = access_issuer::prove(&issuer, &mesh, &domain.parse().unwrap(), None);
+        fact(n, FactBody::GrantIssuer(GrantIssuer { key, epoch: None, possession }))
     };
     let mut book = Book::default();
     assert_eq!(take(&mut book, &named(1, "finance"), known(0), NOON).unwrap_err().code(), Code::NoPossession);
     let (one, two, three) = (PublicKey([1; 32]), PublicKey([2; 32]), PublicKey([3; 32]));
     book.take(&named(2, "orders"), &BTreeSet::from([one, two]), known(1), NOON).unwrap();
-    let counts = |book: &Book, root: &[PublicKey], threshold| book.issuers().next().unwrap().counts(root, threshold);
+    let counts = |book: &Book, root: &[PublicKey], threshold| book.issuers().next().unwrap().counts(root, threshold, 7);
     assert!(counts(&book, &[one], 1) && counts(&book, &[one, two, three], 2));
     assert!(!counts(&book, &[one, two, three], 3) && !counts(&book, &[three], 1) && !counts(&book, &[], 0));
     assert!(!counts(&book, &[one, one], 2), "a key counts once");
@@ -212,13 +212,27 @@ fn an_issuer_counts_while_the_root_that_named_it_is_in_force_and_never_again_onc
 }
 
 #[test]
+fn the_issuer_of_a_home_ends_when_the_domain_moves() {
+    let (mesh, orders) = (MeshId([7; 32]), "orders".parse().unwrap());
+    let issuer = access_issuer::issuer_keypair(&Keypair::from_seed(&Zeroizing::new([9; 32])), &mesh, &orders, 3);
+    let possession = access_issuer::prove(&issuer, &mesh, &orders, Some(3));
+    let named = |n, epoch| fact(n, FactBody::GrantIssuer(GrantIssuer { key: issuer.public_key(), epoch, possession }));
+    let (mut book, root) = (Book::default(), PublicKey([1; 32]));
+    // Nobody makes a key of a home one of the domain's own.
+    assert_eq!(take(&mut book, &named(1, None), known(0), NOON).unwrap_err().code(), Code::NoPossession);
+    take(&mut book, &named(2, Some(3)), known(1), NOON).unwrap();
+    let counts = |epoch| book.issuers().next().unwrap().counts(&[root], 1, epoch);
+    assert_eq!([2, 3, 4].map(counts), [false, true, false]);
+}
+
+#[test]
 fn tokens_and_grants_that_count_no_more_are_listed_by_when() {
     let mut book = Book::default();
     take(&mut book, &rule(1, |_| {}), known(0), NOON).unwrap();
     take(&mut book, &ask_for(2, "finance", |_| {}), known(1), NOON).unwrap();
     take(&mut book, &ask_for(3, "sales", |_| {}), known(2), NOON).unwrap();
-    let revoke =
-        |n, request, token: &[u8]| fact(n, FactBody::RevokeToken(RevokeToken { request, token: token.to_vec() }));
+    let token = |id: &[u8]| TokenId::new(id.to_vec()).unwrap();
+    let revoke = |n, request, id: &[u8]| fact(n, FactBody::RevokeToken(RevokeToken { request, token: token(id) }));
     assert_eq!(take(&mut book, &revoke(4, id(3), b"a"), known(3), NOON), Err(Refused::NoGrant(id(3))));
     assert_eq!(take(&mut book, &revoke(4, id(9), b"a"), known(3), NOON), Err(Refused::Unknown(id(9))));
     take(&mut book, &revoke(5, id(2), b"a"), known(4), NOON + 5).unwrap();
@@ -227,11 +241,25 @@ fn tokens_and_grants_that_count_no_more_are_listed_by_when() {
     let since = |at| book.revoked_since(at).map(|token| token.token.clone()).collect::<Vec<_>>();
     assert_eq!(since(NOON), [token(b"b"), token(b"a")]);
     assert_eq!((since(NOON + 6), since(NOON + 7)), (vec![token(b"b")], vec![]));
-    assert!(book.is_revoked(&token(b"a")) && !book.is_revoked(&token(b"c")));
+    assert!(book.is_revoked(&id(2), &token(b"a")) && !book.is_revoked(&id(2), &token(b"c")));
+    assert!(!book.is_revoked(&id(3), &token(b"a")), "nobody takes back what was drawn for another grant");
+    let standing = |book: &Book| book.granted().flat_map(|(_, grants)| grants.clone()).collect::<Vec<_>>();
+    assert_eq!(standing(&book), [id(2)]);
     let cancel = |n, request| fact(n, FactBody::CancelAccess(CancelAccess { request }));
     take(&mut book, &cancel(8, id(3)), known(7), NOON + 8).unwrap();
     assert_eq!(ids(book.ended_since(NOON)), [], "nothing was granted");
     take(&mut book, &cancel(9, id(2)), known(8), NOON + 9).unwrap();
     assert_eq!(ids(book.ended_since(NOON + 9)), [id(2)]);
     assert_eq!(ids(book.ended_since(NOON + 10)), []);
+    assert_eq!(standing(&book), []);
+    // One by one only so many, and none once no token can be good any more.
+    let names: Vec<Vec<u8>> = (0..MOST_TOKENS as u64).map(|n| n.to_be_bytes().to_vec()).collect();
+    for (n, name) in (100..).zip(&names[2..]) {
+        take(&mut book, &revoke(n, id(2), name), known(n), NOON + 10).unwrap();
+    }
+    let full = take(&mut book, &revoke(300, id(2), &names[0]), known(9), NOON + 11).unwrap_err();
+    assert_eq!(full.code(), Code::BadRequest);
+    let late = NOON + 9 + TOKEN_MEMORY_MS;
+    take(&mut book, &revoke(301, id(2), &names[0]), known(10), late).unwrap();
+    assert_eq!(take(&mut book, &revoke(302, id(2), &names[1]), known(11), late + 1), Err(Refused::NoGrant(id(2))));
 }

@@ -14,6 +14,8 @@ use crate::record::Refused;
 pub struct Issuer {
     /// The key.
     pub key: PublicKey,
+    /// The epoch of the domain's feed for which it is one; a key of the domain's own is bound to none.
+    pub epoch: Option<u64>,
     /// Who signed that it is one.
     pub signers: BTreeSet<PublicKey>,
     /// When, by the home's clock.
@@ -29,15 +31,18 @@ impl Issuer {
         signers: &BTreeSet<PublicKey>,
         at: UnixMs,
     ) -> Result<Self, Refused> {
-        if !access_issuer::is_proven(&body.key, &fact.mesh_id, &fact.domain, &body.possession) {
+        if !access_issuer::is_proven(&body.key, &fact.mesh_id, &fact.domain, body.epoch, &body.possession) {
             return Err(Refused::NotProven(body.key.fingerprint()));
         }
-        Ok(Self { key: body.key, signers: signers.clone(), at_unix_ms: at, ended: None })
+        Ok(Self { key: body.key, epoch: body.epoch, signers: signers.clone(), at_unix_ms: at, ended: None })
     }
 
-    /// Whether its tokens count while these are the domain's root keys, of which so many have to sign. Who a former root named, the next one
-    /// has to name again: a root may have been replaced because it was stolen.
-    pub fn counts(&self, root: &[PublicKey], threshold: u32) -> bool {
+    /// Whether its tokens count while these are the domain's root keys, of which so many have to sign, and this is the epoch of its feed. Who a
+    /// former root named, the next one has to name again: a root may have been replaced because it was stolen.
+    pub fn counts(&self, root: &[PublicKey], threshold: u32, epoch: u64) -> bool {
+        if self.epoch.is_some_and(|bound| bound != epoch) {
+            return false;
+        }
         let signed = root.iter().collect::<BTreeSet<_>>().into_iter().filter(|key| self.signers.contains(*key)).count();
         self.ended.is_none() && threshold > 0 && signed >= threshold as usize
     }

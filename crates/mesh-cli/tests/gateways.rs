@@ -70,21 +70,32 @@ fn a_consumer_draws_narrows_shows_and_takes_back_a_token_as_the_page_says() {
     );
     walk.refused(8, "echo nonsense | mesh access narrow --port sql", "not an access token");
     walk.refused(2, "mesh access narrow token", "--port");
-    walk.refused(
-        7,
-        "mesh access issuer grant finance --root-key .mesh/keys/sales-root.pem",
-        "root keys of domain finance",
-    );
+    let grant = "mesh access issuer grant finance --root-key";
+    walk.refused(7, &format!("{grant} .mesh/keys/sales-root.pem --yes"), "root keys of domain finance");
+    walk.refused(2, &format!("{grant} .mesh/keys/finance-root.pem < /dev/null"), "token issuer of the home of finance");
+    let other = walk.mesh.json("mesh whoami")["key"].as_str().unwrap().to_owned();
+    walk.refused(2, &format!("{grant} .mesh/keys/finance-root.pem --issuer {other}"), "expected ed25519:");
 
     let (verified, _) = walk.step("verify");
     assert!(verified.starts_with("yes: finance may, until "), "{verified}");
     let (narrowed, _) = walk.step("narrowed");
     assert!(narrowed.starts_with("no: the token was narrowed: "), "{narrowed}");
-    let verify = "mesh access verify sales/orders sql order_id --terms terms.json --token";
+    let verify = "mesh access verify sales/orders sql order_id --major 2 --terms terms.json --token";
     walk.refused(8, &format!("tr a b < narrow > altered; {verify} altered"), "MESH-");
+    walk.refused(7, &verify.replace("--major 2", "--major 3").replace("--token", "--token token"), "does not cover");
+    walk.mesh.ok("sed -E 's/\"fetched_unix_ms\": [0-9]+/\"fetched_unix_ms\": 1000/' terms.json > old.json");
+    walk.refused(8, &format!("{} narrow", verify.replace("terms.json", "old.json")), "old.json is ");
     walk.refused(2, &format!("echo '{{}}' > none.json; {verify} token --terms none.json"), "terms");
-    walk.refused(2, "mesh access verify finance/invoices sql --terms terms.json --token token", "about sales");
-    walk.refused(7, "mesh access verify sales/orders sql currency --terms terms.json --token token", "does not cover");
+    walk.refused(
+        2,
+        "mesh access verify finance/invoices sql --major 1 --terms terms.json --token token",
+        "about sales",
+    );
+    walk.refused(
+        7,
+        "mesh access verify sales/orders sql currency --major 2 --terms terms.json --token token",
+        "does not cover",
+    );
     let found = walk.mesh.json(&format!("{verify} narrow"));
     assert_eq!((&found["allowed"], found["token_ids"].as_array().unwrap().len()), (&json!(true), 2));
     let rows = page::read("docs/json.md");
@@ -116,7 +127,7 @@ fn a_consumer_draws_narrows_shows_and_takes_back_a_token_as_the_page_says() {
 
     walk.step("revoke");
     assert!(walk.steps.next().is_none());
-    let why = walk.mesh.run("mesh access terms sales -o json > terms.json && mesh access verify sales/orders sql order_id --terms terms.json --token narrow");
+    let why = walk.mesh.run("mesh access terms sales -o json > terms.json && mesh access verify sales/orders sql order_id --major 2 --terms terms.json --token narrow");
     assert_eq!(String::from_utf8(why.stdout).unwrap(), "no: the token was revoked\n");
     let other = drawn["token"].as_str().unwrap();
     if let Some(nginx) = &nginx {

@@ -1,6 +1,6 @@
 //! Tokens for granted access: who issues them, drawing one, asking whether one counts.
 
-use mesh_access::{AccessRule, Issuer, Scope};
+use mesh_access::{AccessRule, Issuer, RevokedToken, Scope};
 use mesh_event::{Signer, TokenRequest};
 use mesh_model::{DomainName, FactId, MeshId, Name, ProductId, PublicKey, TokenId, UnixMs};
 use mesh_proto::status::MeshError;
@@ -36,8 +36,8 @@ pub struct AccessTerms {
     /// Keys that were ever named.
     pub issuers: Vec<TokenIssuer>,
     /// Tokens that were revoked, while their time may not be over.
-    pub revoked_tokens: Vec<TokenId>,
-    /// Requests whose grants somebody ended, while the time of tokens for them may not be over.
+    pub revoked_tokens: Vec<RevokedToken>,
+    /// Requests whose grants count no more, while the time of tokens for them may not be over.
     pub ended_requests: Vec<FactId>,
     /// Whether the owner's home did not answer: then there may be more.
     pub from_copy: bool,
@@ -45,9 +45,13 @@ pub struct AccessTerms {
     pub freshness: Freshness,
     /// The key that would issue tokens at the domain's home, whether or not it may. From a copy nobody knows it.
     pub home_issuer: Option<PublicKey>,
+    /// The epoch for which it is the home's.
+    pub home_epoch: u64,
     /// Its signature for the domain.
     #[serde(skip)]
     pub home_possession: Option<[u8; 64]>,
+    /// When they were fetched, by the clock of whoever did.
+    pub fetched_unix_ms: UnixMs,
 }
 
 impl AccessTerms {
@@ -97,8 +101,8 @@ impl std::fmt::Debug for TokenDrawn {
 pub struct TokenTarget {
     /// The product.
     pub product: ProductId,
-    /// Which major; the token's without it.
-    pub major: Option<u32>,
+    /// Which major.
+    pub major: u32,
     /// The port.
     pub port: Name,
     /// One of its fields; the whole port without.
@@ -140,20 +144,21 @@ impl Client {
             [] => None,
             issuer => Some(key("home_issuer", issuer)?),
         };
-        let token = |bytes| TokenId::new(bytes).ok_or_else(|| odd("revoked_tokens", "no token id"));
         Ok(AccessTerms {
             mesh_id: self.mesh().await?.id,
             domain: parse("domain", &answer.domain)?,
             rules: answer.rules.into_iter().map(rule).collect::<Result<_, _>>()?,
             issuers: answer.issuers.iter().map(issuer).collect::<Result<_, _>>()?,
-            revoked_tokens: answer.revoked_tokens.into_iter().map(token).collect::<Result<_, _>>()?,
+            revoked_tokens: answer.revoked_tokens.into_iter().map(revoked).collect::<Result<_, _>>()?,
             ended_requests: (answer.ended_requests.iter())
                 .map(|id| fact_id("ended_requests", id))
                 .collect::<Result<_, _>>()?,
             from_copy: answer.from_copy,
             freshness: Freshness::of(answer.freshness),
             home_issuer,
+            home_epoch: answer.home_epoch,
             home_possession: answer.home_possession.try_into().ok(),
+            fetched_unix_ms: now_unix_ms(),
         })
     }
 
@@ -199,7 +204,7 @@ impl Client {
         let message = v1::AuthorizeTokenRequest {
             token: token.to_owned(),
             product: target.product.to_string(),
-            major: target.major.unwrap_or_default(),
+            major: target.major,
             port: target.port.to_string(),
             field: target.field.clone().unwrap_or_default(),
         };
@@ -234,12 +239,22 @@ fn rule(m: v1::AccessRuleItem) -> Result<AccessRule, MeshError> {
     })
 }
 
+fn revoked(m: v1::RevokedTokenItem) -> Result<RevokedToken, MeshError> {
+    Ok(RevokedToken {
+        token: TokenId::new(m.token).ok_or_else(|| odd("revoked_tokens.token", "no token id"))?,
+        request: fact_id("revoked_tokens.request_id", &m.request_id)?,
+        by: key("revoked_tokens.revoked_by", &m.revoked_by)?,
+        at_unix_ms: m.revoked_unix_ms,
+    })
+}
+
 fn issuer(m: &v1::AccessIssuerItem) -> Result<TokenIssuer, MeshError> {
     let ended = match m.ended_unix_ms {
         Some(at) => Some((key("issuers.ended_by", &m.ended_by)?, at)),
         None => None,
     };
     let signers = m.granted_by.iter().map(|by| key("issuers.granted_by", by)).collect::<Result<_, _>>()?;
-    let issuer = Issuer { key: key("issuers.key", &m.key)?, signers, at_unix_ms: m.granted_unix_ms, ended };
+    let epoch = Some(m.epoch).filter(|epoch| *epoch != 0);
+    let issuer = Issuer { key: key("issuers.key", &m.key)?, epoch, signers, at_unix_ms: m.granted_unix_ms, ended };
     Ok(TokenIssuer { counts: m.counts, issuer })
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use mesh_event::{Body, Command, Envelope, EventKind, FeedEvent, FeedId, LeafEntry, SignedCommand};
+use mesh_event::{
+    Body, Command, Envelope, EventKind, FeedEvent, FeedId, LeafEntry, SignedCommand, Signer as _, access_issuer,
+};
 use mesh_governance::{
     Overlay, OwnViolation, Rejection, admit_domain_command_with, own_violations, read, suppose_domain_command_with,
 };
@@ -121,6 +123,10 @@ impl Feeds {
             carry::carry_over(core, &writer, &feed, end.size)?;
         }
         self.refused.lock().unwrap_or_else(PoisonError::into_inner).remove(domain);
+        // What the domain's root compares before it names the key.
+        let (epoch, mesh) = (writer.id().epoch, &core.mesh_id);
+        let issuer = access_issuer::issuer_keypair(&core.keypair, mesh, domain, epoch).public_key();
+        info!(%domain, epoch, token_issuer = %issuer, "this node is the domain's home");
         if let Some(earlier) = open.insert(domain.clone(), Arc::clone(&writer)) {
             self.end(&earlier);
         }

@@ -319,7 +319,7 @@ struct AuthzParameters {
     product: String,
     port: String,
     field: Option<String>,
-    major: Option<u32>,
+    major: u32,
 }
 
 /// Whether the access token of a request lets it read a port: for gateways that ask about each request, such as nginx with `auth_request`.
@@ -336,7 +336,9 @@ async fn authz(
     };
     let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     // RFC 6750, section 3: nobody who shows no token is told more than that one is needed.
-    let Some(token) = shown.and_then(|value| value.strip_prefix("Bearer ")) else {
+    let bearer =
+        shown.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let Some((_, token)) = bearer else {
         let error = MeshError::new(Code::TokenInvalid, "expected an access token: Authorization: Bearer TOKEN");
         return Ok(unauthorized("Bearer", error));
     };
@@ -347,7 +349,11 @@ async fn authz(
         found => found?,
     };
     let status = if found.allowed { StatusCode::OK } else { StatusCode::FORBIDDEN };
-    let known = [("x-datamesh-consumer", found.consumer.to_string()), ("x-datamesh-grant", found.request.to_string())];
+    let known = [
+        ("x-datamesh-consumer", found.consumer.to_string()),
+        ("x-datamesh-grant", found.request.to_string()),
+        ("x-datamesh-from-copy", found.from_copy.to_string()),
+    ];
     Ok((status, known, Json(found)).into_response())
 }
 

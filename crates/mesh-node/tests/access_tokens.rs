@@ -72,7 +72,9 @@ async fn terms(mesh: &Mesh, through: u64) -> AccessTerms {
 async fn name_issuer(mesh: &Mesh) {
     let terms = terms(mesh, 3).await;
     let (key, possession) = (terms.home_issuer.unwrap(), terms.home_possession.unwrap());
-    state(mesh, 2, "root-1", FactBody::GrantIssuer(GrantIssuer { key, possession })).await.unwrap();
+    state(mesh, 2, "root-1", FactBody::GrantIssuer(GrantIssuer { key, epoch: Some(terms.home_epoch), possession }))
+        .await
+        .unwrap();
 }
 
 async fn draw(mesh: &Mesh, through: u64, signer: &str, seconds: u32) -> Result<TokenDrawn, MeshError> {
@@ -82,7 +84,7 @@ async fn draw(mesh: &Mesh, through: u64, signer: &str, seconds: u32) -> Result<T
 }
 
 fn target(port: &str) -> TokenTarget {
-    TokenTarget { product: orders(), major: None, port: port.parse().unwrap(), field: None }
+    TokenTarget { product: orders(), major: 1, port: port.parse().unwrap(), field: None }
 }
 
 /// Why a token does not count for a port at a node; `None` when it does.
@@ -149,7 +151,8 @@ async fn a_token_counts_on_every_node_and_without_one_until_it_is_taken_back() {
     for node in 1..=3 {
         assert_eq!(refused(&mesh, node, &drawn.token, "files").await.unwrap(), "the token was revoked");
         assert_eq!(refused(&mesh, node, &other.token, "files").await, None);
-        assert_eq!(terms(&mesh, node).await.revoked_tokens, [id.clone()]);
+        let revoked = terms(&mesh, node).await.revoked_tokens;
+        assert_eq!(revoked.iter().map(|token| (&token.token, token.request)).collect::<Vec<_>>(), [(&id, request)]);
     }
     let narrowed_before = token.narrow(&Scope(ports(&["files"])), None, &Zeroizing::new([6; 32])).unwrap();
     assert_eq!(refused(&mesh, 1, narrowed_before.as_str(), "files").await.unwrap(), "the token was revoked");
@@ -178,7 +181,8 @@ async fn who_may_not_gets_no_token_and_names_no_issuer() {
     // Only the root names an issuer, and only one whose key agreed.
     let terms = terms(&mesh, 2).await;
     let (key, possession) = (terms.home_issuer.unwrap(), terms.home_possession.unwrap());
-    let grant = |key, possession| FactBody::GrantIssuer(GrantIssuer { key, possession });
+    let of_epoch = |key, epoch, possession| FactBody::GrantIssuer(GrantIssuer { key, epoch, possession });
+    let grant = |key, possession| of_epoch(key, Some(terms.home_epoch), possession);
     macro_rules! code {
         ($signer:expr, $body:expr) => {
             state(&mesh, 2, $signer, $body).await.unwrap_err().code
@@ -188,11 +192,11 @@ async fn who_may_not_gets_no_token_and_names_no_issuer() {
     assert_eq!(code!("root-2", grant(key, possession)), Code::ThresholdNotMet);
     assert_eq!(code!("root-1", grant(key, [0; 64])), Code::NoPossession);
     let gateway = Keypair::from_seed(&Zeroizing::new([8; 32]));
-    let elsewhere = access_issuer::prove(&gateway, &terms.mesh_id, &domain_of(2));
-    assert_eq!(code!("root-1", grant(gateway.public_key(), elsewhere)), Code::NoPossession);
+    let elsewhere = access_issuer::prove(&gateway, &terms.mesh_id, &domain_of(2), None);
+    assert_eq!(code!("root-1", of_epoch(gateway.public_key(), None, elsewhere)), Code::NoPossession);
     let engineer = keypair("engineer");
-    let proven = access_issuer::prove(&engineer, &terms.mesh_id, &domain_of(1));
-    assert_eq!(code!("root-1", grant(engineer.public_key(), proven)), Code::KeyInUse);
+    let proven = access_issuer::prove(&engineer, &terms.mesh_id, &domain_of(1), None);
+    assert_eq!(code!("root-1", of_epoch(engineer.public_key(), None, proven)), Code::KeyInUse);
     assert_eq!(code!("owner", FactBody::EndIssuer(EndIssuer { key })), Code::BadRequest);
     name_issuer(&mesh).await;
 
@@ -238,11 +242,11 @@ async fn who_may_not_gets_no_token_and_names_no_issuer() {
         scope: Scope::ALL,
         until_unix_ms: now_unix_ms() + 60_000,
     };
-    let forged = Token::issue(&claims, &gateway, &Zeroizing::new([3; 32])).unwrap();
+    let forged = Token::issue(&claims, now_unix_ms(), &gateway, &Zeroizing::new([3; 32])).unwrap();
     let unknown = mesh.client(2).authorize_token(forged.as_str(), &target("files")).await.unwrap_err();
     assert_eq!(unknown.code, Code::TokenInvalid);
-    let proven = access_issuer::prove(&gateway, &terms.mesh_id, &domain_of(1));
-    state(&mesh, 1, "root-1", grant(gateway.public_key(), proven)).await.unwrap();
+    let proven = access_issuer::prove(&gateway, &terms.mesh_id, &domain_of(1), None);
+    state(&mesh, 1, "root-1", of_epoch(gateway.public_key(), None, proven)).await.unwrap();
     assert_eq!(refused(&mesh, 2, forged.as_str(), "files").await.unwrap(), "nobody granted what the token says");
 
     // Nobody in domain_3 answers for domain_1, in advance either.
@@ -282,18 +286,21 @@ async fn a_gateway_asks_over_http_about_each_request() {
     };
     let key = mesh_model::PublicKey::from_slice(&terms.home_issuer).unwrap();
     let possession = terms.home_possession.try_into().unwrap();
-    state(&mesh, 1, "root-1", FactBody::GrantIssuer(GrantIssuer { key, possession })).await.unwrap();
+    state(&mesh, 1, "root-1", FactBody::GrantIssuer(GrantIssuer { key, epoch: Some(terms.home_epoch), possession }))
+        .await
+        .unwrap();
     let set = SetAccessRule { product: orders(), major: 1, consumers: Vec::new(), scope: Vec::new(), days: 30 };
     state(&mesh, 1, "owner", FactBody::SetAccessRule(set)).await.unwrap();
     let request = ask(&mesh, &[]).await;
     let token = draw(&mesh, 3, "engineer", 60).await.unwrap().token;
-    let bearer = format!("Bearer {token}");
-    let port = "product=domain_1/orders&port=files";
+    let bearer = format!("bearer {token}");
+    let port = "product=domain_1/orders&major=1&port=files";
     for node in 1..=3 {
         let address = mesh.node(node).api_address();
         let (status, answer) = gateway(address, port, Some(&bearer)).await;
         assert_eq!(status, 200, "{answer}");
         assert!(answer.contains("x-datamesh-consumer: domain_3\r\n"), "{answer}");
+        assert!(answer.contains("x-datamesh-from-copy: false\r\n"), "{answer}");
         assert!(answer.contains(&format!("x-datamesh-grant: {request}\r\n")), "{answer}");
     }
     let address = mesh.node(2).api_address();
@@ -301,11 +308,12 @@ async fn a_gateway_asks_over_http_about_each_request() {
         (port, None, 401, "www-authenticate: bearer\r\n"),
         (port, Some("Basic eDp5"), 401, "www-authenticate: bearer\r\n"),
         (port, Some("Bearer nonsense"), 401, "www-authenticate: bearer error=\"invalid_token\""),
-        ("product=domain_1/orders", Some(bearer.as_str()), 400, "port"),
-        ("product=orders&port=files", Some(&bearer), 400, "mesh-"),
+        ("product=domain_1/orders&major=1", Some(bearer.as_str()), 400, "port"),
+        ("product=domain_1/orders&port=files", Some(&bearer), 400, "major"),
+        ("product=orders&major=1&port=files", Some(&bearer), 400, "mesh-"),
         ("product=domain_1/orders&port=files&major=2", Some(&bearer), 403, "no version of major 2"),
-        ("product=domain_2/other&port=files", Some(&bearer), 401, "no issuer"),
-        ("product=nowhere/other&port=files", Some(&bearer), 404, "mesh-"),
+        ("product=domain_2/other&major=1&port=files", Some(&bearer), 401, "no issuer"),
+        ("product=nowhere/other&major=1&port=files", Some(&bearer), 404, "mesh-"),
     ] {
         let (status, answer) = gateway(address, query, shown).await;
         assert_eq!(status, expected, "{query} {shown:?}: {answer}");

@@ -7,9 +7,10 @@ use biscuit_auth::{AuthorizerLimits, error};
 use mesh_model::{Digest, MeshId, Name, ProductId, UnixMs};
 
 use crate::claims::{seconds, text};
+use crate::latest_end;
 use crate::token::VerifiedToken;
 
-/// What one evaluation may take. A holder adds what blocks they like, so this bounds what a token costs whoever checks it.
+/// What one evaluation may take. The library looks at it between two rounds only: what bounds a round is [`crate::bounds`].
 pub(crate) const LIMITS: AuthorizerLimits =
     AuthorizerLimits { max_facts: 5_000, max_iterations: 100, max_time: Duration::from_millis(200) };
 
@@ -41,6 +42,9 @@ pub enum Denied {
     /// Its time is over.
     #[error("the token's time is over")]
     Expired,
+    /// It says that it is good for longer than any token is.
+    #[error("the token is for longer than a day")]
+    TooLong,
     /// It is of another mesh.
     #[error("the token is of another mesh")]
     OtherMesh,
@@ -74,6 +78,10 @@ impl VerifiedToken {
         }
         if now >= claims.until_unix_ms {
             return Err(Denied::Expired);
+        }
+        // What was revoked is not listed for longer.
+        if claims.until_unix_ms > latest_end(now) {
+            return Err(Denied::TooLong);
         }
         let mut world = world(ask, now).and_then(|world| world.build(self.biscuit())).map_err(|e| other(&e))?;
         world.authorize().map(|_| ()).map_err(|error| denied(&error))

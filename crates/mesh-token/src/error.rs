@@ -26,6 +26,12 @@ pub enum TokenError {
     /// An issuer signed it, but it does not say what a token says.
     #[error("the token says no {0}, or more than one")]
     Claims(&'static str),
+    /// A block that a holder added is none that narrows.
+    #[error("a block of the token {0}; expected checks of what is asked, and nothing else")]
+    Block(&'static str),
+    /// It would be good for too long.
+    #[error("a token is good for a day at most")]
+    TooLong,
     /// Nobody can add to it any more.
     #[error("the token is sealed: it cannot be narrowed")]
     Sealed,
@@ -36,7 +42,10 @@ impl TokenError {
     pub fn code(&self) -> Code {
         match self {
             Self::TooLarge { .. } => Code::TooLarge,
-            Self::Malformed(_) | Self::Signature | Self::Claims(_) | Self::Sealed => Code::TokenInvalid,
+            Self::TooLong => Code::BadRequest,
+            Self::Malformed(_) | Self::Signature | Self::Claims(_) | Self::Block(_) | Self::Sealed => {
+                Code::TokenInvalid
+            }
         }
     }
 

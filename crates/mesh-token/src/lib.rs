@@ -20,8 +20,9 @@
 //!
 //! **Invariants.** What a token allows never grows: it is a part of the grant that it was issued for, and a narrowed one allows a part of what
 //! the one before did (a property test says so). It ends within [`LONGEST`], and no later than its grant. Everything about a
-//! token that came from outside is bounded before it is looked at: [`TOKEN_BYTES`], [`BLOCKS`], and the steps and time of its evaluation.
+//! token that came from outside is bounded before it is looked at: [`TOKEN_BYTES`], [`BLOCKS`], and what a block may say at all (`bounds`).
 
+mod bounds;
 mod check;
 mod claims;
 mod error;
@@ -35,11 +36,17 @@ pub use token::{Token, VerifiedToken};
 
 use std::time::Duration;
 
-/// Longest text of a token, in bytes.
-pub const TOKEN_BYTES: usize = 16 * 1024;
+/// Longest text of a token, in bytes: it fits into the 8 KiB that proxies take for a header.
+pub const TOKEN_BYTES: usize = 7 * 1024;
 /// Most blocks of a token: the issuer's, and those that narrow it.
 pub const BLOCKS: usize = 16;
 /// How long a token is good for at most.
 pub const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
-/// How long it is good for when nobody says how long.
-pub const USUAL: Duration = Duration::from_secs(60 * 60);
+/// How far the clocks of an issuer and of whoever checks a token may be apart.
+pub const SKEW: Duration = Duration::from_secs(60 * 60);
+
+/// No token that counts at this moment ends behind this one: what was revoked is listed until then.
+#[expect(clippy::cast_possible_truncation, reason = "a day in milliseconds")]
+pub fn latest_end(now: mesh_model::UnixMs) -> mesh_model::UnixMs {
+    now.saturating_add((LONGEST + SKEW).as_millis() as u64)
+}

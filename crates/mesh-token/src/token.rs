@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::claims::Claims;
 use crate::error::TokenError;
-use crate::narrow;
+use crate::{bounds, latest_end, narrow};
 
 /// A token as it travels: URL-safe base64. Nobody has said yet that it counts.
 #[derive(Clone)]
@@ -32,11 +32,19 @@ fn key_of(seed: &Zeroizing<[u8; 32]>) -> Result<KeyPair, TokenError> {
 }
 
 impl Token {
-    /// Issues a token. `next`: 32 random bytes, used once: the key by which its holder narrows it.
+    /// Issues a token at a moment. `next`: 32 random bytes, used once: the key by which its holder narrows it.
     ///
     /// # Errors
-    /// [`TokenError::TooLarge`] when so many fields do not fit.
-    pub fn issue(claims: &Claims, issuer: &Keypair, next: &Zeroizing<[u8; 32]>) -> Result<Self, TokenError> {
+    /// [`TokenError::TooLarge`] when so many fields do not fit; [`TokenError::TooLong`].
+    pub fn issue(
+        claims: &Claims,
+        now: UnixMs,
+        issuer: &Keypair,
+        next: &Zeroizing<[u8; 32]>,
+    ) -> Result<Self, TokenError> {
+        if claims.until_unix_ms > latest_end(now) {
+            return Err(TokenError::TooLong);
+        }
         let root = key_of(&issuer.seed())?;
         let symbols = biscuit_auth::datalog::SymbolTable::default();
         Self::of(claims.to_block()?.build_with_key_pair(&root, symbols, &key_of(next)?)?.to_base64()?)
@@ -56,6 +64,7 @@ impl Token {
         TokenError::check_bytes(text.len())?;
         let biscuit = UnverifiedBiscuit::from_base64(text.as_bytes())?;
         TokenError::check_blocks(biscuit.block_count())?;
+        bounds::check(&biscuit.to_vec()?)?;
         let token = Self { text, biscuit };
         // Each block has an id that can be revoked: a signature that is longer than any would have none.
         if token.ids().len() == token.biscuit.block_count() {

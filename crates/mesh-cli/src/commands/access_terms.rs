@@ -14,11 +14,11 @@ use crate::app::App;
 use crate::command_file::named;
 use crate::failure::Failure;
 use crate::key_argument::{KeyArgument, Signers};
-use crate::keyfile;
 use crate::lines::Lines;
 use crate::reading::note_age;
 use crate::style::Style;
 use crate::time;
+use crate::{confirm, keyfile};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RuleAction {
@@ -66,6 +66,12 @@ pub(crate) enum IssuerAction {
         /// The private key of an issuer of your own, such as a gateway's; that of the domain's home without it
         #[arg(long = "issuer-key", value_name = "FILE")]
         issuer_key: Option<PathBuf>,
+        /// The key that the home's operator told you: refused when the node shows another one
+        #[arg(long, value_name = "ed25519:KEY", conflicts_with = "issuer_key")]
+        issuer: Option<PublicKey>,
+        /// Does not ask whether the key that the node shows is the home's
+        #[arg(long)]
+        yes: bool,
     },
     /// Says that a key issues no more; tokens that it issued count no more, and it is never named again
     End {
@@ -103,24 +109,26 @@ pub(super) async fn run_rule(app: &App, action: RuleAction) -> Result<(), Failur
 pub(super) async fn run_issuer(app: &App, action: IssuerAction) -> Result<(), Failure> {
     let client = app.client()?;
     match action {
-        IssuerAction::Grant { domain, root_keys, issuer_key } => {
+        IssuerAction::Grant { domain, root_keys, issuer_key, issuer, yes } => {
             let mut signers = Signers::default();
             signers.add_files(&root_keys)?;
             if signers.is_empty() {
                 signers.add(app.signer()?);
             }
-            let (key, possession) = match issuer_key {
+            let grant = match issuer_key {
                 Some(file) => {
                     let issuer = keyfile::read(&file)?;
-                    (issuer.public_key(), access_issuer::prove(&issuer, &client.mesh().await?.id, &domain))
+                    let possession = access_issuer::prove(&issuer, &client.mesh().await?.id, &domain, None);
+                    GrantIssuer { key: issuer.public_key(), epoch: None, possession }
                 }
-                None => of_home(&client.access_terms(&domain).await?)?,
+                None => of_home(&client.access_terms(&domain).await?, issuer, yes)?,
             };
-            let body = |_| FactBody::GrantIssuer(GrantIssuer { key, possession });
+            let key = grant.key;
+            let body = |_| FactBody::GrantIssuer(grant);
             let stated = client.state_fact(&domain, None, body, &signers.as_dyn()).await?;
             app.output().one(&stated, &key.to_string(), |_| format!("issuer {key}\n"))?;
             app.note(format!(
-                "its tokens count for what {domain} granted, while the keys that signed this are the root of {domain}"
+                "its tokens count for what {domain} granted, while the keys that signed this are the root of {domain}, and a home's until {domain} moves"
             ));
         }
         IssuerAction::End { domain, issuer } => {
@@ -134,12 +142,24 @@ pub(super) async fn run_issuer(app: &App, action: IssuerAction) -> Result<(), Fa
     Ok(())
 }
 
-fn of_home(terms: &AccessTerms) -> Result<(PublicKey, [u8; 64]), Failure> {
+/// The key of the domain's home. What is signed must not rest on the word of the node that was asked, so somebody compares it.
+fn of_home(terms: &AccessTerms, told: Option<PublicKey>, yes: bool) -> Result<GrantIssuer, Failure> {
+    let (domain, epoch) = (&terms.domain, terms.home_epoch);
     let (Some(key), Some(possession)) = (terms.home_issuer, terms.home_possession) else {
-        let text = format!("the home of {} does not answer; nobody else knows its issuer's key", terms.domain);
+        let text = format!("the home of {domain} does not answer; nobody else knows its issuer's key");
         return Err(Failure::new(Code::HomeUnreachable, text));
     };
-    Ok((key, possession))
+    match told {
+        Some(told) if told != key => {
+            let text = format!("the node shows {key} as the issuer of the home of {domain}; expected {told}");
+            return Err(Failure::new(Code::NotConfirmed, text));
+        }
+        None if !yes => confirm::ask(&format!(
+            "The node says that {key} is the token issuer of the home of {domain} (epoch {epoch}). The home's own log says so, too?"
+        ))?,
+        _ => {}
+    }
+    Ok(GrantIssuer { key, epoch: Some(epoch), possession })
 }
 
 pub(super) async fn show(app: &App, domain: &DomainName) -> Result<(), Failure> {
@@ -190,6 +210,6 @@ fn issuer_text(issuer: &TokenIssuer) -> String {
     match &issuer.issuer.ended {
         Some((by, at)) => format!("ended {}, by {}", time::show(*at), named(by)),
         None if issuer.counts => format!("since {}", time::show(issuer.issuer.at_unix_ms)),
-        None => "named by a root that is not in force any more".to_owned(),
+        None => "counts no more: another root is in force, or the domain moved or is suspended".to_owned(),
     }
 }

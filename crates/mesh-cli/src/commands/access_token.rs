@@ -67,9 +67,12 @@ pub(crate) struct VerifyArgs {
     /// The file with the token; stdin without it
     #[arg(long, value_name = "FILE", default_value = "-")]
     token: PathBuf,
-    /// Which major version; the token's without it
+    /// Which major version is served
     #[arg(long)]
-    major: Option<u32>,
+    major: u32,
+    /// How old the terms may be: later ones may name what was taken back since
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = time::parse_duration)]
+    max_age: Duration,
 }
 
 /// Says that a token counts no more: by whoever the grant is for, or by the domain that granted it.
@@ -144,6 +147,11 @@ pub(super) fn verify(app: &App, args: &VerifyArgs) -> Result<(), Failure> {
         let text = format!("{} is about {}, not about {}", args.terms.display(), terms.domain, args.product.domain);
         return Err(Failure::new(Code::Usage, text));
     }
+    let age = time::now().saturating_sub(terms.fetched_unix_ms);
+    if Duration::from_millis(age) > args.max_age {
+        let text = format!("{} is {} old", args.terms.display(), time::age(age));
+        return Err(Failure::new(Code::StaleTerms, text));
+    }
     let token = read(&args.token)?.verify(terms.counting()).map_err(|error| of_token(&error))?;
     let refused = refused(&token, &terms, args);
     let (allowed, claims) = (refused.is_none(), token.claims());
@@ -170,13 +178,15 @@ pub(super) fn verify(app: &App, args: &VerifyArgs) -> Result<(), Failure> {
 
 fn refused(token: &VerifiedToken, terms: &AccessTerms, args: &VerifyArgs) -> Option<String> {
     let claims = token.claims();
-    if token.ids().iter().any(|id| terms.revoked_tokens.contains(id)) {
+    let is_revoked =
+        |id: &TokenId| terms.revoked_tokens.iter().any(|token| token.request == claims.request && token.token == *id);
+    if token.ids().iter().any(is_revoked) {
         return Some("the token was revoked".to_owned());
     }
     if terms.ended_requests.contains(&claims.request) {
         return Some(format!("the grant {} was ended", claims.request));
     }
-    let (major, field) = (args.major.unwrap_or(claims.major), args.field.as_deref());
+    let (major, field) = (args.major, args.field.as_deref());
     let ask = Ask { mesh_id: &terms.mesh_id, product: &args.product, major, port: &args.port, field };
     token.check(&ask, time::now()).err().map(|denied| denied.to_string())
 }

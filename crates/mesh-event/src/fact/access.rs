@@ -101,6 +101,8 @@ pub struct EndAccessRule {
 pub struct GrantIssuer {
     /// The key.
     pub key: PublicKey,
+    /// Its tokens count while this epoch of the domain's feed is in force; a key of the domain's own is bound to none.
+    pub epoch: Option<u64>,
     /// Its signature, [`crate::access_issuer::prove`]: whoever names a key shows that somebody has it.
     pub possession: [u8; 64],
 }
@@ -162,6 +164,7 @@ pub(super) fn to_message(body: &FactBody) -> Message {
         FactBody::GrantIssuer(body) => Message::AccessIssuer(proto::AccessIssuer {
             key: body.key.0.to_vec(),
             possession: body.possession.to_vec(),
+            epoch: body.epoch.unwrap_or(0),
         }),
         FactBody::EndIssuer(body) => Message::AccessIssuerEnd(proto::AccessIssuerEnd { key: body.key.0.to_vec() }),
         FactBody::RevokeToken(body) => Message::AccessTokenRevocation(proto::AccessTokenRevocation {
@@ -211,6 +214,7 @@ pub(super) fn from_message(message: Message) -> Result<FactBody, Malformed> {
         Message::AccessRuleEnd(m) => FactBody::EndAccessRule(EndAccessRule { rule: fact_id("rule", &m.rule)? }),
         Message::AccessIssuer(m) => FactBody::GrantIssuer(GrantIssuer {
             key: key("key", &m.key)?,
+            epoch: Some(m.epoch).filter(|epoch| *epoch != 0),
             possession: m.possession.as_slice().try_into().map_err(|_| length("possession", 64, m.possession.len()))?,
         }),
         Message::AccessIssuerEnd(m) => FactBody::EndIssuer(EndIssuer { key: key("key", &m.key)? }),

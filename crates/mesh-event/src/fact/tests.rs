@@ -74,7 +74,8 @@ fn each_fact_comes_back_as_it_was_signed() {
         rule(&["finance", "sales"]),
         rule(&[]),
         FactBody::EndAccessRule(EndAccessRule { rule: request_id }),
-        FactBody::GrantIssuer(GrantIssuer { key: keypair(3).public_key(), possession: [5; 64] }),
+        FactBody::GrantIssuer(GrantIssuer { key: keypair(3).public_key(), epoch: None, possession: [5; 64] }),
+        FactBody::GrantIssuer(GrantIssuer { key: keypair(3).public_key(), epoch: Some(2), possession: [5; 64] }),
         FactBody::EndIssuer(EndIssuer { key: keypair(3).public_key() }),
         FactBody::RevokeToken(RevokeToken { request: request_id, token: TokenId::new(vec![1; 64]).unwrap() }),
     ] {

@@ -8,7 +8,7 @@ use mesh_event::fact::{
     PrivateText, RequestAccess, RevokeAccess, RevokeToken, SetAccessRule,
 };
 use mesh_event::{Body, Signer as _};
-use mesh_model::{Code, Digest, DomainName, FactId};
+use mesh_model::{Code, Digest, DomainName, FactId, TokenId};
 
 use super::accepted;
 use crate::testing::{TestMesh, descriptor, keypair};
@@ -154,9 +154,9 @@ fn the_owner_approves_in_advance_its_root_names_issuers_and_both_take_tokens_bac
     let sets = || rule(&|_| {});
     let ends = || FactBody::EndAccessRule(EndAccessRule { rule: id });
     let issuer = keypair("issuer").public_key();
-    let names = || FactBody::GrantIssuer(GrantIssuer { key: issuer, possession: [0; 64] });
+    let names = || FactBody::GrantIssuer(GrantIssuer { key: issuer, epoch: None, possession: [0; 64] });
     let stops = || FactBody::EndIssuer(EndIssuer { key: issuer });
-    let takes_back = || FactBody::RevokeToken(RevokeToken { request: id, token: vec![1] });
+    let takes_back = || FactBody::RevokeToken(RevokeToken { request: id, token: TokenId::new(vec![1]).unwrap() });
     let table: [(&str, Makes<'_>, Result<(), Code>); 14] = [
         ("sales/owner", &sets, Ok(())),
         ("sales/steward", &sets, Err(Code::WrongRole)),
@@ -183,6 +183,6 @@ fn the_owner_approves_in_advance_its_root_names_issuers_and_both_take_tokens_bac
     assert_eq!(code(&|body| body.consumers.push("nobody".parse().unwrap())), Code::UnknownDomain);
     // One key, one purpose.
     let key = keypair("sales/owner").public_key();
-    let taken = FactBody::GrantIssuer(GrantIssuer { key, possession: [0; 64] });
+    let taken = FactBody::GrantIssuer(GrantIssuer { key, epoch: None, possession: [0; 64] });
     assert_eq!(said(&mesh, "sales/root", taken), Err(Code::KeyInUse));
 }

@@ -140,7 +140,7 @@ impl AccessDesk {
             Found::Follows { at, consumer } => (at, consumer),
             Found::Other(refused, consumer) => {
                 // Who may not at all is told so, and not what became of the request.
-                if consumer.is_some() {
+                if consumer.is_some() || AccessRecord::request_of(fact).is_none() {
                     self.admit(signed, consumer.as_ref(), size)?;
                 }
                 return Err(MeshError::new(refused.code(), format!("{refused}; nothing happened")));

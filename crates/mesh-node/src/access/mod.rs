@@ -32,7 +32,7 @@ mod tokens;
 pub use books::{Books, Reach};
 pub use desk::{AccessDesk, Checked, Listed, Stated};
 pub use query::AccessQuery;
-pub use terms::Terms;
+pub use terms::{HomeIssuer, Terms};
 pub use tokens::{Authorized, Issued, Wanted};
 
 use mesh_event::{Envelope, EventKind, FeedEvent, SignedFact};

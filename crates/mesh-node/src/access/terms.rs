@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use mesh_access::{AccessRule, Book, Issuer};
-use mesh_event::{Signer as _, access_issuer};
-use mesh_governance::read;
-use mesh_model::{DomainName, FactId, NodeId, PublicKey, TokenId, UnixMs};
+use mesh_access::{AccessRule, Book, Issuer, RevokedToken, Status, TOKEN_MEMORY_MS};
+use mesh_event::{Keypair, Signer as _, access_issuer};
+use mesh_governance::{grants_count, read};
+use mesh_model::{DomainName, FactId, NodeId, PublicKey, UnixMs};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::GetAccessTermsResponse;
 
@@ -14,10 +14,6 @@ use super::desk::{ASKING, AccessDesk, AtHome, is_from_copy};
 use crate::core::Core;
 use crate::services::access as wire;
 
-/// How long what ended is listed: the longest time of a token, and an hour for clocks that differ.
-#[expect(clippy::cast_possible_truncation, reason = "a day in milliseconds")]
-const LISTED_MS: u64 = mesh_token::LONGEST.as_millis() as u64 + 60 * 60 * 1_000;
-
 /// What is said of a domain's access at some moment.
 #[derive(Debug, Clone)]
 pub struct Terms {
@@ -25,51 +21,82 @@ pub struct Terms {
     pub rules: Vec<AccessRule>,
     /// All keys that were ever named as issuers, and whether their tokens count now.
     pub issuers: Vec<(Issuer, bool)>,
-    /// Revocation ids of tokens that were revoked, while their time may not be over.
-    pub revoked_tokens: Vec<TokenId>,
-    /// Requests whose grants somebody ended, while tokens for them may not be over.
+    /// Tokens that were revoked, while their time may not be over.
+    pub revoked_tokens: Vec<RevokedToken>,
+    /// Requests whose grants count no more, while tokens for them may not be over.
     pub ended_requests: Vec<FactId>,
-    /// The home's own issuer, and its signature for the domain.
-    pub home_issuer: Option<(PublicKey, [u8; 64])>,
+    /// The home's own issuer.
+    pub home_issuer: Option<HomeIssuer>,
     /// Whether the owner's home did not answer.
     pub from_copy: bool,
 }
 
+/// The key that issues at a domain's home, whether or not it may.
+#[derive(Debug, Clone, Copy)]
+pub struct HomeIssuer {
+    /// The key.
+    pub key: PublicKey,
+    /// The epoch for which it is the home's.
+    pub epoch: u64,
+    /// Its signature for the domain.
+    pub possession: [u8; 64],
+}
+
 impl Terms {
-    fn of(book: &Book, root: &Root, now: UnixMs) -> Self {
-        let since = now.saturating_sub(LISTED_MS);
-        Self {
+    fn of(core: &Core, book: &Book, owner: &Owner, now: UnixMs) -> Result<Self, MeshError> {
+        let since = now.saturating_sub(TOKEN_MEMORY_MS);
+        let mut ended_requests: Vec<FactId> = book.ended_since(since).map(|record| record.request).collect();
+        // What became of a domain or of a major ends no grant, and none counts.
+        for ((product, major, consumer), grants) in book.granted() {
+            let counts = grants_count(&core.state, product, *major, consumer).map_err(|e| core.state_error(&e))?;
+            if counts.is_err() {
+                let stands = |id: &&FactId| book.request(id).is_some_and(|grant| grant.status(now) == Status::Granted);
+                ended_requests.extend(grants.iter().filter(stands));
+            }
+        }
+        Ok(Self {
             rules: book.rules().cloned().collect(),
-            issuers: book.issuers().map(|issuer| (issuer.clone(), root.names(issuer))).collect(),
-            revoked_tokens: book.revoked_since(since).map(|token| token.token.clone()).collect(),
-            ended_requests: book.ended_since(since).map(|record| record.request).collect(),
+            issuers: book.issuers().map(|issuer| (issuer.clone(), owner.names(issuer))).collect(),
+            revoked_tokens: book.revoked_since(since).cloned().collect(),
+            ended_requests,
             home_issuer: None,
             from_copy: false,
-        }
+        })
     }
 }
 
-/// The root keys of a domain that are in force.
-pub(super) struct Root {
-    keys: Vec<PublicKey>,
+/// Who speaks for a domain now, and since which epoch its home is where it is.
+pub(super) struct Owner {
+    root: Vec<PublicKey>,
     threshold: u32,
+    epoch: u64,
 }
 
-impl Root {
+impl Owner {
     pub(super) fn of(core: &Core, domain: &DomainName, now: UnixMs) -> Result<Self, MeshError> {
-        let root = read::root_in_force(&core.state, domain, now).map_err(|e| core.state_error(&e))?;
-        let (keys, threshold) = root.unwrap_or_default();
-        Ok(Self { keys, threshold })
+        let fail = |e| core.state_error(&e);
+        let record = read::domain(&core.state, domain).map_err(fail)?;
+        // Nobody speaks for a domain that is suspended or removed.
+        let active = record.filter(|record| record.status == mesh_governance::DomainStatus::Active);
+        let root = read::root_in_force(&core.state, domain, now).map_err(fail)?.filter(|_| active.is_some());
+        let (root, threshold) = root.unwrap_or_default();
+        let epoch = active.and_then(|record| record.delegation).map_or(0, |delegation| delegation.epoch);
+        Ok(Self { root, threshold, epoch })
     }
 
     /// Whether it named an issuer, and nobody ended it since.
     pub(super) fn names(&self, issuer: &Issuer) -> bool {
-        issuer.counts(&self.keys, self.threshold)
+        issuer.counts(&self.root, self.threshold, self.epoch)
     }
 
     /// The keys whose tokens count.
     pub(super) fn issuers(&self, book: &Book) -> Vec<PublicKey> {
         book.issuers().filter(|issuer| self.names(issuer)).map(|issuer| issuer.key).collect()
+    }
+
+    /// The key that this node issues with while it is the home.
+    pub(super) fn home_issuer(&self, core: &Core, domain: &DomainName) -> Keypair {
+        access_issuer::issuer_keypair(&core.keypair, &core.mesh_id, domain, self.epoch)
     }
 }
 
@@ -86,17 +113,19 @@ impl AccessDesk {
             AtHome::LookHere(unreached) => unreached,
         };
         let (here, of, now) = (Arc::clone(core), domain.clone(), self.now());
-        let (mut terms, reach) = core
+        let (mut terms, owner, reach) = core
             .offload(move || {
-                let root = Root::of(&here, &of, now)?;
-                here.books.read(&here, &of, |book, reach| (Terms::of(book, &root, now), reach))
+                let owner = Owner::of(&here, &of, now)?;
+                let (terms, reach) =
+                    here.books.read(&here, &of, |book, reach| (Terms::of(&here, book, &owner, now), reach))?;
+                Ok((terms?, owner, reach))
             })
             .await?;
         terms.from_copy = is_from_copy(reach, domain, unreached)?;
         if reach == Reach::Home {
-            let issuer = access_issuer::issuer_keypair(&core.keypair, &core.mesh_id);
-            let possession = access_issuer::prove(&issuer, &core.mesh_id, domain);
-            terms.home_issuer = Some((issuer.public_key(), possession));
+            let issuer = owner.home_issuer(core, domain);
+            let possession = access_issuer::prove(&issuer, &core.mesh_id, domain, Some(owner.epoch));
+            terms.home_issuer = Some(HomeIssuer { key: issuer.public_key(), epoch: owner.epoch, possession });
         }
         Ok(wire::terms(core, domain, terms))
     }

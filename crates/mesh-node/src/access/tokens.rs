@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mesh_access::{AccessRecord, Book, Scope, Status};
-use mesh_event::{Envelope, SignedTokenRequest, Signer as _, TokenRequest, access_issuer};
+use mesh_event::{Envelope, SignedTokenRequest, Signer as _, TokenRequest};
 use mesh_governance::{grants_count, read};
 use mesh_model::{Action, Code, DomainName, FactId, MeshId, Name, NodeId, ProductId, UnixMs};
 use mesh_proto::status::MeshError;
@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::books::Reach;
 use super::desk::{ASKING, AccessDesk, AtHome, from_command, is_from_copy};
-use super::terms::Root;
+use super::terms::Owner;
 use crate::attachments::READ_WINDOW_MS;
 use crate::clock::now_unix_ms;
 use crate::services::access as wire;
@@ -48,8 +48,8 @@ pub struct Authorized {
 pub struct Wanted {
     /// The product.
     pub product: ProductId,
-    /// Which major; the token's without it.
-    pub major: Option<u32>,
+    /// Which major.
+    pub major: u32,
     /// The port.
     pub port: Name,
     /// One field of it; the whole port without.
@@ -89,22 +89,22 @@ impl AccessDesk {
         let (here, now) = (Arc::clone(core), self.now());
         let issued = core
             .offload(move || {
-                let root = Root::of(&here, &domain, now)?;
-                let issuer = access_issuer::issuer_keypair(&here.keypair, &here.mesh_id);
+                let owner = Owner::of(&here, &domain, now)?;
+                let issuer = owner.home_issuer(&here, &domain);
                 let claims = here.books.read(&here, &domain, |book, reach| {
                     if reach != Reach::Home {
                         let text = format!("this node has not all of the feed of {domain} yet");
                         return Err(MeshError::new(Code::FeedMissing, text));
                     }
-                    if !root.issuers(book).contains(&issuer.public_key()) {
+                    if !owner.issuers(book).contains(&issuer.public_key()) {
                         let (key, node) = (issuer.public_key().fingerprint(), here.node_id());
                         let text = format!("the root of {domain} did not name {key}, the token issuer of node {node}");
                         return Err(MeshError::new(Code::NoIssuer, text));
                     }
                     claims(book, here.mesh_id, &request, now)
                 })??;
-                let token =
-                    Token::issue(&claims, &issuer, &Zeroizing::new(rand::random())).map_err(|e| of_token(&e))?;
+                let token = Token::issue(&claims, now, &issuer, &Zeroizing::new(rand::random()));
+                let token = token.map_err(|e| of_token(&e))?;
                 Ok(Issued { token, claims })
             })
             .await?;
@@ -151,30 +151,30 @@ impl AccessDesk {
             AtHome::LookHere(unreached) => unreached,
         };
         let (here, of, now) = (Arc::clone(core), domain.clone(), self.now());
-        let (authorized, reach) = core
+        let authorized = core
             .offload(move || {
-                let root = Root::of(&here, &of, now)?;
-                let (issuers, reach) = here.books.read(&here, &of, |book, reach| (root.issuers(book), reach))?;
+                let owner = Owner::of(&here, &of, now)?;
+                let (issuers, reach) = here.books.read(&here, &of, |book, reach| (owner.issuers(book), reach))?;
+                // Where too little is known, nobody knows the issuers either: the token may be a good one.
+                let from_copy = is_from_copy(reach, &of, unreached)?;
                 let verified = parsed.verify(&issuers).map_err(|e| of_token(&e))?;
                 let claims = verified.claims();
-                let major = wanted.major.unwrap_or(claims.major);
-                let counts = grants_count(&here.state, &wanted.product, major, &claims.consumer);
+                let counts = grants_count(&here.state, &wanted.product, wanted.major, &claims.consumer);
                 let counts = counts.map_err(|e| here.state_error(&e))?;
                 let refused = match counts {
                     Err(rejection) => Some(rejection.detail),
                     Ok(()) => here
                         .books
                         .read(&here, &of, |book, _| refused(book, &verified, &wanted, now))?
-                        .or_else(|| narrowed(&verified, &here.mesh_id, &wanted, major, now)),
+                        .or_else(|| narrowed(&verified, &here.mesh_id, &wanted, now)),
                 };
                 let (consumer, request) = (claims.consumer.clone(), claims.request);
                 let allowed = refused.is_none();
                 let why = refused.unwrap_or_else(|| format!("the grant {request} covers it"));
-                Ok((Authorized { allowed, why, consumer, request, from_copy: false }, reach))
+                Ok(Authorized { allowed, why, consumer, request, from_copy })
             })
             .await?;
-        let from_copy = is_from_copy(reach, &domain, unreached)?;
-        Ok(wire::authorized(core, &Authorized { from_copy, ..authorized }))
+        Ok(wire::authorized(core, &authorized))
     }
 }
 
@@ -208,7 +208,7 @@ fn claims(book: &Book, mesh_id: MeshId, request: &TokenRequest, now: UnixMs) -> 
 
 /// Why what a token rests on does not count any more.
 fn refused(book: &Book, token: &VerifiedToken, wanted: &Wanted, now: UnixMs) -> Option<String> {
-    if token.ids().iter().any(|id| book.is_revoked(id)) {
+    if token.ids().iter().any(|id| book.is_revoked(&token.claims().request, id)) {
         return Some("the token was revoked".to_owned());
     }
     let claims = token.claims();
@@ -225,8 +225,8 @@ fn refused(book: &Book, token: &VerifiedToken, wanted: &Wanted, now: UnixMs) -> 
 }
 
 /// Why the token itself does not let its holder read.
-fn narrowed(token: &VerifiedToken, mesh_id: &MeshId, wanted: &Wanted, major: u32, now: UnixMs) -> Option<String> {
-    let Wanted { product, port, field, .. } = wanted;
-    let ask = Ask { mesh_id, product, major, port, field: field.as_deref() };
+fn narrowed(token: &VerifiedToken, mesh_id: &MeshId, wanted: &Wanted, now: UnixMs) -> Option<String> {
+    let Wanted { product, major, port, field } = wanted;
+    let ask = Ask { mesh_id, product, major: *major, port, field: field.as_deref() };
     token.check(&ask, now).err().map(|denied| denied.to_string())
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mesh_access::{AccessRecord, AccessRule, Issuer, Scope, Status as Standing};
+use mesh_access::{AccessRecord, AccessRule, Issuer, RevokedToken, Scope, Status as Standing};
 use mesh_event::fact::{PortScope, PrivateText};
 use mesh_model::{Code, DomainName, FactId, Name, ProductId, PublicKey, UnixMs};
 use mesh_proto::status::MeshError;
@@ -10,7 +10,8 @@ use mesh_proto::v1::access_service_server::AccessService;
 use mesh_proto::v1::{
     AccessIssuerItem, AccessItem, AccessPort, AccessRuleItem, AccessStatus, AccessText, AuthorizeTokenRequest,
     AuthorizeTokenResponse, CheckAccessRequest, CheckAccessResponse, GetAccessTermsRequest, GetAccessTermsResponse,
-    IssueTokenRequest, IssueTokenResponse, ListAccessRequest, ListAccessResponse, StateFactRequest, StateFactResponse,
+    IssueTokenRequest, IssueTokenResponse, ListAccessRequest, ListAccessResponse, RevokedTokenItem, StateFactRequest,
+    StateFactResponse,
 };
 use tonic::{Request, Response, Status};
 
@@ -167,7 +168,7 @@ pub(super) async fn authorize(
 ) -> Result<AuthorizeTokenResponse, MeshError> {
     let wanted = Wanted {
         product: required("product", &request.product)?,
-        major: Some(request.major).filter(|major| *major != 0),
+        major: request.major,
         port: required("port", &request.port)?,
         field: Some(request.field).filter(|field| !field.is_empty()),
     };
@@ -179,7 +180,7 @@ pub(crate) fn authorize_request(wanted: &Wanted) -> AuthorizeTokenRequest {
     AuthorizeTokenRequest {
         token: String::new(),
         product: wanted.product.to_string(),
-        major: wanted.major.unwrap_or_default(),
+        major: wanted.major,
         port: wanted.port.to_string(),
         field: wanted.field.clone().unwrap_or_default(),
     }
@@ -226,16 +227,24 @@ pub(crate) fn terms(core: &Core, domain: &DomainName, terms: Terms) -> GetAccess
         counts: *counts,
         ended_by: issuer.ended.map_or_else(Vec::new, |(by, _)| by.0.to_vec()),
         ended_unix_ms: issuer.ended.map(|(_, at)| at),
+        epoch: issuer.epoch.unwrap_or(0),
+    };
+    let revoked = |token: &RevokedToken| RevokedTokenItem {
+        token: token.token.as_bytes().to_vec(),
+        request_id: token.request.0.to_vec(),
+        revoked_by: token.by.0.to_vec(),
+        revoked_unix_ms: token.at_unix_ms,
     };
     let home = terms.home_issuer;
     GetAccessTermsResponse {
         domain: domain.to_string(),
         rules: terms.rules.iter().map(rule).collect(),
         issuers: terms.issuers.iter().map(issuer).collect(),
-        revoked_tokens: terms.revoked_tokens.iter().map(|id| id.as_bytes().to_vec()).collect(),
+        revoked_tokens: terms.revoked_tokens.iter().map(revoked).collect(),
         ended_requests: terms.ended_requests.iter().map(|id| id.0.to_vec()).collect(),
-        home_issuer: home.map_or_else(Vec::new, |(key, _)| key.0.to_vec()),
-        home_possession: home.map_or_else(Vec::new, |(_, possession)| possession.to_vec()),
+        home_issuer: home.map_or_else(Vec::new, |home| home.key.0.to_vec()),
+        home_possession: home.map_or_else(Vec::new, |home| home.possession.to_vec()),
+        home_epoch: home.map_or(0, |home| home.epoch),
         from_copy: terms.from_copy,
         freshness: Some(freshness(core)),
     }
