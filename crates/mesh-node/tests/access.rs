@@ -10,7 +10,8 @@ use mesh_access::Status;
 use mesh_client::access::{AccessItem, AccessQuery, AccessTarget, fact_text, random_fact_id};
 use mesh_event::command::{DelegateNode, RetireProduct};
 use mesh_event::fact::{
-    ApproveAccess, CancelAccess, DenyAccess, Fact, FactBody, PortScope, PrivateText, RequestAccess, RevokeAccess,
+    ApproveAccess, CancelAccess, DenyAccess, EndAccessRule, Fact, FactBody, PortScope, PrivateText, RequestAccess,
+    RevokeAccess, SetAccessRule,
 };
 use mesh_event::federation::Erase;
 use mesh_event::{Body, FeedId, Signer as _};
@@ -406,6 +407,14 @@ async fn facts_behind_the_base_of_the_same_home_are_stated_again() {
     assert_eq!(first.goal.size, 1, "the product");
     let id = ask(&mesh, 1, &["files"]).await;
     state(&mesh, 1, "owner", None, approval(id, &["files"])).await.unwrap();
+    // What is over does not begin anew, whoever ended it.
+    let over = ask(&mesh, 1, &["files"]).await;
+    state(&mesh, 1, "owner", Some("no"), denial(over)).await.unwrap();
+    let set = SetAccessRule { product: orders(), major: 1, consumers: Vec::new(), scope: Vec::new(), days: 30 };
+    let owner = keypair("owner");
+    let set = mesh.client(1).state_fact(&domain_of(1), None, |_| FactBody::SetAccessRule(set), &[&owner]).await;
+    let end = FactBody::EndAccessRule(EndAccessRule { rule: set.unwrap().id });
+    state(&mesh, 1, "owner", None, |_| end).await.unwrap();
     delegate(&mesh, 1, 2, Some(&first)).await;
     until("both facts are in the new feed", async || {
         let feed = FeedId { domain: domain_of(1), epoch: 2 };
@@ -413,6 +422,9 @@ async fn facts_behind_the_base_of_the_same_home_are_stated_again() {
     })
     .await;
     assert_eq!(mesh.client(2).access_request(id).await.unwrap().status, Status::Granted);
+    assert_eq!(mesh.client(2).access_request(over).await.unwrap_err().code, Code::UnknownRequest);
+    let later = ask(&mesh, 1, &["files"]).await;
+    assert_eq!(mesh.client(2).access_request(later).await.unwrap().status, Status::Waiting, "no rule grants it");
     assert_eq!(mesh_node::orphans::alarms(mesh.node(1).core()), Vec::<String>::new());
     mesh.stop().await;
 }
