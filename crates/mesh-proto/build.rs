@@ -2,9 +2,10 @@
 
 use protox::prost::Message as _;
 
-const FILES: [&str; 13] = [
+const FILES: [&str; 14] = [
     "access_service",
     "common",
+    "lineage_service",
     "publish_service",
     "catalog_service",
     "governance_service",

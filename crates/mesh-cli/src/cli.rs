@@ -44,6 +44,10 @@ pub(crate) enum Command {
     Schema(commands::schema::SchemaArgs),
     /// Search products
     Search(commands::search::SearchArgs),
+    /// What a product is made of, and what is made of it
+    Lineage(commands::lineage::LineageArgs),
+    /// Who breaks when a product, or a port or field of it, changes or goes
+    Impact(commands::lineage::ImpactArgs),
     /// Access to products: request, list, show, approve, deny, cancel, revoke, check
     Access(commands::access::AccessArgs),
     /// Mark a product or version as deprecated

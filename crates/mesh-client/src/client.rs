@@ -107,6 +107,10 @@ impl Try {
         v1::access_service_client::AccessServiceClient::new(self.channel.clone())
             .max_decoding_message_size(ANSWER_BYTES)
     }
+    pub(crate) fn lineage(&self) -> v1::lineage_service_client::LineageServiceClient<Channel> {
+        v1::lineage_service_client::LineageServiceClient::new(self.channel.clone())
+            .max_decoding_message_size(ANSWER_BYTES)
+    }
     pub(crate) fn publish(&self) -> v1::publish_service_client::PublishServiceClient<Channel> {
         v1::publish_service_client::PublishServiceClient::new(self.channel.clone())
             .max_decoding_message_size(ANSWER_BYTES)

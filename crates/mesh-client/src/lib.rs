@@ -27,6 +27,7 @@
 //! | [`node_record`] | the file of a node that is to be admitted |
 //! | [`access`] | who asked for access to which product, and what is allowed |
 //! | [`tokens`] | who issues tokens for what was granted, drawing and checking them |
+//! | [`lineage`] | which products are made of which |
 //! | [`standards`], [`rules`] | what holds for the whole mesh; what a domain asks of itself |
 //!
 //! # Invariants
@@ -47,6 +48,7 @@ mod convert;
 pub mod feeds;
 pub mod governance;
 pub mod ledger;
+pub mod lineage;
 pub mod node;
 pub mod node_record;
 pub mod options;
@@ -71,6 +73,7 @@ pub use command::CommandBuilder;
 pub use feeds::FeedEnd;
 pub use governance::{CouncilView, DomainView, FeedFork, KnownNode, LedgerFeedHead, RosterEntry, WhoAmI};
 pub use ledger::LedgerHead;
+pub use lineage::{LineageOf, LineageView};
 pub use mesh_proto::status::MeshError;
 pub use node::NodeStatus;
 pub use options::ClientOptions;

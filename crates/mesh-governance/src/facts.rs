@@ -153,7 +153,7 @@ fn offers<S: StateRead>(state: &S, product: &ProductId, major: u32, scope: &[Por
         return Err(Stop::State(Damage::new(format!("version {version}"), "has no descriptor").into()));
     };
     for part in scope {
-        if let Some(missing) = missing(&descriptor, part) {
+        if let Some(missing) = lacks(&descriptor, part) {
             return reject(Code::BadRequest, format!("{version} has no {missing}"));
         }
     }
@@ -177,8 +177,8 @@ fn standing<S: StateRead>(state: &S, id: &ProductId, major: u32) -> Decision<Ver
     Ok(VersionId { product: id.clone(), version: highest.version })
 }
 
-/// What a product does not have of a scope. What overflowed into attachments is not looked for: it may be there.
-fn missing(descriptor: &Descriptor, part: &PortScope) -> Option<String> {
+/// What a product does not have of a scope, in words. What overflowed into attachments is not looked for: it may be there.
+pub fn lacks(descriptor: &Descriptor, part: &PortScope) -> Option<String> {
     let overflowed = |which| descriptor.overflow.iter().any(|overflow| overflow.part == which);
     let port = &part.port;
     let Some(found) = descriptor.outputs.iter().find(|output| output.name == *port) else {

@@ -89,7 +89,7 @@ pub use applied::{Applied, Effect, StateChange};
 pub use apply::{apply, apply_with};
 pub use chain::next_state_digest;
 pub use decision::{DETAIL_BYTES, Rejection};
-pub use facts::{FactCase, admit_fact, grants_count, may_state};
+pub use facts::{FactCase, admit_fact, grants_count, lacks, may_state};
 pub use feed::HEAD_NOTE_BYTES;
 pub use judge::{Case, FirstSealed, InForce, Judge, NoPolicy, Verdict, Violation};
 pub use mem::MemState;

@@ -33,6 +33,7 @@ use crate::gossip::{AddressBook, GossipHandle, announcer};
 use crate::join;
 use crate::keys::{NodeIdentity, OwnKeys};
 use crate::limits::CommandRate;
+use crate::lineage::Lineage;
 use crate::metrics::Metrics;
 use crate::network::{Listener, Network};
 use crate::pending::Pending;
@@ -148,6 +149,7 @@ pub async fn assemble(parts: Parts, serving: &TaskTracker) -> Result<Arc<Core>, 
         tasks: TaskTracker::new(),
         started: Instant::now(),
         books: Books::default(),
+        lineage: Lineage::default(),
         tailed: Mutex::default(),
         space: Mutex::new((Instant::now(), None)),
         config,

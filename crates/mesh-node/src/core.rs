@@ -28,6 +28,7 @@ use crate::folded::Folded;
 use crate::forward::Forward;
 use crate::gossip::{AddressBook, GossipHandle};
 use crate::limits::CommandRate;
+use crate::lineage::Lineage;
 use crate::metrics::Metrics;
 use crate::outbox::decided_by;
 use crate::pending::Pending;
@@ -104,6 +105,8 @@ pub struct Core {
     pub started: Instant,
     /// What facts about products came to.
     pub books: Books,
+    /// Which products are made of which.
+    pub lineage: Lineage,
     /// Whose ledger this node tails.
     pub(crate) tailed: Mutex<Option<Callee>>,
     pub(crate) end: watch::Receiver<LedgerEnd>,

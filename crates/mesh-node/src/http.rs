@@ -13,8 +13,9 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Json, Response};
 use axum::routing::{get, post};
-use mesh_client::{Client, ClientOptions, ListQuery, Read, SearchQuery, TokenTarget};
+use mesh_client::{Client, ClientOptions, LineageOf, ListQuery, Read, SearchQuery, TokenTarget};
 use mesh_event::{Command, Envelope};
+use mesh_lineage::Direction;
 use mesh_model::{Class, Code, Digest, DomainName};
 use mesh_proto::status::MeshError;
 use serde::{Deserialize, Serialize};
@@ -160,6 +161,7 @@ fn json_routes(gateway: Gateway) -> Router {
         .route("/products", get(products))
         .route("/products/{domain}/{name}", get(product))
         .route("/products/{domain}/{name}/history", get(product_history))
+        .route("/products/{domain}/{name}/lineage", get(product_lineage))
         .route("/search", get(search))
         .route("/domains", get(domains))
         .route("/domains/{name}", get(domain))
@@ -267,6 +269,31 @@ async fn product(
 
 async fn product_history(State(gateway): State<Gateway>, Path((domain, name)): Path<(String, String)>) -> Answer {
     Ok(json(&gateway.client.history(&format!("{domain}/{name}")).await?))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LineageParameters {
+    direction: Direction,
+    major: Option<u32>,
+    hops: Option<u32>,
+    port: Option<String>,
+    field: Option<String>,
+}
+
+async fn product_lineage(
+    State(gateway): State<Gateway>,
+    Path((domain, name)): Path<(String, String)>,
+    Asked(asked): Asked<LineageParameters>,
+) -> Answer {
+    let part = match (asked.port, asked.field) {
+        (Some(port), field) => Some((port.parse().map_err(bad)?, field)),
+        (None, Some(_)) => return Err(bad("field: a field is one of a port")),
+        (None, None) => None,
+    };
+    let product = format!("{domain}/{name}").parse().map_err(bad)?;
+    let of = LineageOf::Product { product, major: asked.major, part };
+    Ok(json(&gateway.client.lineage(&of, asked.direction, asked.hops.unwrap_or_default()).await?))
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -67,6 +67,7 @@ mod join;
 pub mod keys;
 mod later_voters;
 pub mod limits;
+pub mod lineage;
 pub mod metrics;
 pub mod moves;
 pub mod network;

@@ -32,6 +32,7 @@ pub(crate) mod key;
 pub(crate) mod ledger;
 pub(crate) mod ledger_audit;
 pub(crate) mod ledger_proofs;
+pub(crate) mod lineage;
 pub(crate) mod list;
 pub(crate) mod man;
 pub(crate) mod member;
@@ -69,6 +70,8 @@ pub(crate) async fn run(command: Command, app: &App) -> Result<(), Failure> {
     match command {
         Command::Apply(args) => apply::run(args, app).await,
         Command::Access(args) => access::run(args, app).await,
+        Command::Lineage(args) => lineage::run(args, app).await,
+        Command::Impact(args) => lineage::impact(args, app).await,
         Command::Can(args) => can::run(args, app).await,
         Command::Completion(args) => completion::run(args, app).await,
         Command::Context(args) => context::run(args, app).await,

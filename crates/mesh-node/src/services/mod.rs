@@ -7,6 +7,7 @@ mod feed;
 mod governance;
 mod home;
 mod ledger;
+mod lineage;
 mod node;
 mod publish;
 mod standards;
@@ -23,6 +24,7 @@ use mesh_proto::v1::access_service_server::AccessServiceServer;
 use mesh_proto::v1::catalog_service_server::CatalogServiceServer;
 use mesh_proto::v1::governance_service_server::GovernanceServiceServer;
 use mesh_proto::v1::ledger_service_server::LedgerServiceServer;
+use mesh_proto::v1::lineage_service_server::LineageServiceServer;
 use mesh_proto::v1::node_service_server::NodeServiceServer;
 use mesh_proto::v1::publish_service_server::PublishServiceServer;
 use mesh_raft::{PeerIdentity, RaftRole};
@@ -59,12 +61,14 @@ pub fn routes(core: &Arc<Core>) -> Routes {
     let access = AccessServiceServer::new(access::Service::new(Arc::clone(core)));
     let governance = GovernanceServiceServer::new(governance::Service::new(Arc::clone(core)));
     let ledger = LedgerServiceServer::new(ledger::Service::new(Arc::clone(core)));
+    let lineage = LineageServiceServer::new(lineage::Service::new(Arc::clone(core)));
     let node = NodeServiceServer::new(node::Service::new(Arc::clone(core)));
     Routes::new(publish.max_decoding_message_size(MESSAGE_BYTES))
         .add_service(catalog.max_encoding_message_size(MESSAGE_BYTES))
         .add_service(access)
         .add_service(governance)
         .add_service(ledger.max_encoding_message_size(MESSAGE_BYTES))
+        .add_service(lineage)
         .add_service(node)
         .add_service(health_service)
         .add_service(reflection)

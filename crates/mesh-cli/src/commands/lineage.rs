@@ -1,0 +1,227 @@
+//! `mesh lineage` and `mesh impact`: what a product is made of, and who breaks when it changes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::str::FromStr;
+
+use clap::Args;
+use mesh_client::lineage::{LineageOf, LineageView};
+use mesh_lineage::{Direction, Major, Reached, Step, Supplier};
+use mesh_model::{Name, ProductId};
+
+use crate::app::App;
+use crate::failure::Failure;
+use crate::lines::Lines;
+use crate::output::printable;
+use crate::reading::note_age;
+use crate::style::Style;
+
+/// What a product is made of and what is made of it, by the input ports that owners signed
+#[derive(Debug, Args)]
+pub(crate) struct LineageArgs {
+    /// The product
+    #[arg(value_name = "DOMAIN/NAME", add = crate::completer::ids())]
+    product: ProductId,
+    /// Only what it is made of
+    #[arg(long, conflicts_with = "down")]
+    up: bool,
+    /// Only what is made of it
+    #[arg(long)]
+    down: bool,
+    /// At most so many steps
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    hops: Option<u32>,
+    /// Which major version; the newest that is not retired without it
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    major: Option<u32>,
+}
+
+/// Who breaks when a product, or a port or field of it, changes or goes; or a system outside
+#[derive(Debug, Args)]
+pub(crate) struct ImpactArgs {
+    /// DOMAIN/NAME, DOMAIN/NAME#PORT or DOMAIN/NAME#PORT.FIELD
+    #[arg(value_name = "ID", add = crate::completer::ids(), required_unless_present = "outside")]
+    of: Option<Part>,
+    /// A system outside, as input ports name it, such as postgres.shop.orders
+    #[arg(long, value_name = "SYSTEM", conflicts_with_all = ["of", "major"])]
+    outside: Option<String>,
+    /// At most so many steps
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    hops: Option<u32>,
+    /// Which major version; the newest that is not retired without it
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    major: Option<u32>,
+}
+
+/// `DOMAIN/NAME[#PORT[.FIELD]]`.
+#[derive(Debug, Clone)]
+struct Part {
+    product: ProductId,
+    part: Option<(Name, Option<String>)>,
+}
+
+impl FromStr for Part {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (product, part) = text.split_once('#').map_or((text, None), |(product, part)| (product, Some(part)));
+        let product = product.parse::<ProductId>().map_err(|error| error.to_string())?;
+        let part = match part {
+            None => None,
+            Some(part) => {
+                let (port, field) = part.split_once('.').map_or((part, None), |(port, field)| (port, Some(field)));
+                if field == Some("") {
+                    return Err("expected DOMAIN/NAME#PORT.FIELD".to_owned());
+                }
+                Some((port.parse::<Name>().map_err(|error| error.to_string())?, field.map(str::to_owned)))
+            }
+        };
+        Ok(Self { product, part })
+    }
+}
+
+pub(crate) async fn run(args: LineageArgs, app: &App) -> Result<(), Failure> {
+    let LineageArgs { product, up, down, hops, major } = args;
+    let client = app.client()?;
+    let of = LineageOf::Product { product, major, part: None };
+    let both = [(Direction::Up, !down), (Direction::Down, !up)];
+    let mut views = BTreeMap::new();
+    for (direction, _) in both.into_iter().filter(|(_, wanted)| *wanted) {
+        let name = if direction == Direction::Up { "up" } else { "down" };
+        views.insert(name, client.lineage(&of, direction, hops.unwrap_or_default()).await?);
+    }
+    let (up, down) = (views.get("up"), views.get("down"));
+    let from = up.or(down).and_then(|view| view.from.clone()).ok_or_else(|| Failure::internal("no beginning"))?;
+    app.output().one(&views, &from.product.to_string(), |style| tree(&from, up, down, style))?;
+    let all = || views.values();
+    notes(app, all().any(|view| view.walk.cut), all().flat_map(|view| &view.walk.cycles));
+    if let Some(view) = all().next() {
+        note_age(app, &view.freshness);
+    }
+    Ok(())
+}
+
+pub(crate) async fn impact(args: ImpactArgs, app: &App) -> Result<(), Failure> {
+    let ImpactArgs { of, outside, hops, major } = args;
+    let (of, what) = match (of, outside) {
+        (Some(Part { product, part }), _) => (LineageOf::Product { product, major, part }, None),
+        (None, outside) => {
+            let system = outside.unwrap_or_default();
+            (LineageOf::Outside(system.clone()), Some(system))
+        }
+    };
+    let view = app.client()?.lineage(&of, Direction::Down, hops.unwrap_or_default()).await?;
+    let name = view.from.as_ref().map_or_else(|| what.unwrap_or_default(), ToString::to_string);
+    app.output().one(&view, &name, |style| told(&name, &view, style))?;
+    if matches!(of, LineageOf::Product { part: Some(_), .. }) && !view.walk.reached.is_empty() {
+        app.note("input ports name products: these take the product, and may not use this port or field");
+    }
+    notes(app, view.walk.cut, &view.walk.cycles);
+    note_age(app, &view.freshness);
+    Ok(())
+}
+
+fn notes<'a>(app: &App, cut: bool, cycles: impl IntoIterator<Item = &'a Vec<Major>>) {
+    if cut {
+        app.note("there is more: more steps with --hops, or begin further on");
+    }
+    for cycle in cycles.into_iter().collect::<BTreeSet<_>>() {
+        let names: Vec<String> = cycle.iter().map(ToString::to_string).collect();
+        app.warn(format!("made of each other: {}", names.join(", ")));
+    }
+}
+
+/// Who breaks, the nearest first, and whom to tell.
+fn told(name: &str, view: &LineageView, style: Style) -> String {
+    let reached = &view.walk.reached;
+    let mut lines = Lines::default();
+    if reached.is_empty() {
+        lines.add(format!("nothing is made of {}", printable(name)));
+        return lines.into_text();
+    }
+    let domains: BTreeSet<_> = reached.iter().map(|one| &one.major.product.domain).collect();
+    let many = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let (products, domains) = (many(reached.len(), "product"), many(domains.len(), "domain"));
+    lines.add(style.bold(&format!("{products} of {domains} are made of {}", printable(name))));
+    for one in reached {
+        lines.add(format!("  {}  {}", one.hops, line(one)));
+    }
+    let mut owners: BTreeMap<&str, usize> = BTreeMap::new();
+    for one in reached {
+        *owners.entry(one.owner.as_str()).or_default() += 1;
+    }
+    let owners: Vec<String> = owners.iter().map(|(owner, count)| format!("{} ({count})", printable(owner))).collect();
+    lines.add(format!("to tell: {}", owners.join(", ")));
+    lines.into_text()
+}
+
+fn line(one: &Reached) -> String {
+    let mut text = one.major.to_string();
+    if !one.owner.is_empty() {
+        write!(text, ", {}", printable(&one.owner)).expect("a string takes everything");
+    }
+    if !one.required {
+        text.push_str(", can be made without");
+    }
+    if one.deprecated {
+        text.push_str(", deprecated");
+    }
+    text
+}
+
+fn tree(from: &Major, up: Option<&LineageView>, down: Option<&LineageView>, style: Style) -> String {
+    let mut lines = Lines::default();
+    lines.add(style.bold(&from.to_string()));
+    if let Some(up) = up {
+        lines.add("is made of");
+        let next = |major: &Major| branches(&up.walk.steps, |step| step.to == *major, |step| step.from.clone());
+        grow(&mut lines, &next, from, 1, &mut BTreeSet::from([from.clone()]));
+    }
+    if let Some(down) = down {
+        lines.add("supplies");
+        let is_of = |step: &Step, major: &Major| matches!(&step.from, Supplier::Product(found) if found == major);
+        let next = |major: &Major| {
+            branches(&down.walk.steps, |step| is_of(step, major), |step| Supplier::Product(step.to.clone()))
+        };
+        grow(&mut lines, &next, from, 1, &mut BTreeSet::from([from.clone()]));
+    }
+    lines.into_text()
+}
+
+/// Where a step leads, and by which port.
+type Branch = (Supplier, String);
+
+fn branches(steps: &[Step], is_next: impl Fn(&Step) -> bool, end: impl Fn(&Step) -> Supplier) -> Vec<Branch> {
+    let port = |step: &Step| {
+        let optional = if step.required { "" } else { ", can be made without" };
+        format!("at {}{optional}", step.port)
+    };
+    steps.iter().filter(|step| is_next(step)).map(|step| (end(step), port(step))).collect()
+}
+
+/// Each major is drawn with what lies behind it once.
+fn grow(
+    lines: &mut Lines,
+    next: &impl Fn(&Major) -> Vec<Branch>,
+    from: &Major,
+    depth: usize,
+    drawn: &mut BTreeSet<Major>,
+) {
+    let found = next(from);
+    if found.is_empty() && depth == 1 {
+        lines.add("  nothing that is known here");
+    }
+    for (end, port) in found {
+        let (indent, text) = ("  ".repeat(depth), printable(&end.to_string()));
+        let Supplier::Product(major) = end else {
+            lines.add(format!("{indent}{text} ({port})"));
+            continue;
+        };
+        let is_new = drawn.insert(major.clone());
+        let above = if is_new || next(&major).is_empty() { "" } else { ", see above" };
+        lines.add(format!("{indent}{text} ({port}{above})"));
+        if is_new {
+            grow(lines, next, &major, depth + 1, drawn);
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Majors, and what each is made of.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use mesh_model::descriptor::Source;
+use mesh_model::{Name, ProductId, Version};
+use serde::{Deserialize, Serialize};
+
+/// A major of a product.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Major {
+    /// The product.
+    pub product: ProductId,
+    /// Which of its majors.
+    pub major: u32,
+}
+
+impl fmt::Display for Major {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (major {})", self.product, self.major)
+    }
+}
+
+/// An input port: what is taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// The port's name.
+    pub port: Name,
+    /// Of what.
+    pub source: Source,
+    /// Whether the product cannot be made without it.
+    pub required: bool,
+}
+
+/// How a major is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// Its versions that are not retired.
+    pub versions: Vec<Version>,
+    /// Whether consumers should leave it.
+    pub deprecated: bool,
+    /// The team that answers for it.
+    pub owner: String,
+    /// The input ports of its highest version.
+    pub inputs: Vec<Taken>,
+}
+
+/// Why nobody supplies what an input port names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Absent {
+    /// There is no such product.
+    Unknown,
+    /// All of it is retired.
+    Retired,
+    /// None of its versions is in the range.
+    NoVersion,
+}
+
+impl Absent {
+    /// For people.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "there is no such product",
+            Self::Retired => "it is retired",
+            Self::NoVersion => "none of its versions is in this range",
+        }
+    }
+}
+
+/// Who supplies an input port.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Supplier {
+    /// A major of this mesh.
+    Product(Major),
+    /// A system outside, as the port names it.
+    Outside(String),
+    /// Nobody.
+    Missing {
+        /// What the port names.
+        source: String,
+        /// Why.
+        why: Absent,
+    },
+}
+
+impl fmt::Display for Supplier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Product(major) => major.fmt(f),
+            Self::Outside(system) => f.write_str(system),
+            Self::Missing { source, why } => write!(f, "{source}: missing, {}", why.as_str()),
+        }
+    }
+}
+
+/// All majors that are not retired, and who is made of whom.
+#[derive(Debug, Clone, Default)]
+pub struct Graph {
+    /// Products that were retired have no majors here.
+    made: BTreeMap<ProductId, BTreeMap<u32, Made>>,
+    /// Who takes of a product, whichever versions.
+    takers: BTreeMap<ProductId, BTreeSet<Major>>,
+    /// Who takes of a system outside.
+    outside: BTreeMap<String, BTreeSet<Major>>,
+}
+
+impl Graph {
+    /// What is known of a product now, all of it: its majors that are not retired, none when it is retired.
+    pub fn put(&mut self, product: &ProductId, majors: BTreeMap<u32, Made>) {
+        let before = self.made.insert(product.clone(), majors.clone()).unwrap_or_default();
+        for (taker, source) in sources(product, &before) {
+            match source {
+                Source::Product { product, .. } => leave(&mut self.takers, product, &taker),
+                Source::External(system) => leave(&mut self.outside, system, &taker),
+            }
+        }
+        for (taker, source) in sources(product, &majors) {
+            let takers = match source {
+                Source::Product { product, .. } => self.takers.entry(product.clone()).or_default(),
+                Source::External(system) => self.outside.entry(system.clone()).or_default(),
+            };
+            takers.insert(taker);
+        }
+    }
+
+    /// How many products were put in.
+    pub fn len(&self) -> usize {
+        self.made.len()
+    }
+
+    /// Whether nothing was put in.
+    pub fn is_empty(&self) -> bool {
+        self.made.is_empty()
+    }
+
+    /// How a major is made.
+    pub fn made(&self, major: &Major) -> Option<&Made> {
+        self.made.get(&major.product)?.get(&major.major)
+    }
+
+    /// The highest major of a product that is not retired.
+    pub fn newest(&self, product: &ProductId) -> Option<Major> {
+        let (major, _) = self.made.get(product)?.last_key_value()?;
+        Some(Major { product: product.clone(), major: *major })
+    }
+
+    /// Who supplies what an input port takes: each major that has a version in its range, or nobody.
+    pub fn suppliers(&self, source: &Source) -> Vec<Supplier> {
+        let Source::Product { product, versions } = source else {
+            return vec![Supplier::Outside(source.to_string())];
+        };
+        let missing = |why| vec![Supplier::Missing { source: source.to_string(), why }];
+        let Some(majors) = self.made.get(product) else { return missing(Absent::Unknown) };
+        if majors.is_empty() {
+            return missing(Absent::Retired);
+        }
+        let fits = |made: &Made| {
+            versions.as_ref().is_none_or(|range| made.versions.iter().any(|version| is_in(range, version)))
+        };
+        let fitting = majors.iter().filter(|(_, made)| fits(made)).map(|(major, _)| *major);
+        let major = |major| Supplier::Product(Major { product: product.clone(), major });
+        let found: Vec<Supplier> = match versions {
+            Some(_) => fitting.map(major).collect(),
+            // Without a range it is the newest: nobody means an older one by saying nothing.
+            None => fitting.last().map(major).into_iter().collect(),
+        };
+        if found.is_empty() { missing(Absent::NoVersion) } else { found }
+    }
+
+    /// Who takes of a product, whichever of its versions.
+    pub(crate) fn takers(&self, product: &ProductId) -> impl Iterator<Item = &Major> {
+        self.takers.get(product).into_iter().flatten()
+    }
+
+    /// Who takes of a system outside.
+    pub(crate) fn takers_of_outside(&self, system: &str) -> impl Iterator<Item = &Major> {
+        self.outside.get(system).into_iter().flatten()
+    }
+}
+
+/// What the majors of a product take.
+fn sources<'a>(
+    product: &'a ProductId,
+    majors: &'a BTreeMap<u32, Made>,
+) -> impl Iterator<Item = (Major, &'a Source)> + 'a {
+    majors.iter().flat_map(move |(major, made)| {
+        let taker = Major { product: product.clone(), major: *major };
+        made.inputs.iter().map(move |input| (taker.clone(), &input.source))
+    })
+}
+
+fn leave<K: Ord>(takers: &mut BTreeMap<K, BTreeSet<Major>>, of: &K, taker: &Major) {
+    if let Some(left) = takers.get_mut(of) {
+        left.remove(taker);
+        if left.is_empty() {
+            takers.remove(of);
+        }
+    }
+}
+
+fn is_in(range: &semver::VersionReq, version: &Version) -> bool {
+    let parts = [version.major, version.minor, version.patch].map(u64::from);
+    range.matches(&semver::Version::new(parts[0], parts[1], parts[2]))
+}
+
+#[cfg(test)]
+#[path = "graph_tests.rs"]
+mod tests;

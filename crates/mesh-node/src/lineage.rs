@@ -1,0 +1,132 @@
+//! The graph of which products are made of which, as far as the ledger is indexed.
+//!
+//! It is made of the state at the first question after a start, and follows the projector from there: a node that nobody asks keeps none. What
+//! changes while it is made is read once more when it is there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use mesh_governance::{SealedVersion, read};
+use mesh_lineage::{Graph, Made, Taken};
+use mesh_model::ProductId;
+use mesh_proto::status::MeshError;
+
+use crate::core::Core;
+
+/// Products, and versions of one, that are read from the state at once.
+const PAGE: usize = 256;
+const VERSIONS: usize = 10_000;
+
+#[derive(Default)]
+enum Stage {
+    /// Nobody asked yet.
+    #[default]
+    Cold,
+    /// It is being made; these changed meanwhile.
+    Building(BTreeSet<ProductId>),
+    Warm(Graph),
+}
+
+/// The graph, once somebody asked.
+#[derive(Default)]
+pub struct Lineage {
+    stage: Mutex<Stage>,
+    /// Held by whoever makes it: everybody else waits for that.
+    building: Mutex<()>,
+}
+
+impl Lineage {
+    fn stage(&self) -> MutexGuard<'_, Stage> {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// These products are another now: told by the projector, after the state says so.
+    ///
+    /// # Errors
+    /// When the state cannot be read; then the graph is made anew at the next question.
+    pub fn changed(&self, core: &Core, products: &BTreeSet<ProductId>) -> Result<(), MeshError> {
+        let mut stage = self.stage();
+        match &mut *stage {
+            Stage::Cold => Ok(()),
+            Stage::Building(changed) => {
+                changed.extend(products.iter().cloned());
+                Ok(())
+            }
+            Stage::Warm(graph) => {
+                let taken = products.iter().try_for_each(|product| take(core, graph, product));
+                if taken.is_err() {
+                    *stage = Stage::Cold;
+                }
+                taken
+            }
+        }
+    }
+
+    /// Asks the graph. For a thread that may block: the first question makes it.
+    ///
+    /// # Errors
+    /// When the state cannot be read.
+    pub fn ask<T>(&self, core: &Core, ask: impl FnOnce(&Graph) -> T) -> Result<T, MeshError> {
+        if let Stage::Warm(graph) = &*self.stage() {
+            return Ok(ask(graph));
+        }
+        let _alone = self.building.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Stage::Warm(graph) = &*self.stage() {
+            return Ok(ask(graph));
+        }
+        *self.stage() = Stage::Building(BTreeSet::new());
+        let made = made(core);
+        let mut stage = self.stage();
+        let changed = match std::mem::take(&mut *stage) {
+            Stage::Building(changed) => changed,
+            Stage::Cold | Stage::Warm(_) => BTreeSet::new(),
+        };
+        let mut graph = made?;
+        changed.iter().try_for_each(|product| take(core, &mut graph, product))?;
+        let answer = ask(&graph);
+        *stage = Stage::Warm(graph);
+        Ok(answer)
+    }
+}
+
+/// All products of the state.
+fn made(core: &Core) -> Result<Graph, MeshError> {
+    let (mut graph, mut after) = (Graph::default(), None);
+    loop {
+        let page = read::products(&core.state, None, after.as_ref(), PAGE).map_err(|e| core.state_error(&e))?;
+        let Some(last) = page.last() else { return Ok(graph) };
+        after = Some(last.id.clone());
+        for product in page {
+            take(core, &mut graph, &product.id)?;
+        }
+    }
+}
+
+fn take(core: &Core, graph: &mut Graph, id: &ProductId) -> Result<(), MeshError> {
+    let fail = |e| core.state_error(&e);
+    let Some(product) = read::product(&core.state, id).map_err(fail)? else { return Ok(()) };
+    let sealed = read::versions(&core.state, id, false, VERSIONS).map_err(fail)?;
+    let mut majors: BTreeMap<u32, Vec<SealedVersion>> = BTreeMap::new();
+    for version in sealed.into_iter().filter(|version| version.ending(&product).is_none()) {
+        majors.entry(version.version.major).or_default().push(version);
+    }
+    let mut made = BTreeMap::new();
+    for (major, versions) in majors {
+        let Some(highest) = versions.last() else { continue };
+        let descriptor = core.reads.descriptor(core, highest.ledger_index)?;
+        let taken = |input: &mesh_model::InputPort| Taken {
+            port: input.name.clone(),
+            source: input.source.clone(),
+            required: input.required,
+        };
+        let one = Made {
+            versions: versions.iter().map(|version| version.version).collect(),
+            deprecated: highest.notice(&product).is_some(),
+            owner: descriptor.owner.team.clone(),
+            inputs: descriptor.inputs.iter().map(taken).collect(),
+        };
+        made.insert(major, one);
+    }
+    graph.put(id, made);
+    Ok(())
+}
