@@ -120,9 +120,12 @@ impl Book {
                 }
             }
             FactBody::EndIssuer(body) => {
-                let issuer = self.issuers.get(&body.key).filter(|issuer| issuer.ended.is_none());
-                let issuer = issuer.ok_or_else(|| odd(&body.key, "is no token issuer of this domain"))?;
-                Ok(Next::Issuer(Issuer { ended: Some((fact.author, at)), ..issuer.clone() }))
+                // Also of a key that nobody named: whoever has its name in hand later does not get to use it.
+                let issuer = self.issuers.get(&body.key).cloned().unwrap_or_else(|| Issuer::unnamed(body.key, at));
+                if issuer.ended.is_some() {
+                    return Err(odd(&body.key, "was ended before"));
+                }
+                Ok(Next::Issuer(Issuer { ended: Some((fact.author, at)), ..issuer }))
             }
             FactBody::RevokeToken(body) => {
                 let record = self.records.get(&body.request).ok_or(Refused::Unknown(body.request))?;

@@ -3,8 +3,8 @@
 use super::*;
 use crate::record::Status;
 use mesh_event::fact::{
-    CancelAccess, EndAccessRule, EndIssuer, GrantIssuer, PortScope, PrivateText, RequestAccess, RevokeToken,
-    SetAccessRule,
+    CancelAccess, DenyAccess, EndAccessRule, EndIssuer, GrantIssuer, PortScope, PrivateText, RequestAccess,
+    RevokeToken, SetAccessRule,
 };
 use mesh_event::{Keypair, Signer as _, access_issuer};
 use mesh_model::{Code, MeshId};
@@ -166,6 +166,12 @@ fn what_fits_an_approval_in_advance_is_granted_as_it_is_taken_and_nothing_else_i
     take(&mut book, &ask_for(23, "finance", |_| {}), known(6), NOON + 1).unwrap();
     assert_eq!(book.request(&id(23)).unwrap().status(NOON + 1), Status::Waiting);
     assert_eq!(book.request(&id(3)).unwrap().status(NOON + 1), Status::Granted, "what was granted stays");
+    // The owner takes its word back for what only a rule granted.
+    let note = PrivateText { digest: Digest([9; 32]), size: 4 };
+    let deny =
+        |n, request| Fact { author: PublicKey([3; 32]), ..fact(n, FactBody::DenyAccess(DenyAccess { request, note })) };
+    take(&mut book, &deny(24, id(3)), known(7), NOON + 2).unwrap();
+    assert_eq!(book.request(&id(3)).unwrap().status(NOON + 2), Status::Denied);
 }
 
 #[test]
@@ -203,9 +209,14 @@ fn an_issuer_counts_while_the_root_that_named_it_is_in_force_and_never_again_onc
     book.take(&named(3, "orders"), &BTreeSet::from([three]), known(2), NOON + 1).unwrap();
     assert!(counts(&book, &[three], 1) && !counts(&book, &[one], 1));
     let end = |n, key| fact(n, FactBody::EndIssuer(EndIssuer { key }));
-    assert_eq!(take(&mut book, &end(4, one), known(3), NOON).unwrap_err().code(), Code::BadRequest);
     take(&mut book, &end(5, key), known(4), NOON + 2).unwrap();
     assert!(!counts(&book, &[three], 1));
+    assert_eq!(take(&mut book, &end(7, key), known(4), NOON + 2).unwrap_err().code(), Code::BadRequest, "once");
+    // A key that nobody named yet is ended for good, too.
+    let mut empty = Book::default();
+    take(&mut empty, &end(4, key), known(3), NOON).unwrap();
+    empty.take(&named(8, "orders"), &BTreeSet::from([three]), known(5), NOON + 3).unwrap_err();
+    assert!(!counts(&empty, &[three], 1));
     let again = book.take(&named(6, "orders"), &BTreeSet::from([three]), known(5), NOON + 3).unwrap_err();
     assert!(again.to_string().ends_with("what has ended never comes back"), "{again}");
     assert!(!counts(&book, &[three], 1));

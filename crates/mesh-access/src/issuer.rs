@@ -37,6 +37,11 @@ impl Issuer {
         Ok(Self { key: body.key, epoch: body.epoch, signers: signers.clone(), at_unix_ms: at, ended: None })
     }
 
+    /// A key that nobody named.
+    pub(crate) fn unnamed(key: PublicKey, at: UnixMs) -> Self {
+        Self { key, epoch: None, signers: BTreeSet::new(), at_unix_ms: at, ended: None }
+    }
+
     /// Whether its tokens count while these are the domain's root keys, of which so many have to sign, and this is the epoch of its feed. Who a
     /// former root named, the next one has to name again: a root may have been replaced because it was stolen.
     pub fn counts(&self, root: &[PublicKey], threshold: u32, epoch: u64) -> bool {

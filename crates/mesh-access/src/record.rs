@@ -291,6 +291,10 @@ impl AccessRecord {
         }
         let status = self.status(at);
         let expected: &[Status] = match &fact.body {
+            // What nobody decided but a rule granted, the owner may deny: at a next home a rule can fit what was denied at the former one.
+            FactBody::DenyAccess(_) if self.grant.as_ref().is_some_and(|grant| grant.rule.is_some()) => {
+                &[Status::Waiting, Status::Granted]
+            }
             FactBody::ApproveAccess(_) | FactBody::DenyAccess(_) => &[Status::Waiting],
             FactBody::CancelAccess(_) => &[Status::Waiting, Status::Granted],
             FactBody::RevokeAccess(_) => &[Status::Granted],

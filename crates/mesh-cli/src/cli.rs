@@ -48,7 +48,7 @@ pub(crate) enum Command {
     Lineage(commands::lineage::LineageArgs),
     /// Who breaks when a product, or a port or field of it, changes or goes
     Impact(commands::lineage::ImpactArgs),
-    /// Access to products: request, list, show, approve, deny, cancel, revoke, check
+    /// Access to products: ask, answer, approve in advance, check; tokens for gateways
     Access(commands::access::AccessArgs),
     /// Mark a product or version as deprecated
     Deprecate(commands::deprecate::DeprecateArgs),

@@ -84,7 +84,11 @@ fn a_consumer_draws_narrows_shows_and_takes_back_a_token_as_the_page_says() {
     walk.refused(8, &format!("tr a b < narrow > altered; {verify} altered"), "MESH-");
     walk.refused(7, &verify.replace("--major 2", "--major 3").replace("--token", "--token token"), "does not cover");
     walk.mesh.ok("sed -E 's/\"fetched_unix_ms\": [0-9]+/\"fetched_unix_ms\": 1000/' terms.json > old.json");
-    walk.refused(8, &format!("{} narrow", verify.replace("terms.json", "old.json")), "old.json is ");
+    walk.refused(8, &format!("{} narrow", verify.replace("terms.json", "old.json")), "was fetched ");
+    walk.mesh.ok("sed 's/\"from_copy\": false/\"from_copy\": true/' terms.json > copy.json");
+    let copied = verify.replace("terms.json", "copy.json");
+    walk.refused(8, &format!("{copied} narrow"), "a copy's word");
+    assert!(walk.mesh.ok(&format!("{copied} narrow --accept-copy")).starts_with("yes"));
     walk.refused(2, &format!("echo '{{}}' > none.json; {verify} token --terms none.json"), "terms");
     walk.refused(
         2,
@@ -175,6 +179,8 @@ fn checks_in_python(mesh: &LocalMesh, page: &str, line: &str, python: &Path) {
     // Of another mesh.
     mesh.ok("sed 's/\"mesh_id\": \"..../\"mesh_id\": \"0000/' terms.json > other-mesh.json");
     says(&line.replace("terms.json", "other-mesh.json"), "check");
+    mesh.ok("sed -E 's/\"fetched_unix_ms\": [0-9]+/\"fetched_unix_ms\": 1000/' terms.json > old-terms.json");
+    says(&line.replace("terms.json", "old-terms.json"), "too old");
     // Its time is over.
     mesh.ok("mesh access narrow token --for 1s > short && sleep 2");
     says(&line.replace("narrow", "short"), "check");

@@ -33,9 +33,10 @@ fn message(mesh: &MeshId, domain: &DomainName, epoch: Option<u64>) -> Vec<u8> {
     [POSSESSION, &subject(mesh, domain, epoch)].concat()
 }
 
-/// 32 bytes, 8 bytes big-endian (0 for no epoch: the first one is 1), the name.
+/// 32 bytes, one byte that says whether there is an epoch, 8 bytes big-endian, the name.
 fn subject(mesh: &MeshId, domain: &DomainName, epoch: Option<u64>) -> Vec<u8> {
-    [mesh.0.as_slice(), &epoch.unwrap_or(0).to_be_bytes(), domain.as_str().as_bytes()].concat()
+    let bound = [u8::from(epoch.is_some())];
+    [mesh.0.as_slice(), &bound, &epoch.unwrap_or(0).to_be_bytes(), domain.as_str().as_bytes()].concat()
 }
 
 #[cfg(test)]
@@ -64,6 +65,8 @@ mod tests {
         let proof = prove(&issuer, &one, &sales, Some(3));
         assert!(is_proven(&key, &one, &sales, Some(3), &proof));
         assert!(!is_proven(&key, &two, &sales, Some(3), &proof) && !is_proven(&key, &one, &finance, Some(3), &proof));
+        let zero = prove(&issuer, &one, &sales, Some(0));
+        assert!(!is_proven(&key, &one, &sales, None, &zero), "an epoch that there is not is no way around them");
         assert!(!is_proven(&key, &one, &sales, None, &proof) && !is_proven(&key, &one, &sales, Some(4), &proof));
         assert!(!is_proven(&node.public_key(), &one, &sales, Some(3), &proof));
     }
@@ -73,7 +76,7 @@ mod tests {
     fn the_derivation_never_changes() {
         let node = Keypair::from_seed(&Zeroizing::new([7; 32]));
         let key = issuer_keypair(&node, &MeshId([1; 32]), &"sales".parse().unwrap(), 3).public_key();
-        let expected = "a23b58ede938a1f1d1e1463ab258f0969d36244e21f2efb7d7bbacff46e0c7a4";
+        let expected = "2d11f210d3a8cf81f94dc87addaea3007961beba8007133d86848e9fc05cf099";
         assert_eq!(mesh_model::Digest(key.0).to_string(), expected);
     }
 }

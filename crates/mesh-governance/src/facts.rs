@@ -27,6 +27,9 @@ pub struct FactCase<'a> {
     pub consumer: Option<&'a DomainName>,
     /// The ledger size that the event names, or will name.
     pub at_ledger_size: u64,
+    /// Whether a home took it before: a former one, or the one whose feed this is a copy of. What only takes away is then taken from whoever ever
+    /// had the role: they may have left since, and what they ended must not come back for that.
+    pub was_taken: bool,
 }
 
 /// Whether a domain's home may take a fact now.
@@ -69,8 +72,18 @@ pub fn grants_count<S: StateRead>(
 }
 
 fn role<S: StateRead>(state: &S, case: &FactCase<'_>) -> Decision<(), S> {
-    let FactCase { fact, consumer, at_ledger_size, .. } = *case;
-    let check = |action, domain: &DomainName| actor::check(state, &fact.author, action, domain, at_ledger_size);
+    let FactCase { fact, consumer, at_ledger_size, was_taken, .. } = *case;
+    let check = |action, domain: &DomainName| {
+        let had = || -> Result<bool, S::Error> {
+            let here = read::grants_in(state, &fact.author, Some(domain))?;
+            let everywhere = read::grants_in(state, &fact.author, None)?;
+            Ok([here, everywhere].iter().any(|grants| grants.ever_allowed(action, at_ledger_size)))
+        };
+        if was_taken && takes_away(&fact.body) && had()? {
+            return Ok(());
+        }
+        actor::check(state, &fact.author, action, domain, at_ledger_size)
+    };
     let consumer = || match consumer {
         Some(consumer) => Ok(consumer),
         None => Err(Stop::Rejected(Rejection::new(Code::UnknownRequest, "it is about no request for access"))),
@@ -88,6 +101,22 @@ fn role<S: StateRead>(state: &S, case: &FactCase<'_>) -> Decision<(), S> {
             decided => decided,
         },
         FactBody::GrantIssuer(_) => Ok(()),
+    }
+}
+
+/// Whether a fact only ends what there was.
+fn takes_away(body: &FactBody) -> bool {
+    match body {
+        FactBody::DenyAccess(_)
+        | FactBody::CancelAccess(_)
+        | FactBody::RevokeAccess(_)
+        | FactBody::EndAccessRule(_)
+        | FactBody::EndIssuer(_)
+        | FactBody::RevokeToken(_) => true,
+        FactBody::RequestAccess(_)
+        | FactBody::ApproveAccess(_)
+        | FactBody::SetAccessRule(_)
+        | FactBody::GrantIssuer(_) => false,
     }
 }
 
@@ -118,7 +147,12 @@ fn fit<S: StateRead>(state: &S, case: &FactCase<'_>, now: UnixMs) -> Decision<()
             offers(state, &body.product, body.major, &body.scope)
         }
         FactBody::GrantIssuer(body) => {
-            authority::active_domain(state, domain)?;
+            let home = authority::active_domain(state, domain)?.delegation;
+            if let Some(epoch) = body.epoch
+                && home.as_ref().is_none_or(|home| home.epoch != epoch)
+            {
+                return reject(Code::OldEpoch, format!("epoch {epoch} of the feed of {domain} is not in force"));
+            }
             if let Some(purpose) = read::key_purpose(state, &body.key)? {
                 return reject(Code::KeyInUse, format!("key {} is {purpose}", body.key.fingerprint()));
             }

@@ -110,7 +110,7 @@ pub struct Graph {
 impl Graph {
     /// What is known of a product now, all of it: its majors that are not retired, none when it is retired.
     pub fn put(&mut self, product: &ProductId, majors: BTreeMap<u32, Made>) {
-        let before = self.made.insert(product.clone(), majors.clone()).unwrap_or_default();
+        let before = self.made.remove(product).unwrap_or_default();
         for (taker, source) in sources(product, &before) {
             match source {
                 Source::Product { product, .. } => leave(&mut self.takers, product, &taker),
@@ -124,6 +124,7 @@ impl Graph {
             };
             takers.insert(taker);
         }
+        self.made.insert(product.clone(), majors);
     }
 
     /// How many products were put in.
@@ -160,14 +161,26 @@ impl Graph {
         let fits = |made: &Made| {
             versions.as_ref().is_none_or(|range| made.versions.iter().any(|version| is_in(range, version)))
         };
-        let fitting = majors.iter().filter(|(_, made)| fits(made)).map(|(major, _)| *major);
+        let mut fitting = majors.iter().filter(|(_, made)| fits(made)).map(|(major, _)| *major);
         let major = |major| Supplier::Product(Major { product: product.clone(), major });
         let found: Vec<Supplier> = match versions {
             Some(_) => fitting.map(major).collect(),
             // Without a range it is the newest: nobody means an older one by saying nothing.
-            None => fitting.last().map(major).into_iter().collect(),
+            None => fitting.next_back().map(major).into_iter().collect(),
         };
         if found.is_empty() { missing(Absent::NoVersion) } else { found }
+    }
+
+    /// Whether a major supplies an input port: as [`Graph::suppliers`], without listing the others.
+    pub(crate) fn is_supplied(&self, input: &Taken, from: &Major) -> bool {
+        match &input.source {
+            Source::Product { product, .. } if *product != from.product => false,
+            Source::Product { versions: None, product } => self.newest(product).is_some_and(|newest| newest == *from),
+            Source::Product { versions: Some(range), .. } => {
+                self.made(from).is_some_and(|made| made.versions.iter().any(|version| is_in(range, version)))
+            }
+            Source::External(_) => false,
+        }
     }
 
     /// Who takes of a product, whichever of its versions.

@@ -98,6 +98,26 @@ fn what_changes_is_put_in_the_place_of_what_was() {
     assert_eq!(graph.suppliers(&Source::parse("sales/orders@>=1").unwrap()).len(), 2);
 }
 
+/// The short way can be done without, a longer one cannot: it breaks, and so does all that lies behind it.
+#[test]
+fn what_breaks_by_any_way_breaks() {
+    let mut graph = Graph::default();
+    put(&mut graph, "a/root", &["1.0.0"], &[]);
+    put(&mut graph, "b/x", &["1.0.0"], &["a/root?", "c/y"]);
+    put(&mut graph, "c/y", &["1.0.0"], &["a/root"]);
+    put(&mut graph, "d/z", &["1.0.0"], &["b/x"]);
+    put(&mut graph, "e/apart", &["1.0.0"], &["d/z?"]);
+    let needs = |walk: &Walk| walk.reached.iter().map(|one| (one.major.to_string(), one.required)).collect::<Vec<_>>();
+    let named = |names: &[(&str, bool)]| -> Vec<(String, bool)> {
+        names.iter().map(|(name, required)| (format!("{name} (major 1)"), *required)).collect()
+    };
+    let down = graph.walk(&major("a/root", 1), Direction::Down, ALL);
+    assert_eq!(needs(&down), named(&[("b/x", true), ("c/y", true), ("d/z", true), ("e/apart", false)]));
+    let up = graph.walk(&major("e/apart", 1), Direction::Up, ALL);
+    assert!(up.reached.iter().all(|one| !one.required), "{up:?}");
+    assert!(graph.walk(&major("d/z", 1), Direction::Up, ALL).reached.iter().all(|one| one.required));
+}
+
 #[test]
 fn cycles_end_a_walk_nowhere_and_are_told() {
     let mut graph = Graph::default();

@@ -1,6 +1,6 @@
 //! From one major to all that it is made of, or to all that are made of it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use mesh_model::Name;
 use petgraph::algo::tarjan_scc;
@@ -78,7 +78,7 @@ impl Graph {
         let mut walking = Walking::new(self, bounds);
         walking.begin(from.clone());
         walking.run(direction);
-        walking.done()
+        walking.done(direction, Some(from))
     }
 
     /// Walks down from a system outside.
@@ -89,20 +89,20 @@ impl Graph {
                 let is_it = |supplier: &Supplier| matches!(supplier, Supplier::Outside(name) if name == system);
                 if let Some(supplier) = self.suppliers(&input.source).into_iter().find(is_it) {
                     walking.step(1, supplier, taker, input);
-                    walking.reach(taker, 1, input.required);
+                    walking.reach(taker, 1);
                 }
             }
         }
         walking.run(Direction::Down);
-        walking.done()
+        walking.done(Direction::Down, None)
     }
 }
 
 struct Walking<'a> {
     graph: &'a Graph,
     bounds: Bounds,
-    /// By how few steps, and whether by required ports alone.
-    seen: BTreeMap<Major, (u32, bool)>,
+    /// By how few steps.
+    seen: BTreeMap<Major, u32>,
     next: VecDeque<Major>,
     order: Vec<Major>,
     found: Walk,
@@ -115,13 +115,13 @@ impl<'a> Walking<'a> {
     }
 
     fn begin(&mut self, from: Major) {
-        self.seen.insert(from.clone(), (0, true));
+        self.seen.insert(from.clone(), 0);
         self.next.push_back(from);
     }
 
     fn run(&mut self, direction: Direction) {
         while let Some(here) = self.next.pop_front() {
-            let (hops, required) = self.seen.get(&here).copied().unwrap_or_default();
+            let hops = self.seen.get(&here).copied().unwrap_or_default();
             let supplies = match direction {
                 Direction::Up => self.supplies_of(&here),
                 Direction::Down => self.supplied_by(&here),
@@ -139,7 +139,7 @@ impl<'a> Walking<'a> {
                     (Direction::Up, _) => continue,
                     (Direction::Down, _) => taker,
                 };
-                self.reach(&there, hops + 1, required && input.required);
+                self.reach(&there, hops + 1);
             }
         }
     }
@@ -158,11 +158,9 @@ impl<'a> Walking<'a> {
     fn supplied_by(&self, from: &Major) -> Vec<(Supplier, Major, &'a Taken)> {
         let mut found = Vec::new();
         for taker in self.graph.takers(&from.product) {
-            for input in self.graph.made(taker).into_iter().flat_map(|made| &made.inputs) {
-                let is_it = |supplier: &Supplier| matches!(supplier, Supplier::Product(major) if major == from);
-                if let Some(supplier) = self.graph.suppliers(&input.source).into_iter().find(is_it) {
-                    found.push((supplier, taker.clone(), input));
-                }
+            let inputs = self.graph.made(taker).into_iter().flat_map(|made| &made.inputs);
+            for input in inputs.filter(|input| self.graph.is_supplied(input, from)) {
+                found.push((Supplier::Product(from.clone()), taker.clone(), input));
             }
         }
         found
@@ -179,30 +177,52 @@ impl<'a> Walking<'a> {
         true
     }
 
-    fn reach(&mut self, there: &Major, hops: u32, required: bool) {
-        if let Some((_, before)) = self.seen.get_mut(there) {
-            // Another way to it. It is not gone again for that: what lies behind it keeps what the first way said.
-            *before |= required;
+    fn reach(&mut self, there: &Major, hops: u32) {
+        if self.seen.contains_key(there) {
             return;
         }
-        self.seen.insert(there.clone(), (hops, required));
+        self.seen.insert(there.clone(), hops);
         self.order.push(there.clone());
         self.next.push_back(there.clone());
     }
 
-    fn done(self) -> Walk {
+    fn done(self, direction: Direction, from: Option<&Major>) -> Walk {
         let Self { graph, seen, order, mut found, .. } = self;
+        let needed = needed(&found.steps, direction, from);
         for major in order {
-            let Some((hops, required)) = seen.get(&major).copied() else { continue };
+            let hops = seen.get(&major).copied().unwrap_or_default();
             let made = graph.made(&major);
             let owner = made.map_or_else(String::new, |made| made.owner.clone());
             let deprecated = made.is_some_and(|made| made.deprecated);
+            let required = needed.contains(&major);
             found.reached.push(Reached { major, hops, owner, deprecated, required });
         }
         found.reached.sort_by(|a, b| (a.hops, &a.major).cmp(&(b.hops, &b.major)));
         found.cycles = cycles(&found.steps);
         found
     }
+}
+
+/// Majors to which one way leads by required ports alone, of whatever length.
+fn needed(steps: &[Step], direction: Direction, from: Option<&Major>) -> BTreeSet<Major> {
+    let mut ways: BTreeMap<&Major, Vec<&Major>> = BTreeMap::new();
+    let mut next: Vec<&Major> = from.into_iter().collect();
+    for step in steps.iter().filter(|step| step.required) {
+        match (&step.from, direction) {
+            (Supplier::Product(supplier), Direction::Down) => ways.entry(supplier).or_default().push(&step.to),
+            (Supplier::Product(supplier), Direction::Up) => ways.entry(&step.to).or_default().push(supplier),
+            // Where a walk from outside begins.
+            (Supplier::Outside(_), Direction::Down) => next.push(&step.to),
+            (Supplier::Outside(_) | Supplier::Missing { .. }, _) => {}
+        }
+    }
+    let mut needed = BTreeSet::new();
+    while let Some(here) = next.pop() {
+        if needed.insert(here.clone()) {
+            next.extend(ways.get(here).into_iter().flatten());
+        }
+    }
+    needed
 }
 
 /// Groups of majors that are made of each other, by the steps that were found.

@@ -4,14 +4,14 @@
 //! changes while it is made is read once more when it is there.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use mesh_governance::{SealedVersion, read};
 use mesh_lineage::{Graph, Made, Taken};
-use mesh_model::ProductId;
+use mesh_model::{Descriptor, Overflow, OverflowPart, ProductId};
 use mesh_proto::status::MeshError;
 
-use crate::core::Core;
+use crate::core::{Core, storage_error};
 
 /// Products, and versions of one, that are read from the state at once.
 const PAGE: usize = 256;
@@ -30,14 +30,18 @@ enum Stage {
 /// The graph, once somebody asked.
 #[derive(Default)]
 pub struct Lineage {
-    stage: Mutex<Stage>,
+    stage: RwLock<Stage>,
     /// Held by whoever makes it: everybody else waits for that.
     building: Mutex<()>,
 }
 
 impl Lineage {
-    fn stage(&self) -> MutexGuard<'_, Stage> {
-        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    fn stage(&self) -> RwLockReadGuard<'_, Stage> {
+        self.stage.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stage_mut(&self) -> RwLockWriteGuard<'_, Stage> {
+        self.stage.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// These products are another now: told by the projector, after the state says so.
@@ -45,7 +49,7 @@ impl Lineage {
     /// # Errors
     /// When the state cannot be read; then the graph is made anew at the next question.
     pub fn changed(&self, core: &Core, products: &BTreeSet<ProductId>) -> Result<(), MeshError> {
-        let mut stage = self.stage();
+        let mut stage = self.stage_mut();
         match &mut *stage {
             Stage::Cold => Ok(()),
             Stage::Building(changed) => {
@@ -74,9 +78,9 @@ impl Lineage {
         if let Stage::Warm(graph) = &*self.stage() {
             return Ok(ask(graph));
         }
-        *self.stage() = Stage::Building(BTreeSet::new());
+        *self.stage_mut() = Stage::Building(BTreeSet::new());
         let made = made(core);
-        let mut stage = self.stage();
+        let mut stage = self.stage_mut();
         let changed = match std::mem::take(&mut *stage) {
             Stage::Building(changed) => changed,
             Stage::Cold | Stage::Warm(_) => BTreeSet::new(),
@@ -105,7 +109,9 @@ fn made(core: &Core) -> Result<Graph, MeshError> {
 fn take(core: &Core, graph: &mut Graph, id: &ProductId) -> Result<(), MeshError> {
     let fail = |e| core.state_error(&e);
     let Some(product) = read::product(&core.state, id).map_err(fail)? else { return Ok(()) };
-    let sealed = read::versions(&core.state, id, false, VERSIONS).map_err(fail)?;
+    // The highest first: of very many, the oldest are left out.
+    let mut sealed = read::versions(&core.state, id, true, VERSIONS).map_err(fail)?;
+    sealed.reverse();
     let mut majors: BTreeMap<u32, Vec<SealedVersion>> = BTreeMap::new();
     for version in sealed.into_iter().filter(|version| version.ending(&product).is_none()) {
         majors.entry(version.version.major).or_default().push(version);
@@ -113,7 +119,7 @@ fn take(core: &Core, graph: &mut Graph, id: &ProductId) -> Result<(), MeshError>
     let mut made = BTreeMap::new();
     for (major, versions) in majors {
         let Some(highest) = versions.last() else { continue };
-        let descriptor = core.reads.descriptor(core, highest.ledger_index)?;
+        let descriptor = whole(core, core.reads.descriptor(core, highest.ledger_index)?)?;
         let taken = |input: &mesh_model::InputPort| Taken {
             port: input.name.clone(),
             source: input.source.clone(),
@@ -129,4 +135,21 @@ fn take(core: &Core, graph: &mut Graph, id: &ProductId) -> Result<(), MeshError>
     }
     graph.put(id, made);
     Ok(())
+}
+
+/// The descriptor with the ports that lie in an attachment, once that is here: then its product is indexed again.
+fn whole(core: &Core, descriptor: Arc<Descriptor>) -> Result<Arc<Descriptor>, MeshError> {
+    let ports = |overflow: &&Overflow| overflow.part == OverflowPart::Ports;
+    let mut only_ports = (*descriptor).clone();
+    only_ports.overflow.retain(|overflow| ports(&overflow));
+    let mut bodies = BTreeMap::new();
+    for overflow in &only_ports.overflow {
+        if let Some(body) = core.store.attachments().get(&overflow.digest.0).map_err(|e| storage_error(&e))? {
+            bodies.insert(overflow.digest, body);
+        }
+    }
+    if only_ports.overflow.is_empty() {
+        return Ok(descriptor);
+    }
+    Ok(mesh_formats::restore(&only_ports, &bodies).map_or(descriptor, Arc::new))
 }

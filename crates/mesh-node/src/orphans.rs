@@ -2,13 +2,11 @@
 //! facts behind what the next epoch continues. They are offered to the domain's home with the same ids, in their order, until each has
 //! an answer. So nothing that was acknowledged is lost, and what the home refuses is told.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mesh_access::AccessRecord;
-use mesh_event::{Envelope, Fact, FactBody, FeedId, SignedFact};
-use mesh_model::{Class, Code, FactId, PublicKey};
+use mesh_event::{Envelope, FactBody, FeedId, SignedFact};
+use mesh_model::{Class, Code};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::{StateFactRequest, WaitLevel};
 use mesh_store::{Batch, KeyRange, Page};
@@ -164,81 +162,27 @@ fn facts(core: &Core, feed: &FeedId, from: u64, limit: usize) -> Result<Facts, M
     Ok((found, None))
 }
 
-/// What began and ended behind what the next epoch continues. It is not stated again: whoever ended it may have left since, and were only its
-/// beginning taken, it would come back to life.
-#[derive(Debug, Default)]
-struct Over {
-    rules: BTreeSet<FactId>,
-    issuers: BTreeSet<PublicKey>,
-    requests: BTreeSet<FactId>,
-}
-
-impl Over {
-    fn read(core: &Core, feed: &FeedId, from: u64) -> Result<Self, MeshError> {
-        let (mut begun, mut ended) = (Self::default(), Self::default());
-        let mut next = Some(from);
-        while let Some(from) = next {
-            let (found, behind) = facts(core, feed, from, FACTS)?;
-            for (_, signed) in found {
-                let fact = signed.fact();
-                match &fact.body {
-                    FactBody::RequestAccess(_) => _ = begun.requests.insert(fact.id),
-                    FactBody::DenyAccess(body) => _ = ended.requests.insert(body.request),
-                    FactBody::CancelAccess(body) => _ = ended.requests.insert(body.request),
-                    FactBody::RevokeAccess(body) => _ = ended.requests.insert(body.request),
-                    FactBody::SetAccessRule(_) => _ = begun.rules.insert(fact.id),
-                    FactBody::EndAccessRule(body) => _ = ended.rules.insert(body.rule),
-                    FactBody::GrantIssuer(body) => _ = begun.issuers.insert(body.key),
-                    FactBody::EndIssuer(body) => _ = ended.issuers.insert(body.key),
-                    FactBody::ApproveAccess(_) | FactBody::RevokeToken(_) => {}
-                }
-            }
-            next = behind;
-        }
-        let both = |begun: &BTreeSet<FactId>, ended: &BTreeSet<FactId>| begun.intersection(ended).copied().collect();
-        Ok(Self {
-            rules: both(&begun.rules, &ended.rules),
-            issuers: begun.issuers.intersection(&ended.issuers).copied().collect(),
-            requests: both(&begun.requests, &ended.requests),
-        })
-    }
-
-    /// Whether a fact is about something that is over. The end of an issuer is stated all the same: it may have been one before.
-    fn has(&self, fact: &Fact) -> bool {
-        match &fact.body {
-            FactBody::SetAccessRule(_) => self.rules.contains(&fact.id),
-            FactBody::EndAccessRule(body) => self.rules.contains(&body.rule),
-            FactBody::GrantIssuer(body) => self.issuers.contains(&body.key),
-            FactBody::EndIssuer(_) => false,
-            _ => AccessRecord::request_of(fact).is_some_and(|request| self.requests.contains(&request)),
-        }
-    }
-}
-
 /// Offers the facts behind what the next epoch continues.
 async fn offer_facts(core: &Arc<Core>, feed: &FeedId) {
     let (mut next, mut pause) = (None, FIRST_PAUSE);
-    let mut over = None;
     loop {
         let reading = Arc::clone(core);
-        let (id, from, known) = (feed.clone(), next, over.take());
+        let (id, from) = (feed.clone(), next);
         let page = core.offload(move || {
             let Some(from) = from.map_or_else(|| ended_at(&reading, &id), |from| Ok(Some(from)))? else {
                 return Ok(None);
             };
-            let over = known.map_or_else(|| Over::read(&reading, &id, from), Ok)?;
-            facts(&reading, &id, from, FACTS).map(|page| Some((over, page)))
+            facts(&reading, &id, from, FACTS).map(Some)
         });
         match page.await {
-            Ok(Some((known, (found, behind)))) => {
+            Ok(Some((found, behind))) => {
                 for (seq, signed) in found {
-                    if known.has(signed.fact()) {
-                        debug!(seq, "a fact of an epoch that ended is about what is over");
+                    // What was named for the epoch that ended is worth nothing in the next one.
+                    if matches!(&signed.fact().body, FactBody::GrantIssuer(body) if body.epoch.is_some()) {
                         continue;
                     }
                     offer_fact(core, feed, seq, &signed).await;
                 }
-                over = Some(known);
                 let Some(behind) = behind else { return };
                 (next, pause) = (Some(behind), FIRST_PAUSE);
                 continue;

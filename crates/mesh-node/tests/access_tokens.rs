@@ -197,7 +197,11 @@ async fn who_may_not_gets_no_token_and_names_no_issuer() {
     let engineer = keypair("engineer");
     let proven = access_issuer::prove(&engineer, &terms.mesh_id, &domain_of(1), None);
     assert_eq!(code!("root-1", of_epoch(engineer.public_key(), None, proven)), Code::KeyInUse);
-    assert_eq!(code!("owner", FactBody::EndIssuer(EndIssuer { key })), Code::BadRequest);
+    // Nor does a home outlive its time: an epoch that there is not, or not yet, is refused.
+    let home = access_issuer::issuer_keypair(&mesh.node(1).core().keypair, &terms.mesh_id, &domain_of(1), 1);
+    let later = access_issuer::prove(&home, &terms.mesh_id, &domain_of(1), Some(2));
+    assert_eq!(code!("root-1", of_epoch(key, Some(2), later)), Code::OldEpoch);
+    assert_eq!(code!("root-1", of_epoch(key, None, possession)), Code::NoPossession);
     name_issuer(&mesh).await;
 
     // Only a key of the consumer's draws one, for what was granted, for a day at most, soon after it signed.

@@ -99,7 +99,7 @@ fn world(ask: &Ask<'_>, now: UnixMs) -> Result<AuthorizerBuilder, error::Token> 
         None => world.fact(builder::fact("ask_whole", &[builder::boolean(true)]))?,
     };
     let mut mesh: builder::Check = "check if mesh({mesh})".parse()?;
-    mesh.set("mesh", text(Digest(ask.mesh_id.0)))?;
+    mesh.set("mesh", text(&Digest(ask.mesh_id.0)))?;
     world.check(mesh)?.code(POLICY)
 }
 

@@ -33,7 +33,7 @@ pub(crate) fn seconds(at: UnixMs) -> u64 {
     at / 1_000
 }
 
-pub(crate) fn text(text: impl ToString) -> Term {
+pub(crate) fn text(text: &(impl ToString + ?Sized)) -> Term {
     builder::string(&text.to_string())
 }
 
@@ -41,8 +41,8 @@ impl Claims {
     pub(crate) fn to_block(&self) -> Result<BiscuitBuilder, TokenError> {
         let product = || vec![text(&self.product), builder::int(self.major.into())];
         let mut block = Biscuit::builder()
-            .fact(builder::fact("mesh", &[text(Digest(self.mesh_id.0))]))?
-            .fact(builder::fact("request", &[text(self.request)]))?
+            .fact(builder::fact("mesh", &[text(&Digest(self.mesh_id.0))]))?
+            .fact(builder::fact("request", &[text(&self.request)]))?
             .fact(builder::fact("consumer", &[text(&self.consumer)]))?
             .fact(builder::fact("expires", &[Term::Date(seconds(self.until_unix_ms))]))?;
         if self.scope.0.is_empty() {

@@ -41,9 +41,9 @@ pub const TOKEN_BYTES: usize = 7 * 1024;
 /// Most blocks of a token: the issuer's, and those that narrow it.
 pub const BLOCKS: usize = 16;
 /// How long a token is good for at most.
-pub const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+pub const LONGEST: Duration = Duration::from_hours(24);
 /// How far the clocks of an issuer and of whoever checks a token may be apart.
-pub const SKEW: Duration = Duration::from_secs(60 * 60);
+pub const SKEW: Duration = Duration::from_hours(1);
 
 /// No token that counts at this moment ends behind this one: what was revoked is listed until then.
 #[expect(clippy::cast_possible_truncation, reason = "a day in milliseconds")]

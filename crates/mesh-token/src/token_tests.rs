@@ -146,7 +146,7 @@ fn a_holder_adds_checks_of_what_is_asked_and_nothing_else() {
 /// What took for ever before anything was bounded: eight facts out of hundreds, and never one that is new.
 #[test]
 fn a_token_that_is_made_to_be_slow_is_refused_at_once() {
-    let facts: String = (0..200).map(|n| format!("n({n});")).collect();
+    let facts = (0..200).map(|n| format!("n({n});")).collect::<Vec<_>>().concat();
     let join = "x($a) <- n($a), n($b), n($c), n($d), n($e), n($f), n($g), n($h), $a < 0;";
     assert!(matches!(with_block(&token(Scope::ALL), &format!("{facts}{join}")), Err(TokenError::Block(_))));
     let fields: Vec<String> = (0..64).map(|n| format!("f{n}")).collect();

@@ -123,10 +123,13 @@ pub(super) async fn run_issuer(app: &App, action: IssuerAction) -> Result<(), Fa
                 }
                 None => of_home(&client.access_terms(&domain).await?, issuer, yes)?,
             };
-            let key = grant.key;
+            let (key, epoch) = (grant.key, grant.epoch);
             let body = |_| FactBody::GrantIssuer(grant);
             let stated = client.state_fact(&domain, None, body, &signers.as_dyn()).await?;
             app.output().one(&stated, &key.to_string(), |_| format!("issuer {key}\n"))?;
+            if let Some(epoch) = epoch {
+                app.note(format!("for epoch {epoch} of the feed of {domain}"));
+            }
             app.note(format!(
                 "its tokens count for what {domain} granted, while the keys that signed this are the root of {domain}, and a home's until {domain} moves"
             ));
@@ -149,6 +152,12 @@ fn of_home(terms: &AccessTerms, told: Option<PublicKey>, yes: bool) -> Result<Gr
         let text = format!("the home of {domain} does not answer; nobody else knows its issuer's key");
         return Err(Failure::new(Code::HomeUnreachable, text));
     };
+    if epoch == 0 {
+        return Err(Failure::new(
+            Code::DomainSuspended,
+            format!("{domain} has no home now; nobody issues tokens for it"),
+        ));
+    }
     match told {
         Some(told) if told != key => {
             let text = format!("the node shows {key} as the issuer of the home of {domain}; expected {told}");

@@ -73,6 +73,9 @@ pub(crate) struct VerifyArgs {
     /// How old the terms may be: later ones may name what was taken back since
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = time::parse_duration)]
     max_age: Duration,
+    /// Also relies on terms of a copy, whose node may not have heard of what was taken back
+    #[arg(long)]
+    accept_copy: bool,
 }
 
 /// Says that a token counts no more: by whoever the grant is for, or by the domain that granted it.
@@ -147,10 +150,15 @@ pub(super) fn verify(app: &App, args: &VerifyArgs) -> Result<(), Failure> {
         let text = format!("{} is about {}, not about {}", args.terms.display(), terms.domain, args.product.domain);
         return Err(Failure::new(Code::Usage, text));
     }
-    let age = time::now().saturating_sub(terms.fetched_unix_ms);
+    // A time ahead of this clock says as little about what came since.
+    let age = time::now().abs_diff(terms.fetched_unix_ms);
     if Duration::from_millis(age) > args.max_age {
-        let text = format!("{} is {} old", args.terms.display(), time::age(age));
+        let text = format!("{} was fetched {} away from this clock", args.terms.display(), time::age(age));
         return Err(Failure::new(Code::StaleTerms, text));
+    }
+    if terms.from_copy && !args.accept_copy {
+        let text = format!("{} is a copy's word: the home of {} did not answer", args.terms.display(), terms.domain);
+        return Err(Failure::new(Code::StaleTerms, text).hint("fetch it again later, or rely on it with --accept-copy"));
     }
     let token = read(&args.token)?.verify(terms.counting()).map_err(|error| of_token(&error))?;
     let refused = refused(&token, &terms, args);
@@ -170,9 +178,6 @@ pub(super) fn verify(app: &App, args: &VerifyArgs) -> Result<(), Failure> {
     };
     let yes = if allowed { "yes" } else { "no" };
     app.output().one(&found, yes, |_| format!("{yes}: {}\n", printable(&why)))?;
-    if terms.from_copy {
-        app.warn("the terms are a copy's: the home may have taken back more since");
-    }
     if allowed { Ok(()) } else { Err(Failure::quiet(Code::NotGranted.class().exit_code())) }
 }
 

@@ -16,6 +16,9 @@ use crate::output::printable;
 use crate::reading::note_age;
 use crate::style::Style;
 
+/// Deeper steps are drawn as deep as this.
+const DEEPEST: usize = 40;
+
 /// What a product is made of and what is made of it, by the input ports that owners signed
 #[derive(Debug, Args)]
 pub(crate) struct LineageArgs {
@@ -172,56 +175,51 @@ fn line(one: &Reached) -> String {
 fn tree(from: &Major, up: Option<&LineageView>, down: Option<&LineageView>, style: Style) -> String {
     let mut lines = Lines::default();
     lines.add(style.bold(&from.to_string()));
-    if let Some(up) = up {
-        lines.add("is made of");
-        let next = |major: &Major| branches(&up.walk.steps, |step| step.to == *major, |step| step.from.clone());
-        grow(&mut lines, &next, from, 1, &mut BTreeSet::from([from.clone()]));
-    }
-    if let Some(down) = down {
-        lines.add("supplies");
-        let is_of = |step: &Step, major: &Major| matches!(&step.from, Supplier::Product(found) if found == major);
-        let next = |major: &Major| {
-            branches(&down.walk.steps, |step| is_of(step, major), |step| Supplier::Product(step.to.clone()))
-        };
-        grow(&mut lines, &next, from, 1, &mut BTreeSet::from([from.clone()]));
+    for (title, view, direction) in [("is made of", up, Direction::Up), ("supplies", down, Direction::Down)] {
+        let Some(view) = view else { continue };
+        lines.add(title);
+        draw(&mut lines, from, &view.walk.steps, direction);
     }
     lines.into_text()
 }
 
-/// Where a step leads, and by which port.
-type Branch = (Supplier, String);
-
-fn branches(steps: &[Step], is_next: impl Fn(&Step) -> bool, end: impl Fn(&Step) -> Supplier) -> Vec<Branch> {
-    let port = |step: &Step| {
-        let optional = if step.required { "" } else { ", can be made without" };
-        format!("at {}{optional}", step.port)
-    };
-    steps.iter().filter(|step| is_next(step)).map(|step| (end(step), port(step))).collect()
-}
-
-/// Each major is drawn with what lies behind it once.
-fn grow(
-    lines: &mut Lines,
-    next: &impl Fn(&Major) -> Vec<Branch>,
-    from: &Major,
-    depth: usize,
-    drawn: &mut BTreeSet<Major>,
-) {
-    let found = next(from);
-    if found.is_empty() && depth == 1 {
+/// The steps by where they lead from, each with its end. Each major is drawn with what lies behind it at its first step, which is one of the
+/// nearest, so a tree is as deep as the walk was long.
+fn draw(lines: &mut Lines, from: &Major, steps: &[Step], direction: Direction) {
+    let mut behind: BTreeMap<&Major, Vec<(&Step, Option<&Major>)>> = BTreeMap::new();
+    let mut first: BTreeMap<&Major, usize> = BTreeMap::new();
+    for (at, step) in steps.iter().enumerate() {
+        let supplier = match &step.from {
+            Supplier::Product(major) => Some(major),
+            Supplier::Outside(_) | Supplier::Missing { .. } => None,
+        };
+        let (here, there) = match direction {
+            Direction::Up => (Some(&step.to), supplier),
+            Direction::Down => (supplier, Some(&step.to)),
+        };
+        let Some(here) = here else { continue };
+        behind.entry(here).or_default().push((step, there));
+        if let Some(there) = there.filter(|there| *there != from) {
+            first.entry(there).or_insert(at);
+        }
+    }
+    let is_first =
+        |step: &Step, there: &Major| first.get(there).is_some_and(|at| std::ptr::eq(&raw const steps[*at], step));
+    let below = |major: &Major| behind.get(major).map_or(&[][..], Vec::as_slice).iter().rev();
+    let mut next: Vec<(usize, &Step, Option<&Major>)> = below(from).map(|(step, there)| (1, *step, *there)).collect();
+    if next.is_empty() {
         lines.add("  nothing that is known here");
     }
-    for (end, port) in found {
-        let (indent, text) = ("  ".repeat(depth), printable(&end.to_string()));
-        let Supplier::Product(major) = end else {
-            lines.add(format!("{indent}{text} ({port})"));
-            continue;
-        };
-        let is_new = drawn.insert(major.clone());
-        let above = if is_new || next(&major).is_empty() { "" } else { ", see above" };
-        lines.add(format!("{indent}{text} ({port}{above})"));
-        if is_new {
-            grow(lines, next, &major, depth + 1, drawn);
+    while let Some((depth, step, there)) = next.pop() {
+        let end = there.map_or_else(|| step.from.to_string(), ToString::to_string);
+        let optional = if step.required { "" } else { ", can be made without" };
+        let goes_on = there.filter(|there| is_first(step, there));
+        let above =
+            if goes_on.is_some() || there.is_none_or(|there| below(there).len() == 0) { "" } else { ", see above" };
+        let indent = "  ".repeat(depth.min(DEEPEST));
+        lines.add(format!("{indent}{} (at {}{optional}{above})", printable(&end), step.port));
+        if let Some(there) = goes_on {
+            next.extend(below(there).map(|(step, there)| (depth + 1, *step, *there)));
         }
     }
 }

@@ -68,6 +68,11 @@ impl Grants {
     pub fn allow(&self, action: Action, ledger_size: u64) -> bool {
         self.0.iter().any(|grant| grant.is_held_at(ledger_size) && grant.role.allows(action))
     }
+
+    /// Whether they allowed an action at some time that somebody who had applied `ledger_size` leaves knew of.
+    pub fn ever_allowed(&self, action: Action, ledger_size: u64) -> bool {
+        self.0.iter().any(|grant| grant.granted_at < ledger_size && grant.role.allows(action))
+    }
 }
 
 /// A key's grants in one place, as rosters and key pages show them.

@@ -12,7 +12,7 @@ use mesh_model::{Code, Digest, DomainName, FactId, TokenId};
 
 use super::accepted;
 use crate::testing::{TestMesh, descriptor, keypair};
-use crate::{FactCase, admit_fact, read};
+use crate::{FactCase, admit_fact, may_state, read};
 
 /// Makes what is stated.
 type Makes<'a> = &'a dyn Fn() -> FactBody;
@@ -53,7 +53,7 @@ fn said(mesh: &TestMesh, author: &str, body: FactBody) -> Result<(), Code> {
     let fact = Fact { mesh_id: mesh.mesh_id, domain: "sales".parse().unwrap(), id: FactId([1; 16]), author, body };
     let at_ledger_size = read::head(&mesh.state).unwrap().size;
     let signers = BTreeSet::from([author]);
-    let case = FactCase { fact: &fact, signers: &signers, consumer: Some(&consumer), at_ledger_size };
+    let case = FactCase { fact: &fact, signers: &signers, consumer: Some(&consumer), at_ledger_size, was_taken: false };
     admit_fact(&mesh.state, &case, 0).unwrap().map_err(|rejection| rejection.code)
 }
 
@@ -185,4 +185,40 @@ fn the_owner_approves_in_advance_its_root_names_issuers_and_both_take_tokens_bac
     let key = keypair("sales/owner").public_key();
     let taken = FactBody::GrantIssuer(GrantIssuer { key, epoch: None, possession: [0; 64] });
     assert_eq!(said(&mesh, "sales/root", taken), Err(Code::KeyInUse));
+}
+
+/// Somebody ended a grant and left; the next home, and every copy, take their word all the same. Their word for anything that begins is over.
+#[test]
+fn what_only_takes_away_holds_when_its_author_has_left() {
+    let mut mesh = mesh();
+    let owner = keypair("sales/owner").public_key();
+    let domain: DomainName = "sales".parse().unwrap();
+    let roster_version = read::domain(&mesh.state, &domain).unwrap().unwrap().roster_version;
+    let revoke = RevokeKey { domain: Some(domain), key: owner, reason: "left".into(), roster_version };
+    let revoke = mesh.command(Body::RevokeKey(revoke), &[keypair("sales/root")]);
+    accepted(&mesh.submit(&revoke));
+    let id = FactId([1; 16]);
+    let consumer: DomainName = "finance".parse().unwrap();
+    let at_ledger_size = read::head(&mesh.state).unwrap().size;
+    let judge = |author: &str, body: FactBody, was_taken: bool| {
+        let author = keypair(author).public_key();
+        let (domain, signers) = ("sales".parse().unwrap(), BTreeSet::from([author]));
+        let fact = Fact { mesh_id: mesh.mesh_id, domain, id, author, body };
+        let case = FactCase { fact: &fact, signers: &signers, consumer: Some(&consumer), at_ledger_size, was_taken };
+        let admitted = admit_fact(&mesh.state, &case, 0).unwrap().map_err(|rejection| rejection.code);
+        let copied = may_state(&mesh.state, &case).unwrap().map_err(|rejection| rejection.code);
+        (admitted, copied)
+    };
+    let ends = || FactBody::RevokeAccess(RevokeAccess { request: id, note: NOTE });
+    assert_eq!(judge("sales/owner", ends(), true), (Ok(()), Ok(())));
+    assert_eq!(judge("sales/owner", ends(), false), (Err(Code::RevokedKey), Err(Code::RevokedKey)), "said now");
+    assert_eq!(judge("sales/engineer", ends(), true).0, Err(Code::WrongRole), "never had it");
+    let set = SetAccessRule {
+        product: "sales/orders".parse().unwrap(),
+        major: 1,
+        consumers: Vec::new(),
+        scope: Vec::new(),
+        days: 1,
+    };
+    assert_eq!(judge("sales/owner", FactBody::SetAccessRule(set), true).0, Err(Code::RevokedKey));
 }

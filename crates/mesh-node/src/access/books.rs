@@ -180,8 +180,13 @@ fn take_fact(core: &Core, event: &FeedEvent, signed: &SignedFact, book: &mut Boo
         warn!(domain = %event.feed.domain, epoch = event.feed.epoch, seq = event.seq, %why, "a fact in a feed does not hold");
     };
     let consumer = consumer_of(book, fact);
-    let case =
-        FactCase { fact, signers: signed.signers(), consumer: consumer.as_ref(), at_ledger_size: event.ledger_size };
+    let case = FactCase {
+        fact,
+        signers: signed.signers(),
+        consumer: consumer.as_ref(),
+        at_ledger_size: event.ledger_size,
+        was_taken: true,
+    };
     if let Err(rejection) = may_state(&core.state, &case).map_err(|e| core.state_error(&e))? {
         tell(&rejection.detail);
         return Ok(());

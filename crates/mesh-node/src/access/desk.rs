@@ -141,12 +141,12 @@ impl AccessDesk {
             Found::Other(refused, consumer) => {
                 // Who may not at all is told so, and not what became of the request.
                 if consumer.is_some() || AccessRecord::request_of(fact).is_none() {
-                    self.admit(signed, consumer.as_ref(), size)?;
+                    self.admit(signed, consumer.as_ref(), size, request.carried)?;
                 }
                 return Err(MeshError::new(refused.code(), format!("{refused}; nothing happened")));
             }
         };
-        self.admit(signed, consumer.as_ref(), size)?;
+        self.admit(signed, consumer.as_ref(), size, request.carried)?;
         if !request.carried {
             core.command_rate.count(&fact.author, Instant::now())?;
         }
@@ -169,9 +169,16 @@ impl AccessDesk {
         Ok(Stated { feed: writer.id().clone(), seq: appended.seq })
     }
 
-    fn admit(&self, signed: &SignedFact, consumer: Option<&DomainName>, size: u64) -> Result<(), MeshError> {
+    fn admit(
+        &self,
+        signed: &SignedFact,
+        consumer: Option<&DomainName>,
+        size: u64,
+        was_taken: bool,
+    ) -> Result<(), MeshError> {
         let core = &self.core;
-        let case = FactCase { fact: signed.fact(), signers: signed.signers(), consumer, at_ledger_size: size };
+        let case =
+            FactCase { fact: signed.fact(), signers: signed.signers(), consumer, at_ledger_size: size, was_taken };
         let admitted = admit_fact(&core.state, &case, self.now()).map_err(|e| core.state_error(&e))?;
         admitted.map_err(|rejection| feeds::refusal(rejection.code, rejection.detail, "; nothing happened"))
     }

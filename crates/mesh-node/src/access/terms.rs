@@ -122,11 +122,11 @@ impl AccessDesk {
             })
             .await?;
         terms.from_copy = is_from_copy(reach, domain, unreached)?;
-        if reach == Reach::Home {
+        if reach == Reach::Home && owner.epoch != 0 {
             let issuer = owner.home_issuer(core, domain);
             let possession = access_issuer::prove(&issuer, &core.mesh_id, domain, Some(owner.epoch));
             terms.home_issuer = Some(HomeIssuer { key: issuer.public_key(), epoch: owner.epoch, possession });
         }
-        Ok(wire::terms(core, domain, terms))
+        Ok(wire::terms(core, domain, &terms))
     }
 }

@@ -209,7 +209,7 @@ pub(crate) fn issued(issued: &Issued) -> IssueTokenResponse {
 }
 
 /// A domain's terms as others see them.
-pub(crate) fn terms(core: &Core, domain: &DomainName, terms: Terms) -> GetAccessTermsResponse {
+pub(crate) fn terms(core: &Core, domain: &DomainName, terms: &Terms) -> GetAccessTermsResponse {
     let rule = |rule: &AccessRule| AccessRuleItem {
         rule_id: rule.id.0.to_vec(),
         product: rule.product.to_string(),

@@ -41,7 +41,7 @@ impl LineageService for Service {
         let asked = Asked::of(request.into_inner())?;
         let core = Arc::clone(&self.core);
         let (from, walk) = self.core.offload(move || asked.answer(&core)).await?;
-        Ok(Response::new(answer(&self.core, from.as_ref(), walk)))
+        Ok(Response::new(answer(&self.core, from.as_ref(), &walk)))
     }
 }
 
@@ -161,7 +161,7 @@ fn supplier_of(supplier: &Supplier) -> LineageSupplier {
     LineageSupplier { supplier: Some(supplier) }
 }
 
-fn answer(core: &Core, from: Option<&Major>, walk: Walk) -> GetLineageResponse {
+fn answer(core: &Core, from: Option<&Major>, walk: &Walk) -> GetLineageResponse {
     let step = |step: &Step| LineageStep {
         hops: step.hops,
         from: Some(supplier_of(&step.from)),
