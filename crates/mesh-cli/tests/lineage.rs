@@ -5,7 +5,7 @@ mod support;
 
 use serde_json::{Value, json};
 use support::local_mesh::LocalMesh;
-use support::{page, shell};
+use support::{page, shell, until};
 
 const PAGE: &str = "docs/lineage.md";
 
@@ -63,8 +63,11 @@ fn what_is_made_of_what_is_shown_as_the_page_says() {
     }
     // Everybody says the same.
     for url in mesh.urls() {
-        let there = mesh.json_soon(&format!("mesh impact sales/orders -o json --node {url}"));
-        assert_eq!((&there["reached"], &there["steps"]), (&printed["reached"], &printed["steps"]), "{url}");
+        until(&format!("{url} says the same"), || {
+            let there = mesh.json(&format!("mesh impact sales/orders --node {url}"));
+            let same = (&there["reached"], &there["steps"]) == (&printed["reached"], &printed["steps"]);
+            same.then_some(()).ok_or_else(|| there.to_string())
+        });
     }
 
     refused(&mesh, 4, "mesh impact sales/nothing", "there is no product sales/nothing");

@@ -5,8 +5,8 @@
 mod support;
 
 use mesh_client::lineage::LineageOf;
-use mesh_event::Body;
 use mesh_event::command::RetireProduct;
+use mesh_event::{Body, descriptor_digest};
 use mesh_lineage::Direction;
 use mesh_model::descriptor::Source;
 use mesh_model::{Code, Descriptor, InputPort, Version};
@@ -25,6 +25,13 @@ fn made_of(domain: u64, name: &str, version: Version, sources: &[&str]) -> Descr
     };
     descriptor.inputs = sources.iter().enumerate().map(input).collect();
     descriptor
+}
+
+/// Publishes what comes after a version.
+async fn after(mesh: &Mesh, through: u64, before: &Descriptor, next: Descriptor) {
+    let outgoing = mesh.publish_command(next, Some(descriptor_digest(before)));
+    let said = mesh.client(through).publish(&outgoing, mesh_client::WaitLevel::Sealed).await.unwrap();
+    assert_eq!(said.code, Some(Code::Accepted));
 }
 
 async fn walk(mesh: &Mesh, node: u64, product: &str, direction: Direction) -> Vec<String> {
@@ -57,8 +64,10 @@ async fn what_is_made_of_what_is_known_on_every_node_after_every_change() {
     }
 
     // Revenue moves to the next major of orders; who takes the first one is nobody.
-    mesh.publish(1, made_of(1, "orders", Version::new(2, 0, 0), &[])).await;
-    mesh.publish(2, made_of(2, "revenue", Version::new(1, 1, 0), &["domain_1/orders@^2"])).await;
+    let orders = made_of(1, "orders", one, &["postgres.shop.orders"]);
+    after(&mesh, 1, &orders, made_of(1, "orders", Version::new(2, 0, 0), &[])).await;
+    let revenue = made_of(2, "revenue", one, &["domain_1/orders@^1"]);
+    after(&mesh, 2, &revenue, made_of(2, "revenue", Version::new(1, 1, 0), &["domain_1/orders@^2"])).await;
     let of_first = LineageOf::Product { product: "domain_1/orders".parse().unwrap(), major: Some(1), part: None };
     for node in 1..=3 {
         until("the change is indexed", async || {
