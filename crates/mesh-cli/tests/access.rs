@@ -4,36 +4,10 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::local_mesh::LocalMesh;
-use support::{page, shell};
+use support::page;
+use support::walk::Walk;
 
 const PAGE: &str = "docs/access.md";
-
-/// The page's steps on one mesh, in the page's order.
-struct Walk {
-    mesh: LocalMesh,
-    steps: std::vec::IntoIter<page::Block>,
-}
-
-impl Walk {
-    /// Runs the next step, which has to be this one; returns stdout and stderr.
-    fn step(&mut self, name: &str) -> (String, String) {
-        let block = self.steps.next().unwrap_or_else(|| panic!("{PAGE} ends before {name}"));
-        assert_eq!(block.attribute("step"), Some(name), "{PAGE}, line {}", block.line);
-        let exit = block.attribute("exit").map_or(0, |exit| exit.parse().unwrap());
-        let output = self.mesh.run(&block.text);
-        assert_eq!(output.status.code(), Some(exit), "{}\n{}", block.text, shell::describe(&output));
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        (text(output.stdout), text(output.stderr))
-    }
-
-    fn refused(&self, exit: i32, line: &str, part: &str) {
-        let output = self.mesh.run(line);
-        assert_eq!(output.status.code(), Some(exit), "{line}\n{}", shell::describe(&output));
-        let error = String::from_utf8(output.stderr).unwrap();
-        assert!(error.contains(part), "{line}: {error}");
-    }
-}
 
 fn keys(value: &Value) -> Vec<&str> {
     value.as_object().unwrap().keys().map(String::as_str).collect()
@@ -41,8 +15,7 @@ fn keys(value: &Value) -> Vec<&str> {
 
 #[test]
 fn a_team_asks_gets_and_loses_access_as_the_page_says() {
-    let blocks = page::blocks(&page::read(PAGE)).into_iter().filter(|block| block.language == "console");
-    let mut walk = Walk { mesh: LocalMesh::with_sample(), steps: blocks.collect::<Vec<_>>().into_iter() };
+    let mut walk = Walk::of(PAGE);
     walk.step("key");
     let (printed, said) = walk.step("request");
     assert!(printed.starts_with("request ") && said.contains("sql (order_id, placed_at, total, currency)"), "{said}");
@@ -98,7 +71,7 @@ fn a_team_asks_gets_and_loses_access_as_the_page_says() {
     assert!(said.contains("granted in advance"), "{said}");
     let shown = walk.mesh.ok(&format!("mesh access show {}", printed.trim().trim_start_matches("request ")));
     assert!(shown.contains(&format!("in advance, by {rule}")), "{shown}");
-    assert!(walk.steps.next().is_none());
+    walk.ends();
     walk.refused(7, "mesh access rule add sales/orders --for finance --key bo.pem", "finance");
     walk.refused(2, "mesh access rule add sales/orders", "--for");
     walk.refused(3, "mesh access rule add sales/orders --for sales", "owns the product");

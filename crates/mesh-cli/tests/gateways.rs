@@ -8,47 +8,15 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 use support::local_mesh::LocalMesh;
+use support::walk::Walk;
 use support::{http, page, shell, until};
 
 const PAGE: &str = "docs/gateways.md";
 
-/// The page's steps on one mesh, in the page's order.
-struct Walk {
-    mesh: LocalMesh,
-    steps: std::vec::IntoIter<page::Block>,
-}
-
-impl Walk {
-    fn next(&mut self, name: &str) -> page::Block {
-        let block = self.steps.next().unwrap_or_else(|| panic!("{PAGE} ends before {name}"));
-        assert_eq!(block.attribute("step"), Some(name), "{PAGE}, line {}", block.line);
-        block
-    }
-
-    /// Runs the next step, which has to be this one; returns stdout and stderr.
-    fn step(&mut self, name: &str) -> (String, String) {
-        let block = self.next(name);
-        let exit = block.attribute("exit").map_or(0, |exit| exit.parse().unwrap());
-        let output = self.mesh.run(&block.text);
-        assert_eq!(output.status.code(), Some(exit), "{}\n{}", block.text, shell::describe(&output));
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        (text(output.stdout), text(output.stderr))
-    }
-
-    fn refused(&self, exit: i32, line: &str, part: &str) {
-        let output = self.mesh.run(line);
-        assert_eq!(output.status.code(), Some(exit), "{line}\n{}", shell::describe(&output));
-        let said = [output.stdout, output.stderr].concat();
-        let said = String::from_utf8(said).unwrap();
-        assert!(said.contains(part), "{line}: {said}");
-    }
-}
-
 #[test]
 fn a_consumer_draws_narrows_shows_and_takes_back_a_token_as_the_page_says() {
     let text = page::read(PAGE);
-    let blocks = page::blocks(&text).into_iter().filter(|block| block.language == "console");
-    let mut walk = Walk { mesh: LocalMesh::with_sample(), steps: blocks.collect::<Vec<_>>().into_iter() };
+    let mut walk = Walk::of(PAGE);
     let (terms, said) = walk.step("issuer");
     assert!(terms.contains("since ") && !terms.contains("names it"), "{terms}");
     assert!(said.contains("root of sales"), "{said}");
@@ -130,7 +98,7 @@ fn a_consumer_draws_narrows_shows_and_takes_back_a_token_as_the_page_says() {
     }
 
     walk.step("revoke");
-    assert!(walk.steps.next().is_none());
+    walk.ends();
     let why = walk.mesh.run("mesh access terms sales -o json > terms.json && mesh access verify sales/orders sql order_id --major 2 --terms terms.json --token narrow");
     assert_eq!(String::from_utf8(why.stdout).unwrap(), "no: the token was revoked\n");
     let other = drawn["token"].as_str().unwrap();

@@ -4,30 +4,15 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::local_mesh::LocalMesh;
-use support::{page, shell, until};
+use support::walk::Walk;
+use support::{page, until};
 
 const PAGE: &str = "docs/lineage.md";
 
-fn refused(mesh: &LocalMesh, exit: i32, line: &str, part: &str) {
-    let output = mesh.run(line);
-    assert_eq!(output.status.code(), Some(exit), "{line}\n{}", shell::describe(&output));
-    let error = String::from_utf8(output.stderr).unwrap();
-    assert!(error.contains(part), "{line}: {error}");
-}
-
 #[test]
 fn what_is_made_of_what_is_shown_as_the_page_says() {
-    let mesh = LocalMesh::with_sample();
-    let mut steps = page::blocks(&page::read(PAGE)).into_iter().filter(|block| block.language == "console");
-    let mut step = |name: &str| {
-        let block = steps.next().unwrap_or_else(|| panic!("{PAGE} ends before {name}"));
-        assert_eq!(block.attribute("step"), Some(name), "{PAGE}, line {}", block.line);
-        let output = mesh.run(&block.text);
-        assert!(output.status.success(), "{}", shell::describe(&output));
-        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
-    };
-    let (tree, _) = step("lineage");
+    let mut walk = Walk::of(PAGE);
+    let (tree, _) = walk.step("lineage");
     let lines: Vec<&str> = tree.lines().collect();
     assert_eq!((lines[0], lines[1]), ("finance/revenue_report (major 1)", "is made of"));
     let line = |part: &str| *lines.iter().find(|line| line.contains(part)).unwrap_or_else(|| panic!("{part}\n{tree}"));
@@ -36,7 +21,7 @@ fn what_is_made_of_what_is_shown_as_the_page_says() {
     assert!(line("postgres.pim.articles").ends_with("(at pim)"), "{tree}");
     assert!(tree.ends_with("supplies\n  nothing that is known here\n"), "{tree}");
 
-    let (impact, said) = step("impact");
+    let (impact, said) = walk.step("impact");
     assert!(impact.contains(" are made of sales/orders (major 2)\n"), "{impact}");
     assert!(
         impact.contains("  1  logistics/shipments (major 1)") && impact.contains("  2  people_operations/shift_plan"),
@@ -44,15 +29,16 @@ fn what_is_made_of_what_is_shown_as_the_page_says() {
     );
     assert!(impact.lines().last().unwrap().starts_with("to tell: "), "{impact}");
     assert!(said.contains("may not use this port or field"), "{said}");
-    let (outside, _) = step("outside");
+    let (outside, _) = walk.step("outside");
     assert!(
         outside.contains("are made of postgres.pim.articles") && outside.contains("sales/orders (major 2)"),
         "{outside}"
     );
-    let (printed, _) = step("json");
+    let (printed, _) = walk.step("json");
     let printed: Value = serde_json::from_str(&printed).unwrap();
     assert_eq!((&printed["from"]["product"], &printed["cut"]), (&json!("sales/orders"), &json!(false)));
-    assert!(steps.next().is_none());
+    walk.ends();
+    let mesh = &walk.mesh;
     let rows = page::read("docs/json.md");
     let row = |command: &str| rows.lines().find(|line| line.starts_with(&format!("| `{command}`"))).unwrap().to_owned();
     for part in [&printed, &printed["steps"][0], &printed["reached"][0]] {
@@ -70,15 +56,15 @@ fn what_is_made_of_what_is_shown_as_the_page_says() {
         });
     }
 
-    refused(&mesh, 4, "mesh impact sales/nothing", "there is no product sales/nothing");
-    refused(&mesh, 4, "mesh impact sales/orders --major 9", "no major 9");
-    refused(&mesh, 4, "mesh impact sales/orders#nowhere", "no output port nowhere");
-    refused(&mesh, 4, "mesh impact sales/orders#sql.iban", "no field iban at port sql");
-    refused(&mesh, 2, "mesh impact sales/orders#sql.", "PORT.FIELD");
-    refused(&mesh, 2, "mesh impact orders", "orders");
-    refused(&mesh, 2, "mesh impact", "ID");
-    refused(&mesh, 4, "mesh impact --outside nowhere", "no input port of this mesh names nowhere");
-    refused(&mesh, 2, "mesh lineage sales/orders --hops 0", "hops");
+    walk.refused(4, "mesh impact sales/nothing", "there is no product sales/nothing");
+    walk.refused(4, "mesh impact sales/orders --major 9", "no major 9");
+    walk.refused(4, "mesh impact sales/orders#nowhere", "no output port nowhere");
+    walk.refused(4, "mesh impact sales/orders#sql.iban", "no field iban at port sql");
+    walk.refused(2, "mesh impact sales/orders#sql.", "PORT.FIELD");
+    walk.refused(2, "mesh impact orders", "orders");
+    walk.refused(2, "mesh impact", "ID");
+    walk.refused(4, "mesh impact --outside nowhere", "no input port of this mesh names nowhere");
+    walk.refused(2, "mesh lineage sales/orders --hops 0", "hops");
     let near = mesh.json("mesh lineage sales/orders --down --hops 1");
     assert_eq!((&near["down"]["cut"], near.get("up")), (&json!(true), None));
 }

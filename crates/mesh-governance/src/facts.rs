@@ -147,16 +147,19 @@ fn fit<S: StateRead>(state: &S, case: &FactCase<'_>, now: UnixMs) -> Decision<()
             offers(state, &body.product, body.major, &body.scope)
         }
         FactBody::GrantIssuer(body) => {
-            let home = authority::active_domain(state, domain)?.delegation;
+            let mut owner = authority::active_domain(state, domain)?;
             if let Some(epoch) = body.epoch
-                && home.as_ref().is_none_or(|home| home.epoch != epoch)
+                && owner.delegation.as_ref().is_none_or(|home| home.epoch != epoch)
             {
                 return reject(Code::OldEpoch, format!("epoch {epoch} of the feed of {domain} is not in force"));
             }
             if let Some(purpose) = read::key_purpose(state, &body.key)? {
                 return reject(Code::KeyInUse, format!("key {} is {purpose}", body.key.fingerprint()));
             }
-            named_by_root(state, case, now)
+            if let Some((root_keys, root_threshold)) = read::root_in_force(state, domain, now)? {
+                (owner.root_keys, owner.root_threshold) = (root_keys, root_threshold);
+            }
+            authority::root::<S>(&owner, case.signers)
         }
         // Whatever became of a domain: what it granted ends, and what waits is answered.
         FactBody::DenyAccess(_)
@@ -166,18 +169,6 @@ fn fit<S: StateRead>(state: &S, case: &FactCase<'_>, now: UnixMs) -> Decision<()
         | FactBody::EndIssuer(_)
         | FactBody::RevokeToken(_) => Ok(()),
     }
-}
-
-fn named_by_root<S: StateRead>(state: &S, case: &FactCase<'_>, now: UnixMs) -> Decision<(), S> {
-    let domain = &case.fact.domain;
-    let Some((root, threshold)) = read::root_in_force(state, domain, now)? else {
-        return reject(Code::UnknownDomain, format!("there is no domain {domain}"));
-    };
-    let signed = root.iter().collect::<BTreeSet<_>>().into_iter().filter(|key| case.signers.contains(*key)).count();
-    if threshold > 0 && signed >= threshold as usize {
-        return Ok(());
-    }
-    reject(Code::ThresholdNotMet, format!("{signed} of {threshold} root keys of domain {domain} signed"))
 }
 
 /// Whether a product has what a scope names.

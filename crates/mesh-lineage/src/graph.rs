@@ -127,16 +127,6 @@ impl Graph {
         self.made.insert(product.clone(), majors);
     }
 
-    /// How many products were put in.
-    pub fn len(&self) -> usize {
-        self.made.len()
-    }
-
-    /// Whether nothing was put in.
-    pub fn is_empty(&self) -> bool {
-        self.made.is_empty()
-    }
-
     /// How a major is made.
     pub fn made(&self, major: &Major) -> Option<&Made> {
         self.made.get(&major.product)?.get(&major.major)

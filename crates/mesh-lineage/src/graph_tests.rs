@@ -91,7 +91,7 @@ fn what_changes_is_put_in_the_place_of_what_was() {
     graph.put(&"sales/orders".parse().unwrap(), BTreeMap::new());
     let up = graph.walk(&major("finance/revenue", 1), Direction::Up, ALL);
     assert_eq!(up.steps[0].from.to_string(), "sales/orders@^2: missing, it is retired");
-    assert_eq!((graph.newest(&"sales/orders".parse().unwrap()), graph.len()), (None, 5));
+    assert_eq!(graph.newest(&"sales/orders".parse().unwrap()), None);
     // Without a range, the newest is meant.
     put(&mut graph, "sales/orders", &["1.0.0", "2.0.0"], &[]);
     assert_eq!(graph.suppliers(&Source::parse("sales/orders").unwrap()), [Supplier::Product(major("sales/orders", 2))]);

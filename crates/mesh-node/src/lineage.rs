@@ -139,17 +139,17 @@ fn take(core: &Core, graph: &mut Graph, id: &ProductId) -> Result<(), MeshError>
 
 /// The descriptor with the ports that lie in an attachment, once that is here: then its product is indexed again.
 fn whole(core: &Core, descriptor: Arc<Descriptor>) -> Result<Arc<Descriptor>, MeshError> {
-    let ports = |overflow: &&Overflow| overflow.part == OverflowPart::Ports;
+    let is_ports = |overflow: &Overflow| overflow.part == OverflowPart::Ports;
+    if !descriptor.overflow.iter().any(is_ports) {
+        return Ok(descriptor);
+    }
     let mut only_ports = (*descriptor).clone();
-    only_ports.overflow.retain(|overflow| ports(&overflow));
+    only_ports.overflow.retain(is_ports);
     let mut bodies = BTreeMap::new();
     for overflow in &only_ports.overflow {
         if let Some(body) = core.store.attachments().get(&overflow.digest.0).map_err(|e| storage_error(&e))? {
             bodies.insert(overflow.digest, body);
         }
-    }
-    if only_ports.overflow.is_empty() {
-        return Ok(descriptor);
     }
     Ok(mesh_formats::restore(&only_ports, &bodies).map_or(descriptor, Arc::new))
 }

@@ -5,6 +5,7 @@ pub(crate) mod http;
 pub(crate) mod local_mesh;
 pub(crate) mod page;
 pub(crate) mod shell;
+pub(crate) mod walk;
 
 use std::time::{Duration, Instant};
 
