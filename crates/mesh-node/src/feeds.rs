@@ -264,6 +264,7 @@ impl Feeds {
         let size = core.ledger_size();
         let fail = |e| core.state_error(&e);
         let mut supposed = Overlay::new(&core.state);
+        let mut waits = false;
         if let Some(product) = product {
             for envelope in self.writer(core, domain)?.waiting_for(product) {
                 let Ok(earlier) = SignedCommand::verified_before(envelope, &core.mesh_id) else { continue };
@@ -272,10 +273,24 @@ impl Feeds {
                     suppose_domain_command_with(&supposed, &earlier, size, &*core.judge).map_err(fail)?
                 {
                     supposed.push(&applied);
+                    waits = true;
                 }
             }
         }
-        let verdict = admit_domain_command_with(&supposed, signed, size, &*core.judge).map_err(fail)?;
+        let mut verdict = admit_domain_command_with(&supposed, signed, size, &*core.judge).map_err(fail)?;
+        if let Err(rejection) = &mut verdict
+            && waits
+            && rejection.code != Code::StandardViolated
+        {
+            // What is sealed refuses it for good; what waits may yet come to nothing, in an epoch that ended, and has no place in the ledger.
+            match admit_domain_command_with(&core.state, signed, size, &*core.judge).map_err(fail)? {
+                Err(sealed) => *rejection = sealed,
+                Ok(()) => {
+                    let detail = rejection.detail.replace(&format!(" at index {size}"), "");
+                    rejection.detail = format!("{BEHIND}: {detail}");
+                }
+            }
+        }
         let Body::PublishVersion(body) = &signed.command().body else {
             return verdict.map(|()| None).map_err(|rejection| refusal(rejection.code, rejection.detail, ""));
         };
@@ -325,6 +340,9 @@ impl Feeds {
         self.open.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 }
+
+/// How a refusal begins that rests on what is not sealed yet.
+const BEHIND: &str = "once what waits here for the ledger is sealed, it would be refused";
 
 /// A refusal as an error: violated rules and flaws one by one, everything else in a sentence.
 pub(crate) fn refusal(code: Code, detail: String, place: &str) -> MeshError {
