@@ -6,7 +6,8 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-#[path = "../tests/support/mod.rs"]
+#[path = "../tests/gossip/support/mod.rs"]
+#[allow(dead_code, reason = "shared with the tests")]
 mod support;
 
 use std::cmp::Reverse;

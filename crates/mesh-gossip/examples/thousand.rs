@@ -5,7 +5,8 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::cast_precision_loss)]
 
-#[path = "../tests/support/mod.rs"]
+#[path = "../tests/gossip/support/mod.rs"]
+#[allow(dead_code, reason = "shared with the tests")]
 mod support;
 
 use std::time::{Duration, Instant};

@@ -283,12 +283,11 @@ impl Feeds {
             && rejection.code != Code::StandardViolated
         {
             // What is sealed refuses it for good; what waits may yet come to nothing, in an epoch that ended, and has no place in the ledger.
-            match admit_domain_command_with(&core.state, signed, size, &*core.judge).map_err(fail)? {
-                Err(sealed) => *rejection = sealed,
-                Ok(()) => {
-                    let detail = rejection.detail.replace(&format!(" at index {size}"), "");
-                    rejection.detail = format!("{BEHIND}: {detail}");
-                }
+            if let Err(sealed) = admit_domain_command_with(&core.state, signed, size, &*core.judge).map_err(fail)? {
+                *rejection = sealed;
+            } else {
+                let detail = rejection.detail.replace(&format!(" at index {size}"), "");
+                rejection.detail = format!("{BEHIND}: {detail}");
             }
         }
         let Body::PublishVersion(body) = &signed.command().body else {

@@ -1,7 +1,8 @@
 //! Ten standards over one product: what admission and `apply` pay for policy. The target is 1 ms.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-#[path = "../tests/common/mod.rs"]
+#[path = "../tests/policy/common/mod.rs"]
+#[allow(clippy::unwrap_used, dead_code, reason = "shared with the tests")]
 mod common;
 
 use std::hint::black_box;

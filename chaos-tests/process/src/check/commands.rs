@@ -273,7 +273,9 @@ mod tests {
         let contested = |why: &str, epoch| {
             let feed = FeedId { domain: DomainName::parse("d").unwrap(), epoch };
             let mut records = record(vec![Said::Refused { code: Code::VersionConflict, why: why.into() }]);
-            records.values_mut().for_each(|record| record.contested = true);
+            for record in records.values_mut() {
+                record.contested = true;
+            }
             violations_of(&records, vec![Sealed { feed, ..leaf(7, Code::Accepted) }])
         };
         let waits = format!("{BEHIND}, it would be refused: d/p@1.0.0 was sealed with other content");

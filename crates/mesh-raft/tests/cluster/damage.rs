@@ -39,7 +39,7 @@ async fn a_voter_that_lost_its_authority_reads_on_where_raft_stopped_and_makes_n
     let Disk::Folder(folder) = cluster.disk(3) else { unreachable!() };
     let path = folder.path().to_owned();
     let raft_log = |store: &Store| (store.raft_log().vote().unwrap(), store.raft_log().next_index().unwrap());
-    let store = Store::open(&path, StoreOptions::default()).unwrap();
+    let store = eventually("the store is free", async || Store::open(&path, StoreOptions::default()).ok()).await;
     store.give_up_authority("restored from a backup").unwrap();
     let kept = raft_log(&store);
     store.close().unwrap();
