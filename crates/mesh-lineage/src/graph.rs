@@ -129,7 +129,16 @@ impl Graph {
 
     /// How a major is made.
     pub fn made(&self, major: &Major) -> Option<&Made> {
-        self.made.get(&major.product)?.get(&major.major)
+        self.made_at(&major.product, major.major)
+    }
+
+    pub(crate) fn made_at(&self, product: &ProductId, major: u32) -> Option<&Made> {
+        self.made.get(product)?.get(&major)
+    }
+
+    /// The graph's own copy of a product's name.
+    pub(crate) fn known(&self, product: &ProductId) -> Option<&ProductId> {
+        self.made.get_key_value(product).map(|(known, _)| known)
     }
 
     /// The highest major of a product that is not retired.
@@ -161,16 +170,12 @@ impl Graph {
         if found.is_empty() { missing(Absent::NoVersion) } else { found }
     }
 
-    /// Whether a major supplies an input port: as [`Graph::suppliers`], without listing the others.
-    pub(crate) fn is_supplied(&self, input: &Taken, from: &Major) -> bool {
-        match &input.source {
-            Source::Product { product, .. } if *product != from.product => false,
-            Source::Product { versions: None, product } => self.newest(product).is_some_and(|newest| newest == *from),
-            Source::Product { versions: Some(range), .. } => {
-                self.made(from).is_some_and(|made| made.versions.iter().any(|version| is_in(range, version)))
-            }
-            Source::External(_) => false,
-        }
+    /// What a major supplies, for who asks of many input ports whether it supplies them.
+    pub(crate) fn offer<'a>(&'a self, product: &'a ProductId, major: u32) -> Offer<'a> {
+        let majors = self.made.get(product);
+        let versions = majors.and_then(|majors| majors.get(&major)).map_or(&[][..], |made| &made.versions);
+        let newest = majors.and_then(|majors| majors.last_key_value()).map(|(newest, _)| *newest);
+        Offer { product, versions, is_newest: newest == Some(major) }
     }
 
     /// Who takes of a product, whichever of its versions.
@@ -181,6 +186,25 @@ impl Graph {
     /// Who takes of a system outside.
     pub(crate) fn takers_of_outside(&self, system: &str) -> impl Iterator<Item = &Major> {
         self.outside.get(system).into_iter().flatten()
+    }
+}
+
+/// What a major supplies.
+pub(crate) struct Offer<'a> {
+    product: &'a ProductId,
+    versions: &'a [Version],
+    is_newest: bool,
+}
+
+impl Offer<'_> {
+    /// Whether it supplies this: as [`Graph::suppliers`], without listing the others.
+    pub(crate) fn supplies(&self, source: &Source) -> bool {
+        match source {
+            Source::Product { product, .. } if product != self.product => false,
+            Source::Product { versions: None, .. } => self.is_newest,
+            Source::Product { versions: Some(range), .. } => self.versions.iter().any(|version| is_in(range, version)),
+            Source::External(_) => false,
+        }
     }
 }
 
