@@ -20,7 +20,7 @@ pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
 /// # Errors
 /// When it is there, or can't be written; then nothing is left behind.
 pub(crate) fn create(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let file = staged(path, bytes)?;
+    let file = staged(path, bytes, 0o644)?;
     match file.persist_noclobber(path) {
         Ok(_) => Ok(()),
         Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => {
@@ -36,16 +36,28 @@ pub(crate) fn create(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
 /// # Errors
 /// When it can't be written; then what was there stays.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    staged(path, bytes)?.persist(path).map(drop).map_err(|error| Failure::io("write", path, &error.error))
+    persist(staged(path, bytes, 0o644)?, path)
 }
 
-fn staged(path: &Path, bytes: &[u8]) -> Result<tempfile::NamedTempFile, Failure> {
+/// [`replace`] with a file that only its owner reads.
+///
+/// # Errors
+/// As there.
+pub(crate) fn replace_secret(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    persist(staged(path, bytes, 0o600)?, path)
+}
+
+fn persist(file: tempfile::NamedTempFile, path: &Path) -> Result<(), Failure> {
+    file.persist(path).map(drop).map_err(|error| Failure::io("write", path, &error.error))
+}
+
+fn staged(path: &Path, bytes: &[u8], mode: u32) -> Result<tempfile::NamedTempFile, Failure> {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let stage = || -> std::io::Result<tempfile::NamedTempFile> {
         std::fs::create_dir_all(folder)?;
         let mut file =
-            tempfile::Builder::new().permissions(std::fs::Permissions::from_mode(0o644)).tempfile_in(folder)?;
+            tempfile::Builder::new().permissions(std::fs::Permissions::from_mode(mode)).tempfile_in(folder)?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
         Ok(file)

@@ -73,7 +73,7 @@ pub use command::CommandBuilder;
 pub use feeds::FeedEnd;
 pub use governance::{CouncilView, DomainView, FeedFork, KnownNode, LedgerFeedHead, RosterEntry, WhoAmI};
 pub use ledger::LedgerHead;
-pub use lineage::{LineageOf, LineageView};
+pub use lineage::{LineageOf, LineageView, ObservedSupply, ObservedView};
 pub use mesh_proto::status::MeshError;
 pub use node::NodeStatus;
 pub use options::ClientOptions;

@@ -1,5 +1,6 @@
 //! Which products are made of which.
 
+use mesh_lineage::openlineage::{Column, ColumnStep, Origin, PortAt, Seen};
 use mesh_lineage::{Absent, Direction, Major, Reached, Step, Supplier, Walk};
 use mesh_model::{Name, ProductId};
 use mesh_proto::status::MeshError;
@@ -36,6 +37,39 @@ pub struct LineageView {
     #[serde(flatten)]
     pub walk: Walk,
     /// How old the answer may be.
+    pub freshness: Freshness,
+}
+
+/// Something that went from somewhere into a port.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ObservedSupply {
+    /// From where.
+    pub from: Origin,
+    /// Into which port.
+    pub to: PortAt,
+    /// What runs told of it.
+    #[serde(flatten)]
+    pub seen: Seen,
+}
+
+/// What pipelines told a node of a product.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ObservedView {
+    /// Of which major.
+    pub of: Major,
+    /// What went into its ports.
+    pub came_in: Vec<ObservedSupply>,
+    /// What of its ports went into others.
+    pub went_out: Vec<ObservedSupply>,
+    /// What is made of the column that was asked about, the nearest first.
+    pub steps: Vec<ColumnStep>,
+    /// Whether there is more.
+    pub cut: bool,
+    /// Events that the node keeps.
+    pub events: u64,
+    /// When the last one came.
+    pub last_event_unix_ms: Option<u64>,
+    /// How old the rest of the answer may be.
     pub freshness: Freshness,
 }
 
@@ -81,6 +115,73 @@ impl Client {
             freshness: Freshness::of(answer.freshness),
         })
     }
+}
+
+impl Client {
+    /// What pipelines told the node: what went into the ports of a major, and from there into others; with a port and a column, all that is made
+    /// of that.
+    ///
+    /// # Errors
+    /// [`mesh_model::Code::UnknownProduct`], [`mesh_model::Code::UnknownVersion`], [`mesh_model::Code::NotFound`] for a port that is not there, or
+    /// the transport's.
+    pub async fn observed(
+        &self,
+        product: &ProductId,
+        major: Option<u32>,
+        column: Option<(&Name, &str)>,
+        hops: u32,
+    ) -> Result<ObservedView, MeshError> {
+        let message = v1::GetObservedRequest {
+            product: product.to_string(),
+            major: major.unwrap_or_default(),
+            port: column.map(|(port, _)| port.to_string()).unwrap_or_default(),
+            column: column.map(|(_, column)| column.to_owned()).unwrap_or_default(),
+            hops,
+        };
+        let answer = self
+            .call(Repeat::Read, async |attempt| {
+                let answer = attempt.lineage().get_observed(attempt.request(message.clone())).await;
+                answer.map_err(|status| Failed::of(status, &attempt.url))
+            })
+            .await?
+            .into_inner();
+        let supplies = |supplies: Vec<v1::ObservedSupply>| supplies.into_iter().map(observed_supply);
+        Ok(ObservedView {
+            of: required_major("of", answer.of)?,
+            came_in: supplies(answer.came_in).collect::<Result<_, _>>()?,
+            went_out: supplies(answer.went_out).collect::<Result<_, _>>()?,
+            steps: answer.steps.into_iter().map(observed_step).collect::<Result<_, _>>()?,
+            cut: answer.cut,
+            events: answer.events,
+            last_event_unix_ms: Some(answer.last_event_unix_ms).filter(|at| *at != 0),
+            freshness: Freshness::of(answer.freshness),
+        })
+    }
+}
+
+fn observed_port(field: &str, m: Option<v1::ObservedPort>) -> Result<PortAt, MeshError> {
+    let v1::ObservedPort { product, major, port } = m.ok_or_else(|| missing(field))?;
+    Ok(PortAt { product: parse(field, &product)?, major, port: parse(field, &port)? })
+}
+
+fn observed_supply(m: v1::ObservedSupply) -> Result<ObservedSupply, MeshError> {
+    let from = match m.from.and_then(|from| from.origin).ok_or_else(|| missing("from"))? {
+        v1::observed_origin::Origin::Port(port) => Origin::Port(observed_port("from", Some(port))?),
+        v1::observed_origin::Origin::Outside(dataset) => Origin::Outside(dataset),
+    };
+    let columns = m.columns.into_iter().map(|column| Column { to: column.to, from: column.from }).collect();
+    let seen = Seen { columns, first: m.first_unix_ms, last: m.last_unix_ms, runs: m.runs, cut: m.cut };
+    Ok(ObservedSupply { from, to: observed_port("to", m.to)?, seen })
+}
+
+fn observed_step(m: v1::ObservedStep) -> Result<ColumnStep, MeshError> {
+    Ok(ColumnStep {
+        hops: m.hops,
+        from: observed_port("steps.from", m.from)?,
+        from_column: m.from_column,
+        to: observed_port("steps.to", m.to)?,
+        to_column: m.to_column,
+    })
 }
 
 fn major(m: &v1::LineageMajor) -> Result<Major, MeshError> {

@@ -15,8 +15,11 @@
 //!
 //! **Invariants.** An answer is a function of what was put in, in whatever order. A walk visits each major once, by the fewest steps, so cycles end it
 //! nowhere; they are told ([`Walk::cycles`]). What an answer may hold is bounded by whoever asks ([`Bounds`]), and a cut is said.
+//!
+//! Beside what owners sign stands what pipelines say that they did: [`openlineage`].
 
 mod graph;
+pub mod openlineage;
 mod walk;
 
 pub use graph::{Absent, Graph, Made, Major, Supplier, Taken};

@@ -193,6 +193,7 @@ codes! {
     138 TokenInvalid "token_invalid" Verification "the token was altered, is no token, or no issuer of the domain signed it" "draw a new one with `mesh access token`; `mesh access terms DOMAIN` shows who may sign";
     139 NotGranted "not_granted" NotAuthorised "no grant covers what was asked for" "`mesh access list --by DOMAIN` shows what was granted; ask with `mesh access request`";
     140 StaleTerms "stale_terms" Verification "what a gateway keeps of a domain is too old to tell which tokens count" "fetch it again with `mesh access terms DOMAIN -o json`";
+    141 EventsDenied "events_denied" NotAuthorised "events of pipelines need one of the tokens that the node's operator gave out" "ask the operator for a token of pipelines.tokens in the node's configuration";
 
     200 Usage "usage" Usage "the command line does not fit" "see --help";
     201 KeyFile "key_file" Usage "the key file cannot be used" "the text says why: permissions 0600, PKCS#8 v1 PEM, one Ed25519 key";

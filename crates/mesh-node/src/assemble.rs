@@ -37,6 +37,7 @@ use crate::lineage::Lineage;
 use crate::metrics::Metrics;
 use crate::network::{Listener, Network};
 use crate::pending::Pending;
+use crate::pipelines::{self, Pipelines};
 use crate::projector::{self, Projector};
 use crate::reads::Reads;
 use crate::replicas::{self, Replicas};
@@ -150,6 +151,7 @@ pub async fn assemble(parts: Parts, serving: &TaskTracker) -> Result<Arc<Core>, 
         started: Instant::now(),
         books: Books::default(),
         lineage: Lineage::default(),
+        pipelines: Pipelines::default(),
         tailed: Mutex::default(),
         space: Mutex::new((Instant::now(), None)),
         config,
@@ -176,6 +178,7 @@ pub async fn assemble(parts: Parts, serving: &TaskTracker) -> Result<Arc<Core>, 
     core.tasks.spawn(replicas::run(Arc::clone(&core)));
     core.tasks.spawn(replicas::report::run(Arc::clone(&core)));
     core.tasks.spawn(anchors::run(Arc::clone(&core)));
+    core.tasks.spawn(pipelines::run(Arc::clone(&core)));
     core.tasks.spawn(epochs::run(Arc::clone(&core)));
     let revocations = transport::follow_revocations(Arc::clone(&core.transport), core.raft.applied());
     core.tasks.spawn(core.stopping.clone().run_until_cancelled_owned(revocations));

@@ -38,6 +38,9 @@ pub struct Config {
     /// Copies of feeds.
     #[serde(default)]
     pub feeds: FeedsSection,
+    /// What pipelines may tell.
+    #[serde(default)]
+    pub pipelines: PipelinesSection,
     /// Who is up, and whose feeds grew.
     #[serde(default)]
     pub gossip: GossipSection,
@@ -226,6 +229,24 @@ impl Default for FeedsSection {
     }
 }
 
+/// What pipelines may tell this node, as OpenLineage events.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PipelinesSection {
+    /// Bearer tokens, one of which every event needs; with none, no event is taken.
+    pub tokens: Vec<String>,
+    /// Days for which an event is kept, and what no run told of again.
+    pub keep_days: u64,
+    /// Most MiB of events that are kept.
+    pub keep_mib: u64,
+}
+
+impl Default for PipelinesSection {
+    fn default() -> Self {
+        Self { tokens: Vec::new(), keep_days: 30, keep_mib: 256 }
+    }
+}
+
 /// The disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -377,6 +398,7 @@ impl Config {
             raft: RaftSection::default(),
             checkpoint: CheckpointSection::default(),
             feeds: FeedsSection::default(),
+            pipelines: PipelinesSection::default(),
             gossip: GossipSection::default(),
             storage: StorageSection::default(),
             search: SearchSection::default(),
@@ -488,6 +510,15 @@ impl Config {
         for name in &feeds.subscribe {
             if let Err(error) = mesh_model::DomainName::parse(name) {
                 return fail(format!("feeds.subscribe holds '{name}': {error}"));
+            }
+        }
+        let pipelines = &self.pipelines;
+        if pipelines.tokens.iter().any(String::is_empty) {
+            return fail("pipelines.tokens holds an empty text; expected a secret".to_owned());
+        }
+        for (key, value) in [("keep_days", pipelines.keep_days), ("keep_mib", pipelines.keep_mib)] {
+            if !(1..=1_000_000).contains(&value) {
+                return fail(format!("pipelines.{key} is {value}; expected 1 to 1,000,000"));
             }
         }
         self.gossip.machine().check().map_err(|error| ConfigError::Values(format!("gossip: {error}")))?;

@@ -32,6 +32,7 @@ use crate::lineage::Lineage;
 use crate::metrics::Metrics;
 use crate::outbox::decided_by;
 use crate::pending::Pending;
+use crate::pipelines::Pipelines;
 use crate::reads::Reads;
 use crate::replicas::{Replicas, forks};
 use crate::transport::{LedgerAdmitted, PeerChannels, Transport};
@@ -107,6 +108,8 @@ pub struct Core {
     pub books: Books,
     /// Which products are made of which.
     pub lineage: Lineage,
+    /// What pipelines told this node.
+    pub pipelines: Pipelines,
     /// Whose ledger this node tails.
     pub(crate) tailed: Mutex<Option<Callee>>,
     pub(crate) end: watch::Receiver<LedgerEnd>,

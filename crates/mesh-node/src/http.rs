@@ -27,7 +27,7 @@ use tracing::{debug, warn};
 use crate::api_port::{self, ApiListener, ClientAddress, RequestBounds};
 use crate::clock::now_unix_ms;
 use crate::core::Core;
-use crate::{services, tiles};
+use crate::{pipelines, services, tiles};
 
 const OPENAPI: &str = include_str!("openapi.json");
 /// How long requests that are under way may take when the node stops.
@@ -183,7 +183,9 @@ fn json_routes(gateway: Gateway) -> Router {
         .route("/checkpoint", get(checkpoint))
         .route("/tile/{*path}", get(tile))
         .layer(axum::middleware::from_fn_with_state(gateway.clone(), check_token));
-    Router::new().nest("/api/v1", reads.merge(open)).nest("/ledger", ledger).with_state(gateway)
+    let events = pipelines::http::routes(Arc::clone(&gateway.core));
+    let api = reads.merge(open).with_state(gateway.clone()).merge(events);
+    Router::new().nest("/api/v1", api).nest("/ledger", ledger.with_state(gateway))
 }
 
 /// What operators ask, whatever the load.

@@ -76,6 +76,7 @@ pub mod orphans;
 pub mod outbox;
 mod own_command;
 pub mod pending;
+pub mod pipelines;
 pub mod plan;
 pub mod plan_standards;
 pub mod projector;

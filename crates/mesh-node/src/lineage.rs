@@ -1,14 +1,15 @@
-//! The graph of which products are made of which, as far as the ledger is indexed.
+//! The graph of which products are made of which, and what their ports are called by pipelines, as far as the ledger is indexed.
 //!
-//! It is made of the state at the first question after a start, and follows the projector from there: a node that nobody asks keeps none. What
+//! Both are made of the state at the first question after a start, and follows the projector from there: a node that nobody asks keeps none. What
 //! changes while it is made is read once more when it is there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use mesh_governance::{SealedVersion, read};
+use mesh_lineage::openlineage::Names;
 use mesh_lineage::{Graph, Made, Taken};
-use mesh_model::{Descriptor, Overflow, OverflowPart, ProductId};
+use mesh_model::{Descriptor, OutputPort, Overflow, OverflowPart, ProductId};
 use mesh_proto::status::MeshError;
 
 use crate::core::{Core, storage_error};
@@ -24,7 +25,16 @@ enum Stage {
     Cold,
     /// It is being made; these changed meanwhile.
     Building(BTreeSet<ProductId>),
-    Warm(Graph),
+    Warm(Known),
+}
+
+/// What descriptors say of where data comes from and where it lies.
+#[derive(Default)]
+pub struct Known {
+    /// Which products are made of which.
+    pub graph: Graph,
+    /// Which datasets are which ports.
+    pub names: Names,
 }
 
 /// The graph, once somebody asked.
@@ -56,8 +66,8 @@ impl Lineage {
                 changed.extend(products.iter().cloned());
                 Ok(())
             }
-            Stage::Warm(graph) => {
-                let taken = products.iter().try_for_each(|product| take(core, graph, product));
+            Stage::Warm(known) => {
+                let taken = products.iter().try_for_each(|product| take(core, known, product));
                 if taken.is_err() {
                     *stage = Stage::Cold;
                 }
@@ -70,13 +80,13 @@ impl Lineage {
     ///
     /// # Errors
     /// When the state cannot be read.
-    pub fn ask<T>(&self, core: &Core, ask: impl FnOnce(&Graph) -> T) -> Result<T, MeshError> {
-        if let Stage::Warm(graph) = &*self.stage() {
-            return Ok(ask(graph));
+    pub fn ask<T>(&self, core: &Core, ask: impl FnOnce(&Known) -> T) -> Result<T, MeshError> {
+        if let Stage::Warm(known) = &*self.stage() {
+            return Ok(ask(known));
         }
         let _alone = self.building.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Stage::Warm(graph) = &*self.stage() {
-            return Ok(ask(graph));
+        if let Stage::Warm(known) = &*self.stage() {
+            return Ok(ask(known));
         }
         *self.stage_mut() = Stage::Building(BTreeSet::new());
         let made = made(core);
@@ -85,28 +95,28 @@ impl Lineage {
             Stage::Building(changed) => changed,
             Stage::Cold | Stage::Warm(_) => BTreeSet::new(),
         };
-        let mut graph = made?;
-        changed.iter().try_for_each(|product| take(core, &mut graph, product))?;
-        let answer = ask(&graph);
-        *stage = Stage::Warm(graph);
+        let mut known = made?;
+        changed.iter().try_for_each(|product| take(core, &mut known, product))?;
+        let answer = ask(&known);
+        *stage = Stage::Warm(known);
         Ok(answer)
     }
 }
 
 /// All products of the state.
-fn made(core: &Core) -> Result<Graph, MeshError> {
-    let (mut graph, mut after) = (Graph::default(), None);
+fn made(core: &Core) -> Result<Known, MeshError> {
+    let (mut known, mut after) = (Known::default(), None);
     loop {
         let page = read::products(&core.state, None, after.as_ref(), PAGE).map_err(|e| core.state_error(&e))?;
-        let Some(last) = page.last() else { return Ok(graph) };
+        let Some(last) = page.last() else { return Ok(known) };
         after = Some(last.id.clone());
         for product in page {
-            take(core, &mut graph, &product.id)?;
+            take(core, &mut known, &product.id)?;
         }
     }
 }
 
-fn take(core: &Core, graph: &mut Graph, id: &ProductId) -> Result<(), MeshError> {
+fn take(core: &Core, known: &mut Known, id: &ProductId) -> Result<(), MeshError> {
     let fail = |e| core.state_error(&e);
     let Some(product) = read::product(&core.state, id).map_err(fail)? else { return Ok(()) };
     // The highest first: of very many, the oldest are left out.
@@ -116,7 +126,7 @@ fn take(core: &Core, graph: &mut Graph, id: &ProductId) -> Result<(), MeshError>
     for version in sealed.into_iter().filter(|version| version.ending(&product).is_none()) {
         majors.entry(version.version.major).or_default().push(version);
     }
-    let mut made = BTreeMap::new();
+    let (mut made, mut highest_of) = (BTreeMap::new(), BTreeMap::new());
     for (major, versions) in majors {
         let Some(highest) = versions.last() else { continue };
         let descriptor = whole(core, core.reads.descriptor(core, highest.ledger_index)?)?;
@@ -132,9 +142,21 @@ fn take(core: &Core, graph: &mut Graph, id: &ProductId) -> Result<(), MeshError>
             inputs: descriptor.inputs.iter().map(taken).collect(),
         };
         made.insert(major, one);
+        highest_of.insert(major, descriptor);
     }
-    graph.put(id, made);
+    known.graph.put(id, made);
+    known.names.put(id, &highest_of.iter().map(|(major, descriptor)| (*major, outputs(descriptor))).collect());
     Ok(())
+}
+
+/// The output ports, each with the datasets that it serves.
+fn outputs(descriptor: &Descriptor) -> Vec<(&OutputPort, Vec<&str>)> {
+    descriptor.outputs.iter().map(|port| (port, served(descriptor, port))).collect()
+}
+
+fn served<'a>(descriptor: &'a Descriptor, port: &OutputPort) -> Vec<&'a str> {
+    let names = descriptor.datasets.iter().map(|dataset| dataset.name.as_str());
+    names.filter(|name| port.datasets.is_empty() || port.datasets.iter().any(|served| served == name)).collect()
 }
 
 /// The descriptor with the ports that lie in an attachment, once that is here: then its product is indexed again.

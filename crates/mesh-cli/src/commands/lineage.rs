@@ -6,9 +6,11 @@ use std::str::FromStr;
 
 use clap::Args;
 use mesh_client::lineage::{LineageOf, LineageView};
+use mesh_lineage::openlineage::ColumnStep;
 use mesh_lineage::{Direction, Major, Reached, Step, Supplier};
 use mesh_model::{Name, ProductId};
 
+use super::observed;
 use crate::app::App;
 use crate::failure::Failure;
 use crate::lines::Lines;
@@ -37,6 +39,9 @@ pub(crate) struct LineageArgs {
     /// Which major version; the newest that is not retired without it
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     major: Option<u32>,
+    /// What pipelines told the node instead, down to columns: what went into the product's ports, and from there into others
+    #[arg(long, conflicts_with_all = ["up", "down", "hops"])]
+    observed: bool,
 }
 
 /// Who breaks when a product, or a port or field of it, changes or goes; or a system outside
@@ -84,8 +89,15 @@ impl FromStr for Part {
 }
 
 pub(crate) async fn run(args: LineageArgs, app: &App) -> Result<(), Failure> {
-    let LineageArgs { product, up, down, hops, major } = args;
+    let LineageArgs { product, up, down, hops, major, observed: is_observed } = args;
     let client = app.client()?;
+    if is_observed {
+        let view = client.observed(&product, major, None, 0).await?;
+        app.output().one(&view, &product.to_string(), |style| observed::told(&view, style))?;
+        notes(app, view.cut, []);
+        note_age(app, &view.freshness);
+        return Ok(());
+    }
     let of = LineageOf::Product { product, major, part: None };
     let both = [(Direction::Up, !down), (Direction::Down, !up)];
     let mut views = BTreeMap::new();
@@ -113,15 +125,40 @@ pub(crate) async fn impact(args: ImpactArgs, app: &App) -> Result<(), Failure> {
             (LineageOf::Outside(system.clone()), Some(system))
         }
     };
-    let view = app.client()?.lineage(&of, Direction::Down, hops.unwrap_or_default()).await?;
+    let client = app.client()?;
+    let hops = hops.unwrap_or_default();
+    let view = client.lineage(&of, Direction::Down, hops).await?;
     let name = view.from.as_ref().map_or_else(|| what.unwrap_or_default(), ToString::to_string);
-    app.output().one(&view, &name, |style| told(&name, &view, style))?;
+    let (mut columns, mut more) = (None, false);
+    if let LineageOf::Product { product, major, part: Some((port, Some(field))) } = &of {
+        let observed = client.observed(product, *major, Some((port, field)), hops).await?;
+        (columns, more) = (Some(observed.steps), observed.cut);
+    }
+    let impact = Impact { view, columns };
+    app.output().one(&impact, &name, |style| {
+        let field = match &of {
+            LineageOf::Product { product, part: Some((port, Some(field))), .. } => format!("{product}#{port}.{field}"),
+            _ => String::new(),
+        };
+        let columns = impact.columns.as_ref().map(|steps| observed::made_of(&field, steps));
+        format!("{}{}", told(&name, &impact.view, style), columns.unwrap_or_default())
+    })?;
+    let view = impact.view;
     if matches!(of, LineageOf::Product { part: Some(_), .. }) && !view.walk.reached.is_empty() {
         app.note("input ports name products: these take the product, and may not use this port or field");
     }
-    notes(app, view.walk.cut, &view.walk.cycles);
+    notes(app, view.walk.cut || more, &view.walk.cycles);
     note_age(app, &view.freshness);
     Ok(())
+}
+
+/// Who breaks, and what is made of the column that was asked about.
+#[derive(serde::Serialize)]
+struct Impact {
+    #[serde(flatten)]
+    view: LineageView,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    columns: Option<Vec<ColumnStep>>,
 }
 
 fn notes<'a>(app: &App, cut: bool, cycles: impl IntoIterator<Item = &'a Vec<Major>>) {

@@ -43,6 +43,7 @@ pub(crate) mod node;
 mod node_backup;
 pub(crate) mod node_init;
 pub(crate) mod node_refound;
+mod observed;
 pub(crate) mod plan;
 pub(crate) mod policy;
 pub(crate) mod proposal;

@@ -6,6 +6,8 @@
 use std::collections::VecDeque;
 use std::net::{SocketAddr, TcpListener};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mesh_client::command::{now_unix_ms, random_salt};
 use mesh_event::genesis::SealedGenesis;
 use mesh_model::{Code, Name};
@@ -42,6 +44,7 @@ pub(crate) fn found(
         let key = node_keys::read_or_create(&layout.council_key(member))?;
         draft.join_seat(name(format!("member-{member}"))?, None, &key)?;
     }
+    let token = pipelines_token(layout)?;
     let mut reserved = Reserved::new();
     for node in 1..=nodes {
         let (api_held, api) = reserve(api_port)?;
@@ -49,7 +52,7 @@ pub(crate) fn found(
         reserved.push_back([api_held, peer_held]);
         let keys = node_keys::of_node(&layout.node_keys(node))?;
         draft.join_voter(name(format!("node-{node}"))?, &api.to_string(), &peer.to_string(), &keys)?;
-        write_config(layout, node, api, peer)?;
+        write_config(layout, node, (api, peer), &token)?;
     }
     for member in 1..=COUNCIL.1 {
         draft.sign(&node_keys::read_or_create(&layout.council_key(member))?)?;
@@ -91,13 +94,26 @@ fn reserve(usual: u16) -> Result<(TcpListener, SocketAddr), Failure> {
     })
 }
 
+/// The token of a local mesh for its pipelines: made once, for its owner alone.
+fn pipelines_token(layout: &Layout) -> Result<String, Failure> {
+    let path = layout.pipelines_token();
+    if path.exists() {
+        return Ok(files::read_text(&path)?.trim().to_owned());
+    }
+    let token = URL_SAFE_NO_PAD.encode([random_salt(), random_salt()].concat());
+    files::replace_secret(&path, format!("{token}\n").as_bytes())?;
+    Ok(token)
+}
+
 /// Writes `node.toml` with paths relative to its folder, so that the whole folder can be moved.
-fn write_config(layout: &Layout, node: u32, api: SocketAddr, peer: SocketAddr) -> Result<(), Failure> {
+fn write_config(layout: &Layout, node: u32, (api, peer): (SocketAddr, SocketAddr), token: &str) -> Result<(), Failure> {
     let keys = format!("../keys/node-{node}");
     let mut config = Config::new("data".into(), keys.into(), "../genesis.bin".into());
     config.api.listen = api;
     config.peer.listen = peer;
+    config.pipelines.tokens = vec![token.to_owned()];
     let path = layout.node_config(node);
     let text = toml::to_string(&config).map_err(|error| Failure::internal(error.to_string()))?;
-    files::replace(&path, text.as_bytes())
+    // It holds the pipelines' token.
+    files::replace_secret(&path, text.as_bytes())
 }

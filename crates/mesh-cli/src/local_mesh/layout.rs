@@ -15,6 +15,7 @@ use mesh_model::DomainName;
 /// keys/developer.pem     the key that the context signs with
 /// keys/DOMAIN-root.pem   one per sample domain
 /// keys/node-N/           node, log and cosigner key of a node
+/// pipelines.token        what pipelines show to tell the nodes what they did
 /// node-N/node.toml       its configuration
 /// node-N/data/           its data
 /// sample/                the sample's product files
@@ -65,6 +66,9 @@ impl Layout {
     }
     pub(crate) fn node_data(&self, node: u32) -> PathBuf {
         self.dir.join(format!("node-{node}")).join("data")
+    }
+    pub(crate) fn pipelines_token(&self) -> PathBuf {
+        self.dir.join("pipelines.token")
     }
     pub(crate) fn sample(&self) -> PathBuf {
         self.dir.join("sample")

@@ -8,17 +8,18 @@ use mesh_model::{Code, Name, ProductId, Version, VersionId};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::lineage_service_server::LineageService;
 use mesh_proto::v1::{
-    GetLineageRequest, GetLineageResponse, LineageAbsent, LineageCycle, LineageDirection, LineageMajor, LineageMissing,
-    LineageReached, LineageStep, LineageSupplier, lineage_supplier,
+    GetLineageRequest, GetLineageResponse, GetObservedRequest, GetObservedResponse, LineageAbsent, LineageCycle,
+    LineageDirection, LineageMajor, LineageMissing, LineageReached, LineageStep, LineageSupplier, lineage_supplier,
 };
 use tonic::{Request, Response, Status};
 
-use super::{check_token, freshness};
+use super::{check_token, freshness, observed};
 use crate::core::Core;
+use crate::lineage::Known;
 
 /// Most steps of an answer, and most hops when nobody says how many.
-const STEPS: usize = 20_000;
-const HOPS: u32 = 1_000;
+pub(super) const STEPS: usize = 20_000;
+pub(super) const HOPS: u32 = 1_000;
 
 pub(super) struct Service {
     core: Arc<Core>,
@@ -30,7 +31,7 @@ impl Service {
     }
 }
 
-fn bad(what: &str, why: impl std::fmt::Display) -> MeshError {
+pub(super) fn bad(what: &str, why: impl std::fmt::Display) -> MeshError {
     MeshError::new(Code::BadArgument, format!("{what}: {why}"))
 }
 
@@ -42,6 +43,18 @@ impl LineageService for Service {
         let core = Arc::clone(&self.core);
         let (from, walk) = self.core.offload(move || asked.answer(&core)).await?;
         Ok(Response::new(answer(&self.core, from.as_ref(), &walk)))
+    }
+
+    async fn get_observed(
+        &self,
+        request: Request<GetObservedRequest>,
+    ) -> Result<Response<GetObservedResponse>, Status> {
+        check_token(&self.core, &request)?;
+        let core = Arc::clone(&self.core);
+        let request = request.into_inner();
+        let mut answer = self.core.offload(move || observed::answer(&core, request)).await?;
+        answer.freshness = Some(freshness(&self.core));
+        Ok(Response::new(answer))
     }
 }
 
@@ -89,14 +102,14 @@ impl Asked {
         let Self { from, direction, bounds } = self;
         match from {
             From::Outside(system) => {
-                let walk = core.lineage.ask(core, |graph| graph.walk_from_outside(&system, bounds))?;
+                let walk = core.lineage.ask(core, |known| known.graph.walk_from_outside(&system, bounds))?;
                 if walk.steps.is_empty() {
                     let text = format!("no input port of this mesh names {system}");
                     return Err(MeshError::new(Code::NotFound, text));
                 }
                 Ok((None, walk))
             }
-            From::Product { product, major, port, field } => core.lineage.ask(core, |graph| {
+            From::Product { product, major, port, field } => core.lineage.ask(core, |Known { graph, .. }| {
                 let from = begin(core, graph, &product, major)?;
                 if let Some(port) = port {
                     has(core, graph, &from, port, field)?;
@@ -108,7 +121,7 @@ impl Asked {
     }
 }
 
-fn begin(core: &Core, graph: &Graph, product: &ProductId, major: Option<u32>) -> Result<Major, MeshError> {
+pub(super) fn begin(core: &Core, graph: &Graph, product: &ProductId, major: Option<u32>) -> Result<Major, MeshError> {
     let from = match major {
         Some(major) => Some(Major { product: product.clone(), major }).filter(|from| graph.made(from).is_some()),
         None => graph.newest(product),
@@ -128,7 +141,13 @@ fn begin(core: &Core, graph: &Graph, product: &ProductId, major: Option<u32>) ->
 }
 
 /// Whether the highest version of a major has a port, and a field there.
-fn has(core: &Core, graph: &Graph, from: &Major, port: Name, field: Option<String>) -> Result<(), MeshError> {
+pub(super) fn has(
+    core: &Core,
+    graph: &Graph,
+    from: &Major,
+    port: Name,
+    field: Option<String>,
+) -> Result<(), MeshError> {
     let highest: Option<Version> = graph.made(from).and_then(|made| made.versions.last().copied());
     let Some(version) = highest.map(|version| VersionId { product: from.product.clone(), version }) else {
         return Ok(());
@@ -141,7 +160,7 @@ fn has(core: &Core, graph: &Graph, from: &Major, port: Name, field: Option<Strin
     }
 }
 
-fn major_of(major: &Major) -> LineageMajor {
+pub(super) fn major_of(major: &Major) -> LineageMajor {
     LineageMajor { product: major.product.to_string(), major: major.major }
 }
 

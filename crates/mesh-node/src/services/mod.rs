@@ -9,6 +9,7 @@ mod home;
 mod ledger;
 mod lineage;
 mod node;
+mod observed;
 mod publish;
 mod standards;
 mod view;
@@ -190,6 +191,24 @@ pub fn token_allows(core: &Core, authorization: Option<&str>) -> Result<(), Mesh
         return Ok(());
     }
     Err(MeshError::new(Code::ReadDenied, "reads of this node need a bearer token"))
+}
+
+/// Whether a bearer token lets pipelines tell this node what they did.
+///
+/// # Errors
+/// [`Code::EventsDenied`].
+pub fn takes_events(core: &Core, authorization: Option<&str>) -> Result<(), MeshError> {
+    let tokens = &core.config.pipelines.tokens;
+    let shown = authorization.and_then(|value| value.strip_prefix("Bearer "));
+    if shown.is_some_and(|shown| tokens.iter().any(|token| same(token, shown))) {
+        return Ok(());
+    }
+    let text = if tokens.is_empty() {
+        "this node takes no events of pipelines: its configuration has no pipelines.tokens"
+    } else {
+        "events of pipelines need one of this node's pipelines.tokens: Authorization: Bearer TOKEN"
+    };
+    Err(MeshError::new(Code::EventsDenied, text))
 }
 
 /// Compares in a time that depends on the lengths alone.

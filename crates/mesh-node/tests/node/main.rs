@@ -22,6 +22,7 @@ mod lost_quorum;
 mod observers;
 mod own_rules;
 mod peer_tls;
+mod pipelines;
 mod plan;
 mod recover;
 mod replaced;

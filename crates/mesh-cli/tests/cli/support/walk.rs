@@ -3,6 +3,9 @@
 use super::local_mesh::LocalMesh;
 use super::{page, shell};
 
+/// Where the first node of a local mesh serves, unless something else does.
+const USUAL: &str = "http://127.0.0.1:7080";
+
 /// A mesh with the sample, and the steps that are left.
 pub(crate) struct Walk {
     pub(crate) mesh: LocalMesh,
@@ -29,10 +32,18 @@ impl Walk {
     pub(crate) fn step(&mut self, name: &str) -> (String, String) {
         let block = self.next(name);
         let exit = block.attribute("exit").map_or(0, |exit| exit.parse().unwrap());
-        let output = self.mesh.run(&block.text);
+        let output = self.mesh.run(&self.here(&block.text));
         assert_eq!(output.status.code(), Some(exit), "{}\n{}", block.text, shell::describe(&output));
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         (text(output.stdout), text(output.stderr))
+    }
+
+    /// A page's text, with the first node's address in the place of the usual one.
+    pub(crate) fn here(&self, text: &str) -> String {
+        if !text.contains(USUAL) {
+            return text.to_owned();
+        }
+        text.replace(USUAL, self.mesh.urls()[0].trim_end_matches('/'))
     }
 
     /// The page has no more steps.
