@@ -282,12 +282,10 @@ impl Feeds {
             && waits
             && rejection.code != Code::StandardViolated
         {
-            // What is sealed refuses it for good; what waits may yet come to nothing, in an epoch that ended, and has no place in the ledger.
-            if let Err(sealed) = admit_domain_command_with(&core.state, signed, size, &*core.judge).map_err(fail)? {
-                *rejection = sealed;
-            } else {
-                let detail = rejection.detail.replace(&format!(" at index {size}"), "");
-                rejection.detail = format!("{BEHIND}: {detail}");
+            // What waits may come to nothing, in an epoch that ended, and has no place in the ledger yet.
+            match admit_domain_command_with(&core.state, signed, size, &*core.judge).map_err(fail)? {
+                Err(sealed) if sealed.code == rejection.code => *rejection = sealed,
+                _ => rejection.detail = format!("{BEHIND}: {}", without_places(&rejection.detail, size)),
             }
         }
         let Body::PublishVersion(body) = &signed.command().body else {
@@ -342,6 +340,24 @@ impl Feeds {
 
 /// How a refusal begins that rests on what is not sealed yet.
 const BEHIND: &str = "once what waits here for the ledger is sealed, it would be refused";
+
+/// A detail without the places that the ledger has not got: each leaf that waits is supposed to get one.
+fn without_places(detail: &str, size: u64) -> String {
+    const AT: &str = " at index ";
+    let mut parts = detail.split(AT);
+    let mut told = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let digits = part.len() - part.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let is_there = part[..digits].parse().is_ok_and(|index: u64| index < size);
+        if is_there {
+            told.push_str(AT);
+            told.push_str(part);
+        } else {
+            told.push_str(&part[digits..]);
+        }
+    }
+    told
+}
 
 /// A refusal as an error: violated rules and flaws one by one, everything else in a sentence.
 pub(crate) fn refusal(code: Code, detail: String, place: &str) -> MeshError {

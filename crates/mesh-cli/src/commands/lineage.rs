@@ -94,7 +94,9 @@ pub(crate) async fn run(args: LineageArgs, app: &App) -> Result<(), Failure> {
     if is_observed {
         let view = client.observed(&product, major, None, 0).await?;
         app.output().one(&view, &product.to_string(), |style| observed::told(&view, style))?;
-        notes(app, view.cut, []);
+        if view.cut {
+            app.note("there is more than the node keeps or tells");
+        }
         note_age(app, &view.freshness);
         return Ok(());
     }
@@ -127,12 +129,13 @@ pub(crate) async fn impact(args: ImpactArgs, app: &App) -> Result<(), Failure> {
     };
     let client = app.client()?;
     let hops = hops.unwrap_or_default();
-    let view = client.lineage(&of, Direction::Down, hops).await?;
+    let mut view = client.lineage(&of, Direction::Down, hops).await?;
     let name = view.from.as_ref().map_or_else(|| what.unwrap_or_default(), ToString::to_string);
-    let (mut columns, mut more) = (None, false);
+    let mut columns = None;
     if let LineageOf::Product { product, major, part: Some((port, Some(field))) } = &of {
         let observed = client.observed(product, *major, Some((port, field)), hops).await?;
-        (columns, more) = (Some(observed.steps), observed.cut);
+        columns = Some(observed.steps);
+        view.walk.cut |= observed.cut;
     }
     let impact = Impact { view, columns };
     app.output().one(&impact, &name, |style| {
@@ -147,7 +150,7 @@ pub(crate) async fn impact(args: ImpactArgs, app: &App) -> Result<(), Failure> {
     if matches!(of, LineageOf::Product { part: Some(_), .. }) && !view.walk.reached.is_empty() {
         app.note("input ports name products: these take the product, and may not use this port or field");
     }
-    notes(app, view.walk.cut || more, &view.walk.cycles);
+    notes(app, view.walk.cut, &view.walk.cycles);
     note_age(app, &view.freshness);
     Ok(())
 }

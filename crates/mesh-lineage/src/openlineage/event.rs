@@ -22,8 +22,10 @@ pub mod limits {
     pub const SUPPLIES: usize = 4_096;
     /// Supplies that a node keeps in all.
     pub const ALL_SUPPLIES: usize = 200_000;
-    /// Bytes of the names that are kept of one run.
+    /// Bytes that are kept of one run.
     pub const RUN_BYTES: usize = 4 << 20;
+    /// Bytes of all supplies together.
+    pub const ALL_BYTES: usize = 128 << 20;
     /// Bytes of a namespace, of a name.
     pub const TEXT_BYTES: usize = 1_024;
     /// Bytes of a column's name.

@@ -38,6 +38,21 @@ impl fmt::Display for PortAt {
 const OWN: &str = "datamesh";
 /// What has folders: a dataset below a port's location is the port's.
 const FOLDERS: [&str; 10] = ["abfss", "dbfs", "file", "gs", "hdfs", "http", "https", "s3", "wasbs", "webhdfs"];
+/// What has tables, by names with dots.
+const TABLES: [&str; 12] = [
+    "bigquery",
+    "clickhouse",
+    "databricks",
+    "db2",
+    "hive",
+    "mssql",
+    "mysql",
+    "oracle",
+    "postgres",
+    "redshift",
+    "snowflake",
+    "trino",
+];
 /// Names that the same thing goes by.
 const ALIASES: [(&str, &str); 6] = [
     ("s3a", "s3"),
@@ -90,8 +105,10 @@ impl Place {
             Some(rest) => rest.split_at(rest.find('/').unwrap_or(rest.len())),
             None => ("", rest),
         };
-        let path = path.split(['?', '#']).next().unwrap_or_default();
-        Some(Self { authority: authority_of(&scheme, authority), path: path.to_owned(), scheme })
+        // Options of a server; files may be called so.
+        let options = if FOLDERS.contains(&scheme.as_str()) { None } else { path.split(['?', '#']).next() };
+        let path = options.unwrap_or(path).to_owned();
+        Some(Self { authority: authority_of(&scheme, authority), path, scheme })
     }
 
     fn namespace(&self) -> String {
@@ -140,13 +157,48 @@ pub(super) fn canonical(id: &DatasetId) -> DatasetId {
     }
 }
 
-/// What a port is called, each as [`canonical`] writes it.
-fn names_of(port: &OutputPort, datasets: &[&str]) -> BTreeSet<DatasetId> {
+/// What a port is called.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Called {
+    /// So, as [`canonical`] writes it.
+    At(DatasetId),
+    /// A topic whose cluster is not said.
+    Topic(String),
+    /// A table whose server is not said, of this kind where that is said.
+    Table(String, Option<String>),
+    /// A topic or table of this name, said as exactly as it may be: who is meant by less has to be the only one.
+    SomeTopic(String),
+    SomeTable(String),
+}
+
+/// What a port is called.
+fn names_of(port: &OutputPort, datasets: &[&str]) -> BTreeSet<Called> {
+    let mut names = located(port, datasets);
+    let known: Vec<Called> = names
+        .iter()
+        .filter_map(|called| match called {
+            Called::At(DatasetId { namespace, name }) => match namespace.split(':').next() {
+                Some("kafka") => Some(Called::SomeTopic(name.clone())),
+                Some(scheme) if TABLES.contains(&scheme) => Some(Called::SomeTable(name.clone())),
+                _ => None,
+            },
+            Called::Topic(name) => Some(Called::SomeTopic(name.clone())),
+            Called::Table(name, _) => Some(Called::SomeTable(name.clone())),
+            Called::SomeTopic(_) | Called::SomeTable(_) => None,
+        })
+        .collect();
+    names.extend(known);
+    names
+}
+
+fn located(port: &OutputPort, datasets: &[&str]) -> BTreeSet<Called> {
     let mut names = BTreeSet::new();
     let location = port.location.as_deref().map(str::trim).unwrap_or_default();
     let protocol = port.protocol.as_deref().map(str::to_ascii_lowercase).unwrap_or_default();
     if port.kind == PortKind::Sql && !location.contains(['/', ':']) && location.contains('.') {
-        names.insert(DatasetId { namespace: "sql".to_owned(), name: location.to_owned() });
+        let scheme = look(&ALIASES, &protocol).map_or_else(|| protocol.clone(), str::to_owned);
+        let server = Some(scheme).filter(|scheme| TABLES.contains(&scheme.as_str()));
+        names.insert(Called::Table(location.to_owned(), server));
         return names;
     }
     let place = Place::parse(location).or_else(|| {
@@ -155,13 +207,20 @@ fn names_of(port: &OutputPort, datasets: &[&str]) -> BTreeSet<DatasetId> {
             .flatten()
     });
     if let Some(topic) = port.topic.as_deref().filter(|_| port.kind == PortKind::Stream) {
-        let cluster = place.as_ref().filter(|place| place.scheme == "kafka");
-        let namespace = cluster.map_or_else(|| "kafka".to_owned(), Place::namespace);
-        names.insert(DatasetId { namespace, name: topic.to_owned() });
+        match place.as_ref().filter(|place| place.scheme == "kafka" && !place.authority.is_empty()) {
+            Some(cluster) => {
+                names.insert(Called::At(DatasetId { namespace: cluster.namespace(), name: topic.to_owned() }));
+            }
+            None if location.is_empty() && ["", "kafka"].contains(&protocol.as_str()) => {
+                names.insert(Called::Topic(topic.to_owned()));
+            }
+            // Somewhere, and not where pipelines say that Kafka is.
+            None => {}
+        }
     }
     let Some(place) = place else { return names };
     let namespace = place.namespace();
-    let mut insert = |name: String| _ = names.insert(DatasetId { namespace: namespace.clone(), name });
+    let mut insert = |name: String| _ = names.insert(Called::At(DatasetId { namespace: namespace.clone(), name }));
     let path = folder(&place.path);
     if place.has_folders() {
         // A bucket's root, or a host's, is everybody's.
@@ -196,8 +255,8 @@ fn names_of(port: &OutputPort, datasets: &[&str]) -> BTreeSet<DatasetId> {
 pub struct Names {
     /// Most folders of a name.
     deepest: usize,
-    of: BTreeMap<ProductId, BTreeMap<PortAt, BTreeSet<DatasetId>>>,
-    ports: BTreeMap<DatasetId, BTreeSet<PortAt>>,
+    of: BTreeMap<ProductId, BTreeMap<PortAt, BTreeSet<Called>>>,
+    ports: BTreeMap<Called, BTreeSet<PortAt>>,
 }
 
 impl Names {
@@ -218,7 +277,7 @@ impl Names {
         for (major, outputs) in majors {
             for (output, datasets) in outputs {
                 let mut names = names_of(output, datasets);
-                let own = |name| DatasetId { namespace: OWN.to_owned(), name };
+                let own = |name| Called::At(DatasetId { namespace: OWN.to_owned(), name });
                 names.insert(own(format!("{product}@{major}#{}", output.name)));
                 if newest == Some(*major) {
                     names.insert(own(format!("{product}#{}", output.name)));
@@ -228,7 +287,9 @@ impl Names {
         }
         for (port, names) in &of {
             for name in names {
-                self.deepest = self.deepest.max(name.name.split('/').count());
+                if let Called::At(id) = name {
+                    self.deepest = self.deepest.max(id.name.split('/').count());
+                }
                 self.ports.entry(name.clone()).or_default().insert(port.clone());
             }
         }
@@ -241,17 +302,15 @@ impl Names {
     /// ports say only its topic without the cluster, or its table without the server, and there are several.
     pub fn find(&self, id: &DatasetId) -> BTreeSet<PortAt> {
         let DatasetId { namespace, mut name } = canonical(id);
-        let at = |namespace: &str, name: &str| {
-            self.ports.get(&DatasetId { namespace: namespace.to_owned(), name: name.to_owned() })
-        };
         let place = Place::parse(&namespace);
-        let scheme = place.as_ref().map_or(namespace.as_str(), |place| &place.scheme);
-        let has_folders = FOLDERS.contains(&scheme);
+        let scheme = place.map_or_else(|| namespace.clone(), |place| place.scheme);
+        let has_folders = FOLDERS.contains(&scheme.as_str());
         if has_folders && let Some((end, _)) = name.match_indices('/').nth(self.deepest.saturating_sub(1)) {
             name.truncate(end);
         }
         loop {
-            if let Some(ports) = at(&namespace, &name) {
+            let id = DatasetId { namespace: namespace.clone(), name: name.clone() };
+            if let Some(ports) = self.ports.get(&Called::At(id)) {
                 return ports.clone();
             }
             match name.rfind('/').filter(|_| has_folders) {
@@ -260,16 +319,19 @@ impl Names {
             }
         }
         // Ports that say a topic, or a table, and not where it is.
-        let anywhere = match scheme {
-            _ if has_folders || namespace == OWN => None,
-            "kafka" => at("kafka", &name),
-            _ => at("sql", &name),
+        let (found, all) = match scheme.as_str() {
+            "kafka" => (vec![Called::Topic(name.clone())], Called::SomeTopic(name)),
+            table if TABLES.contains(&table) => {
+                let of = |server| Called::Table(name.clone(), server);
+                (vec![of(None), of(Some(scheme.clone()))], Called::SomeTable(name.clone()))
+            }
+            _ => return BTreeSet::new(),
         };
-        let is_one = |ports: &&BTreeSet<PortAt>| {
-            let which: BTreeSet<_> = ports.iter().map(|at| (&at.product, &at.port)).collect();
-            which.len() == 1
-        };
-        anywhere.filter(is_one).cloned().unwrap_or_default()
+        let all: BTreeSet<_> = self.ports.get(&all).into_iter().flatten().map(|at| (&at.product, &at.port)).collect();
+        if all.len() != 1 {
+            return BTreeSet::new();
+        }
+        found.iter().filter_map(|called| self.ports.get(called)).flatten().cloned().collect()
     }
 }
 

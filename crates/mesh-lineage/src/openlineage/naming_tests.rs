@@ -70,7 +70,7 @@ fn a_location_is_found_under_the_names_that_pipelines_use() {
     ] {
         let mut names = Names::default();
         let mut port = port(kind, location, topic);
-        port.protocol = (kind == Stream).then(|| "kafka".to_owned());
+        port.protocol = (location == "broker:9092").then(|| "kafka".to_owned());
         put(&mut names, "shop/orders", &[(1, port, datasets)]);
         let row = format!("{location} {topic} {namespace} {name}");
         assert_eq!(found(&names, namespace, name), ["shop/orders#out (major 1)"], "{row}");
@@ -110,6 +110,37 @@ fn a_topic_alone_is_found_while_it_is_the_only_one() {
     assert_eq!(found(&names, "kafka://any:9092", "orders"), Vec::<String>::new());
     put(&mut names, "other/orders", &[]);
     assert_eq!(found(&names, "kafka://any:9092", "orders"), ["shop/orders#out (major 1)"]);
+}
+
+#[test]
+fn what_says_where_it_is_is_nowhere_else() {
+    use PortKind::{Sql, Stream};
+    for (kind, location, protocol, topic, namespace, name) in [
+        (Stream, "pulsar://broker:6650", "", "orders", "kafka://broker:9092", "orders"),
+        (Stream, "broker:9092", "", "orders", "kafka://staging:9092", "orders"),
+        (Stream, "", "mqtt", "orders", "kafka://any:9092", "orders"),
+        (Stream, "kafka://prod", "", "orders", "kafka://staging:9092", "orders"),
+        (Stream, "", "", "orders", "nats://any", "orders"),
+        (Sql, "warehouse.shop.orders", "postgres", "", "mysql://any", "warehouse.shop.orders"),
+        (Sql, "warehouse.shop.orders", "", "", "nats://any", "warehouse.shop.orders"),
+        (Sql, "warehouse.shop.orders", "", "", "anything", "warehouse.shop.orders"),
+        (PortKind::Batch, "s3://lake/a#1/orders", "", "", "s3://lake", "a/other"),
+    ] {
+        let mut names = Names::default();
+        let mut port = port(kind, location, topic);
+        port.protocol = Some(protocol.to_owned()).filter(|protocol| !protocol.is_empty());
+        put(&mut names, "shop/orders", &[(1, port, &[])]);
+        assert_eq!(found(&names, namespace, name), Vec::<String>::new(), "{location} {protocol} {namespace}");
+    }
+}
+
+#[test]
+fn less_than_where_it_is_counts_while_nobody_else_says_the_same() {
+    let mut names = Names::default();
+    put(&mut names, "shop/orders", &[(1, port(PortKind::Stream, "", "orders"), &[])]);
+    put(&mut names, "other/orders", &[(1, port(PortKind::Stream, "kafka://prod", "orders"), &[])]);
+    assert_eq!(found(&names, "kafka://staging:9092", "orders"), Vec::<String>::new());
+    assert_eq!(found(&names, "kafka://prod:9092", "orders"), ["other/orders#out (major 1)"]);
 }
 
 #[test]

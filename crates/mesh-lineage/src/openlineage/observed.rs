@@ -83,81 +83,131 @@ pub struct ColumnStep {
 /// All supplies that runs told of.
 #[derive(Debug, Clone, Default)]
 pub struct Observed {
-    rows: BTreeMap<PortAt, BTreeMap<Origin, Seen>>,
+    rows: BTreeMap<PortAt, Rows>,
     /// Where a port's data went.
     takers: BTreeMap<PortAt, BTreeSet<PortAt>>,
-    /// How many there are.
+    /// How many there are, and how many bytes.
     count: usize,
+    bytes: usize,
+    /// Whether something found no room since this was read.
+    refused: bool,
+}
+
+/// What went into one port.
+#[derive(Debug, Clone, Default)]
+struct Rows {
+    of: BTreeMap<Origin, Seen>,
+    /// How many of them are no port's.
+    outside: usize,
+}
+
+fn column_bytes(column: &Column) -> usize {
+    // Two texts, and their place in a set.
+    96 + column.from.len() + column.to.as_ref().map_or(0, String::len)
+}
+
+fn bytes_of(from: &Origin, seen: &Seen) -> usize {
+    let from = match from {
+        Origin::Port(_) => 0,
+        Origin::Outside(dataset) => dataset.len(),
+    };
+    512 + from + seen.columns.iter().map(column_bytes).sum::<usize>()
+}
+
+fn is_outside(from: &Origin) -> bool {
+    matches!(from, Origin::Outside(_))
 }
 
 impl Observed {
-    /// Sets what is known of a supply.
+    /// Sets what is known of a supply that is not here yet.
     pub fn put(&mut self, from: Origin, to: PortAt, seen: Seen) {
         if let Origin::Port(port) = &from {
             self.takers.entry(port.clone()).or_default().insert(to.clone());
         }
-        let before = self.rows.entry(to).or_default().insert(from, seen);
-        self.count += usize::from(before.is_none());
+        let rows = self.rows.entry(to).or_default();
+        rows.outside += usize::from(is_outside(&from));
+        self.count += 1;
+        self.bytes += bytes_of(&from, &seen);
+        rows.of.insert(from, seen);
     }
 
-    /// Whether a port has as many supplies as are kept: there may be more. What is no port's leaves room for what is one's.
-    fn is_full(rows: &BTreeMap<Origin, Seen>, for_outside: bool) -> bool {
-        // Ports come before what is outside.
-        let outside = || rows.keys().rev().take_while(|from| matches!(from, Origin::Outside(_))).count();
-        rows.len() >= limits::SUPPLIES || for_outside && outside() >= limits::SUPPLIES / 2
-    }
-
-    /// Whether some ports of a major have as many supplies as are kept.
+    /// Whether there may be more than is kept of what went into the ports of a major.
     pub fn is_cut(&self, major: &Major) -> bool {
-        Self::of_major(&self.rows, major).any(|(_, rows)| Self::is_full(rows, true))
-            || self.count >= limits::ALL_SUPPLIES
+        let is_full = |rows: &Rows| rows.of.len() >= limits::SUPPLIES || rows.outside >= limits::SUPPLIES / 2;
+        self.refused || Self::of_major(&self.rows, major).any(|(_, rows)| is_full(rows))
     }
 
-    /// Adds what a run told at a time; returns what is known then, or nothing when there is no room ([`limits`]).
-    pub fn add(&mut self, supply: &Supply, at: UnixMs, is_new: bool) -> Option<&Seen> {
+    /// Whether something found no room since this was read.
+    pub fn refused(&self) -> bool {
+        self.refused
+    }
+
+    /// Adds what a run told at a time; returns whether there was room for it ([`limits`]).
+    pub fn add(&mut self, supply: &Supply, at: UnixMs, is_new: bool) -> bool {
         let rows = self.rows.entry(supply.to.clone()).or_default();
-        let is_outside = matches!(supply.from, Origin::Outside(_));
-        if !rows.contains_key(&supply.from) {
-            if self.count >= limits::ALL_SUPPLIES || Self::is_full(rows, is_outside) {
-                return None;
+        if !rows.of.contains_key(&supply.from) {
+            let seen = Seen { first: at, ..Seen::default() };
+            let bytes = bytes_of(&supply.from, &seen);
+            // What is no port's leaves room for what is one's.
+            let is_full = rows.of.len() >= limits::SUPPLIES
+                || is_outside(&supply.from) && rows.outside >= limits::SUPPLIES / 2
+                || self.count >= limits::ALL_SUPPLIES
+                || self.bytes + bytes > limits::ALL_BYTES;
+            if is_full {
+                self.refused = true;
+                return false;
             }
+            rows.of.insert(supply.from.clone(), seen);
+            rows.outside += usize::from(is_outside(&supply.from));
             self.count += 1;
+            self.bytes += bytes;
+            if let Origin::Port(port) = &supply.from {
+                self.takers.entry(port.clone()).or_default().insert(supply.to.clone());
+            }
         }
-        if let Origin::Port(port) = &supply.from {
-            self.takers.entry(port.clone()).or_default().insert(supply.to.clone());
-        }
-        let seen = rows.entry(supply.from.clone()).or_default();
+        let Some(seen) = rows.of.get_mut(&supply.from) else { return false };
         seen.runs += u64::from(is_new);
-        seen.first = if seen.first == 0 { at } else { seen.first.min(at) };
         seen.last = seen.last.max(at);
         for column in &supply.columns {
-            if seen.columns.len() >= limits::COLUMNS && !seen.columns.contains(column) {
+            if seen.columns.contains(column) {
+                continue;
+            }
+            let bytes = column_bytes(column);
+            if seen.columns.len() >= limits::COLUMNS || self.bytes + bytes > limits::ALL_BYTES {
                 seen.cut = true;
                 break;
             }
+            self.bytes += bytes;
             seen.columns.insert(column.clone());
         }
-        Some(seen)
+        true
+    }
+
+    /// What is known of a supply.
+    pub fn seen(&self, from: &Origin, to: &PortAt) -> Option<&Seen> {
+        self.rows.get(to)?.of.get(from)
     }
 
     /// Forgets what no run told of since a time; returns what that was.
     pub fn forget_before(&mut self, time: UnixMs) -> Vec<(Origin, PortAt)> {
-        let old = |seen: &Seen| seen.last < time;
-        let rows = self.rows.iter().flat_map(|(to, rows)| rows.iter().map(move |(from, seen)| (from, to, seen)));
-        let gone: Vec<(Origin, PortAt)> =
-            rows.filter(|(_, _, seen)| old(seen)).map(|(from, to, _)| (from.clone(), to.clone())).collect();
-        for (from, to) in &gone {
-            if let Some(rows) = self.rows.get_mut(to) {
-                rows.remove(from);
+        let mut gone = Vec::new();
+        for (to, rows) in &mut self.rows {
+            let old = rows.of.extract_if(.., |_, seen| seen.last < time);
+            for (from, seen) in old {
                 self.count -= 1;
+                self.bytes -= bytes_of(&from, &seen);
+                rows.outside -= usize::from(is_outside(&from));
+                gone.push((from, to.clone()));
             }
+        }
+        for (from, to) in &gone {
             if let Origin::Port(port) = from
                 && let Some(takers) = self.takers.get_mut(port)
             {
                 takers.remove(to);
             }
         }
-        self.rows.retain(|_, rows| !rows.is_empty());
+        self.rows.retain(|_, rows| !rows.of.is_empty());
         self.takers.retain(|_, takers| !takers.is_empty());
         gone
     }
@@ -176,12 +226,12 @@ impl Observed {
     pub fn rows<'a>(&'a self, major: &'a Major, direction: Direction) -> Vec<Row<'a>> {
         match direction {
             Direction::Up => Self::of_major(&self.rows, major)
-                .flat_map(|(to, rows)| rows.iter().map(move |(from, seen)| Row { from, to, seen }))
+                .flat_map(|(to, rows)| rows.of.iter().map(move |(from, seen)| Row { from, to, seen }))
                 .collect(),
             Direction::Down => Self::of_major(&self.takers, major)
                 .flat_map(|(port, takers)| takers.iter().map(move |to| (port, to)))
                 .filter_map(|(port, to)| {
-                    let (from, seen) = self.rows.get(to)?.get_key_value(&Origin::Port(port.clone()))?;
+                    let (from, seen) = self.rows.get(to)?.of.get_key_value(&Origin::Port(port.clone()))?;
                     Some(Row { from, to, seen })
                 })
                 .collect(),
@@ -199,10 +249,12 @@ impl Observed {
                 continue;
             }
             for to in self.takers.get(&from).into_iter().flatten() {
-                let known = self.rows.get(to).and_then(|rows| rows.get(&Origin::Port(from.clone())));
-                let used = known.into_iter().flat_map(|known| &known.columns);
-                for used in used.filter(|used| column.as_ref().is_none_or(|column| *column == used.from)) {
-                    if hops >= bounds.hops || steps.len() >= bounds.steps {
+                let Some(known) = self.seen(&Origin::Port(from.clone()), to) else { continue };
+                for used in of_column(&known.columns, column.as_deref()) {
+                    if steps.len() >= bounds.steps {
+                        return (steps, true);
+                    }
+                    if hops >= bounds.hops {
                         cut = true;
                         break;
                     }
@@ -219,6 +271,12 @@ impl Observed {
         }
         (steps, cut)
     }
+}
+
+/// Those that came from one column; all of them where none is named.
+fn of_column<'a>(columns: &'a BTreeSet<Column>, from: Option<&'a str>) -> impl Iterator<Item = &'a Column> + 'a {
+    let first = Column { from: from.unwrap_or_default().to_owned(), to: None };
+    columns.range(first..).take_while(move |column| from.is_none_or(|from| column.from == from))
 }
 
 #[cfg(test)]

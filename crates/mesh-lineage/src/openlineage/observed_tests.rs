@@ -24,7 +24,7 @@ fn supply(from: &str, to: &str, columns: &[(&str, &str)]) -> Supply {
 fn observed(supplies: &[Supply]) -> Observed {
     let mut observed = Observed::default();
     for supply in supplies {
-        observed.add(supply, 1_000, true).unwrap();
+        assert!(observed.add(supply, 1_000, true));
     }
     observed
 }
@@ -43,9 +43,10 @@ fn made_of(observed: &Observed, at: &str, column: &str, bounds: Bounds) -> (Vec<
 #[test]
 fn runs_add_up_and_count_once_each() {
     let mut observed = Observed::default();
-    observed.add(&supply("a/a#p", "b/b#p", &[("x", "y")]), 5_000, true).unwrap();
-    observed.add(&supply("a/a#p", "b/b#p", &[("x", "z")]), 9_000, true).unwrap();
-    let seen = observed.add(&supply("a/a#p", "b/b#p", &[("x", "z")]), 7_000, false).unwrap();
+    assert!(observed.add(&supply("a/a#p", "b/b#p", &[("x", "y")]), 5_000, true));
+    assert!(observed.add(&supply("a/a#p", "b/b#p", &[("x", "z")]), 9_000, true));
+    assert!(observed.add(&supply("a/a#p", "b/b#p", &[("x", "z")]), 7_000, false));
+    let seen = observed.seen(&Origin::Port(port("a/a#p")), &port("b/b#p")).unwrap();
     assert_eq!((seen.runs, seen.first, seen.last, seen.columns.len()), (2, 5_000, 9_000, 2));
 }
 
@@ -93,7 +94,7 @@ fn a_column_is_followed_to_all_that_is_made_of_it() {
 #[test]
 fn what_nobody_tells_any_more_is_forgotten() {
     let mut observed = observed(&[supply("a/a#p", "b/b#p", &[("x", "y")])]);
-    observed.add(&supply("b/b#p", "c/c#p", &[("z", "x")]), 2_000, true).unwrap();
+    assert!(observed.add(&supply("b/b#p", "c/c#p", &[("z", "x")]), 2_000, true));
     assert_eq!(observed.forget_before(1_000), []);
     assert_eq!(observed.forget_before(1_500), [(Origin::Port(port("a/a#p")), port("b/b#p"))]);
     assert_eq!(made_of(&observed, "a/a#p", "y", BOUNDS), (vec![], false));
@@ -105,11 +106,33 @@ fn a_port_has_so_many_supplies() {
     let mut observed = Observed::default();
     for n in 0..limits::SUPPLIES / 2 {
         assert!(!observed.is_cut(&major("b/b")));
-        observed.add(&supply(&format!("s3://x/{n}"), "b/b#p", &[]), 1, true).unwrap();
+        assert!(observed.add(&supply(&format!("s3://x/{n}"), "b/b#p", &[]), 1, true));
     }
-    assert!(observed.add(&supply("s3://one/more", "b/b#p", &[]), 1, true).is_none());
-    assert!(observed.add(&supply("s3://x/0", "b/b#p", &[]), 2, true).is_some());
+    assert!(
+        !observed.refused() && !observed.add(&supply("s3://one/more", "b/b#p", &[]), 1, true) && observed.refused()
+    );
+    assert!(observed.add(&supply("s3://x/0", "b/b#p", &[]), 2, true));
     assert!(observed.is_cut(&major("b/b")));
     // What is a port's has room yet.
-    assert!(observed.add(&supply("a/a#p", "b/b#p", &[]), 2, true).is_some());
+    assert!(observed.add(&supply("a/a#p", "b/b#p", &[]), 2, true));
+    // And all of it, once the rest is forgotten.
+    assert_eq!(observed.forget_before(2).len(), limits::SUPPLIES / 2 - 1);
+    assert!(observed.add(&supply("s3://one/more", "b/b#p", &[]), 3, true));
+}
+
+#[test]
+fn columns_stop_where_all_of_them_together_are_too_large() {
+    let mut observed = Observed::default();
+    let long = "x".repeat(250);
+    let columns: Vec<String> = (0..limits::COLUMNS).map(|n| format!("{n}{long}")).collect();
+    let columns: Vec<(&str, &str)> = columns.iter().map(|column| (column.as_str(), column.as_str())).collect();
+    let mut told = 0;
+    while !observed.refused() && told < 100 {
+        observed.add(&supply(&format!("s3://x/{told}"), "b/b#p", &columns), 1, true);
+        told += 1;
+    }
+    // 6 MB each.
+    assert!((15..30).contains(&told), "{told}");
+    assert_eq!(observed.forget_before(2).len(), told - 1);
+    assert_eq!((observed.bytes, observed.count), (0, 0));
 }

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mesh_model::UnixMs;
+use mesh_model::{Digest, UnixMs};
 use serde::{Deserialize, Serialize};
 
 use super::event::{ColumnUse, DatasetId, DatasetUse, Event, Kind, State, limits};
 use super::naming::{Names, PortAt, canonical};
+use super::observed::Seen;
 
 /// What the events of one run, or of one job, said so far.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -19,7 +20,9 @@ pub struct Run {
     counts: bool,
     /// When this was last told of.
     pub last: UnixMs,
-    /// Bytes of all names.
+    /// What it was counted for: the first half of SHA-256 of both ends.
+    counted: BTreeSet<[u8; 16]>,
+    /// Bytes of all names, as they are kept.
     bytes: usize,
     /// Whether there was more than is taken.
     cut: bool,
@@ -35,13 +38,13 @@ pub enum Origin {
     Outside(String),
 }
 
-/// A column that came from another one.
+/// A column that came from another one. Those that came from the same one stand together.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Column {
-    /// The one that was written; none where the other one decided about all of them.
-    pub to: Option<String>,
     /// The one that was read.
     pub from: String,
+    /// The one that was written; none where the other one decided about all of them.
+    pub to: Option<String>,
 }
 
 /// Something that went from somewhere into a port.
@@ -55,8 +58,11 @@ pub struct Supply {
     pub columns: BTreeSet<Column>,
 }
 
+/// Bytes with which a text's length is kept.
+const LENGTH: usize = 8;
+
 fn size(id: &DatasetId) -> usize {
-    id.namespace.len() + id.name.len()
+    2 * LENGTH + id.namespace.len() + id.name.len()
 }
 
 impl Run {
@@ -78,6 +84,10 @@ impl Run {
 
     /// Adds an event that was told of at a time. The same one again changes nothing else.
     pub fn take(&mut self, event: &Event, at: UnixMs) {
+        if event.kind == Kind::Job {
+            // As it is meant to be now, not as it once was.
+            *self = Self { counted: std::mem::take(&mut self.counted), last: self.last, ..Self::default() };
+        }
         self.last = self.last.max(at);
         self.counts |= match &event.kind {
             Kind::Run { state: State::Complete, .. } | Kind::Job => true,
@@ -109,7 +119,7 @@ impl Run {
                 self.cut = true;
                 return;
             }
-            if !self.has_room(size(id)) {
+            if !self.has_room(LENGTH + size(id)) {
                 return;
             }
             self.inputs.insert(id.clone(), BTreeSet::new());
@@ -128,7 +138,7 @@ impl Run {
                 self.cut = true;
                 return;
             }
-            if !self.has_room(size(id)) {
+            if !self.has_room(2 * LENGTH + size(id)) {
                 return;
             }
         }
@@ -139,7 +149,8 @@ impl Run {
             }
         }
         for column in columns {
-            let bytes = size(&column.from) + column.column.len() + column.to.as_ref().map_or(0, String::len);
+            let to = 1 + column.to.as_ref().map_or(0, |to| LENGTH + to.len());
+            let bytes = size(&column.from) + LENGTH + column.column.len() + to;
             if !known.contains(column) && self.has_room(bytes) {
                 known.insert(column.clone());
             }
@@ -151,9 +162,11 @@ impl Run {
         }
     }
 
-    /// Whether it wrote anything that lineage is about.
-    pub fn counts(&self) -> bool {
-        self.counts && !self.outputs.is_empty()
+    /// Notes that it is counted for a supply; returns whether it was not before.
+    pub fn count(&mut self, supply: &Supply) -> bool {
+        let digest = Digest::of(&Seen::key(&supply.from, &supply.to));
+        let (half, _) = digest.0.split_first_chunk().expect("32 bytes");
+        self.counted.insert(*half)
     }
 
     /// What went into which ports: at most [`limits::SUPPLIES`], and whether there is more. A dataset that a run reads and writes is not made of
@@ -186,7 +199,7 @@ impl Run {
             for column in columns {
                 let from = one.get(&column.from).copied().unwrap_or(&column.from);
                 let (to, column) = (column.to.clone(), column.column.clone());
-                of.entry(from).or_default().insert(Column { to, from: column });
+                of.entry(from).or_default().insert(Column { from: column, to });
             }
             let mut into: BTreeMap<Origin, BTreeSet<Column>> = BTreeMap::new();
             for (id, ports) in read.iter().filter(|(_, ports)| !ports.contains(&to)) {

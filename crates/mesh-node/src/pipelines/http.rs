@@ -3,9 +3,10 @@
 use std::fmt;
 use std::io::Read as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Json, Response};
@@ -28,6 +29,9 @@ use crate::services;
 const BATCH_BYTES: usize = 16 << 20;
 const BATCH_EVENTS: usize = 1_000;
 
+/// How long a body may take to come.
+const UPLOAD: Duration = Duration::from_mins(1);
+
 type Answer = Result<Response, Failure>;
 
 /// `/lineage` and `/lineage/batch`.
@@ -40,10 +44,25 @@ async fn one(State(core): State<Arc<Core>>, headers: HeaderMap, body: Body) -> A
     if let Some(refused) = refused(&core, &headers) {
         return Ok(refused);
     }
-    let _place = core.pipelines.entering.acquire().await;
-    let bytes = read(&core, &headers, body, EVENT_BYTES).await?;
+    let body = read(&headers, body, EVENT_BYTES).await?;
+    alone(Arc::clone(&core), async move { take_one(&core, body).await }).await
+}
+
+/// Runs to its end, also when the client goes away, at most so many at once.
+async fn alone(core: Arc<Core>, work: impl Future<Output = Answer> + Send + 'static) -> Answer {
+    let entering = Arc::clone(&core.pipelines.entering);
+    let work = async move {
+        let _place = entering.acquire_owned().await;
+        work.await
+    };
+    let done = core.tasks.spawn(work).await;
+    done.map_err(|error| MeshError::new(Code::Internal, error.to_string()))?
+}
+
+async fn take_one(core: &Arc<Core>, body: Packed) -> Answer {
+    let bytes = body.unpack(core, EVENT_BYTES).await?;
     let event = core.offload(move || serde_json::from_slice::<Box<RawValue>>(&bytes).map_err(|error| no_json(&error)));
-    let taken = take(&core, vec![event.await?]).await?.remove(0)?;
+    let taken = take(core, vec![event.await?]).await?.remove(0)?;
     let Taken { inputs, outputs, supplies, cut } = taken;
     let told = |datasets: &[Matched]| datasets.iter().map(matched).collect::<Vec<_>>();
     let answer = json!({ "inputs": told(&inputs), "outputs": told(&outputs), "supplies": supplies, "cut": cut });
@@ -55,8 +74,12 @@ async fn batch(State(core): State<Arc<Core>>, headers: HeaderMap, body: Body) ->
     if let Some(refused) = refused(&core, &headers) {
         return Ok(refused);
     }
-    let _place = core.pipelines.entering.acquire().await;
-    let bytes = read(&core, &headers, body, BATCH_BYTES).await?;
+    let body = read(&headers, body, BATCH_BYTES).await?;
+    alone(Arc::clone(&core), async move { take_many(&core, body).await }).await
+}
+
+async fn take_many(core: &Arc<Core>, body: Packed) -> Answer {
+    let bytes = body.unpack(core, BATCH_BYTES).await?;
     let events = core.offload(move || serde_json::from_slice::<Many>(&bytes).map_err(|error| no_json(&error)));
     let Many { events, cut } = events.await?;
     if cut {
@@ -64,7 +87,8 @@ async fn batch(State(core): State<Arc<Core>>, headers: HeaderMap, body: Body) ->
         return Err(Failure(MeshError::new(Code::TooLarge, text)));
     }
     let received = events.len();
-    let results = take(&core, events).await?;
+    let results = take(core, events).await?;
+    let cut = results.iter().flatten().any(|taken| taken.cut);
     let failed: Vec<Value> = (results.into_iter().enumerate())
         .filter_map(|(index, result)| Some((index, result.err()?)))
         .map(|(index, error)| {
@@ -81,7 +105,8 @@ async fn batch(State(core): State<Arc<Core>>, headers: HeaderMap, body: Body) ->
         "retriable": retriable,
         "non_retriable": failed.len() - retriable,
     });
-    Ok(Json(json!({ "status": status, "summary": summary, "failed_events": failed })).into_response())
+    let answer = json!({ "status": status, "summary": summary, "failed_events": failed, "cut": cut });
+    Ok(Json(answer).into_response())
 }
 
 fn matched(dataset: &Matched) -> Value {
@@ -136,27 +161,48 @@ fn refused(core: &Core, headers: &HeaderMap) -> Option<Response> {
     Some(response)
 }
 
-/// The body, unpacked where it is packed; never more than so many bytes of either.
-async fn read(core: &Core, headers: &HeaderMap, body: Body, most: usize) -> Result<Vec<u8>, MeshError> {
-    let too_large = move || MeshError::new(Code::TooLarge, format!("the body is over {most} bytes; nothing happened"));
-    let bytes = axum::body::to_bytes(body, most).await.map_err(|_| too_large())?;
+/// A body as it came.
+struct Packed {
+    bytes: Bytes,
+    is_gzip: bool,
+}
+
+fn too_large(most: usize) -> MeshError {
+    MeshError::new(Code::TooLarge, format!("the body is over {most} bytes; nothing happened"))
+}
+
+/// Reads a body of at most so many bytes.
+async fn read(headers: &HeaderMap, body: Body, most: usize) -> Result<Packed, MeshError> {
     let packed = headers.get(header::CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("of no name"));
-    match packed {
-        None | Some("identity") => Ok(bytes.into()),
-        Some(name) if name.eq_ignore_ascii_case("gzip") => {
-            core.offload(move || {
-                let mut unpacked = Vec::new();
-                let mut reader = MultiGzDecoder::new(&*bytes).take(most as u64 + 1);
-                reader.read_to_end(&mut unpacked).map_err(|error| {
-                    MeshError::new(Code::Malformed, format!("the body is no gzip: {error}; nothing happened"))
-                })?;
-                if unpacked.len() > most { Err(too_large()) } else { Ok(unpacked) }
-            })
-            .await
-        }
+    let is_gzip = match packed {
+        None | Some("identity") => false,
+        Some(name) if name.eq_ignore_ascii_case("gzip") => true,
         Some(other) => {
             let other: String = other.chars().take(40).collect();
-            Err(MeshError::new(Code::BadArgument, format!("content-encoding: {other}; expected gzip or none")))
+            return Err(MeshError::new(Code::BadArgument, format!("content-encoding: {other}; expected gzip or none")));
         }
+    };
+    let reading = tokio::time::timeout(UPLOAD, axum::body::to_bytes(body, most)).await;
+    let bytes =
+        reading.map_err(|_| MeshError::new(Code::Throttled, "the body took too long to come; nothing happened"))?;
+    Ok(Packed { bytes: bytes.map_err(|_| too_large(most))?, is_gzip })
+}
+
+impl Packed {
+    /// Unpacks it, where it is packed, to at most so many bytes.
+    async fn unpack(self, core: &Core, most: usize) -> Result<Bytes, MeshError> {
+        let Self { bytes, is_gzip } = self;
+        if !is_gzip {
+            return Ok(bytes);
+        }
+        core.offload(move || {
+            let mut unpacked = Vec::new();
+            let mut reader = MultiGzDecoder::new(&*bytes).take(most as u64 + 1);
+            reader.read_to_end(&mut unpacked).map_err(|error| {
+                MeshError::new(Code::Malformed, format!("the body is no gzip: {error}; nothing happened"))
+            })?;
+            if unpacked.len() > most { Err(too_large(most)) } else { Ok(unpacked.into()) }
+        })
+        .await
     }
 }

@@ -1,9 +1,11 @@
 //! Events come in.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use mesh_lineage::openlineage::{DatasetUse, Event, EventError, Kind, Origin, PortAt, Run};
+use mesh_lineage::openlineage::{DatasetUse, Event, EventError, Kind, PortAt, Run};
 use mesh_model::{Code, Digest, UnixMs};
 use mesh_proto::status::MeshError;
 use mesh_store::{Batch, StoreError};
@@ -14,7 +16,6 @@ use tracing::warn;
 use super::{EVENTS, Kept, RUNS, SUPPLIES, keep};
 use crate::clock::now_unix_ms;
 use crate::core::{Core, storage_error};
-use crate::data_folder::MIB;
 
 /// Which ports a dataset of an event is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,10 +70,7 @@ pub async fn take(core: &Arc<Core>, events: Vec<Box<RawValue>>) -> Result<Result
     core.check_writable()?;
     let taking = Arc::clone(core);
     let (results, durable) = core.offload(move || write(&taking, &events)).await?;
-    if let Err(error) = durable.await.unwrap_or(Err(StoreError::Closed)) {
-        core.pipelines.forget();
-        return Err(storage_error(&error));
-    }
+    durable.await.unwrap_or(Err(StoreError::Closed)).map_err(|e| storage_error(&e))?;
     Ok(results)
 }
 
@@ -87,19 +85,14 @@ fn write(core: &Core, events: &[Box<RawValue>]) -> Result<(Results, Durable), Me
     }
     let (results, batch) = written?;
     let (tell, durable) = oneshot::channel();
-    // Nobody may wait any more.
-    let tell = Box::new(move |result| drop(tell.send(result)));
+    let is_ahead = Arc::clone(&core.pipelines.is_ahead);
+    let tell = Box::new(move |result: Result<(), StoreError>| {
+        is_ahead.fetch_or(result.is_err(), Ordering::AcqRel);
+        // Nobody may wait any more.
+        drop(tell.send(result));
+    });
     core.store.committer().commit_readable(batch, tell);
     Ok((results, durable))
-}
-
-/// A run of this batch.
-struct Running {
-    run: Run,
-    /// What it came to before.
-    before: BTreeSet<(Origin, PortAt)>,
-    /// Bytes of its entry before.
-    bytes: u64,
 }
 
 /// One batch on its way in.
@@ -108,7 +101,7 @@ struct Intake<'a> {
     kept: &'a mut Kept,
     now: UnixMs,
     batch: Batch,
-    runs: BTreeMap<Vec<u8>, Running>,
+    runs: BTreeMap<Vec<u8>, Run>,
 }
 
 impl<'a> Intake<'a> {
@@ -121,7 +114,7 @@ impl<'a> Intake<'a> {
         for (event, bytes) in events {
             let run = event.as_ref().ok().and_then(run_key);
             let taken = match event {
-                Ok(event) => self.take(&event, run.as_deref(), bytes)?,
+                Ok(event) => Ok(self.take(&event, run.as_deref(), bytes)?),
                 Err(error) => Err(error),
             };
             results.push((taken, run));
@@ -135,18 +128,14 @@ impl<'a> Intake<'a> {
         Ok((results.into_iter().map(of_run).collect(), self.batch))
     }
 
-    fn take(&mut self, event: &Event, run: Option<&[u8]>, bytes: &[u8]) -> Result<Result<Taken, MeshError>, MeshError> {
-        if let Some(key) = run
-            && let Err(full) = self.run(key)?
-        {
-            return Ok(Err(full));
-        }
+    fn take(&mut self, event: &Event, run: Option<&[u8]>, bytes: &[u8]) -> Result<Taken, MeshError> {
         let key = self.kept.next_key(self.now);
         self.core.store.index(EVENTS).put(&mut self.batch, &key, bytes);
         self.kept.bytes += bytes.len() as u64;
         self.kept.events += 1;
-        if let Some(running) = run.and_then(|key| self.runs.get_mut(key)) {
-            running.run.take(event, self.now);
+        if let Some(key) = run {
+            let now = self.now;
+            self.run(key)?.take(event, now);
         }
         self.core.lineage.ask(self.core, |known| {
             let matched = |dataset: &DatasetUse| {
@@ -156,55 +145,52 @@ impl<'a> Intake<'a> {
             };
             let (inputs, outputs) = (&event.inputs, &event.outputs);
             let (inputs, outputs) = (inputs.iter().map(matched).collect(), outputs.iter().map(matched).collect());
-            Ok(Taken { inputs, outputs, ..Taken::default() })
+            Taken { inputs, outputs, ..Taken::default() }
         })
     }
 
-    /// Reads what the run told before, once in a batch.
-    fn run(&mut self, key: &[u8]) -> Result<Result<(), MeshError>, MeshError> {
-        if self.runs.contains_key(key) {
-            return Ok(Ok(()));
+    /// What the run told before; read once in a batch.
+    fn run(&mut self, key: &[u8]) -> Result<&mut Run, MeshError> {
+        match self.runs.entry(key.to_vec()) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(unknown) => {
+                let stored = self.core.store.index(RUNS).get(key).map_err(|e| storage_error(&e))?;
+                let run = stored.map_or_else(Run::default, |stored| {
+                    Run::decode(stored.get(8..).unwrap_or_default()).unwrap_or_else(|error| {
+                        warn!(%error, "what a run told before cannot be read; it begins anew");
+                        Run::default()
+                    })
+                });
+                Ok(unknown.insert(run))
+            }
         }
-        let core = self.core;
-        let stored = core.store.index(RUNS).get(key).map_err(|e| storage_error(&e))?;
-        let most = core.config.pipelines.keep_mib.saturating_mul(MIB);
-        if stored.is_none() && self.kept.run_bytes >= most {
-            let text = "the runs of the last days are as many as pipelines.keep_mib has room for; nothing happened";
-            return Ok(Err(MeshError::new(Code::QuotaUsedUp, text)));
-        }
-        let bytes = stored.as_ref().map_or(0, Vec::len) as u64;
-        let run = stored.map_or_else(Run::default, |stored| {
-            Run::decode(&stored).unwrap_or_else(|error| {
-                warn!(%error, "what a run told before cannot be read; it begins anew");
-                Run::default()
-            })
-        });
-        let (before, _) = core.lineage.ask(core, |known| run.supplies(&known.names))?;
-        let before = before.into_iter().map(|supply| (supply.from, supply.to)).collect();
-        self.runs.insert(key.to_vec(), Running { run, before, bytes });
-        Ok(Ok(()))
     }
 
     /// Adds what the runs of the batch come to now to what was observed; returns how much that is for each.
     fn add(&mut self) -> Result<BTreeMap<Vec<u8>, (usize, bool)>, MeshError> {
         let core = self.core;
-        let mut told = BTreeMap::new();
-        for (key, Running { run, before, bytes }) in std::mem::take(&mut self.runs) {
+        let (mut told, mut changed) = (BTreeMap::new(), BTreeSet::new());
+        for (key, mut run) in std::mem::take(&mut self.runs) {
             let (supplies, mut cut) = core.lineage.ask(core, |known| run.supplies(&known.names))?;
             let count = supplies.len();
             for supply in supplies {
-                let ends = (supply.from.clone(), supply.to.clone());
-                let Some(seen) = self.kept.observed.add(&supply, self.now, !before.contains(&ends)) else {
+                let is_new = run.count(&supply);
+                if self.kept.observed.add(&supply, self.now, is_new) {
+                    changed.insert((supply.from, supply.to));
+                } else {
                     cut = true;
-                    continue;
-                };
-                let key = keep::supply_key(&supply.from, &supply.to);
-                core.store.index(SUPPLIES).put(&mut self.batch, &key, &seen.encode(&supply.from, &supply.to));
+                }
             }
-            let encoded = run.encode();
-            self.kept.run_bytes = self.kept.run_bytes.saturating_sub(bytes) + encoded.len() as u64;
-            core.store.index(RUNS).put(&mut self.batch, &key, &encoded);
+            let value = [&run.last.to_be_bytes()[..], &run.encode()].concat();
+            self.kept.runs.put(&key, run.last, value.len());
+            core.store.index(RUNS).put(&mut self.batch, &key, &value);
             told.insert(key, (count, cut));
+        }
+        for (from, to) in changed {
+            if let Some(seen) = self.kept.observed.seen(&from, &to) {
+                let key = keep::supply_key(&from, &to);
+                core.store.index(SUPPLIES).put(&mut self.batch, &key, &seen.encode(&from, &to));
+            }
         }
         Ok(told)
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mesh_lineage::openlineage::{Origin, PortAt, Run, Seen};
+use mesh_lineage::openlineage::{Origin, PortAt, Seen};
 use mesh_model::{Digest, UnixMs};
 use mesh_proto::status::MeshError;
 use mesh_store::{Batch, KeyRange, Page};
@@ -16,7 +16,7 @@ use crate::data_folder::MIB;
 
 /// Between two looks at what is too old.
 const EVERY: Duration = Duration::from_hours(1);
-/// Events that one batch may drop.
+/// Entries that one batch may drop.
 const DROPPED: usize = 10_000;
 const DAY_MS: u64 = 86_400_000;
 
@@ -51,26 +51,9 @@ pub(super) fn forget(core: &Core, before: UnixMs) -> Result<(), MeshError> {
         if drop_events(core, &events, &mut kept, &mut batch, u64::MAX)? == 0 {
             drop_oldest(core, &mut kept, &mut batch)?;
         }
+        drop_runs(core, &mut kept, &mut batch, |last, _| last < before);
         if batch.is_empty() {
             break;
-        }
-        core.store.committer().apply_relaxed_readable(batch).map_err(|e| storage_error(&e))?;
-    }
-    let mut range = KeyRange::all();
-    let runs = core.store.index(RUNS);
-    loop {
-        // Held while a page is looked at: a run that goes on meanwhile is not taken away.
-        let mut kept = core.pipelines.open(core)?;
-        let page = runs.range(&range, Page::first(PAGE)).map_err(|e| storage_error(&e))?;
-        let Some((last, _)) = page.last() else { break };
-        range = range.after(last);
-        let mut batch = Batch::new();
-        for (key, value) in page {
-            // What cannot be read is of no use to anybody.
-            if Run::decode(&value).map_or(true, |run| run.last < before) {
-                runs.delete(&mut batch, &key);
-                kept.run_bytes = kept.run_bytes.saturating_sub(value.len() as u64);
-            }
         }
         core.store.committer().apply_relaxed_readable(batch).map_err(|e| storage_error(&e))?;
     }
@@ -82,14 +65,28 @@ pub(super) fn forget(core: &Core, before: UnixMs) -> Result<(), MeshError> {
     core.store.committer().apply_relaxed_readable(batch).map_err(|e| storage_error(&e))
 }
 
-/// Drops the oldest events while there are more bytes than `pipelines.keep_mib`.
+/// Drops the oldest events while there are more bytes than `pipelines.keep_mib`, and the oldest runs likewise.
 pub(super) fn drop_oldest(core: &Core, kept: &mut Kept, batch: &mut Batch) -> Result<(), MeshError> {
     let most = core.config.pipelines.keep_mib.saturating_mul(MIB);
+    drop_runs(core, kept, batch, |_, bytes| bytes > most);
     let over = kept.bytes.saturating_sub(most);
     if over > 0 {
         drop_events(core, &KeyRange::all(), kept, batch, over)?;
     }
     Ok(())
+}
+
+/// Drops the run that was not told of for the longest, for as long as its time or the bytes of all call for it.
+fn drop_runs(core: &Core, kept: &mut Kept, batch: &mut Batch, goes: impl Fn(UnixMs, u64) -> bool) {
+    let mut dropped = 0;
+    while let Some((last, key)) = kept.runs.oldest()
+        && goes(last, kept.runs.bytes)
+        && dropped < DROPPED
+    {
+        core.store.index(RUNS).delete(batch, &key);
+        kept.runs.remove(&key);
+        dropped += 1;
+    }
 }
 
 /// Drops the oldest events of a range, as many as have so many bytes, but no more than a batch should have; returns how many.

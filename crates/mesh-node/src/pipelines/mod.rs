@@ -16,7 +16,9 @@ mod keep;
 pub use intake::{Matched, Results, Taken, take};
 pub use keep::run;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mesh_lineage::openlineage::{Observed, Seen};
 use mesh_model::UnixMs;
@@ -28,7 +30,7 @@ use crate::core::{Core, storage_error};
 
 /// Events: when this node took it, in ms, and a number, both big-endian -> the event's bytes.
 pub const EVENTS: u8 = 8;
-/// Runs and jobs: SHA-256 of what they are called -> [`mesh_lineage::openlineage::Run`].
+/// Runs and jobs: SHA-256 of what they are called -> when they were last told of, in ms, and [`mesh_lineage::openlineage::Run`].
 pub const RUNS: u8 = 9;
 /// Supplies: SHA-256 of both ends -> both, and [`Seen`].
 pub const SUPPLIES: u8 = 10;
@@ -41,12 +43,14 @@ const AT_ONCE: usize = 8;
 /// What pipelines told this node.
 pub struct Pipelines {
     kept: Mutex<Option<Kept>>,
-    entering: Semaphore,
+    /// Set when the disk has not got what is in memory.
+    is_ahead: Arc<AtomicBool>,
+    entering: Arc<Semaphore>,
 }
 
 impl Default for Pipelines {
     fn default() -> Self {
-        Self { kept: Mutex::default(), entering: Semaphore::new(AT_ONCE) }
+        Self { kept: Mutex::default(), is_ahead: Arc::default(), entering: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 }
 
@@ -61,8 +65,36 @@ struct Kept {
     last: UnixMs,
     /// Its number.
     number: u64,
-    /// Bytes of what runs told.
-    run_bytes: u64,
+    runs: Runs,
+}
+
+/// Which runs are kept, and since when nobody told of them.
+#[derive(Default)]
+struct Runs {
+    of: BTreeMap<Vec<u8>, (UnixMs, u64)>,
+    by_age: BTreeSet<(UnixMs, Vec<u8>)>,
+    bytes: u64,
+}
+
+impl Runs {
+    fn put(&mut self, key: &[u8], last: UnixMs, bytes: usize) {
+        self.remove(key);
+        let bytes = bytes as u64;
+        self.of.insert(key.to_vec(), (last, bytes));
+        self.by_age.insert((last, key.to_vec()));
+        self.bytes += bytes;
+    }
+
+    fn remove(&mut self, key: &[u8]) {
+        if let Some((last, bytes)) = self.of.remove(key) {
+            self.by_age.remove(&(last, key.to_vec()));
+            self.bytes -= bytes;
+        }
+    }
+
+    fn oldest(&self) -> Option<(UnixMs, Vec<u8>)> {
+        self.by_age.first().cloned()
+    }
 }
 
 impl Kept {
@@ -110,15 +142,11 @@ impl Pipelines {
     /// Locks it; reads it first when nobody did since the start.
     fn open(&self, core: &Core) -> Result<Open<'_>, MeshError> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.is_none() {
+        let is_ahead = self.is_ahead.swap(false, Ordering::AcqRel);
+        if kept.is_none() || is_ahead {
             *kept = Some(read(core)?);
         }
         Ok(Open(kept))
-    }
-
-    /// What is in memory may not be on the disk: it is read again.
-    fn forget(&self) {
-        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Asks what was observed. For a thread that may block.
@@ -140,8 +168,9 @@ fn read(core: &Core) -> Result<Kept, MeshError> {
         (kept.last, kept.number) = (part(0), part(8));
         Ok(())
     })?;
-    each(core, RUNS, |_, value| {
-        kept.run_bytes += value.len() as u64;
+    each(core, RUNS, |key, value| {
+        let last = value.first_chunk().map_or(0, |last| u64::from_be_bytes(*last));
+        kept.runs.put(&key, last, value.len());
         Ok(())
     })?;
     each(core, SUPPLIES, |_, value| {

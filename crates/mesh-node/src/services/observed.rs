@@ -36,6 +36,7 @@ pub(super) fn answer(core: &Core, request: GetObservedRequest) -> Result<GetObse
     core.pipelines.ask(core, |observed, told| {
         let mut room = COLUMNS;
         let mut cut = observed.is_cut(&of);
+        let is_of_column = column.is_some();
         let mut supplies = |direction| {
             let rows = observed.rows(&of, direction);
             cut |= rows.len() > STEPS;
@@ -52,7 +53,8 @@ pub(super) fn answer(core: &Core, request: GetObservedRequest) -> Result<GetObse
             came_in,
             went_out,
             steps: steps.iter().map(step).collect(),
-            cut: cut | more,
+            // Who asks of a column is told whether there is more of it.
+            cut: if is_of_column { more || observed.refused() } else { cut },
             events: told.events,
             last_event_unix_ms: told.last_unix_ms,
             freshness: None,

@@ -102,6 +102,11 @@ async fn losing_one_voter_costs_nothing_and_losing_two_makes_publishing_wait() {
     assert_eq!(client.publish(&successor, WaitLevel::Local).await.unwrap().reached, WaitLevel::Local);
     let error = client.publish(&mesh.publish_command(next.clone(), None), WaitLevel::Local).await.unwrap_err();
     assert_eq!(error.code, Code::AlreadySo);
+    let mut other = next.clone();
+    other.description = "other than that".into();
+    let error = client.publish(&mesh.publish_command(other, Some(before)), WaitLevel::Local).await.unwrap_err();
+    assert_eq!(error.code, Code::VersionConflict);
+    assert!(error.message.ends_with("domain_1/second@1.1.0 was sealed with other content"), "{error}");
     next.version = mesh_model::Version::new(1, 0, 0);
     let error = client.publish(&mesh.publish_command(next, None), WaitLevel::Local).await.unwrap_err();
     assert_eq!(error.code, Code::VersionConflict);
