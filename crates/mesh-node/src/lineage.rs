@@ -1,6 +1,6 @@
 //! The graph of which products are made of which, and what their ports are called by pipelines, as far as the ledger is indexed.
 //!
-//! Both are made of the state at the first question after a start, and follows the projector from there: a node that nobody asks keeps none. What
+//! Both are made of the state at the first question after a start, and follow the projector from there: a node that nobody asks keeps none. What
 //! changes while it is made is read once more when it is there.
 
 use std::collections::{BTreeMap, BTreeSet};
