@@ -43,7 +43,7 @@ pub async fn run(core: Arc<Core>) {
 ///
 /// # Errors
 /// When it cannot be read or written.
-pub(super) fn forget(core: &Core, before: UnixMs) -> Result<(), MeshError> {
+pub fn forget(core: &Core, before: UnixMs) -> Result<(), MeshError> {
     loop {
         let mut kept = core.pipelines.open(core)?;
         let mut batch = Batch::new();

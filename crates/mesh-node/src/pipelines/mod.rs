@@ -14,7 +14,7 @@ mod intake;
 mod keep;
 
 pub use intake::{Matched, Results, Taken, take};
-pub use keep::run;
+pub use keep::{forget, run};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};

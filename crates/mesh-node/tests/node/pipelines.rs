@@ -215,6 +215,27 @@ async fn the_oldest_events_go_when_there_are_too_many_bytes() {
     mesh.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_too_old_goes_and_is_gone_after_a_restart() {
+    let mut mesh = mesh().await;
+    tell(&mesh, &event(1, "COMPLETE", &["old.csv"], &["revenue"])).await;
+    let told = seen(&mesh, "domain_2/revenue").await.last_event_unix_ms.unwrap();
+    // Nothing is as old as that.
+    mesh_node::pipelines::forget(mesh.node(1).core(), told).unwrap();
+    assert_eq!(from(&seen(&mesh, "domain_2/revenue").await), [("s3://lake/old.csv".to_owned(), 1)]);
+    mesh_node::pipelines::forget(mesh.node(1).core(), told + 1).unwrap();
+    for _ in 0..2 {
+        let view = seen(&mesh, "domain_2/revenue").await;
+        assert_eq!((from(&view), view.events), (vec![], 0));
+        mesh.stop_node(1).await;
+        mesh.start_node(1).await;
+    }
+    // The run, too: told again, it is a new one.
+    tell(&mesh, &event(1, "OTHER", &["new.csv"], &["revenue"])).await;
+    assert_eq!(from(&seen(&mesh, "domain_2/revenue").await), []);
+    mesh.stop().await;
+}
+
 /// Every event of a tree of files that is one: with a time, a producer and a schema. Those with placeholders are patterns; they are filled in.
 fn events_below(folder: &Path) -> (Vec<Value>, Vec<Value>) {
     let (mut events, mut patterns, mut folders) = (Vec::new(), Vec::new(), vec![folder.to_owned()]);
