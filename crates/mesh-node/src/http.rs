@@ -386,7 +386,8 @@ async fn authz(
     Ok((status, known, Json(found)).into_response())
 }
 
-fn unauthorized(challenge: &'static str, error: MeshError) -> Response {
+/// Who asks has shown no token that counts (RFC 6750, section 3).
+pub(crate) fn unauthorized(challenge: &'static str, error: MeshError) -> Response {
     let mut response = Failure(error).into_response();
     *response.status_mut() = StatusCode::UNAUTHORIZED;
     response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static(challenge));

@@ -260,6 +260,7 @@ impl Event {
             let mut columns = 0;
             read.inputs = datasets(&event, "inputs", &mut columns)?;
             read.outputs = datasets(&event, "outputs", &mut columns)?;
+            // Checked like the others, and of no meaning: what is read is not made here.
             read.inputs.iter_mut().for_each(|input| input.columns.clear());
         }
         Ok(read)

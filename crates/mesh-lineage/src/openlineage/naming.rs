@@ -79,6 +79,11 @@ fn look<T: Copy>(table: &[(&str, T)], key: &str) -> Option<T> {
     table.iter().find(|(name, _)| *name == key).map(|(_, value)| *value)
 }
 
+/// The one name of a scheme that goes by several.
+fn usual(scheme: String) -> String {
+    look(&ALIASES, &scheme).map_or(scheme, str::to_owned)
+}
+
 fn is_scheme(text: &str) -> bool {
     text.len() > 1 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'+')
 }
@@ -100,7 +105,7 @@ impl Place {
             _ if text.starts_with('/') => ("file".to_owned(), text),
             _ => return None,
         };
-        let scheme = look(&ALIASES, &scheme).map_or(scheme.clone(), str::to_owned);
+        let scheme = usual(scheme);
         let (authority, path) = match rest.strip_prefix("//") {
             Some(rest) => rest.split_at(rest.find('/').unwrap_or(rest.len())),
             None => ("", rest),
@@ -171,7 +176,7 @@ enum Called {
     SomeTable(String),
 }
 
-/// What a port is called.
+/// All that a port is called, so that less than where it is can be counted, too.
 fn names_of(port: &OutputPort, datasets: &[&str]) -> BTreeSet<Called> {
     let mut names = located(port, datasets);
     let known: Vec<Called> = names
@@ -191,13 +196,13 @@ fn names_of(port: &OutputPort, datasets: &[&str]) -> BTreeSet<Called> {
     names
 }
 
+/// What a port's own words call it.
 fn located(port: &OutputPort, datasets: &[&str]) -> BTreeSet<Called> {
     let mut names = BTreeSet::new();
     let location = port.location.as_deref().map(str::trim).unwrap_or_default();
     let protocol = port.protocol.as_deref().map(str::to_ascii_lowercase).unwrap_or_default();
     if port.kind == PortKind::Sql && !location.contains(['/', ':']) && location.contains('.') {
-        let scheme = look(&ALIASES, &protocol).map_or_else(|| protocol.clone(), str::to_owned);
-        let server = Some(scheme).filter(|scheme| TABLES.contains(&scheme.as_str()));
+        let server = Some(usual(protocol)).filter(|scheme| TABLES.contains(&scheme.as_str()));
         names.insert(Called::Table(location.to_owned(), server));
         return names;
     }
@@ -296,6 +301,12 @@ impl Names {
         if !of.is_empty() {
             self.of.insert(product.clone(), of);
         }
+    }
+
+    /// [`Names::find`] by the first of a dataset's names that is a port's.
+    pub fn find_by_any(&self, id: &DatasetId, also: &BTreeSet<DatasetId>) -> BTreeSet<PortAt> {
+        let mut all = std::iter::once(id).chain(also).map(|id| self.find(id));
+        all.find(|ports| !ports.is_empty()).unwrap_or_default()
     }
 
     /// The ports that a dataset is: those of the longest folder around it, where there are folders. None when it is not of this mesh, or when

@@ -176,20 +176,16 @@ impl Run {
             return (Vec::new(), false);
         }
         let mut cut = self.cut;
-        let ports = |id: &DatasetId, also: &BTreeSet<DatasetId>| -> BTreeSet<PortAt> {
-            let mut all = std::iter::once(id).chain(also);
-            all.find_map(|id| Some(names.find(id)).filter(|ports| !ports.is_empty())).unwrap_or_default()
-        };
         // A column may name its dataset by another name than the inputs do.
         let others = self.inputs.iter().flat_map(|(id, also)| also.iter().map(move |other| (other, id)));
         let one: BTreeMap<&DatasetId, &DatasetId> = others.filter(|(other, id)| other != id).collect();
         let mut read: BTreeMap<&DatasetId, BTreeSet<PortAt>> = BTreeMap::new();
         for (id, also) in self.inputs.iter().filter(|(id, also)| !also.is_empty() || !one.contains_key(id)) {
-            read.insert(id, ports(id, also));
+            read.insert(id, names.find_by_any(id, also));
         }
         let mut wrote: BTreeMap<PortAt, BTreeSet<&ColumnUse>> = BTreeMap::new();
         for (id, (also, columns)) in &self.outputs {
-            for to in ports(id, also) {
+            for to in names.find_by_any(id, also) {
                 wrote.entry(to).or_default().extend(columns);
             }
         }

@@ -3,7 +3,7 @@
 use mesh_model::{Code, DomainName, UnixMs};
 use mesh_proto::status::MeshError;
 
-const DAY_MS: u64 = 86_400_000;
+use crate::clock::DAY_MS;
 
 /// The most of a day, by UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

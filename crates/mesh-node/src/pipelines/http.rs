@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Json, Response};
 use axum::routing::post;
 use flate2::read::MultiGzDecoder;
@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 
 use super::{Matched, Taken, take};
 use crate::core::Core;
-use crate::http::Failure;
+use crate::http::{Failure, unauthorized};
 use crate::services;
 
 /// Largest batch, in bytes of JSON, and most events of one.
@@ -155,10 +155,7 @@ impl<'de> Visitor<'de> for Counting {
 fn refused(core: &Core, headers: &HeaderMap) -> Option<Response> {
     let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let error = services::takes_events(core, shown).err()?;
-    let mut response = Failure(error).into_response();
-    *response.status_mut() = StatusCode::UNAUTHORIZED;
-    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    Some(response)
+    Some(unauthorized("Bearer", error))
 }
 
 /// A body as it came.

@@ -139,9 +139,8 @@ impl<'a> Intake<'a> {
         }
         self.core.lineage.ask(self.core, |known| {
             let matched = |dataset: &DatasetUse| {
-                let mut names = std::iter::once(&dataset.id).chain(&dataset.also);
-                let ports = names.find_map(|id| Some(known.names.find(id)).filter(|ports| !ports.is_empty()));
-                Matched { dataset: dataset.id.to_string(), ports: ports.unwrap_or_default() }
+                let ports = known.names.find_by_any(&dataset.id, &dataset.also);
+                Matched { dataset: dataset.id.to_string(), ports }
             };
             let (inputs, outputs) = (&event.inputs, &event.outputs);
             let (inputs, outputs) = (inputs.iter().map(matched).collect(), outputs.iter().map(matched).collect());

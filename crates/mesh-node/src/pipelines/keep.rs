@@ -10,7 +10,7 @@ use mesh_store::{Batch, KeyRange, Page};
 use tracing::warn;
 
 use super::{EVENTS, Kept, PAGE, RUNS, SUPPLIES};
-use crate::clock::now_unix_ms;
+use crate::clock::{DAY_MS, now_unix_ms};
 use crate::core::{Core, storage_error};
 use crate::data_folder::MIB;
 
@@ -18,7 +18,6 @@ use crate::data_folder::MIB;
 const EVERY: Duration = Duration::from_hours(1);
 /// Entries that one batch may drop.
 const DROPPED: usize = 10_000;
-const DAY_MS: u64 = 86_400_000;
 
 pub(super) fn supply_key(from: &Origin, to: &PortAt) -> Vec<u8> {
     Digest::of(&Seen::key(from, to)).0.to_vec()

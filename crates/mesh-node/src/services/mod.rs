@@ -186,8 +186,7 @@ fn check_token<T>(core: &Core, request: &Request<T>) -> Result<(), Status> {
 /// [`Code::ReadDenied`].
 pub fn token_allows(core: &Core, authorization: Option<&str>) -> Result<(), MeshError> {
     let tokens = &core.config.api.read_tokens;
-    let shown = authorization.and_then(|value| value.strip_prefix("Bearer "));
-    if tokens.is_empty() || shown.is_some_and(|shown| tokens.iter().any(|token| same(token, shown))) {
+    if tokens.is_empty() || shows_one_of(tokens, authorization) {
         return Ok(());
     }
     Err(MeshError::new(Code::ReadDenied, "reads of this node need a bearer token"))
@@ -199,8 +198,7 @@ pub fn token_allows(core: &Core, authorization: Option<&str>) -> Result<(), Mesh
 /// [`Code::EventsDenied`].
 pub fn takes_events(core: &Core, authorization: Option<&str>) -> Result<(), MeshError> {
     let tokens = &core.config.pipelines.tokens;
-    let shown = authorization.and_then(|value| value.strip_prefix("Bearer "));
-    if shown.is_some_and(|shown| tokens.iter().any(|token| same(token, shown))) {
+    if shows_one_of(tokens, authorization) {
         return Ok(());
     }
     let text = if tokens.is_empty() {
@@ -209,6 +207,11 @@ pub fn takes_events(core: &Core, authorization: Option<&str>) -> Result<(), Mesh
         "events of pipelines need one of this node's pipelines.tokens: Authorization: Bearer TOKEN"
     };
     Err(MeshError::new(Code::EventsDenied, text))
+}
+
+fn shows_one_of(tokens: &[String], authorization: Option<&str>) -> bool {
+    let shown = authorization.and_then(|value| value.strip_prefix("Bearer "));
+    shown.is_some_and(|shown| tokens.iter().any(|token| same(token, shown)))
 }
 
 /// Compares in a time that depends on the lengths alone.
