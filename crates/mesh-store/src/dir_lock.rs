@@ -11,7 +11,7 @@ use crate::StoreError;
 /// process could delete those of the first.
 #[derive(Debug)]
 pub struct DirLock {
-    _file: File,
+    file: File,
 }
 
 impl DirLock {
@@ -28,9 +28,33 @@ impl DirLock {
             .open(&path)
             .map_err(|error| StoreError::io("open", &path, error))?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
+            Ok(()) => Ok(Self { file }),
             Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: path.display().to_string() }),
             Err(TryLockError::Error(error)) => Err(StoreError::io("lock", &path, error)),
         }
+    }
+}
+
+/// Unlocks, where closing would do but for programs that are being started: between fork and exec each has a copy of every open file, and the
+/// lock would last until the last copy is closed.
+impl Drop for DirLock {
+    fn drop(&mut self) {
+        drop(self.file.unlock());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dropped_lock_is_free_though_a_program_that_is_being_started_has_a_copy_of_its_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = DirLock::acquire(dir.path()).unwrap();
+        let copy = lock.file.try_clone().unwrap();
+        assert!(matches!(DirLock::acquire(dir.path()), Err(StoreError::InUse { .. })));
+        drop(lock);
+        drop(DirLock::acquire(dir.path()).unwrap());
+        drop(copy);
     }
 }

@@ -1,5 +1,4 @@
-//! `docs/operations.md`, "When most voters are gone for good", as written. A test program of its own: while its nodes are down, no mesh of
-//! another test may take their ports.
+//! `docs/operations.md`, "When most voters are gone for good", as written.
 
 use crate::support::local_mesh::LocalMesh;
 use crate::support::{page, shell, until};
@@ -14,7 +13,7 @@ fn steps() -> Vec<(String, String)> {
 /// The run-book as written, on a mesh of three of which two are lost: its only survivor goes on alone.
 #[test]
 fn a_lost_quorum_is_recovered_by_the_run_book() {
-    let mut mesh = LocalMesh::empty();
+    let mut mesh = LocalMesh::empty_on_its_own_ports();
     until("a checkpoint covers the ledger", || {
         let said = mesh.json("mesh status");
         let nodes = said["nodes"].as_array().unwrap();

@@ -80,7 +80,7 @@ fn doctor_names_the_step_that_is_broken() {
 
 #[test]
 fn doctor_tells_a_node_that_is_cut_off_from_a_lost_quorum_and_an_erased_attachment() {
-    let mut mesh = LocalMesh::with_sample();
+    let mut mesh = LocalMesh::with_sample_on_its_own_ports();
     mesh.ok("mesh apply examples/customer_profile.hcl --yes\nmesh apply examples/customer_360.hcl --yes");
     let shown = mesh.json("mesh show customer_experience/customer_360");
     let people = shown["owner"]["people"].as_str().unwrap();

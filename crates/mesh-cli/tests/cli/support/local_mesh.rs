@@ -35,6 +35,16 @@ impl LocalMesh {
         Self::found(&["up"])
     }
 
+    /// The same, on ports that no other mesh takes while nodes of this one are down.
+    pub(crate) fn empty_on_its_own_ports() -> Self {
+        Self::found(&["up", "--api-port", "17080", "--peer-port", "17946"])
+    }
+
+    /// With the sample and, as above, on ports of its own.
+    pub(crate) fn with_sample_on_its_own_ports() -> Self {
+        Self::found(&["up", "--sample", "--api-port", "18080", "--peer-port", "18946"])
+    }
+
     fn found(arguments: &'static [&'static str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         for folder in ["examples", "config"] {
@@ -59,7 +69,7 @@ impl LocalMesh {
         drop(guard);
     }
 
-    /// `kill -9`; nodes of it can be started one by one with [`LocalMesh::meshd`].
+    /// `kill -9`; nodes of it can be started one by one with [`LocalMesh::meshd`], when it has ports of its own.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
