@@ -2,11 +2,12 @@
 
 use protox::prost::Message as _;
 
-const FILES: [&str; 14] = [
+const FILES: [&str; 15] = [
     "access_service",
     "common",
     "lineage_service",
     "publish_service",
+    "quality_service",
     "catalog_service",
     "governance_service",
     "ledger_service",

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use mesh_event::fact::Known;
 use mesh_event::{Fact, FactBody};
 use mesh_model::{Digest, DomainName, FactId, ProductId, PublicKey, TokenId, UnixMs};
 
@@ -23,17 +24,6 @@ pub const MOST_TOKENS: usize = 100;
 /// How long what was revoked is remembered for those who check tokens without a connection: longer than any token counts.
 pub const TOKEN_MEMORY_MS: u64 = 25 * 60 * 60 * 1_000;
 const DAY_MS: u64 = 86_400_000;
-
-/// A fact that was taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Known {
-    /// SHA-256 of its signed payload.
-    pub payload: Digest,
-    /// The epoch of the feed that has it.
-    pub epoch: u64,
-    /// Its number in that feed.
-    pub seq: u64,
-}
 
 /// The latest first.
 type Place = (Reverse<UnixMs>, FactId);
@@ -146,6 +136,7 @@ impl Book {
             | FactBody::DenyAccess(_)
             | FactBody::CancelAccess(_)
             | FactBody::RevokeAccess(_) => self.follow(fact, at).map(|record| Next::Request(Box::new(record))),
+            FactBody::ReportQuality(_) => Err(Refused::Other),
         }
     }
 

@@ -35,7 +35,7 @@ mod rule;
 mod scope;
 
 pub use book::{
-    Book, Known, MOST_IN_A_DAY, MOST_ISSUERS, MOST_RULES, MOST_TOKENS, MOST_WAITING, Next, Readers, TOKEN_MEMORY_MS,
+    Book, MOST_IN_A_DAY, MOST_ISSUERS, MOST_RULES, MOST_TOKENS, MOST_WAITING, Next, Readers, TOKEN_MEMORY_MS,
 };
 pub use issuer::{Issuer, RevokedToken};
 pub use record::{AccessRecord, End, Ending, Grant, Refused, Status};

@@ -246,7 +246,8 @@ impl AccessRecord {
             FactBody::SetAccessRule(_)
             | FactBody::EndAccessRule(_)
             | FactBody::GrantIssuer(_)
-            | FactBody::EndIssuer(_) => None,
+            | FactBody::EndIssuer(_)
+            | FactBody::ReportQuality(_) => None,
         }
     }
 

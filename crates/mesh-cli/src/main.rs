@@ -54,6 +54,7 @@ mod key_argument;
 mod keyfile;
 mod lines;
 mod local_mesh;
+mod measuring;
 mod node_file;
 mod node_keys;
 mod output;

@@ -55,6 +55,19 @@ impl Progress {
         }
     }
 
+    /// So many are done.
+    pub(crate) fn set(&mut self, done: u64) {
+        self.done = done;
+        match &self.way {
+            Way::Bar(bar) => bar.set_position(done),
+            Way::Lines if self.said.elapsed() >= INTERVAL => {
+                self.said = Instant::now();
+                print_stderr(&format!("{}: {}\n", self.what, self.count()));
+            }
+            _ => {}
+        }
+    }
+
     /// How many a second, so far.
     pub(crate) fn rate(&self) -> f64 {
         let seconds = self.started.elapsed().as_secs_f64().max(0.001);

@@ -6,7 +6,7 @@ resource "data_product" "{{name}}" {
   owner       = "{{owner}}"
   title       = "{{title}}"
   description = "{{title}}: say in a sentence what one row stands for and who needs it"
-  type        = "source-aligned"
+  type        = "{{type}}"
   tags        = []
 
   dataset "{{name}}" {
@@ -20,15 +20,13 @@ resource "data_product" "{{name}}" {
     field "updated_at" {
       type        = "timestamp"
       nullable    = false
+      tags        = ["event-time"]
       description = "When the record last changed at its source, UTC"
     }
     # Personal data says so: pii = true, classification = "restricted", tags = ["pii"].
   }
 
-  input "source" {
-    source    = "postgres.{{domain}}.{{name}}"
-    frequency = "{{frequency}}"
-  }
+{{input}}
 
   output {
 {{output}}
@@ -39,6 +37,11 @@ resource "data_product" "{{name}}" {
       check     = "id IS NOT NULL"
       dimension = "completeness"
       severity  = "error"
+    }
+    rule "not_from_the_future" {
+      check     = "updated_at <= now()"
+      dimension = "validity"
+      severity  = "warning"
     }
   }
 

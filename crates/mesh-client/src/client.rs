@@ -111,6 +111,10 @@ impl Try {
         v1::lineage_service_client::LineageServiceClient::new(self.channel.clone())
             .max_decoding_message_size(ANSWER_BYTES)
     }
+    pub(crate) fn quality(&self) -> v1::quality_service_client::QualityServiceClient<Channel> {
+        v1::quality_service_client::QualityServiceClient::new(self.channel.clone())
+            .max_decoding_message_size(ANSWER_BYTES)
+    }
     pub(crate) fn publish(&self) -> v1::publish_service_client::PublishServiceClient<Channel> {
         v1::publish_service_client::PublishServiceClient::new(self.channel.clone())
             .max_decoding_message_size(ANSWER_BYTES)

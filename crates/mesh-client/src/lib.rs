@@ -28,6 +28,7 @@
 //! | [`access`] | who asked for access to which product, and what is allowed |
 //! | [`tokens`] | who issues tokens for what was granted, drawing and checking them |
 //! | [`lineage`] | which products are made of which |
+//! | [`quality`] | what was measured about products, held against what they promise |
 //! | [`standards`], [`rules`] | what holds for the whole mesh; what a domain asks of itself |
 //!
 //! # Invariants
@@ -56,6 +57,7 @@ pub mod plan;
 pub mod product;
 pub mod proposals;
 pub mod publish;
+pub mod quality;
 pub mod retry;
 pub mod rules;
 pub mod standards;
@@ -80,6 +82,7 @@ pub use options::ClientOptions;
 pub use plan::{Plan, PlanAction, PlanProblem, PlanRequest};
 pub use product::{Facet, ProductSummary, ProductView, SearchHit, VersionSummary};
 pub use publish::{Attached, Outgoing};
+pub use quality::{IncidentListing, MeasuredPlace, Promise, QualityIncident, QualityView, StatedRun};
 pub use rules::DomainRulesView;
 pub use stream::{AckStream, Delivered, StreamOptions};
 pub use tokens::{AccessTerms, TokenCheck, TokenDrawn, TokenTarget, TokenWanted};

@@ -4,11 +4,11 @@
 
 use std::collections::BTreeSet;
 
-use mesh_event::fact::PortScope;
+use mesh_event::fact::{PortScope, QualityRun};
 use mesh_event::federation::FEDERATION_PROTOCOL;
 use mesh_event::{Fact, FactBody};
 use mesh_model::{
-    Action, Code, Descriptor, DomainName, OverflowPart, ProductId, PublicKey, UnixMs, Version, VersionId,
+    Action, Code, Descriptor, DomainName, OutputPort, OverflowPart, ProductId, PublicKey, UnixMs, Version, VersionId,
 };
 
 use crate::decision::{Decision, Rejection, Stop, reject, split};
@@ -100,6 +100,7 @@ fn role<S: StateRead>(state: &S, case: &FactCase<'_>) -> Decision<(), S> {
             Err(Stop::Rejected(_)) => check(Action::RevokeAccess, &fact.domain),
             decided => decided,
         },
+        FactBody::ReportQuality(_) => check(Action::ReportQuality, &fact.domain),
         FactBody::GrantIssuer(_) => Ok(()),
     }
 }
@@ -116,7 +117,8 @@ fn takes_away(body: &FactBody) -> bool {
         FactBody::RequestAccess(_)
         | FactBody::ApproveAccess(_)
         | FactBody::SetAccessRule(_)
-        | FactBody::GrantIssuer(_) => false,
+        | FactBody::GrantIssuer(_)
+        | FactBody::ReportQuality(_) => false,
     }
 }
 
@@ -161,6 +163,10 @@ fn fit<S: StateRead>(state: &S, case: &FactCase<'_>, now: UnixMs) -> Decision<()
             }
             authority::root::<S>(&owner, case.signers)
         }
+        FactBody::ReportQuality(run) => {
+            authority::active_domain(state, domain)?;
+            measured(state, run)
+        }
         // Whatever became of a domain: what it granted ends, and what waits is answered.
         FactBody::DenyAccess(_)
         | FactBody::CancelAccess(_)
@@ -169,6 +175,36 @@ fn fit<S: StateRead>(state: &S, case: &FactCase<'_>, now: UnixMs) -> Decision<()
         | FactBody::EndIssuer(_)
         | FactBody::RevokeToken(_) => Ok(()),
     }
+}
+
+/// Whether a quality run is of a version that stands, as it was sealed.
+fn measured<S: StateRead>(state: &S, run: &QualityRun) -> Decision<(), S> {
+    let id = &run.version;
+    let (Some(product), Some(sealed)) = (read::product(state, &id.product)?, read::version(state, id)?) else {
+        return reject(Code::UnknownVersion, format!("{id} is not sealed"));
+    };
+    if sealed.status(&product) == Status::Retired {
+        return reject(Code::Retired, format!("{id} is retired"));
+    }
+    if sealed.descriptor_digest != run.descriptor {
+        let text = format!("{id} was sealed with other content than the run was made for");
+        return reject(Code::BadRun, text);
+    }
+    let Some(descriptor) = read::descriptor_of(state, id)? else {
+        return Err(Stop::State(Damage::new(format!("version {id}"), "has no descriptor").into()));
+    };
+    let port = PortScope { port: run.port.clone(), fields: Vec::new() };
+    if let Some(missing) = lacks(&descriptor, &port) {
+        return reject(Code::BadRun, format!("{id} has no {missing}"));
+    }
+    // Where ports overflowed, the contract may stand there.
+    let found = descriptor.outputs.iter().find(|output| output.name == run.port);
+    let contract = |output: &OutputPort| output.contract.as_ref().and_then(|contract| contract.digest);
+    if found.is_some_and(|output| contract(output) != run.contract) {
+        let text = format!("port {} of {id} has another contract than the run was made for", run.port);
+        return reject(Code::BadRun, text);
+    }
+    Ok(())
 }
 
 /// Whether a product has what a scope names.

@@ -194,6 +194,7 @@ codes! {
     139 NotGranted "not_granted" NotAuthorised "no grant covers what was asked for" "`mesh access list --by DOMAIN` shows what was granted; ask with `mesh access request`";
     140 StaleTerms "stale_terms" Verification "what a gateway keeps of a domain is too old to tell which tokens count" "fetch it again with `mesh access terms DOMAIN -o json`";
     141 EventsDenied "events_denied" NotAuthorised "events of pipelines need one of the tokens that the node's operator gave out" "ask the operator for a token of pipelines.tokens in the node's configuration";
+    142 BadRun "bad_run" Rejected "a quality run is not of a version that stands as it was sealed, or not of about now" "the text says why; measure again with `mesh quality run`";
 
     200 Usage "usage" Usage "the command line does not fit" "see --help";
     201 KeyFile "key_file" Usage "the key file cannot be used" "the text says why: permissions 0600, PKCS#8 v1 PEM, one Ed25519 key";
@@ -208,6 +209,8 @@ codes! {
     210 NotConfirmed "not_confirmed" Usage "this cannot be undone and nobody confirmed it" "add --yes";
     211 BadExport "bad_export" Verification "the export of the ledger does not hold" "get it again, from another node; the text names the leaf, checkpoint or line";
     212 BadProof "bad_proof" Verification "a checkpoint, receipt or proof does not hold" "get it again, from another node; `mesh ledger compare` shows it to others";
+    213 PromiseBroken "promise_broken" Rejected "the data breaks a rule of severity error, or misses a target" "`mesh quality show ID --run RUN` has the reasons and some rows; mend the data and measure again";
+    214 NoMeasurer "no_measurer" Usage "the program that reads data, mesh-quality, is not there or is another version" "install it beside `mesh`, or build it: cargo build --release --bin mesh-quality";
 }
 
 impl Code {

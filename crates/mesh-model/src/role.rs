@@ -42,6 +42,8 @@ pub enum Action {
     DecideAccess,
     /// End another domain's access.
     RevokeAccess,
+    /// State what came out when a product's quality was measured.
+    ReportQuality,
     /// Grant a role in the domain.
     GrantRole,
     /// Revoke a key of the domain.
@@ -139,7 +141,7 @@ impl Role {
                 matches!(self, Self::DataProductOwner | Self::DomainDataEngineer)
             }
             Action::RetireProduct | Action::DecideAccess => matches!(self, Self::DataProductOwner),
-            Action::ReadPrivate => {
+            Action::ReadPrivate | Action::ReportQuality => {
                 matches!(self, Self::DataProductOwner | Self::DomainDataEngineer | Self::DataGovernanceSteward)
             }
             Action::SetRules => matches!(self, Self::DataGovernanceSteward),
@@ -167,7 +169,7 @@ impl Role {
 
 impl Action {
     /// All actions, in the order of the table.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::PublishVersion,
         Self::DeprecateVersion,
         Self::RetireProduct,
@@ -177,6 +179,7 @@ impl Action {
         Self::RequestAccess,
         Self::DecideAccess,
         Self::RevokeAccess,
+        Self::ReportQuality,
         Self::GrantRole,
         Self::RevokeKey,
         Self::DelegateNode,
@@ -206,6 +209,7 @@ impl Action {
             Self::RequestAccess => "request-access",
             Self::DecideAccess => "decide-access",
             Self::RevokeAccess => "revoke-access",
+            Self::ReportQuality => "report-quality",
             Self::GrantRole => "grant-role",
             Self::RevokeKey => "revoke-key",
             Self::DelegateNode => "delegate-node",
@@ -233,7 +237,8 @@ impl Action {
             | Self::ReadPrivate
             | Self::RequestAccess
             | Self::DecideAccess
-            | Self::RevokeAccess => Authority::Roles,
+            | Self::RevokeAccess
+            | Self::ReportQuality => Authority::Roles,
             Self::SetRules
             | Self::Erase
             | Self::GrantRole

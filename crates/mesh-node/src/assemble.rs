@@ -17,7 +17,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
-use crate::access::Books;
 use crate::checkpoints::peers::FederationPeers;
 use crate::checkpoints::{Cosigner, Keeper, age, round};
 use crate::clock::now_unix_ms;
@@ -25,6 +24,7 @@ use crate::clock_offset::ClockOffsets;
 use crate::config::{Config, ConfigError};
 use crate::core::Core;
 use crate::data_folder::{adopt, claim};
+use crate::facts::Books;
 use crate::feeds::Feeds;
 use crate::folded::Folded;
 use crate::forward::Forward;

@@ -14,10 +14,10 @@ use mesh_proto::status::MeshError;
 use mesh_proto::v1::AttachmentBody;
 use prost::Message as _;
 
-use crate::access::texts;
 use crate::clock::now_unix_ms;
 use crate::core::Core;
 use crate::erasure;
+use crate::facts::texts;
 
 /// Where in the store's index space attachments are found: digest -> the domain whose version first named it. The first stays: who
 /// names another domain's private attachment later does not get to read it, nor to erase it.

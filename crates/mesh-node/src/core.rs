@@ -16,12 +16,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, error};
 
-use crate::access::Books;
 use crate::checkpoints::peers::{Callee, FederationPeers};
 use crate::checkpoints::{Cosigner, Keeper};
 use crate::clock_offset::ClockOffsets;
 use crate::config::Config;
 use crate::data_folder::MIB;
+use crate::facts::Books;
 use crate::feed_writer::{Position, Resolution};
 use crate::feeds::Feeds;
 use crate::folded::Folded;

@@ -12,9 +12,9 @@ use mesh_proto::status::MeshError;
 use mesh_store::Batch;
 use tracing::{info, warn};
 
-use crate::access::texts;
 use crate::attachments::OWNERS;
 use crate::core::{Core, storage_error};
+use crate::facts::texts;
 use crate::projector::WANTED;
 use crate::replicas::files::unwant;
 

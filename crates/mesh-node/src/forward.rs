@@ -14,13 +14,14 @@ use mesh_proto::v1::home_service_client::HomeServiceClient;
 use mesh_proto::v1::{
     Acknowledgement, AttachmentBody, AuthorizeTokenRequest, AuthorizeTokenResponse, CheckAccessRequest,
     CheckAccessResponse, FeedHeadResponse, GetAccessTermsRequest, GetAccessTermsResponse, GetAttachmentRequest,
-    GetDomainRulesRequest, GetDomainRulesResponse, IssueTokenRequest, IssueTokenResponse, ListAccessRequest,
-    ListAccessResponse, PublishRequest, SealFeedRequest, SetDomainRulesRequest, SetDomainRulesResponse,
-    StateFactRequest, StateFactResponse,
+    GetDomainRulesRequest, GetDomainRulesResponse, GetQualityRequest, GetQualityResponse, IssueTokenRequest,
+    IssueTokenResponse, ListAccessRequest, ListAccessResponse, PublishRequest, SealFeedRequest, SetDomainRulesRequest,
+    SetDomainRulesResponse, StateFactRequest, StateFactResponse,
 };
 use tonic::transport::Channel;
 
-use crate::access::{Checked, Stated};
+use crate::access::Checked;
+use crate::facts::Stated;
 use crate::transport::PeerChannels;
 
 /// Largest message of a forwarded publish, in bytes: envelope and attachments.
@@ -221,6 +222,19 @@ impl Forward {
         within: Duration,
     ) -> Result<AuthorizeTokenResponse, MeshError> {
         self.call(home, request, within, async |mut home: Home, request| home.authorize_token(request).await).await
+    }
+
+    /// Asks a domain's home what was measured about a product.
+    ///
+    /// # Errors
+    /// As [`Self::publish`].
+    pub async fn quality(
+        &self,
+        home: NodeId,
+        request: GetQualityRequest,
+        within: Duration,
+    ) -> Result<GetQualityResponse, MeshError> {
+        self.call(home, request, within, async |mut home: Home, request| home.get_quality(request).await).await
     }
 
     /// Asks a domain's home to stop appending for a move.

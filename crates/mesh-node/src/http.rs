@@ -162,6 +162,8 @@ fn json_routes(gateway: Gateway) -> Router {
         .route("/products/{domain}/{name}", get(product))
         .route("/products/{domain}/{name}/history", get(product_history))
         .route("/products/{domain}/{name}/lineage", get(product_lineage))
+        .route("/products/{domain}/{name}/quality", get(product_quality))
+        .route("/incidents", get(incidents))
         .route("/search", get(search))
         .route("/domains", get(domains))
         .route("/domains/{name}", get(domain))
@@ -296,6 +298,35 @@ async fn product_lineage(
     let product = format!("{domain}/{name}").parse().map_err(bad)?;
     let of = LineageOf::Product { product, major: asked.major, part };
     Ok(json(&gateway.client.lineage(&of, asked.direction, asked.hops.unwrap_or_default()).await?))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct QualityParameters {
+    runs: u32,
+    as_of_unix_ms: Option<u64>,
+}
+
+async fn product_quality(
+    State(gateway): State<Gateway>,
+    Path((domain, name)): Path<(String, String)>,
+    Asked(asked): Asked<QualityParameters>,
+) -> Answer {
+    let product = format!("{domain}/{name}").parse().map_err(bad)?;
+    Ok(json(&gateway.client.quality(&product, asked.runs, asked.as_of_unix_ms).await?))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct IncidentParameters {
+    domain: Option<String>,
+    ended: bool,
+    limit: u32,
+}
+
+async fn incidents(State(gateway): State<Gateway>, Asked(asked): Asked<IncidentParameters>) -> Answer {
+    let domain = asked.domain.as_deref().map(domain_name).transpose()?;
+    Ok(json(&gateway.client.incidents(domain.as_ref(), asked.ended, asked.limit).await?))
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -1,10 +1,7 @@
-//! The graph of which products are made of which, and what their ports are called by pipelines, as far as the ledger is indexed.
-//!
-//! Both are made of the state at the first question after a start, and follow the projector from there: a node that nobody asks keeps none. What
-//! changes while it is made is read once more when it is there.
+//! The graph of which products are made of which, and what their ports are called by pipelines.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use mesh_governance::{SealedVersion, read};
 use mesh_lineage::openlineage::Names;
@@ -13,20 +10,10 @@ use mesh_model::{Descriptor, OutputPort, Overflow, OverflowPart, ProductId};
 use mesh_proto::status::MeshError;
 
 use crate::core::{Core, storage_error};
+use crate::followed::{Followed, OfProducts};
 
-/// Products, and versions of one, that are read from the state at once.
-const PAGE: usize = 256;
+/// Versions of a product that are looked at.
 const VERSIONS: usize = 10_000;
-
-#[derive(Default)]
-enum Stage {
-    /// Nobody asked yet.
-    #[default]
-    Cold,
-    /// It is being made; these changed meanwhile.
-    Building(BTreeSet<ProductId>),
-    Warm(Known),
-}
 
 /// What descriptors say of where data comes from and where it lies.
 #[derive(Default)]
@@ -37,116 +24,42 @@ pub struct Known {
     pub names: Names,
 }
 
-/// The graph, once somebody asked.
-#[derive(Default)]
-pub struct Lineage {
-    stage: RwLock<Stage>,
-    /// Held by whoever makes it: everybody else waits for that.
-    building: Mutex<()>,
-}
+/// Both, once somebody asked.
+pub type Lineage = Followed<Known>;
 
-impl Lineage {
-    fn stage(&self) -> RwLockReadGuard<'_, Stage> {
-        self.stage.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn stage_mut(&self) -> RwLockWriteGuard<'_, Stage> {
-        self.stage.write().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// These products are another now: told by the projector, after the state says so.
-    ///
-    /// # Errors
-    /// When the state cannot be read; then the graph is made anew at the next question.
-    pub fn changed(&self, core: &Core, products: &BTreeSet<ProductId>) -> Result<(), MeshError> {
-        let mut stage = self.stage_mut();
-        match &mut *stage {
-            Stage::Cold => Ok(()),
-            Stage::Building(changed) => {
-                changed.extend(products.iter().cloned());
-                Ok(())
-            }
-            Stage::Warm(known) => {
-                let taken = products.iter().try_for_each(|product| take(core, known, product));
-                if taken.is_err() {
-                    *stage = Stage::Cold;
-                }
-                taken
-            }
+impl OfProducts for Known {
+    fn take(&mut self, core: &Core, id: &ProductId) -> Result<(), MeshError> {
+        let fail = |e| core.state_error(&e);
+        let Some(product) = read::product(&core.state, id).map_err(fail)? else { return Ok(()) };
+        // The highest first: of very many, the oldest are left out.
+        let mut sealed = read::versions(&core.state, id, true, VERSIONS).map_err(fail)?;
+        sealed.reverse();
+        let mut majors: BTreeMap<u32, Vec<SealedVersion>> = BTreeMap::new();
+        for version in sealed.into_iter().filter(|version| version.ending(&product).is_none()) {
+            majors.entry(version.version.major).or_default().push(version);
         }
-    }
-
-    /// Asks the graph. For a thread that may block: the first question makes it.
-    ///
-    /// # Errors
-    /// When the state cannot be read.
-    pub fn ask<T>(&self, core: &Core, ask: impl FnOnce(&Known) -> T) -> Result<T, MeshError> {
-        if let Stage::Warm(known) = &*self.stage() {
-            return Ok(ask(known));
+        let (mut made, mut highest_of) = (BTreeMap::new(), BTreeMap::new());
+        for (major, versions) in majors {
+            let Some(highest) = versions.last() else { continue };
+            let descriptor = whole(core, core.reads.descriptor(core, highest.ledger_index)?)?;
+            let taken = |input: &mesh_model::InputPort| Taken {
+                port: input.name.clone(),
+                source: input.source.clone(),
+                required: input.required,
+            };
+            let one = Made {
+                versions: versions.iter().map(|version| version.version).collect(),
+                deprecated: highest.notice(&product).is_some(),
+                owner: descriptor.owner.team.clone(),
+                inputs: descriptor.inputs.iter().map(taken).collect(),
+            };
+            made.insert(major, one);
+            highest_of.insert(major, descriptor);
         }
-        let _alone = self.building.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Stage::Warm(known) = &*self.stage() {
-            return Ok(ask(known));
-        }
-        *self.stage_mut() = Stage::Building(BTreeSet::new());
-        let made = made(core);
-        let mut stage = self.stage_mut();
-        let changed = match std::mem::take(&mut *stage) {
-            Stage::Building(changed) => changed,
-            Stage::Cold | Stage::Warm(_) => BTreeSet::new(),
-        };
-        let mut known = made?;
-        changed.iter().try_for_each(|product| take(core, &mut known, product))?;
-        let answer = ask(&known);
-        *stage = Stage::Warm(known);
-        Ok(answer)
+        self.graph.put(id, made);
+        self.names.put(id, &highest_of.iter().map(|(major, descriptor)| (*major, outputs(descriptor))).collect());
+        Ok(())
     }
-}
-
-/// All products of the state.
-fn made(core: &Core) -> Result<Known, MeshError> {
-    let (mut known, mut after) = (Known::default(), None);
-    loop {
-        let page = read::products(&core.state, None, after.as_ref(), PAGE).map_err(|e| core.state_error(&e))?;
-        let Some(last) = page.last() else { return Ok(known) };
-        after = Some(last.id.clone());
-        for product in page {
-            take(core, &mut known, &product.id)?;
-        }
-    }
-}
-
-fn take(core: &Core, known: &mut Known, id: &ProductId) -> Result<(), MeshError> {
-    let fail = |e| core.state_error(&e);
-    let Some(product) = read::product(&core.state, id).map_err(fail)? else { return Ok(()) };
-    // The highest first: of very many, the oldest are left out.
-    let mut sealed = read::versions(&core.state, id, true, VERSIONS).map_err(fail)?;
-    sealed.reverse();
-    let mut majors: BTreeMap<u32, Vec<SealedVersion>> = BTreeMap::new();
-    for version in sealed.into_iter().filter(|version| version.ending(&product).is_none()) {
-        majors.entry(version.version.major).or_default().push(version);
-    }
-    let (mut made, mut highest_of) = (BTreeMap::new(), BTreeMap::new());
-    for (major, versions) in majors {
-        let Some(highest) = versions.last() else { continue };
-        let descriptor = whole(core, core.reads.descriptor(core, highest.ledger_index)?)?;
-        let taken = |input: &mesh_model::InputPort| Taken {
-            port: input.name.clone(),
-            source: input.source.clone(),
-            required: input.required,
-        };
-        let one = Made {
-            versions: versions.iter().map(|version| version.version).collect(),
-            deprecated: highest.notice(&product).is_some(),
-            owner: descriptor.owner.team.clone(),
-            inputs: descriptor.inputs.iter().map(taken).collect(),
-        };
-        made.insert(major, one);
-        highest_of.insert(major, descriptor);
-    }
-    known.graph.put(id, made);
-    known.names.put(id, &highest_of.iter().map(|(major, descriptor)| (*major, outputs(descriptor))).collect());
-    Ok(())
 }
 
 /// The output ports, each with the datasets that it serves.

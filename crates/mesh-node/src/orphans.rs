@@ -12,10 +12,10 @@ use mesh_proto::v1::{StateFactRequest, WaitLevel};
 use mesh_store::{Batch, KeyRange, Page};
 use tracing::{debug, info, warn};
 
-use crate::access::{AccessDesk, fact_of, texts};
 use crate::attachments;
 use crate::carry::unsealed;
 use crate::core::{Core, storage_error};
+use crate::facts::{FactDesk, fact_of, texts};
 use crate::feed_writer::{Decided, FeedWriter, Position};
 use crate::limits::DayQuota;
 use crate::publish::Publisher;
@@ -207,7 +207,7 @@ async fn offer_fact(core: &Arc<Core>, feed: &FeedId, seq: u64, signed: &SignedFa
             Ok(attachments) => {
                 let envelope = signed.envelope().bytes().to_vec();
                 let request = StateFactRequest { envelope, attachments, carried: true };
-                AccessDesk::new(Arc::clone(core)).state(request, OFFER).await
+                FactDesk::new(Arc::clone(core)).state(request, OFFER).await
             }
             Err(error) => Err(error),
         };

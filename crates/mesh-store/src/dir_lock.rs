@@ -45,6 +45,8 @@ impl Drop for DirLock {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     #[test]

@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::failure::Failure;
 use crate::files;
 use crate::reading::whole;
-use crate::scaffold::{self, NewFile, PRODUCT_FILE, README_FILE, Template};
+use crate::scaffold::{self, Alignment, NewFile, PRODUCT_FILE, README_FILE, Template};
 
 /// Fills this folder with a new product, or with one that is published.
 #[derive(Debug, Args)]
@@ -22,7 +22,7 @@ pub(crate) struct InitArgs {
     #[arg(conflicts_with = "from")]
     name: Option<String>,
     /// Starts from this published product: its descriptor and contracts, to be edited and published as its next version.
-    #[arg(long, value_name = "ID", add = crate::completer::ids(), conflicts_with_all = ["template", "domain", "owner"])]
+    #[arg(long, value_name = "ID", add = crate::completer::ids(), conflicts_with_all = ["template", "alignment", "domain", "owner"])]
     from: Option<String>,
     #[command(flatten)]
     product: ProductArgs,
@@ -34,6 +34,9 @@ pub(crate) struct ProductArgs {
     /// What kind of output port it starts with.
     #[arg(long, value_enum, default_value = "batch")]
     template: Template,
+    /// Where its data comes from.
+    #[arg(long = "type", value_enum, default_value = "source-aligned", value_name = "TYPE")]
+    alignment: Alignment,
     /// The domain that owns it; the one in which your key may publish when absent.
     #[arg(long, add = crate::completer::domains())]
     domain: Option<DomainName>,
@@ -89,9 +92,9 @@ pub(crate) async fn scaffold(
     };
     let owner = product.owner.clone().unwrap_or_else(|| format!("{domain}_team"));
     scaffold::check_owner(&owner).map_err(Failure::usage)?;
-    write(folder, &scaffold::files(product.template, &domain, &name, &owner))?;
+    write(folder, &scaffold::files(product.template, product.alignment, &domain, &name, &owner))?;
     let place = if folder.as_os_str().is_empty() { "." } else { name.as_str() };
-    app.note(format!("made the product {domain}/{name}; next: edit {PRODUCT_FILE}, then `mesh plan {place}`"));
+    app.note(format!("made the product {domain}/{name}; next: edit {PRODUCT_FILE}, then `sh {place}/check.sh` and `mesh plan {place}`"));
     Ok(())
 }
 

@@ -48,6 +48,10 @@ pub(crate) mod plan;
 pub(crate) mod policy;
 pub(crate) mod proposal;
 mod proposal_open;
+pub(crate) mod quality;
+mod quality_report;
+mod quality_run;
+mod quality_watch;
 pub(crate) mod retire;
 pub(crate) mod role;
 pub(crate) mod schema;
@@ -73,6 +77,7 @@ pub(crate) async fn run(command: Command, app: &App) -> Result<(), Failure> {
         Command::Access(args) => access::run(args, app).await,
         Command::Lineage(args) => lineage::run(args, app).await,
         Command::Impact(args) => lineage::impact(args, app).await,
+        Command::Quality(args) => quality::run(args, app).await,
         Command::Can(args) => can::run(args, app).await,
         Command::Completion(args) => completion::run(args, app).await,
         Command::Context(args) => context::run(args, app).await,

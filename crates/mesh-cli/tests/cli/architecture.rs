@@ -11,7 +11,8 @@ const LAST_PURE_ROW: u8 = 2;
 /// What would bring them in.
 const IMPURE: [&str; 8] = ["tokio", "tonic", "sled", "rand", "rustix", "libc", "openraft", "tempfile"];
 /// Libraries that only these crates may name.
-const CONFINED: [(&str, &[&str]); 3] = [
+const CONFINED: [(&str, &[&str]); 4] = [
+    ("datafusion", &["mesh-quality"]),
     ("sled", &["mesh-store"]),
     ("openraft", &["mesh-raft"]),
     ("tonic", &["mesh-proto", "mesh-raft", "mesh-client", "mesh-node", "mesh-cli"]),

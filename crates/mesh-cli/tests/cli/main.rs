@@ -17,6 +17,7 @@ mod lost_quorum;
 mod offline;
 mod operations;
 mod products;
+mod quality;
 mod readme;
 mod support;
 mod up;

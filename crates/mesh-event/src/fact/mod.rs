@@ -5,16 +5,19 @@
 //! them is judged by their domain's home, at the ledger size that the event names.
 
 mod access;
+mod quality;
 pub(crate) mod scope;
 mod text;
+mod wire;
 
-use mesh_model::{DomainName, FactId, MeshId, ProductId, PublicKey};
+use mesh_model::{Digest, DomainName, FactId, MeshId, ProductId, PublicKey};
 use prost::Message as _;
 
 pub use access::{
     ApproveAccess, CancelAccess, DenyAccess, EndAccessRule, EndIssuer, GrantIssuer, RULE_CONSUMERS, RequestAccess,
     RevokeAccess, RevokeToken, SetAccessRule,
 };
+pub use quality::{CheckKind, CheckVerdict, MOST_CHECKS, Measured, QualityCheck, QualityRun};
 pub use scope::{FIELD_BYTES, PortScope, SCOPE_ITEMS};
 pub use text::{FactText, PrivateText};
 
@@ -62,6 +65,8 @@ pub enum FactBody {
     EndIssuer(EndIssuer),
     /// One token counts no more.
     RevokeToken(RevokeToken),
+    /// What came out when a port's data was held against what its version promises.
+    ReportQuality(Box<QualityRun>),
 }
 
 impl FactBody {
@@ -78,6 +83,7 @@ impl FactBody {
             Self::GrantIssuer(_) => "a token issuer",
             Self::EndIssuer(_) => "the end of a token issuer",
             Self::RevokeToken(_) => "a revocation of a token",
+            Self::ReportQuality(_) => "a quality run",
         }
     }
 
@@ -88,6 +94,7 @@ impl FactBody {
             Self::ApproveAccess(body) => body.note.as_ref(),
             Self::DenyAccess(body) => Some(&body.note),
             Self::RevokeAccess(body) => Some(&body.note),
+            Self::ReportQuality(run) => run.details.as_ref(),
             Self::CancelAccess(_)
             | Self::SetAccessRule(_)
             | Self::EndAccessRule(_)
@@ -103,6 +110,7 @@ impl FactBody {
             Self::RequestAccess(body) => Some(&body.product),
             Self::ApproveAccess(body) => Some(&body.product),
             Self::SetAccessRule(body) => Some(&body.product),
+            Self::ReportQuality(run) => Some(&run.version.product),
             _ => None,
         }
     }
@@ -120,7 +128,7 @@ impl Fact {
             domain: self.domain.to_string(),
             id: self.id.0.to_vec(),
             author: self.author.0.to_vec(),
-            body: Some(access::to_message(&self.body)),
+            body: Some(wire::to_message(&self.body)),
         }
         .encode_to_vec()
     }
@@ -149,7 +157,7 @@ impl Payload for Fact {
             domain: text("domain", &m.domain)?,
             id: fact_id("id", &m.id)?,
             author: key("author", &m.author)?,
-            body: access::from_message(body)?,
+            body: wire::from_message(body)?,
         };
         match fact.body.product().filter(|product| product.domain != fact.domain) {
             Some(product) => {
@@ -165,6 +173,17 @@ impl Payload for Fact {
     fn author(&self) -> &PublicKey {
         &self.author
     }
+}
+
+/// A fact that was taken, and where it lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known {
+    /// SHA-256 of its signed payload.
+    pub payload: Digest,
+    /// The epoch of the feed that has it.
+    pub epoch: u64,
+    /// Its number in that feed.
+    pub seq: u64,
 }
 
 /// A fact whose signatures were checked over its exact bytes.

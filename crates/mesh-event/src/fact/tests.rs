@@ -3,7 +3,8 @@
 use super::*;
 use crate::event::{EventKind, FeedEvent, FeedId, NO_LEAF};
 use crate::signing::Keypair;
-use mesh_model::{Code, Digest, TokenId};
+use mesh_model::{Code, Digest, Severity, TokenId};
+use rust_decimal::Decimal;
 use zeroize::Zeroizing;
 
 const MESH: MeshId = MeshId([7; 32]);
@@ -49,6 +50,54 @@ fn rule(consumers: &[&str]) -> FactBody {
     FactBody::SetAccessRule(SetAccessRule { product, major, consumers, scope, days })
 }
 
+fn run() -> QualityRun {
+    let check = |name: &str, verdict, value| QualityCheck {
+        name: name.into(),
+        kind: CheckKind::Metric,
+        severity: Severity::Warning,
+        verdict,
+        rows: 10,
+        failed: 3,
+        value,
+    };
+    let measured = Measured { value: Decimal::new(985, 1), unit: "%".into() };
+    QualityRun {
+        version: "orders/returns@2.1.0".parse().unwrap(),
+        descriptor: Digest([1; 32]),
+        port: "daily".parse().unwrap(),
+        contract: Some(Digest([2; 32])),
+        tool: "soda".into(),
+        tool_version: String::new(),
+        began_unix_ms: 5,
+        ended_unix_ms: 6,
+        rows: 10,
+        newest_unix_ms: Some(4),
+        checks: vec![
+            check("completeness", CheckVerdict::Failed, Some(measured)),
+            check("email_valid", CheckVerdict::NotRun, None),
+        ],
+        details: Some(TEXT),
+    }
+}
+
+#[test]
+fn a_run_that_contradicts_itself_is_malformed() {
+    let field = |change: &dyn Fn(&mut QualityRun)| {
+        let mut body = run();
+        change(&mut body);
+        Fact::decode(&fact(FactBody::ReportQuality(Box::new(body))).encode()).unwrap_err().field
+    };
+    assert_eq!(field(&|run| run.version = "finance/returns@2.1.0".parse().unwrap()), "product");
+    assert_eq!(field(&|run| run.ended_unix_ms = 4), "ended_unix_ms");
+    assert_eq!(field(&|run| run.checks.clear()), "checks");
+    assert_eq!(field(&|run| run.checks = vec![run.checks[0].clone(); MOST_CHECKS + 1]), "checks");
+    assert_eq!(field(&|run| run.checks[1].name = "completeness".into()), "checks[1].name");
+    assert_eq!(field(&|run| run.checks[0].failed = 11), "checks[0].failed");
+    assert_eq!(field(&|run| run.checks[0].name = "a\u{1b}[2J".into()), "checks[0].name");
+    assert_eq!(field(&|run| run.tool = String::new()), "tool");
+    assert_eq!(field(&|run| run.tool = "t".repeat(65)), "tool");
+}
+
 #[test]
 fn a_text_says_which_fact_it_belongs_to() {
     let text = FactText { domain: "orders".parse().unwrap(), fact: FactId([0; 16]), text: "für Jane\0".into() };
@@ -78,6 +127,7 @@ fn each_fact_comes_back_as_it_was_signed() {
         FactBody::GrantIssuer(GrantIssuer { key: keypair(3).public_key(), epoch: Some(2), possession: [5; 64] }),
         FactBody::EndIssuer(EndIssuer { key: keypair(3).public_key() }),
         FactBody::RevokeToken(RevokeToken { request: request_id, token: TokenId::new(vec![1; 64]).unwrap() }),
+        FactBody::ReportQuality(Box::new(run())),
     ] {
         let fact = fact(body);
         let signed = SignedFact::verify(fact.sign(&[&keypair(1)]).unwrap(), &MESH).unwrap();
@@ -119,7 +169,7 @@ fn what_could_be_read_in_two_ways_is_malformed() {
     for token in [Vec::new(), vec![1; TokenId::MOST_BYTES + 1]] {
         let body = proto::AccessTokenRevocation { request: vec![4; 16], token };
         let body = proto::fact::Body::AccessTokenRevocation(body);
-        assert_eq!(access::from_message(body).unwrap_err().field, "token");
+        assert_eq!(wire::from_message(body).unwrap_err().field, "token");
     }
     assert_eq!(field(&|body| body.scope = ports(&[("daily", &["id"]), ("daily", &[])])), "scope[1].port");
     assert_eq!(field(&|body| body.scope = ports(&[("daily", &["id", "id"])])), "scope[0].fields");

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use mesh_event::command::{RetireProduct, RevokeKey};
 use mesh_event::fact::{
-    ApproveAccess, CancelAccess, DenyAccess, EndAccessRule, EndIssuer, Fact, FactBody, GrantIssuer, PortScope,
-    PrivateText, RequestAccess, RevokeAccess, RevokeToken, SetAccessRule,
+    ApproveAccess, CancelAccess, CheckKind, CheckVerdict, DenyAccess, EndAccessRule, EndIssuer, Fact, FactBody,
+    GrantIssuer, PortScope, PrivateText, QualityCheck, QualityRun, RequestAccess, RevokeAccess, RevokeToken,
+    SetAccessRule,
 };
 use mesh_event::{Body, Signer as _};
-use mesh_model::{Code, Digest, DomainName, FactId, TokenId};
+use mesh_model::{Code, Digest, DomainName, FactId, Severity, TokenId};
 
 use super::accepted;
 use crate::testing::{TestMesh, descriptor, keypair};
@@ -16,6 +17,8 @@ use crate::{FactCase, admit_fact, may_state, read};
 
 /// Makes what is stated.
 type Makes<'a> = &'a dyn Fn() -> FactBody;
+/// Makes another run of one.
+type Changes<'a> = &'a dyn Fn(&mut QualityRun);
 
 const NOTE: PrivateText = PrivateText { digest: Digest([9; 32]), size: 4 };
 
@@ -221,4 +224,64 @@ fn what_only_takes_away_holds_when_its_author_has_left() {
         days: 1,
     };
     assert_eq!(judge("sales/owner", FactBody::SetAccessRule(set), true).0, Err(Code::RevokedKey));
+}
+
+fn run(mesh: &TestMesh, change: impl Fn(&mut QualityRun)) -> FactBody {
+    let version = "sales/orders@1.0.0".parse().unwrap();
+    let sealed = read::version(&mesh.state, &version).unwrap().unwrap();
+    let check = QualityCheck {
+        name: "email_valid".into(),
+        kind: CheckKind::Rule,
+        severity: Severity::Error,
+        verdict: CheckVerdict::Passed,
+        rows: 1,
+        failed: 0,
+        value: None,
+    };
+    let mut run = QualityRun {
+        version,
+        descriptor: sealed.descriptor_digest,
+        port: "files".parse().unwrap(),
+        contract: None,
+        tool: "mesh-quality".into(),
+        tool_version: "1".into(),
+        began_unix_ms: 1,
+        ended_unix_ms: 2,
+        rows: 1,
+        newest_unix_ms: None,
+        checks: vec![check],
+        details: None,
+    };
+    change(&mut run);
+    FactBody::ReportQuality(Box::new(run))
+}
+
+#[test]
+fn the_owning_domain_says_what_was_measured_of_what_stands_as_it_was_sealed() {
+    let mut mesh = mesh();
+    for (author, expected) in [
+        ("sales/owner", Ok(())),
+        ("sales/engineer", Ok(())),
+        ("sales/steward", Ok(())),
+        ("sales/root", Err(Code::UnknownKey)),
+        ("finance/owner", Err(Code::WrongDomain)),
+        ("stranger", Err(Code::UnknownKey)),
+    ] {
+        assert_eq!(said(&mesh, author, run(&mesh, |_| {})), expected, "{author}");
+    }
+    let code = |mesh: &TestMesh, change: Changes<'_>| said(mesh, "sales/owner", run(mesh, change));
+    let changes: [(Changes<'_>, Code); 5] = [
+        (&|run| run.version = "sales/orders@1.0.1".parse().unwrap(), Code::UnknownVersion),
+        (&|run| run.version = "sales/none@1.0.0".parse().unwrap(), Code::UnknownVersion),
+        (&|run| run.descriptor = Digest([0; 32]), Code::BadRun),
+        (&|run| run.port = "stream".parse().unwrap(), Code::BadRun),
+        (&|run| run.contract = Some(Digest([0; 32])), Code::BadRun),
+    ];
+    for (change, expected) in changes {
+        assert_eq!(code(&mesh, change), Err(expected));
+    }
+    let retire = RetireProduct { product: "sales/orders".parse().unwrap(), version: None, reason: "replaced".into() };
+    let retire = mesh.command(Body::RetireProduct(retire), &[keypair("sales/owner")]);
+    accepted(&mesh.say("sales", &retire));
+    assert_eq!(code(&mesh, &|_| {}), Err(Code::Retired));
 }

@@ -5,6 +5,7 @@
 //! Numbers are decimals, never floats.
 
 mod check;
+mod frequency;
 mod parts;
 mod ports;
 mod quality;

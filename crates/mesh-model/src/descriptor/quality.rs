@@ -54,6 +54,13 @@ pub struct Metric {
     pub description: String,
 }
 
+impl Metric {
+    /// What its check is called: its name, and its scope in parentheses.
+    pub fn check_name(&self) -> String {
+        if self.scope.is_empty() { self.name.clone() } else { format!("{} ({})", self.name, self.scope) }
+    }
+}
+
 /// A promise about the service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceLevel {

@@ -9,9 +9,9 @@ use mesh_model::{DomainName, FactId, NodeId, PublicKey, UnixMs};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::GetAccessTermsResponse;
 
-use super::books::Reach;
-use super::desk::{ASKING, AccessDesk, AtHome, is_from_copy};
+use super::desk::AccessDesk;
 use crate::core::Core;
+use crate::facts::{ASKING, AtHome, Reach, is_from_copy};
 use crate::services::access as wire;
 
 /// What is said of a domain's access at some moment.
@@ -108,16 +108,16 @@ impl AccessDesk {
     pub async fn terms(&self, domain: &DomainName) -> Result<GetAccessTermsResponse, MeshError> {
         let core = &self.core;
         let asks = async |home: NodeId| core.forward.access_terms(home, domain, ASKING).await;
-        let unreached = match self.at_home(domain, asks).await? {
+        let unreached = match self.facts.at_home(domain, asks).await? {
             AtHome::Says(answer) => return Ok(answer),
             AtHome::LookHere(unreached) => unreached,
         };
-        let (here, of, now) = (Arc::clone(core), domain.clone(), self.now());
+        let (here, of, now) = (Arc::clone(core), domain.clone(), self.facts.now());
         let (mut terms, owner, reach) = core
             .offload(move || {
                 let owner = Owner::of(&here, &of, now)?;
                 let (terms, reach) =
-                    here.books.read(&here, &of, |book, reach| (Terms::of(&here, book, &owner, now), reach))?;
+                    here.books.read(&here, &of, |book, reach| (Terms::of(&here, &book.access, &owner, now), reach))?;
                 Ok((terms?, owner, reach))
             })
             .await?;

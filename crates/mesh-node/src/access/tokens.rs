@@ -12,11 +12,11 @@ use mesh_proto::v1::{AuthorizeTokenRequest, AuthorizeTokenResponse, IssueTokenRe
 use mesh_token::{Ask, Claims, LONGEST, Token, TokenError, VerifiedToken};
 use zeroize::Zeroizing;
 
-use super::books::Reach;
-use super::desk::{ASKING, AccessDesk, AtHome, from_command, is_from_copy};
+use super::desk::AccessDesk;
 use super::terms::Owner;
 use crate::attachments::READ_WINDOW_MS;
 use crate::clock::now_unix_ms;
+use crate::facts::{ASKING, AtHome, Reach, from_command, is_from_copy};
 use crate::services::access as wire;
 
 /// A token, and what it is good for.
@@ -76,7 +76,7 @@ impl AccessDesk {
         let asks = async |home: NodeId| {
             core.forward.issue_token(home, IssueTokenRequest { envelope: envelope.clone() }, within).await
         };
-        match self.at_home(&domain, asks).await? {
+        match self.facts.at_home(&domain, asks).await? {
             AtHome::Says(answer) => return Ok(answer),
             AtHome::LookHere(Some(unreached)) => return Err(unreached),
             AtHome::LookHere(None) => {}
@@ -86,7 +86,7 @@ impl AccessDesk {
         let counts = grants_count(&core.state, &request.product, request.major, &request.consumer);
         let counts = counts.map_err(|e| core.state_error(&e))?;
         counts.map_err(|rejection| MeshError::new(rejection.code, rejection.detail))?;
-        let (here, now) = (Arc::clone(core), self.now());
+        let (here, now) = (Arc::clone(core), self.facts.now());
         let issued = core
             .offload(move || {
                 let owner = Owner::of(&here, &domain, now)?;
@@ -96,12 +96,12 @@ impl AccessDesk {
                         let text = format!("this node has not all of the feed of {domain} yet");
                         return Err(MeshError::new(Code::FeedMissing, text));
                     }
-                    if !owner.issuers(book).contains(&issuer.public_key()) {
+                    if !owner.issuers(&book.access).contains(&issuer.public_key()) {
                         let (key, node) = (issuer.public_key().fingerprint(), here.node_id());
                         let text = format!("the root of {domain} did not name {key}, the token issuer of node {node}");
                         return Err(MeshError::new(Code::NoIssuer, text));
                     }
-                    claims(book, here.mesh_id, &request, now)
+                    claims(&book.access, here.mesh_id, &request, now)
                 })??;
                 let token = Token::issue(&claims, now, &issuer, &Zeroizing::new(rand::random()));
                 let token = token.map_err(|e| of_token(&e))?;
@@ -146,15 +146,16 @@ impl AccessDesk {
                 AuthorizeTokenRequest { token: parsed.as_str().to_owned(), ..wire::authorize_request(&wanted) };
             core.forward.authorize_token(home, request, ASKING).await
         };
-        let unreached = match self.at_home(&domain, asks).await? {
+        let unreached = match self.facts.at_home(&domain, asks).await? {
             AtHome::Says(answer) => return Ok(answer),
             AtHome::LookHere(unreached) => unreached,
         };
-        let (here, of, now) = (Arc::clone(core), domain.clone(), self.now());
+        let (here, of, now) = (Arc::clone(core), domain.clone(), self.facts.now());
         let authorized = core
             .offload(move || {
                 let owner = Owner::of(&here, &of, now)?;
-                let (issuers, reach) = here.books.read(&here, &of, |book, reach| (owner.issuers(book), reach))?;
+                let (issuers, reach) =
+                    here.books.read(&here, &of, |book, reach| (owner.issuers(&book.access), reach))?;
                 // Where too little is known, nobody knows the issuers either: the token may be a good one.
                 let from_copy = is_from_copy(reach, &of, unreached)?;
                 let verified = parsed.verify(&issuers).map_err(|e| of_token(&e))?;
@@ -165,7 +166,7 @@ impl AccessDesk {
                     Err(rejection) => Some(rejection.detail),
                     Ok(()) => here
                         .books
-                        .read(&here, &of, |book, _| refused(book, &verified, &wanted, now))?
+                        .read(&here, &of, |book, _| refused(&book.access, &verified, &wanted, now))?
                         .or_else(|| narrowed(&verified, &here.mesh_id, &wanted, now)),
                 };
                 let (consumer, request) = (claims.consumer.clone(), claims.request);

@@ -11,10 +11,10 @@ use prost::Message as _;
 use tracing::debug;
 
 use super::peers::{Fault, next};
-use crate::access::fact_of;
 use crate::clock::now_unix_ms;
 use crate::core::{Core, storage_error};
 use crate::erasure;
+use crate::facts::fact_of;
 
 /// Where in the store's index space attachments are noted that a copied feed names and that are not here yet:
 /// `domain \0 digest` -> 1 for a private one, 2 for the private text of a fact, else 0.

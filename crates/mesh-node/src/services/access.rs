@@ -16,20 +16,22 @@ use mesh_proto::v1::{
 use tonic::{Request, Response, Status};
 
 use super::{check_token, deadline, freshness};
-use crate::access::{AccessDesk, AccessQuery, Authorized, Checked, Issued, Listed, Stated, Terms, Wanted};
+use crate::access::{AccessDesk, AccessQuery, Authorized, Checked, Issued, Listed, Terms, Wanted};
 use crate::core::Core;
+use crate::facts::{FactDesk, Stated};
 
 const LIMIT: u32 = 100;
 const LARGEST_LIMIT: u32 = 1_000;
 
 pub(super) struct Service {
     core: Arc<Core>,
+    facts: FactDesk,
     desk: AccessDesk,
 }
 
 impl Service {
     pub(super) fn new(core: Arc<Core>) -> Self {
-        Self { desk: AccessDesk::new(Arc::clone(&core)), core }
+        Self { facts: FactDesk::new(Arc::clone(&core)), desk: AccessDesk::new(Arc::clone(&core)), core }
     }
 }
 
@@ -39,7 +41,7 @@ impl AccessService for Service {
         let within = deadline(&self.core, &request);
         // Only a node may say that a fact was taken before.
         let request = StateFactRequest { carried: false, ..request.into_inner() };
-        Ok(Response::new(stated(&self.desk.state(request, within).await?)))
+        Ok(Response::new(stated(&self.facts.state(request, within).await?)))
     }
 
     async fn list_access(&self, request: Request<ListAccessRequest>) -> Result<Response<ListAccessResponse>, Status> {

@@ -8,20 +8,22 @@ use mesh_proto::v1::home_service_server::{HomeService, HomeServiceServer};
 use mesh_proto::v1::{
     AuthorizeTokenRequest, AuthorizeTokenResponse, CheckAccessRequest, CheckAccessResponse, FeedHeadResponse,
     GetAccessTermsRequest, GetAccessTermsResponse, GetAttachmentRequest, GetAttachmentResponse, GetDomainRulesRequest,
-    GetDomainRulesResponse, IssueTokenRequest, IssueTokenResponse, ListAccessRequest, ListAccessResponse,
-    PublishRequest, PublishResponse, SealFeedRequest, SetDomainRulesRequest, SetDomainRulesResponse, StateFactRequest,
-    StateFactResponse,
+    GetDomainRulesResponse, GetQualityRequest, GetQualityResponse, IssueTokenRequest, IssueTokenResponse,
+    ListAccessRequest, ListAccessResponse, PublishRequest, PublishResponse, SealFeedRequest, SetDomainRulesRequest,
+    SetDomainRulesResponse, StateFactRequest, StateFactResponse,
 };
 use mesh_raft::PeerIdentity;
 use tonic::{Request, Response, Status};
 
 use super::publish::wait_of;
-use super::{MESSAGE_BYTES, access, deadline, governance};
+use super::{MESSAGE_BYTES, access, deadline, governance, quality};
 use crate::access::AccessDesk;
 use crate::attachments;
 use crate::core::Core;
+use crate::facts::FactDesk;
 use crate::moves::MoveDesk;
 use crate::publish::Publisher;
+use crate::quality::QualityDesk;
 use crate::rules_desk::RulesDesk;
 
 /// Bytes of a publish beside its attachments: envelope, digests, framing.
@@ -32,17 +34,20 @@ pub(super) struct Service {
     publisher: Publisher,
     rules: RulesDesk,
     moves: MoveDesk,
+    facts: FactDesk,
     access: AccessDesk,
+    quality: QualityDesk,
 }
 
 impl Service {
     pub(super) fn server(core: &Arc<Core>) -> HomeServiceServer<Self> {
         let (publisher, rules) = (Publisher::of_home(Arc::clone(core)), RulesDesk::of_home(Arc::clone(core)));
         let moves = MoveDesk::of_home(Arc::clone(core));
-        let access = AccessDesk::of_home(Arc::clone(core));
+        let (facts, access) = (FactDesk::of_home(Arc::clone(core)), AccessDesk::of_home(Arc::clone(core)));
+        let quality = QualityDesk::of_home(Arc::clone(core));
         // A publish with the attachments that one may have, and no more: other nodes may be anybody's.
         let largest = (core.config.limits.publish_mib << 20) + BESIDE_ATTACHMENTS;
-        HomeServiceServer::new(Self { core: Arc::clone(core), publisher, rules, moves, access })
+        HomeServiceServer::new(Self { core: Arc::clone(core), publisher, rules, moves, facts, access, quality })
             .max_decoding_message_size(largest)
             .max_encoding_message_size(MESSAGE_BYTES)
     }
@@ -87,7 +92,7 @@ impl HomeService for Service {
         PeerIdentity::of(request.extensions())?;
         let within = deadline(&self.core, &request);
         let request = request.into_inner();
-        Ok(Response::new(access::stated(&self.access.state(request, within).await?)))
+        Ok(Response::new(access::stated(&self.facts.state(request, within).await?)))
     }
 
     async fn list_access(&self, request: Request<ListAccessRequest>) -> Result<Response<ListAccessResponse>, Status> {
@@ -101,6 +106,11 @@ impl HomeService for Service {
     ) -> Result<Response<CheckAccessResponse>, Status> {
         PeerIdentity::of(request.extensions())?;
         Ok(Response::new(access::check(&self.core, &self.access, request.into_inner()).await?))
+    }
+
+    async fn get_quality(&self, request: Request<GetQualityRequest>) -> Result<Response<GetQualityResponse>, Status> {
+        PeerIdentity::of(request.extensions())?;
+        Ok(Response::new(quality::of_product(&self.quality, request.into_inner()).await?))
     }
 
     async fn get_access_terms(

@@ -11,6 +11,7 @@ mod lineage;
 mod node;
 mod observed;
 mod publish;
+pub(crate) mod quality;
 mod standards;
 mod view;
 
@@ -28,6 +29,7 @@ use mesh_proto::v1::ledger_service_server::LedgerServiceServer;
 use mesh_proto::v1::lineage_service_server::LineageServiceServer;
 use mesh_proto::v1::node_service_server::NodeServiceServer;
 use mesh_proto::v1::publish_service_server::PublishServiceServer;
+use mesh_proto::v1::quality_service_server::QualityServiceServer;
 use mesh_raft::{PeerIdentity, RaftRole};
 use tonic::service::Routes;
 use tonic::{Request, Status};
@@ -63,6 +65,7 @@ pub fn routes(core: &Arc<Core>) -> Routes {
     let governance = GovernanceServiceServer::new(governance::Service::new(Arc::clone(core)));
     let ledger = LedgerServiceServer::new(ledger::Service::new(Arc::clone(core)));
     let lineage = LineageServiceServer::new(lineage::Service::new(Arc::clone(core)));
+    let quality = QualityServiceServer::new(quality::Service::new(Arc::clone(core)));
     let node = NodeServiceServer::new(node::Service::new(Arc::clone(core)));
     Routes::new(publish.max_decoding_message_size(MESSAGE_BYTES))
         .add_service(catalog.max_encoding_message_size(MESSAGE_BYTES))
@@ -70,6 +73,7 @@ pub fn routes(core: &Arc<Core>) -> Routes {
         .add_service(governance)
         .add_service(ledger.max_encoding_message_size(MESSAGE_BYTES))
         .add_service(lineage)
+        .add_service(quality)
         .add_service(node)
         .add_service(health_service)
         .add_service(reflection)

@@ -24,6 +24,7 @@ mod own_rules;
 mod peer_tls;
 mod pipelines;
 mod plan;
+mod quality;
 mod recover;
 mod replaced;
 mod support;

@@ -1,6 +1,7 @@
 //! What works without a node: signing command files, scaffolding products, explaining, completing.
 
 use crate::support::machine::Machine;
+use crate::support::shell;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mesh_event::command::{GrantRole, RoleGrant};
@@ -112,6 +113,27 @@ fn every_template_validates_as_generated() {
         assert_eq!(product.descriptor.outputs[0].kind.as_str(), template);
         assert!(product.descriptor.outputs[0].contract.as_ref().unwrap().digest.is_some(), "{template}");
         assert!(machine.read(&format!("{name}/README.md")).contains(&format!("sales/{name}")));
+    }
+}
+
+#[test]
+fn each_kind_of_product_comes_with_data_and_a_check_that_passes_as_generated() {
+    let machine = Machine::new();
+    let path = shell::path_with(&[&shell::programs()]);
+    for (template, alignment) in
+        [("batch", "source-aligned"), ("stream", "aggregate"), ("api", "consumer-aligned"), ("sql", "aggregate")]
+    {
+        let name = format!("orders_{template}");
+        machine.ok(&["new", &name, "--domain", "sales", "--template", template, "--type", alignment]);
+        let descriptor = parse(&machine, &name).products.remove(0).descriptor;
+        assert_eq!(serde_json::to_value(descriptor.product_type).unwrap(), alignment);
+        let output = shell::run(&machine.path(""), &path, &[], &format!("sh {name}/check.sh"));
+        let text = shell::describe(&output);
+        assert!(output.status.success() && text.contains("passed   id_present"), "{template}: {text}");
+        // It is a check: data that breaks a promise fails it.
+        machine.write(&format!("{name}/example.csv"), "id,updated_at\n,2026-11-01T08:00:00Z\n");
+        let output = shell::run(&machine.path(""), &path, &[], &format!("sh {name}/check.sh"));
+        assert_eq!(output.status.code(), Some(3), "{}", shell::describe(&output));
     }
 }
 

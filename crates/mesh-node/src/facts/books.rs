@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use mesh_access::{AccessRecord, Book, Known};
 use mesh_event::event::NO_LEAF;
-use mesh_event::{Fact, FactBody, FeedEvent, FeedId, SignedFact};
+use mesh_event::fact::Known;
+use mesh_event::{FeedEvent, FeedId, SignedFact};
 use mesh_governance::{FactCase, may_state, read};
 use mesh_model::{Code, DomainName};
 use mesh_proto::status::MeshError;
 use mesh_tlog::{Hash, leaf_hash};
 use tracing::warn;
 
+use super::book::DomainBook;
 use super::fact_of;
 use crate::core::{Core, storage_error};
 use crate::replicas::copy::store_id;
@@ -33,7 +34,7 @@ pub enum Reach {
 
 /// One domain's book, and where in the domain's feeds it stands.
 struct Shelf {
-    book: Book,
+    book: DomainBook,
     epoch: u64,
     /// Events of that epoch that were looked at.
     seq: u64,
@@ -43,7 +44,7 @@ struct Shelf {
 
 impl Shelf {
     fn new() -> Self {
-        Self { book: Book::default(), epoch: 1, seq: 0, last: NO_LEAF }
+        Self { book: DomainBook::default(), epoch: 1, seq: 0, last: NO_LEAF }
     }
 }
 
@@ -80,7 +81,7 @@ impl Books {
         &self,
         core: &Arc<Core>,
         domain: &DomainName,
-        ask: impl FnOnce(&Book, Reach) -> T,
+        ask: impl FnOnce(&DomainBook, Reach) -> T,
     ) -> Result<T, MeshError> {
         let entry = self.entry(domain);
         let mut shelf = entry.shelf.lock().unwrap_or_else(PoisonError::into_inner);
@@ -174,12 +175,12 @@ fn take(core: &Arc<Core>, log: &mesh_store::MerkleLog, limit: u64, shelf: &mut S
 }
 
 /// Its home judged it; whoever keeps a copy judges it again, so that a home can't speak for others. What does not hold is left out and told.
-fn take_fact(core: &Core, event: &FeedEvent, signed: &SignedFact, book: &mut Book) -> Result<(), MeshError> {
+fn take_fact(core: &Core, event: &FeedEvent, signed: &SignedFact, book: &mut DomainBook) -> Result<(), MeshError> {
     let fact = signed.fact();
     let tell = |why: &dyn std::fmt::Display| {
         warn!(domain = %event.feed.domain, epoch = event.feed.epoch, seq = event.seq, %why, "a fact in a feed does not hold");
     };
-    let consumer = consumer_of(book, fact);
+    let consumer = book.consumer_of(fact);
     let case = FactCase {
         fact,
         signers: signed.signers(),
@@ -196,12 +197,4 @@ fn take_fact(core: &Core, event: &FeedEvent, signed: &SignedFact, book: &mut Boo
         tell(&refused);
     }
     Ok(())
-}
-
-/// The domain that asks, or asked, for what a fact is about.
-pub(super) fn consumer_of(book: &Book, fact: &Fact) -> Option<DomainName> {
-    match &fact.body {
-        FactBody::RequestAccess(body) => Some(body.consumer.clone()),
-        _ => book.request(&AccessRecord::request_of(fact)?).map(|record| record.consumer.clone()),
-    }
 }

@@ -1,4 +1,4 @@
-//! Purposes and notes: private attachments that say which fact they belong to.
+//! Purposes, notes, and what quality runs saw: private attachments that say which fact they belong to.
 //!
 //! Their digests are in feeds, so anybody can name them in a fact or a version of their own. It gets nobody anything: a text is read and erased
 //! by the domains of the fact that its own bytes name, and only where a fact of that domain's feed names it, too.
@@ -13,7 +13,7 @@ use mesh_model::{Action, Code, Digest, DomainName, PublicKey};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::AttachmentBody;
 
-use super::Reach;
+use super::books::Reach;
 use crate::core::{Core, storage_error};
 use crate::erasure;
 
@@ -95,7 +95,7 @@ fn on_the_wire(digest: &Digest, file: &[u8]) -> Option<AttachmentBody> {
     Some(AttachmentBody { digest: digest.0.to_vec(), body, private: true })
 }
 
-/// A text for a reader of either domain; `None` where this node does not have it, or not the fact. `reader`: whose signed request it is.
+/// A text for a reader of one of its domains; `None` where this node does not have it, or not the fact. `reader`: whose signed request it is.
 ///
 /// # Errors
 /// [`Code::ReadDenied`], [`Code::Erased`], [`Code::StorageFailed`]. For a thread that may block.
@@ -109,16 +109,17 @@ pub fn read_here(
     let file = core.store.private_attachments().get(&digest.0).map_err(|e| storage_error(&e))?;
     let Some(file) = file else { return Ok(None) };
     let Some(text) = of_file(&file).filter(|text| text.domain == *domain) else { return Ok(None) };
-    let asked = core.books.read(core, domain, |book, reach| {
-        let named = book.text(digest, &text.fact).filter(|_| reach != Reach::Part);
-        named.map(|record| record.consumer.clone())
-    })?;
-    let Some(consumer) = asked else { return Ok(None) };
-    let may = |domain| read::may(&core.state, reader, Action::ReadPrivate, domain, core.ledger_size());
-    let fail = |e| core.state_error(&e);
-    if may(domain).map_err(fail)? || may(&consumer).map_err(fail)? {
-        return Ok(on_the_wire(digest, &file));
+    let others = core
+        .books
+        .read(core, domain, |book, reach| book.readers_of(digest, &text.fact).filter(|_| reach != Reach::Part))?;
+    let Some(others) = others else { return Ok(None) };
+    for may_read in [domain].into_iter().chain(&others) {
+        let may = read::may(&core.state, reader, Action::ReadPrivate, may_read, core.ledger_size());
+        if may.map_err(|e| core.state_error(&e))? {
+            return Ok(on_the_wire(digest, &file));
+        }
     }
-    let text = format!("the key {} may not read private texts of {domain} or {consumer}", reader.fingerprint());
+    let names: Vec<String> = [domain].into_iter().chain(&others).map(ToString::to_string).collect();
+    let text = format!("the key {} may not read private texts of {}", reader.fingerprint(), names.join(" or "));
     Err(MeshError::new(Code::ReadDenied, text))
 }

@@ -1,0 +1,4 @@
+  input "source" {
+    source    = "postgres.{{domain}}.{{name}}"
+    frequency = "{{frequency}}"
+  }
