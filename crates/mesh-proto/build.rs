@@ -2,9 +2,10 @@
 
 use protox::prost::Message as _;
 
-const FILES: [&str; 15] = [
+const FILES: [&str; 16] = [
     "access_service",
     "common",
+    "insight_service",
     "lineage_service",
     "publish_service",
     "quality_service",

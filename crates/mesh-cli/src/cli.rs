@@ -48,6 +48,8 @@ pub(crate) enum Command {
     Lineage(commands::lineage::LineageArgs),
     /// Who breaks when a product, or a port or field of it, changes or goes
     Impact(commands::lineage::ImpactArgs),
+    /// The guide's measures of success, from the history alone, for any moment
+    Insights(commands::insights::InsightsArgs),
     /// Quality and service levels: run rules over data; budgets, incidents, history
     Quality(commands::quality::QualityArgs),
     /// Access to products: ask, answer, approve in advance, check; tokens for gateways

@@ -111,6 +111,10 @@ impl Try {
         v1::lineage_service_client::LineageServiceClient::new(self.channel.clone())
             .max_decoding_message_size(ANSWER_BYTES)
     }
+    pub(crate) fn insights(&self) -> v1::insight_service_client::InsightServiceClient<Channel> {
+        v1::insight_service_client::InsightServiceClient::new(self.channel.clone())
+            .max_decoding_message_size(ANSWER_BYTES)
+    }
     pub(crate) fn quality(&self) -> v1::quality_service_client::QualityServiceClient<Channel> {
         v1::quality_service_client::QualityServiceClient::new(self.channel.clone())
             .max_decoding_message_size(ANSWER_BYTES)

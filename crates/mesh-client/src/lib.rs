@@ -28,6 +28,7 @@
 //! | [`access`] | who asked for access to which product, and what is allowed |
 //! | [`tokens`] | who issues tokens for what was granted, drawing and checking them |
 //! | [`lineage`] | which products are made of which |
+//! | [`insights`] | the guide's measures of success |
 //! | [`quality`] | what was measured about products, held against what they promise |
 //! | [`standards`], [`rules`] | what holds for the whole mesh; what a domain asks of itself |
 //!
@@ -48,6 +49,7 @@ pub mod command;
 mod convert;
 pub mod feeds;
 pub mod governance;
+pub mod insights;
 pub mod ledger;
 pub mod lineage;
 pub mod node;

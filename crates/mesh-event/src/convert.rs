@@ -58,7 +58,10 @@ pub(crate) fn length(field: &str, expected: usize, found: usize) -> Malformed {
 }
 
 /// A decimal of a message: mantissa of 64 bits and a scale of at most 28.
-pub(crate) fn decimal(field: &str, value: &proto::Decimal) -> Result<Decimal, Malformed> {
+///
+/// # Errors
+/// [`Malformed`], naming this field, for a larger scale.
+pub fn decimal(field: &str, value: &proto::Decimal) -> Result<Decimal, Malformed> {
     if value.scale > 28 {
         return Err(Malformed::new(field, format!("expected a scale of at most 28; found {}", value.scale)));
     }
@@ -67,7 +70,7 @@ pub(crate) fn decimal(field: &str, value: &proto::Decimal) -> Result<Decimal, Ma
 
 /// The message of a decimal. One that needs more than 64 bits is rounded to what fits; files with such numbers keep
 /// them in their original.
-pub(crate) fn decimal_message(value: Decimal) -> proto::Decimal {
+pub fn decimal_message(value: Decimal) -> proto::Decimal {
     let mut value = value;
     loop {
         match i64::try_from(value.mantissa()) {

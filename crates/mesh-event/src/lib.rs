@@ -72,7 +72,7 @@ pub mod proto {
 
 pub use checkpoint::{Counted, LedgerCheckpoint, LedgerCheckpointError, Trust};
 pub use command::{Body, Command, SignedCommand};
-pub use convert::Malformed;
+pub use convert::{Malformed, decimal, decimal_message};
 pub use councils::Councils;
 pub use descriptor::{decode_descriptor, descriptor_digest, encode_descriptor, encoded_len};
 pub use envelope::{Envelope, EnvelopeError};

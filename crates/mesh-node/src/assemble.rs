@@ -30,6 +30,7 @@ use crate::folded::Folded;
 use crate::forward::Forward;
 use crate::gossip::shell::{self, Shell};
 use crate::gossip::{AddressBook, GossipHandle, announcer};
+use crate::insights::ProductLives;
 use crate::join;
 use crate::keys::{NodeIdentity, OwnKeys};
 use crate::limits::CommandRate;
@@ -151,6 +152,7 @@ pub async fn assemble(parts: Parts, serving: &TaskTracker) -> Result<Arc<Core>, 
         started: Instant::now(),
         books: Books::default(),
         lineage: Lineage::default(),
+        lives: ProductLives::default(),
         pipelines: Pipelines::default(),
         tailed: Mutex::default(),
         space: Mutex::new((Instant::now(), None)),

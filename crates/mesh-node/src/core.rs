@@ -27,6 +27,7 @@ use crate::feeds::Feeds;
 use crate::folded::Folded;
 use crate::forward::Forward;
 use crate::gossip::{AddressBook, GossipHandle};
+use crate::insights::ProductLives;
 use crate::limits::CommandRate;
 use crate::lineage::Lineage;
 use crate::metrics::Metrics;
@@ -108,6 +109,8 @@ pub struct Core {
     pub books: Books,
     /// Which products are made of which.
     pub lineage: Lineage,
+    /// When versions of products came and went.
+    pub lives: ProductLives,
     /// What pipelines told this node.
     pub pipelines: Pipelines,
     /// Whose ledger this node tails.

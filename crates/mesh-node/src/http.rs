@@ -164,6 +164,7 @@ fn json_routes(gateway: Gateway) -> Router {
         .route("/products/{domain}/{name}/lineage", get(product_lineage))
         .route("/products/{domain}/{name}/quality", get(product_quality))
         .route("/incidents", get(incidents))
+        .route("/insights", get(insights))
         .route("/search", get(search))
         .route("/domains", get(domains))
         .route("/domains/{name}", get(domain))
@@ -327,6 +328,17 @@ struct IncidentParameters {
 async fn incidents(State(gateway): State<Gateway>, Asked(asked): Asked<IncidentParameters>) -> Answer {
     let domain = asked.domain.as_deref().map(domain_name).transpose()?;
     Ok(json(&gateway.client.incidents(domain.as_ref(), asked.ended, asked.limit).await?))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct InsightParameters {
+    at_unix_ms: Option<u64>,
+}
+
+async fn insights(State(gateway): State<Gateway>, Asked(asked): Asked<InsightParameters>) -> Answer {
+    let moments: Vec<u64> = asked.at_unix_ms.into_iter().collect();
+    Ok(json(&gateway.client.insights(&moments).await?))
 }
 
 #[derive(Debug, Default, Deserialize)]

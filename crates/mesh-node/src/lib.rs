@@ -65,6 +65,7 @@ pub mod followed;
 pub mod forward;
 pub mod gossip;
 pub mod http;
+pub mod insights;
 mod join;
 pub mod keys;
 mod later_voters;

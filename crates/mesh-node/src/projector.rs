@@ -275,6 +275,7 @@ impl Projector {
             search.put(&entry).map_err(failed)?;
         }
         self.core.lineage.changed(&self.core, &self.dirty)?;
+        self.core.lives.changed(&self.core, &self.dirty)?;
         if let Some(last) = self.next.checked_sub(1) {
             search.commit(last).map_err(failed)?;
         }

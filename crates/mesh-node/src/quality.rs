@@ -128,7 +128,7 @@ fn incidents(measures: &Measures, ended: bool, now: UnixMs) -> Vec<(ProductId, I
 }
 
 /// The domains that have a home; or the one that is asked for.
-fn domains(core: &Core, one: Option<DomainName>) -> Result<Vec<DomainName>, MeshError> {
+pub(crate) fn domains(core: &Core, one: Option<DomainName>) -> Result<Vec<DomainName>, MeshError> {
     let fail = |e| core.state_error(&e);
     if let Some(one) = one {
         return match read::domain(&core.state, &one).map_err(fail)? {

@@ -28,6 +28,7 @@ pub(crate) mod genesis;
 pub(crate) mod history;
 pub(crate) mod import;
 pub(crate) mod init;
+pub(crate) mod insights;
 pub(crate) mod key;
 pub(crate) mod ledger;
 pub(crate) mod ledger_audit;
@@ -77,6 +78,7 @@ pub(crate) async fn run(command: Command, app: &App) -> Result<(), Failure> {
         Command::Access(args) => access::run(args, app).await,
         Command::Lineage(args) => lineage::run(args, app).await,
         Command::Impact(args) => lineage::impact(args, app).await,
+        Command::Insights(args) => insights::run(args, app).await,
         Command::Quality(args) => quality::run(args, app).await,
         Command::Can(args) => can::run(args, app).await,
         Command::Completion(args) => completion::run(args, app).await,

@@ -65,7 +65,7 @@ enum Action {
     },
 }
 
-fn moment(text: &str) -> Result<UnixMs, String> {
+pub(super) fn moment(text: &str) -> Result<UnixMs, String> {
     time::parse(text).ok_or_else(|| "expected a time such as 2026-11-23T04:24:00Z, or a day".to_owned())
 }
 

@@ -6,6 +6,7 @@ mod federation;
 mod feed;
 mod governance;
 mod home;
+mod insights;
 mod ledger;
 mod lineage;
 mod node;
@@ -25,6 +26,7 @@ use mesh_proto::v1::Freshness;
 use mesh_proto::v1::access_service_server::AccessServiceServer;
 use mesh_proto::v1::catalog_service_server::CatalogServiceServer;
 use mesh_proto::v1::governance_service_server::GovernanceServiceServer;
+use mesh_proto::v1::insight_service_server::InsightServiceServer;
 use mesh_proto::v1::ledger_service_server::LedgerServiceServer;
 use mesh_proto::v1::lineage_service_server::LineageServiceServer;
 use mesh_proto::v1::node_service_server::NodeServiceServer;
@@ -65,6 +67,7 @@ pub fn routes(core: &Arc<Core>) -> Routes {
     let governance = GovernanceServiceServer::new(governance::Service::new(Arc::clone(core)));
     let ledger = LedgerServiceServer::new(ledger::Service::new(Arc::clone(core)));
     let lineage = LineageServiceServer::new(lineage::Service::new(Arc::clone(core)));
+    let insights = InsightServiceServer::new(insights::Service::new(Arc::clone(core)));
     let quality = QualityServiceServer::new(quality::Service::new(Arc::clone(core)));
     let node = NodeServiceServer::new(node::Service::new(Arc::clone(core)));
     Routes::new(publish.max_decoding_message_size(MESSAGE_BYTES))
@@ -74,6 +77,7 @@ pub fn routes(core: &Arc<Core>) -> Routes {
         .add_service(ledger.max_encoding_message_size(MESSAGE_BYTES))
         .add_service(lineage)
         .add_service(quality)
+        .add_service(insights)
         .add_service(node)
         .add_service(health_service)
         .add_service(reflection)
