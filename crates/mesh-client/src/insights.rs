@@ -25,7 +25,7 @@ pub struct InsightsView {
 }
 
 impl Client {
-    /// What the history came to at each of some moments (at most 400); now, when there is none.
+    /// What the history came to at each of some moments (at most 120); now, when there is none.
     ///
     /// # Errors
     /// [`mesh_model::Code::BadArgument`] for too many, or the transport's.

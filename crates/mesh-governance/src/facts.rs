@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use mesh_event::fact::{PortScope, QualityRun};
+use mesh_event::fact::{PortScope, QualityCheck, QualityRun};
 use mesh_event::federation::FEDERATION_PROTOCOL;
 use mesh_event::{Fact, FactBody};
 use mesh_model::{
@@ -193,6 +193,14 @@ fn measured<S: StateRead>(state: &S, run: &QualityRun) -> Decision<(), S> {
     let Some(descriptor) = read::descriptor_of(state, id)? else {
         return Err(Stop::State(Damage::new(format!("version {id}"), "has no descriptor").into()));
     };
+    // What a broken rule means is the version's to say.
+    let declared = |check: &&QualityCheck| {
+        let rule = descriptor.quality_rules.iter().find(|rule| rule.name == check.name);
+        rule.is_some_and(|rule| rule.severity != check.severity)
+    };
+    if let Some(check) = run.checks.iter().find(declared) {
+        return reject(Code::BadRun, format!("{id} declares rule {} with another severity", check.name));
+    }
     let port = PortScope { port: run.port.clone(), fields: Vec::new() };
     if let Some(missing) = lacks(&descriptor, &port) {
         return reject(Code::BadRun, format!("{id} has no {missing}"));

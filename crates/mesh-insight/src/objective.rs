@@ -37,12 +37,12 @@ pub struct Progress {
 }
 
 impl Objective {
-    /// How far it is; `None` when there is no such measure.
+    /// How far it is; `None` when there is no such measure, or the numbers are too large.
     pub fn progress(&self, insights: &Insights) -> Option<Progress> {
         let measure = insights.measure(&self.measure)?;
-        let way = self.target - self.baseline;
+        let way = self.target.checked_sub(self.baseline)?;
         let percent = |value: Decimal| -> Option<i64> {
-            let part = (value - self.baseline).checked_mul(Decimal::ONE_HUNDRED)?.checked_div(way)?;
+            let part = value.checked_sub(self.baseline)?.checked_mul(Decimal::ONE_HUNDRED)?.checked_div(way)?;
             i64::try_from(part.floor().mantissa()).ok()
         };
         let reached = |value: Decimal| if way.is_sign_negative() { value <= self.target } else { value >= self.target };

@@ -58,10 +58,10 @@ pub(crate) fn of<'a>(
 ) -> impl Iterator<Item = Incident> + 'a {
     let known = timeline.turns().iter().take_while(move |turn| turn.at_unix_ms <= moment);
     let next = timeline.turns().iter().skip(1).map(Some).chain([None]);
-    let broken = known.zip(next).filter(|(turn, _)| turn.held == Held::Broken);
-    broken.filter(|_| timeline.severity == Severity::Error).map(move |(turn, next)| {
+    let broken = known.zip(next).filter(|(turn, _)| (turn.held, turn.severity) == (Held::Broken, Severity::Error));
+    broken.map(move |(turn, next)| {
         let end = next.filter(|next| next.at_unix_ms <= moment).map(|next| {
-            let how = if next.held == Held::Gone { Closed::Dropped } else { Closed::Fixed };
+            let how = if next.held == Held::Kept { Closed::Fixed } else { Closed::Dropped };
             (next.at_unix_ms, next.run, how)
         });
         let (place, check) = (place.clone(), check.to_owned());

@@ -1,9 +1,10 @@
 //! Everything that was measured about the products of one domain.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
-use mesh_event::fact::{Known, QualityRun};
+use mesh_event::fact::{CheckVerdict, Known, QualityRun};
 use mesh_event::{Fact, FactBody};
 use mesh_model::{Code, Digest, FactId, Name, ProductId, PublicKey, Severity, UnixMs};
 use serde::Serialize;
@@ -18,7 +19,7 @@ pub const MOST_RUNS: usize = 200;
 pub const MOST_RUNS_IN_A_DAY: u32 = 500;
 /// Most promises that are followed at one port; the one that is gone for the longest gives way.
 pub const MOST_PROMISES: usize = 1_024;
-/// Most places of one product at which something is measured.
+/// Most places of one product at which something is measured; the one whose last run ended first gives way.
 pub const MOST_PLACES: usize = 1_024;
 /// How long after its end a run may be stated.
 pub const LATE_MS: u64 = 7 * DAY_MS;
@@ -69,7 +70,7 @@ impl PortMeasures {
         &self.promises
     }
 
-    /// When its last run was stated.
+    /// When its last run was stated that looked at something.
     pub fn last_unix_ms(&self) -> UnixMs {
         self.last_taken
     }
@@ -82,22 +83,34 @@ impl PortMeasures {
     }
 
     fn take(&mut self, run: &QualityRun, id: FactId, at: UnixMs) {
-        (self.last_ended, self.last_taken) = (run.ended_unix_ms, at);
+        self.last_ended = run.ended_unix_ms;
+        // What could not look at anything says nothing: it ends no promise, and is no look.
+        if !run.checks.iter().any(|check| matches!(check.verdict, CheckVerdict::Passed | CheckVerdict::Failed)) {
+            self.name(run, id, at);
+            return;
+        }
+        self.last_taken = at;
         let named: BTreeSet<&str> = run.checks.iter().map(|check| check.name.as_str()).collect();
         for (name, timeline) in &mut self.promises {
             if !named.contains(name.as_str()) {
                 timeline.end(id, at);
             }
         }
-        for check in &run.checks {
-            let timeline = self.promises.entry(check.name.clone()).or_insert_with(|| Timeline::new(check, at));
-            timeline.take(check, id, at);
-        }
+        self.name(run, id, at);
         while self.promises.len() > MOST_PROMISES {
             let gone = self.promises.iter().filter(|(name, _)| !named.contains(name.as_str()));
             let oldest = gone.min_by_key(|(_, timeline)| timeline.last_unix_ms).map(|(name, _)| name.clone());
             let Some(oldest) = oldest else { break };
             self.promises.remove(&oldest);
+        }
+    }
+}
+
+impl PortMeasures {
+    fn name(&mut self, run: &QualityRun, id: FactId, at: UnixMs) {
+        for check in &run.checks {
+            let timeline = self.promises.entry(check.name.clone()).or_insert_with(|| Timeline::new(check, at));
+            timeline.take(check, id, at);
         }
     }
 }
@@ -122,11 +135,27 @@ impl ProductMeasures {
         &self.places
     }
 
+    /// The same, with the promises of some majors ended at these moments: what was retired promises nothing any more.
+    pub fn with_ends(&self, ends: &BTreeMap<u32, UnixMs>) -> Cow<'_, Self> {
+        if !self.places.keys().any(|place| ends.contains_key(&place.major)) {
+            return Cow::Borrowed(self);
+        }
+        let mut ended = self.clone();
+        for (place, measures) in &mut ended.places {
+            let Some(end) = ends.get(&place.major) else { continue };
+            for promise in measures.promises.values_mut() {
+                promise.retire(*end);
+            }
+        }
+        Cow::Owned(ended)
+    }
+
     /// Whether every promise of severity error was kept at a moment; `None` when none was measured until then.
     pub fn kept_at(&self, moment: UnixMs) -> Option<bool> {
         let promises = self.places.values().flat_map(|place| place.promises.values());
-        let held = promises.filter(|promise| promise.severity == Severity::Error);
-        let held = held.filter_map(|promise| Some(promise.at(moment)?.held)).filter(|held| *held != Held::Gone);
+        let turns = promises.filter_map(|promise| promise.at(moment));
+        let turns = turns.filter(|turn| turn.severity == Severity::Error && turn.held != Held::Gone);
+        let held = turns.map(|turn| turn.held);
         held.map(|held| held == Held::Kept).reduce(|all, one| all && one)
     }
 
@@ -147,7 +176,9 @@ impl ProductMeasures {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// A later one was stated before.
-    #[error("a run of port {port} that ended at {last} was stated before; this one ended at {found} (ms since 1970)")]
+    #[error(
+        "a run of port {port} by the same tool that ended at {last} was stated before; this one ended at {found} (ms since 1970)"
+    )]
     Older {
         /// Which port.
         port: Name,
@@ -171,9 +202,6 @@ pub enum Refused {
     /// There were very many today.
     #[error("{0} has had {MOST_RUNS_IN_A_DAY} quality runs today")]
     TooMany(ProductId),
-    /// It is measured at very many places.
-    #[error("{0} would be measured at more than {MOST_PLACES} places (ports of its majors, by tool)")]
-    Full(ProductId),
     /// It is no run.
     #[error("it is no quality run")]
     Other,
@@ -186,7 +214,7 @@ impl Refused {
     /// The stable code.
     pub fn code(&self) -> Code {
         match self {
-            Self::Older { .. } | Self::Late { .. } | Self::Ahead { .. } | Self::Full(_) | Self::Other => Code::BadRun,
+            Self::Older { .. } | Self::Late { .. } | Self::Ahead { .. } | Self::Other => Code::BadRun,
             Self::TooMany(_) => Code::QuotaUsedUp,
             Self::Taken(_) => Code::Duplicate,
         }
@@ -217,20 +245,23 @@ fn run_of(fact: &Fact) -> Result<&QualityRun, Refused> {
 }
 
 impl Measures {
-    /// Whether a run follows what was stated of its port before.
+    /// Whether a run follows, at a moment, what was stated of its port before.
     ///
     /// # Errors
     /// [`Refused`].
-    pub fn judge(&self, fact: &Fact) -> Result<(), Refused> {
+    pub fn judge(&self, fact: &Fact, at: UnixMs) -> Result<(), Refused> {
         let run = run_of(fact)?;
+        // Whatever home took it: a run from the future would be the last word for ever.
+        let ahead = run.ended_unix_ms.saturating_sub(at);
+        if ahead > AHEAD_MS {
+            return Err(Refused::Ahead { minutes: ahead / 60_000 });
+        }
         let Some(product) = self.products.get(&run.version.product) else { return Ok(()) };
         let last = product.places.get(&Place::of(run)).map(|place| place.last_ended);
-        match last {
-            Some(last) if last > run.ended_unix_ms => {
-                Err(Refused::Older { port: run.port.clone(), last, found: run.ended_unix_ms })
-            }
-            None if product.places.len() >= MOST_PLACES => Err(Refused::Full(run.version.product.clone())),
-            _ => Ok(()),
+        // Also of the same moment: it may be one that was taken and is not shown any more.
+        match last.filter(|last| *last >= run.ended_unix_ms) {
+            Some(last) => Err(Refused::Older { port: run.port.clone(), last, found: run.ended_unix_ms }),
+            None => Ok(()),
         }
     }
 
@@ -240,10 +271,6 @@ impl Measures {
     /// [`Refused`].
     pub fn check_room(&self, fact: &Fact, now: UnixMs) -> Result<(), Refused> {
         let run = run_of(fact)?;
-        let ahead = run.ended_unix_ms.saturating_sub(now);
-        if ahead > AHEAD_MS {
-            return Err(Refused::Ahead { minutes: ahead / 60_000 });
-        }
         let age = now.saturating_sub(run.ended_unix_ms);
         if age > LATE_MS {
             return Err(Refused::Late { days: age / DAY_MS });
@@ -264,10 +291,16 @@ impl Measures {
         if self.facts.contains_key(&fact.id) {
             return Err(Refused::Taken(fact.id));
         }
-        self.judge(fact)?;
+        self.judge(fact, at)?;
         let run = run_of(fact)?;
         let product = self.products.entry(run.version.product.clone()).or_default();
-        product.places.entry(Place::of(run)).or_default().take(run, fact.id, at);
+        let place = Place::of(run);
+        if product.places.len() >= MOST_PLACES && !product.places.contains_key(&place) {
+            let oldest = product.places.iter().min_by_key(|(_, measures)| measures.last_ended);
+            let oldest = oldest.map(|(place, _)| place.clone());
+            oldest.and_then(|oldest| product.places.remove(&oldest));
+        }
+        product.places.entry(place).or_default().take(run, fact.id, at);
         let day = at / DAY_MS;
         product.today = if product.today.0 == day { (day, product.today.1 + 1) } else { (day, 1) };
         let taken = Run { id: fact.id, by: fact.author, at_unix_ms: at, said: run.clone() };

@@ -151,8 +151,10 @@ fn runs_of_a_port_go_forward_and_are_of_about_now() {
     let mut measures = measures(&[(10, vec![check("a", CheckVerdict::Passed)])]);
     let checks = || vec![check("a", CheckVerdict::Failed)];
     let at = START + 10 * HOUR_MS;
-    let older = fact(7, run(at - 1, checks()));
-    assert!(matches!(measures.judge(&older), Err(Refused::Older { .. })));
+    let older = fact(7, run(at, checks()));
+    assert!(matches!(measures.judge(&older, at), Err(Refused::Older { .. })), "also of the same moment");
+    let ahead = fact(7, run(at + 11 * 60_000, checks()));
+    assert!(matches!(measures.judge(&ahead, at), Err(Refused::Ahead { .. })));
     assert!(matches!(measures.take(&older, known(), at), Err(Refused::Older { .. })));
     assert_eq!(
         measures.take(&fact(0, run(at, checks())), known(), at),
@@ -162,10 +164,10 @@ fn runs_of_a_port_go_forward_and_are_of_about_now() {
 
     let room = |ended, now| measures.check_room(&fact(7, run(ended, checks())), now).map_err(|refused| refused.code());
     assert_eq!(room(at, at), Ok(()));
-    assert_eq!(room(at + 11 * 60_000, at), Err(mesh_model::Code::BadRun));
     assert_eq!(room(at, at + LATE_MS + 1), Err(mesh_model::Code::BadRun));
     for number in 0..MOST_RUNS_IN_A_DAY {
-        measures.take(&fact(100 + u64::from(number), run(at, checks())), known(), at).unwrap();
+        let number = u64::from(number);
+        measures.take(&fact(100 + number, run(at + 1 + number, checks())), known(), at + 1 + number).unwrap();
     }
     let refused = measures.check_room(&fact(7, run(at, checks())), at).unwrap_err();
     assert_eq!(refused.code(), mesh_model::Code::QuotaUsedUp);
@@ -215,4 +217,50 @@ proptest! {
         let counted = promises.get("r").map_or(0, |timeline| timeline.broken_ms(at(from), at(to)));
         prop_assert_eq!(counted, broken * HOUR_MS);
     }
+}
+
+/// A later word about what a promise means changes nothing of what was.
+#[test]
+fn a_broken_promise_stays_what_it_was_when_it_was_broken() {
+    use CheckVerdict::{Error, Failed};
+    let warning = || QualityCheck { severity: Severity::Warning, ..check("a", Failed) };
+    let unsaid = || QualityCheck { severity: Severity::Warning, ..check("a", Error) };
+    let measures = measures(&[(0, vec![check("a", Failed)]), (1, vec![unsaid()]), (2, vec![warning()])]);
+    let [incident] = product(&measures).incidents(START + HOUR_MS).try_into().unwrap();
+    assert_eq!(incident.end, None);
+    let [incident] = product(&measures).incidents(u64::MAX).try_into().unwrap();
+    assert_eq!(incident.end.unwrap().0, START + 2 * HOUR_MS, "from then on it is a warning");
+    assert_eq!([0, 2].map(|hour| product(&measures).kept_at(START + hour * HOUR_MS)), [Some(false), None]);
+}
+
+#[test]
+fn a_run_that_could_look_at_nothing_ends_no_promise_and_is_no_look() {
+    use CheckVerdict::{Error, Failed};
+    let measures = measures(&[(0, vec![check("conforms", Failed)]), (50, vec![check("other", Error)])]);
+    let place = product(&measures).places().values().next().unwrap();
+    assert_eq!(product(&measures).incidents(u64::MAX)[0].end, None);
+    let every = std::time::Duration::from_hours(24);
+    assert_eq!(place.overdue_ms(every, START + 50 * HOUR_MS), Some(2 * HOUR_MS));
+}
+
+#[test]
+fn what_is_retired_promises_nothing_any_more() {
+    let measures = measures(&[(0, vec![check("a", CheckVerdict::Failed)])]);
+    let ended = product(&measures).with_ends(&[(1, START + 2 * HOUR_MS)].into());
+    let (at, _, how) = ended.incidents(u64::MAX)[0].end.unwrap();
+    assert_eq!((at, how), (START + 2 * HOUR_MS, Closed::Dropped));
+    assert_eq!([1, 3].map(|hour| ended.kept_at(START + hour * HOUR_MS)), [Some(false), None]);
+    assert_eq!(product(&measures).with_ends(&[(2, START)].into()).incidents(u64::MAX)[0].end, None);
+}
+
+#[test]
+fn tools_whose_names_change_do_not_shut_others_out() {
+    let mut measures = Measures::default();
+    for number in 0..=MOST_PLACES as u64 {
+        let look = run(START + number, vec![check("a", CheckVerdict::Passed)]);
+        let look = QualityRun { tool: format!("dbt-{number}"), ..look };
+        measures.take(&fact(number, look), known(), START + number).unwrap();
+    }
+    let tools: Vec<&str> = product(&measures).places().keys().map(|place| place.tool.as_str()).collect();
+    assert!(tools.len() == MOST_PLACES && !tools.contains(&"dbt-0"));
 }

@@ -24,6 +24,8 @@ pub struct Turn {
     pub at_unix_ms: UnixMs,
     /// How it is since then.
     pub held: Held,
+    /// What it means when it is broken, as it was promised then.
+    pub severity: Severity,
     /// The run that showed it.
     pub run: FactId,
 }
@@ -52,12 +54,13 @@ impl Timeline {
 
     /// Takes what a run says of it. Not before what it took last.
     pub(crate) fn take(&mut self, check: &QualityCheck, run: FactId, at: UnixMs) {
-        (self.kind, self.severity, self.last, self.last_unix_ms) = (check.kind, check.severity, check.verdict, at);
+        (self.kind, self.last, self.last_unix_ms) = (check.kind, check.verdict, at);
         let held = match check.verdict {
             CheckVerdict::Passed => Held::Kept,
             CheckVerdict::Failed => Held::Broken,
             CheckVerdict::Error | CheckVerdict::NotRun => return,
         };
+        self.severity = check.severity;
         self.value.clone_from(&check.value);
         self.turn(held, run, at);
     }
@@ -67,14 +70,23 @@ impl Timeline {
         self.turn(Held::Gone, run, at);
     }
 
+    /// Its version was retired.
+    pub(crate) fn retire(&mut self, at: UnixMs) {
+        let Some(run) = self.turns.last().map(|turn| turn.run) else { return };
+        // What was measured of it later is of nothing.
+        self.turns.retain(|turn| turn.at_unix_ms < at);
+        self.turn(Held::Gone, run, at);
+    }
+
     fn turn(&mut self, held: Held, run: FactId, at: UnixMs) {
-        if self.turns.last().is_some_and(|last| last.held == held) {
+        let severity = self.severity;
+        if self.turns.last().is_some_and(|last| (last.held, last.severity) == (held, severity)) {
             return;
         }
         if self.turns.len() >= MOST_TURNS {
             self.turns.remove(0);
         }
-        self.turns.push(Turn { at_unix_ms: at, held, run });
+        self.turns.push(Turn { at_unix_ms: at, held, severity, run });
     }
 
     /// Whether it is not made any more.

@@ -211,6 +211,7 @@ codes! {
     212 BadProof "bad_proof" Verification "a checkpoint, receipt or proof does not hold" "get it again, from another node; `mesh ledger compare` shows it to others";
     213 PromiseBroken "promise_broken" Rejected "the data breaks a rule of severity error, or misses a target" "`mesh quality show ID --run RUN` has the reasons and some rows; mend the data and measure again";
     214 NoMeasurer "no_measurer" Usage "the program that reads data, mesh-quality, is not there or is another version" "install it beside `mesh`, or build it: cargo build --release --bin mesh-quality";
+    215 DataUnreadable "data_unreadable" Unavailable "the data of a port cannot be read, so nothing was measured" "the text says why; --data PORT=PATH names another place";
 }
 
 impl Code {

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use mesh_access::{AccessRecord, Book};
 use mesh_governance::{ProposalStatus, read};
 use mesh_insight::{History, Insights, ProductLife, ProposalLife, RequestLife, VersionLife};
-use mesh_measure::Measures;
 use mesh_model::{DomainName, ProductId, Source, UnixMs};
 use mesh_proto::status::MeshError;
 
@@ -14,7 +13,7 @@ use crate::clock::now_unix_ms;
 use crate::core::Core;
 use crate::facts::Reach;
 use crate::followed::{Followed, OfProducts};
-use crate::quality::domains;
+use crate::quality::{domains, standing};
 
 /// Versions of a product that are looked at.
 const VERSIONS: usize = 10_000;
@@ -73,12 +72,17 @@ pub fn at(core: &Arc<Core>, moments: &[UnixMs]) -> Result<Found, MeshError> {
     let mut kept: Vec<BTreeMap<ProductId, bool>> = vec![BTreeMap::new(); moments.len()];
     for domain in domains(core, None)? {
         let reach = core.books.read(core, &domain, |book, reach| {
-            history.requests.extend(requests(&book.access));
-            for (kept, moment) in kept.iter_mut().zip(moments) {
-                kept.extend(kept_at(&book.measures, *moment));
+            if reach != Reach::Part {
+                history.requests.extend(requests(&book.access));
+                for (id, product) in book.measures.products() {
+                    let product = standing(core, id, product)?;
+                    for (kept, moment) in kept.iter_mut().zip(moments) {
+                        kept.extend(product.kept_at(*moment).map(|all| (id.clone(), all)));
+                    }
+                }
             }
-            reach
-        })?;
+            Ok::<_, MeshError>(reach)
+        })??;
         match reach {
             Reach::Home => {}
             Reach::Copy => _ = found.from_copies.insert(domain),
@@ -128,8 +132,4 @@ fn requests(book: &Book) -> impl Iterator<Item = RequestLife> {
         }
     };
     book.all().map(life)
-}
-
-fn kept_at(measures: &Measures, moment: UnixMs) -> impl Iterator<Item = (ProductId, bool)> {
-    measures.products().filter_map(move |(id, product)| Some((id.clone(), product.kept_at(moment)?)))
 }

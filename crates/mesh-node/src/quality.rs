@@ -1,12 +1,13 @@
 //! What was measured about products: what the facts of their domains ([`crate::facts`]) come to, held against what versions promise.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use mesh_governance::read;
 use mesh_measure::{Incident, Measures, ProductMeasures};
-use mesh_model::{Code, DomainName, Metric, Name, NodeId, ProductId, UnixMs, Version, VersionId};
+use mesh_model::{Code, DomainName, Metric, Name, NodeId, ProductId, UnixMs, VersionId};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1;
 
@@ -16,6 +17,8 @@ use crate::services::quality as wire;
 
 /// Domains that are read from the ledger at once.
 const PAGE: usize = 256;
+/// Versions of a product that are looked at.
+const VERSIONS: usize = 10_000;
 
 /// What is asked about one product.
 #[derive(Debug, Clone)]
@@ -76,9 +79,11 @@ impl QualityDesk {
                 let declared = declared(&here, &query.product)?;
                 let moment = query.as_of.unwrap_or(now).min(now);
                 here.books.read(&here, &query.product.domain, |book, reach| {
-                    let measured = book.measures.product(&query.product);
-                    (wire::answer(&query, measured, &declared, moment), reach)
-                })
+                    let nothing = ProductMeasures::default();
+                    let measured =
+                        standing(&here, &query.product, book.measures.product(&query.product).unwrap_or(&nothing))?;
+                    Ok::<_, MeshError>((wire::answer(&query, &measured, &declared, moment), reach))
+                })?
             })
             .await?;
         answer.from_copy = is_from_copy(reach, &product.domain, unreached)?;
@@ -101,9 +106,9 @@ impl QualityDesk {
                 let mut found = Incidents::default();
                 for domain in domains(&core, domain)? {
                     let reach = core.books.read(&core, &domain, |book, reach| {
-                        found.items.extend(incidents(&book.measures, ended, now));
-                        reach
-                    })?;
+                        found.items.extend(incidents(&core, &book.measures, ended, now)?);
+                        Ok::<_, MeshError>(reach)
+                    })??;
                     match reach {
                         Reach::Home => {}
                         Reach::Copy => _ = found.from_copies.insert(domain),
@@ -119,12 +124,41 @@ impl QualityDesk {
     }
 }
 
-fn incidents(measures: &Measures, ended: bool, now: UnixMs) -> Vec<(ProductId, Incident)> {
-    let of = |(id, product): (&ProductId, &ProductMeasures)| {
-        let shown = product.incidents(now).into_iter().filter(|incident| ended || incident.end.is_none());
-        shown.map(|incident| (id.clone(), incident)).collect::<Vec<_>>()
-    };
-    measures.products().flat_map(of).collect()
+fn incidents(
+    core: &Core,
+    measures: &Measures,
+    ended: bool,
+    now: UnixMs,
+) -> Result<Vec<(ProductId, Incident)>, MeshError> {
+    let mut found = Vec::new();
+    for (id, product) in measures.products() {
+        let incidents = standing(core, id, product)?.incidents(now);
+        let shown = incidents.into_iter().filter(|incident| ended || incident.end.is_none());
+        found.extend(shown.map(|incident| (id.clone(), incident)));
+    }
+    Ok(found)
+}
+
+/// What was measured of a product, with the promises of majors that are retired ended when they were.
+pub(crate) fn standing<'a>(
+    core: &Core,
+    id: &ProductId,
+    measures: &'a ProductMeasures,
+) -> Result<Cow<'a, ProductMeasures>, MeshError> {
+    let fail = |e| core.state_error(&e);
+    let Some(product) = read::product(&core.state, id).map_err(fail)? else { return Ok(Cow::Borrowed(measures)) };
+    if product.retirement.is_none() && product.retired == 0 {
+        return Ok(Cow::Borrowed(measures));
+    }
+    let versions = read::versions(&core.state, id, true, VERSIONS).map_err(fail)?;
+    // When the last version of each major ended; `None` while one of them stands.
+    let mut ends: BTreeMap<u32, Option<UnixMs>> = BTreeMap::new();
+    for version in &versions {
+        let ended = version.ending(&product).map(|ending| ending.stamp_unix_ms);
+        let last = ends.entry(version.version.major).or_insert(Some(0));
+        *last = last.zip(ended).map(|(last, ended)| last.max(ended));
+    }
+    Ok(measures.with_ends(&ends.into_iter().filter_map(|(major, end)| Some((major, end?))).collect()))
 }
 
 /// The domains that have a home; or the one that is asked for.
@@ -146,9 +180,11 @@ pub(crate) fn domains(core: &Core, one: Option<DomainName>) -> Result<Vec<Domain
     }
 }
 
-/// What the newest version of a product calls for.
+/// What the newest version that stands calls for.
 #[derive(Debug, Default)]
 pub(crate) struct Declared {
+    /// Its major; `None` when none stands.
+    pub(crate) major: Option<u32>,
     /// Checks: its rules, and its metrics with a target.
     pub(crate) checks: BTreeSet<String>,
     /// How often the data of ports is renewed.
@@ -157,9 +193,12 @@ pub(crate) struct Declared {
 
 fn declared(core: &Core, product: &ProductId) -> Result<Declared, MeshError> {
     let fail = |e| core.state_error(&e);
-    let behind = VersionId { product: product.clone(), version: Version::new(u32::MAX, u32::MAX, u32::MAX) };
-    let Some(newest) = read::version_below(&core.state, &behind).map_err(fail)? else {
+    let Some(record) = read::product(&core.state, product).map_err(fail)? else {
         return Err(MeshError::new(Code::UnknownProduct, format!("there is no product {product}")));
+    };
+    let versions = read::versions(&core.state, product, true, VERSIONS).map_err(fail)?;
+    let Some(newest) = versions.iter().find(|version| version.ending(&record).is_none()) else {
+        return Ok(Declared::default());
     };
     let newest = VersionId { product: product.clone(), version: newest.version };
     let Some(descriptor) = read::descriptor_of(&core.state, &newest).map_err(fail)? else {
@@ -168,5 +207,6 @@ fn declared(core: &Core, product: &ProductId) -> Result<Declared, MeshError> {
     let metrics = descriptor.quality.iter().filter(|metric| metric.target.is_some());
     let rules = descriptor.quality_rules.iter().map(|rule| rule.name.clone());
     let every = descriptor.outputs.iter().filter_map(|output| Some((output.name.clone(), output.renewed_every()?)));
-    Ok(Declared { checks: rules.chain(metrics.map(Metric::check_name)).collect(), every: every.collect() })
+    let major = Some(newest.version.major);
+    Ok(Declared { major, checks: rules.chain(metrics.map(Metric::check_name)).collect(), every: every.collect() })
 }

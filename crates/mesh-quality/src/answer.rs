@@ -1,5 +1,7 @@
 //! What is told of a port.
 
+use std::collections::BTreeSet;
+
 use mesh_event::fact::{CheckKind, CheckVerdict, Measured, QualityCheck};
 use mesh_measure::worker::{CheckOutcome, PortOutcome, PortTask, Sample, Task};
 use mesh_model::{Severity, UnixMs};
@@ -55,6 +57,16 @@ pub(crate) fn of_nothing(task: &Task, port: &PortTask, (began, ended): (UnixMs, 
         task.descriptor.quality_rules.iter().map(|rule| failed(rule.name.clone(), CheckKind::Rule, rule.severity));
     let metrics = task::metrics(&task.descriptor);
     let metrics = metrics.iter().map(|metric| failed(metric.check_name(), CheckKind::Metric, Severity::Error));
+    // As an outcome names them.
+    let mut names = BTreeSet::new();
+    let distinct = |mut outcome: CheckOutcome| {
+        let name = outcome.check.name.clone();
+        let mut numbers = 2_u64..;
+        while !names.insert(outcome.check.name.clone()) {
+            outcome.check.name = format!("{name}-{}", numbers.next().unwrap_or_default());
+        }
+        outcome
+    };
     PortOutcome {
         port: port.port.clone(),
         began_unix_ms: began,
@@ -62,7 +74,7 @@ pub(crate) fn of_nothing(task: &Task, port: &PortTask, (began, ended): (UnixMs, 
         rows: 0,
         bytes: 0,
         newest_unix_ms: None,
-        checks: rules.chain(metrics).collect(),
+        checks: rules.chain(metrics).map(distinct).collect(),
         samples: Vec::new(),
         problem: Some(why.to_owned()),
     }
@@ -85,7 +97,11 @@ fn check(outcome: mesh_quality::CheckOutcome) -> CheckOutcome {
         },
         rows: outcome.rows,
         failed: outcome.failed.min(outcome.rows),
-        value: outcome.measured.map(|measured| Measured { value: measured.value, unit: measured.unit }),
+        // What a rule's query gives is a value of the data, which is not for everybody; a metric's figure is.
+        value: outcome
+            .measured
+            .filter(|_| outcome.kind == mesh_quality::CheckKind::Metric)
+            .map(|measured| Measured { value: measured.value, unit: measured.unit }),
     };
     CheckOutcome { check, why: outcome.sentence }
 }

@@ -79,16 +79,18 @@ fn measure() -> ! {
     std::process::exit(0)
 }
 
+/// The part of a task that every version has.
+#[derive(serde::Deserialize)]
+struct Spoken {
+    protocol: u32,
+}
+
 fn read_task() -> Result<Task, String> {
     let mut bytes = Vec::new();
     let read = std::io::stdin().lock().take(TASK_BYTES + 1).read_to_end(&mut bytes);
     read.map_err(|error| format!("the task cannot be read: {error}"))?;
     if bytes.len() as u64 > TASK_BYTES {
         return Err(format!("the task has over {TASK_BYTES} bytes"));
-    }
-    #[derive(serde::Deserialize)]
-    struct Spoken {
-        protocol: u32,
     }
     let version = env!("CARGO_PKG_VERSION");
     let spoken: Spoken = serde_json::from_slice(&bytes).map_err(|error| format!("the task is none: {error}"))?;

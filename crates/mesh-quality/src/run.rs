@@ -146,7 +146,7 @@ impl<'a> Rules<'a> {
                     let told = whole::ask(engine, tables, name, rule).await?;
                     let (of, rows) = (named(&told.tables, tables), rows_of(&told.tables, tables));
                     let whole::Told { verdict, measured, sentence, .. } = told;
-                    CheckOutcome { verdict, measured, sentence, of, rows, ..nothing }
+                    CheckOutcome { verdict, of, rows, measured, sentence, ..nothing }
                 }
             });
         }
@@ -182,7 +182,7 @@ fn of_rows(rule: usize, nothing: CheckOutcome, tables: &[Looked<'_>], counts: &C
         ([], failed) => (Verdict::Failed, format!("{failed} of {rows} rows do not pass")),
         (errors, _) => (Verdict::Error, errors.join("; ")),
     };
-    CheckOutcome { verdict, sentence, of, rows, failed, ..nothing }
+    CheckOutcome { verdict, of, rows, failed, sentence, ..nothing }
 }
 
 fn named(some: &BTreeSet<usize>, tables: &[Looked<'_>]) -> String {

@@ -37,7 +37,8 @@ pub(crate) async fn ask(
     rule: &DataRule,
 ) -> Result<Told, QualityError> {
     let read = read(rule, tables);
-    let rows: u64 = read.iter().filter_map(|at| tables.get(*at)?.state.as_ref().ok()).map(|table| table.rows()).sum();
+    let rows: u64 =
+        read.iter().filter_map(|at| tables.get(*at)?.state.as_ref().ok()).map(super::tables::Readable::rows).sum();
     let told = |verdict, measured, sentence| Told { verdict, measured, sentence, tables: read.clone() };
     let answer = match statement(rule) {
         // Two rows, to see that there is more than one.

@@ -205,7 +205,7 @@ fn progress(wanted: &[Written], now: &Insights, path: &Path) -> Result<Vec<Progr
         let by = time::parse(&written.by)
             .ok_or_else(|| format!("by: expected a day such as 2027-06-30; found {}", written.by))?;
         let objective = Objective { measure: name.clone(), baseline, target, by_unix_ms: by };
-        objective.progress(now).ok_or_else(|| format!("{name} is no measure"))
+        objective.progress(now).ok_or_else(|| format!("{name}: the numbers are too large"))
     };
     let read: Vec<Result<Progress, String>> = wanted.iter().map(one).collect();
     let problems: Vec<String> = read.iter().filter_map(|one| one.as_ref().err()).map(|why| printable(why)).collect();
@@ -228,8 +228,8 @@ impl Amount {
             text.strip_suffix('%').and_then(|number| number.trim().trim_start_matches('+').parse::<Decimal>().ok());
         match (percent, baseline) {
             (Some(change), Some(baseline)) if text.starts_with(['+', '-']) => {
-                let changed = (Decimal::ONE_HUNDRED + change).checked_mul(baseline).ok_or_else(odd)?;
-                Ok(changed / Decimal::ONE_HUNDRED)
+                let changed = Decimal::ONE_HUNDRED.checked_add(change).and_then(|all| all.checked_mul(baseline));
+                Ok(changed.ok_or_else(odd)? / Decimal::ONE_HUNDRED)
             }
             (Some(share), _) if unit == Unit::Percent => Ok(share),
             (None, _) if unit == Unit::Milliseconds => {

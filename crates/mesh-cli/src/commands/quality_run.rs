@@ -110,7 +110,7 @@ pub(super) struct StatedPort {
 /// Measures a product, prints what came out, and states it.
 ///
 /// # Errors
-/// Exit 3 when a promise is broken; 2 when no port can be read.
+/// Exit 3 when a promise is broken, 6 when data cannot be read, 2 when no port has any that could be.
 pub(crate) async fn run(args: RunArgs, app: &App) -> Result<(), Failure> {
     let measured = if is_file(&args.product) {
         of_file(Path::new(&args.product))?
@@ -120,13 +120,16 @@ pub(crate) async fn run(args: RunArgs, app: &App) -> Result<(), Failure> {
     };
     let outcomes = measure(app, &measured, &args.how).await?;
     let signer = if args.no_report || measured.sealed.is_none() { None } else { app.signer_if_any()? };
-    let stated = match &signer {
-        Some(signer) => state(&app.client()?, signer, &measured, &outcomes).await?,
-        None => Vec::new(),
+    let mut stated = Vec::new();
+    let stating = match &signer {
+        Some(signer) => state(&app.client()?, signer, &measured, &outcomes, &mut stated).await,
+        None => Ok(()),
     };
     let id = measured.descriptor.version_id().to_string();
     let printed = Printed { product: id.clone(), ports: &outcomes, stated };
+    // What came out is there, whatever became of stating it.
     app.output().one(&printed, &id, |style| told(&id, &outcomes, style))?;
+    stating?;
     if measured.sealed.is_none() {
         app.note("not stated: only of what is sealed");
     } else if args.no_report {
@@ -135,6 +138,11 @@ pub(crate) async fn run(args: RunArgs, app: &App) -> Result<(), Failure> {
         app.note("not stated: no key to sign with");
     } else {
         app.note(format!("stated; `mesh quality show {}` shows it on every node", measured.descriptor.id()));
+    }
+    let untold = outcomes.iter().filter(|outcome| outcome.problem.is_none()).flat_map(|outcome| &outcome.checks);
+    let untold = untold.filter(|outcome| outcome.check.verdict == CheckVerdict::Error).count();
+    if untold > 0 {
+        app.warn(format!("{untold} of the checks could not be run: nothing is known of them"));
     }
     broken(&outcomes)
 }
@@ -217,10 +225,11 @@ fn ports(descriptor: &Descriptor, how: &How) -> Result<Vec<PortTask>, Failure> {
     Ok(tasks)
 }
 
-/// Where a port's files are. APIs, streams and databases are measured by other tools.
+/// Where a port's files are. APIs, streams and databases are measured by other tools; and a path of this machine is read only when whoever
+/// measures names it: a product's file is other people's word.
 fn readable(output: &OutputPort) -> Option<String> {
     let has_files = output.enabled && matches!(output.kind, PortKind::Batch | PortKind::File);
-    output.location.clone().filter(|location| has_files && !location.is_empty())
+    output.location.clone().filter(|location| has_files && location.starts_with("s3://"))
 }
 
 /// The program that reads runs in the same folder, but says paths as they are given.
@@ -238,9 +247,9 @@ pub(super) async fn state(
     signer: &Keypair,
     measured: &Measured,
     outcomes: &[PortOutcome],
-) -> Result<Vec<StatedPort>, Failure> {
-    let Some(sealed) = measured.sealed else { return Ok(Vec::new()) };
-    let mut stated = Vec::new();
+    stated: &mut Vec<StatedPort>,
+) -> Result<(), Failure> {
+    let Some(sealed) = measured.sealed else { return Ok(()) };
     for outcome in outcomes.iter().filter(|outcome| !outcome.checks.is_empty()) {
         let version = measured.descriptor.version_id();
         let domain = version.product.domain.clone();
@@ -254,7 +263,7 @@ pub(super) async fn state(
         let fact = client.state_fact(&domain, details.as_deref(), body, &[signer]).await?;
         stated.push(StatedPort { port: outcome.port.clone(), id: fact.id });
     }
-    Ok(stated)
+    Ok(())
 }
 
 fn said(descriptor: &Descriptor, version: VersionId, sealed: Digest, outcome: &PortOutcome) -> QualityRun {
@@ -275,7 +284,7 @@ fn said(descriptor: &Descriptor, version: VersionId, sealed: Digest, outcome: &P
     }
 }
 
-/// Exit 3 when something that means harm failed, or nothing could be read.
+/// Exit 3 when something that means harm failed, 6 when nothing could be read.
 pub(super) fn broken(outcomes: &[PortOutcome]) -> Result<(), Failure> {
     let names = |fits: fn(&PortOutcome) -> bool| -> Vec<&str> {
         outcomes.iter().filter(|outcome| fits(outcome)).map(|outcome| outcome.port.as_str()).collect()
@@ -286,7 +295,7 @@ pub(super) fn broken(outcomes: &[PortOutcome]) -> Result<(), Failure> {
     }
     if !unread.is_empty() {
         let text = format!("nothing could be measured at port {}", unread.join(", "));
-        return Err(Failure::new(Code::InvalidFile, text).hint("the reasons stand with the port"));
+        return Err(Failure::new(Code::DataUnreadable, text).hint("the reasons stand with the port"));
     }
     Ok(())
 }

@@ -60,13 +60,13 @@ pub(crate) async fn run(args: WatchArgs, app: &App) -> Result<(), Failure> {
             let measured = quality_run::of_product(client.product(&id.to_string(), Read::default()).await?);
             let every = args.every.unwrap_or_else(|| measured.every().unwrap_or(DAY)).max(LEAST);
             let outcomes = quality_run::measure(app, &measured, &args.how).await?;
-            quality_run::state(&client, &signer, &measured, &outcomes).await?;
+            quality_run::state(&client, &signer, &measured, &outcomes, &mut Vec::new()).await?;
             Ok::<_, Failure>((every, outcomes))
         };
         let every = match looked.await {
             Ok((every, outcomes)) => {
                 let verdict = match quality_run::broken(&outcomes) {
-                    Ok(()) => "every promise of severity error is kept".to_owned(),
+                    Ok(()) => "no promise of severity error is broken".to_owned(),
                     Err(failure) => failure.message,
                 };
                 app.note(format!("{}  {id}: {verdict}", time::show(time::now())));

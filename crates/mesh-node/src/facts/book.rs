@@ -45,7 +45,7 @@ impl DomainBook {
     /// [`Refused`].
     pub fn judge(&self, fact: &Fact, signers: &BTreeSet<PublicKey>, at: UnixMs) -> Result<(), Refused> {
         match &fact.body {
-            FactBody::ReportQuality(_) => self.measures.judge(fact)?,
+            FactBody::ReportQuality(_) => self.measures.judge(fact, at)?,
             _ => {
                 self.access.judge(fact, signers, at)?;
             }

@@ -193,7 +193,9 @@ fn take_fact(core: &Core, event: &FeedEvent, signed: &SignedFact, book: &mut Dom
         return Ok(());
     }
     let known = Known { payload: signed.digest(), epoch: event.feed.epoch, seq: event.seq };
-    if let Err(refused) = book.take(fact, signed.signers(), known, event.at_unix_ms) {
+    // Never before what came before it, whatever a home writes.
+    let at = event.at_unix_ms.max(book.latest());
+    if let Err(refused) = book.take(fact, signed.signers(), known, at) {
         tell(&refused);
     }
     Ok(())

@@ -15,7 +15,7 @@ use crate::core::Core;
 use crate::insights;
 
 /// Most moments of one question.
-const MOMENTS: usize = 400;
+const MOMENTS: usize = 120;
 
 pub(super) struct Service {
     core: Arc<Core>,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mesh_event::fact::{CheckVerdict, QualityCheck};
 use mesh_measure::{
     Closed, Held, Incident, Level, PROMISED_PPM, Place, PortMeasures, ProductMeasures, Run, Standing, Timeline,
 };
@@ -99,13 +100,14 @@ pub(crate) fn request(query: &QualityQuery) -> GetQualityRequest {
 /// What was measured of a product until a moment, of what its newest version declares.
 pub(crate) fn answer(
     query: &QualityQuery,
-    measured: Option<&ProductMeasures>,
+    product: &ProductMeasures,
     declared: &Declared,
     moment: UnixMs,
 ) -> GetQualityResponse {
-    let nothing = ProductMeasures::default();
-    let product = measured.unwrap_or(&nothing);
-    let names: BTreeSet<&String> = product.places().values().flat_map(|port| port.promises().keys()).collect();
+    let newest = product.places().iter().filter(|(place, _)| Some(place.major) == declared.major);
+    let promises = newest.flat_map(|(_, port)| port.promises());
+    let is_known = |timeline: &Timeline| timeline.at(moment).is_some_and(|turn| turn.held != Held::Gone);
+    let names: BTreeSet<&String> = promises.filter(|(_, known)| is_known(known)).map(|(name, _)| name).collect();
     let incidents = product.incidents(moment).into_iter().take(SHOWN);
     GetQualityResponse {
         product: query.product.to_string(),
@@ -117,10 +119,11 @@ pub(crate) fn answer(
                 overdue_ms: declared
                     .every
                     .get(&at.port)
-                    .filter(|_| query.as_of.is_none())
+                    .filter(|_| query.as_of.is_none() && declared.major == Some(at.major))
                     .and_then(|every| port.overdue_ms(*every, moment)),
                 ..place(at, port, moment)
             })
+            .filter(|place| !place.promises.is_empty())
             .collect(),
         incidents: incidents.map(|found| incident(&query.product, found)).collect(),
         runs: product.runs().take(query.runs).map(run).collect(),
@@ -139,7 +142,13 @@ fn place(at: &Place, port: &PortMeasures, moment: UnixMs) -> QualityPlace {
         major: at.major,
         port: at.port.to_string(),
         tool: at.tool.clone(),
-        promises: port.promises().iter().map(|(name, timeline)| promise(name, timeline, moment)).collect(),
+        promises: port
+            .promises()
+            .iter()
+            // What was not known at the moment is not told of it.
+            .filter(|(_, timeline)| timeline.last_unix_ms <= moment || timeline.at(moment).is_some())
+            .map(|(name, timeline)| promise(name, timeline, moment))
+            .collect(),
         last_run_unix_ms: port.last_unix_ms(),
         renewed_every_ms: None,
         overdue_ms: None,
@@ -149,15 +158,23 @@ fn place(at: &Place, port: &PortMeasures, moment: UnixMs) -> QualityPlace {
 fn promise(name: &str, timeline: &Timeline, moment: UnixMs) -> QualityPromise {
     let level = Level::of(timeline, PROMISED_PPM, moment);
     let turn = timeline.at(moment);
+    // The last look, unless it came later: then the one that showed how it was.
+    let (last, last_unix_ms, value) = match turn {
+        Some(turn) if timeline.last_unix_ms > moment => {
+            let kept = if turn.held == Held::Broken { CheckVerdict::Failed } else { CheckVerdict::Passed };
+            (kept, turn.at_unix_ms, None)
+        }
+        _ => (timeline.last, timeline.last_unix_ms, timeline.value.clone()),
+    };
     // Numbers and verdicts have one form on the wire, whether they are signed or not.
-    let check = mesh_event::fact::QualityCheck {
+    let check = QualityCheck {
         name: name.to_owned(),
         kind: timeline.kind,
-        severity: timeline.severity,
-        verdict: timeline.last,
+        severity: turn.map_or(timeline.severity, |turn| turn.severity),
+        verdict: last,
         rows: 0,
         failed: 0,
-        value: timeline.value.clone(),
+        value,
     }
     .to_message();
     QualityPromise {
@@ -165,7 +182,7 @@ fn promise(name: &str, timeline: &Timeline, moment: UnixMs) -> QualityPromise {
         kind: check.kind,
         severity: check.severity,
         last: check.verdict,
-        last_unix_ms: timeline.last_unix_ms,
+        last_unix_ms,
         value: check.value,
         unit: check.unit,
         standing: standing(level.standing).into(),

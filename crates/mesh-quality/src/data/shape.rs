@@ -203,7 +203,7 @@ mod tests {
         ] {
             assert_eq!(shape(records).unwrap_err(), expected, "{records}");
         }
-        let wide: String = (0..=COLUMNS).map(|at| format!("{{\"c{at}\": 1}}\n")).collect();
+        let wide: String = (0..=COLUMNS).map(|at| format!("{{\"c{at}\": 1}}\n")).collect::<Vec<_>>().concat();
         assert!(shape(&wide).unwrap_err().contains("more than 5000 columns"));
     }
 }

@@ -12,8 +12,11 @@ use crate::support::{Files, check, line, outcome, rule, table, why};
 const EMAIL: &str = r"regexp_match(email, '^[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}$')";
 const NAME: &str = "NOT(first_name IS NULL OR last_name IS NULL)";
 
+/// Id, address, first and last name.
+type Customer = (i64, Option<&'static str>, Option<&'static str>, Option<&'static str>);
+
 /// Four customers: one with a bad address, one without any, one without a name.
-const CUSTOMERS: [(i64, Option<&str>, Option<&str>, Option<&str>); 4] = [
+const CUSTOMERS: [Customer; 4] = [
     (1, Some("ada@example.com"), Some("Ada"), Some("Lovelace")),
     (2, Some("alan"), Some("Alan"), Some("Turing")),
     (3, None, Some("Grace"), Some("Hopper")),
@@ -44,9 +47,9 @@ fn written(files: &Files, format: &str) -> PathBuf {
             "customers.parquet",
             vec![
                 ("id", Arc::new(Int64Array::from_iter_values(CUSTOMERS.iter().map(|row| row.0)))),
-                ("email", Arc::new(StringArray::from_iter(CUSTOMERS.iter().map(|row| row.1)))),
-                ("first_name", Arc::new(StringArray::from_iter(CUSTOMERS.iter().map(|row| row.2)))),
-                ("last_name", Arc::new(StringArray::from_iter(CUSTOMERS.iter().map(|row| row.3)))),
+                ("email", Arc::new(CUSTOMERS.iter().map(|row| row.1).collect::<StringArray>())),
+                ("first_name", Arc::new(CUSTOMERS.iter().map(|row| row.2).collect::<StringArray>())),
+                ("last_name", Arc::new(CUSTOMERS.iter().map(|row| row.3).collect::<StringArray>())),
             ],
         ),
     }

@@ -14,7 +14,7 @@ const FOR_EVER: &str = "(SELECT COUNT(*) FROM t a CROSS JOIN \
     WHERE a.id || f.x = 'never') = 0";
 
 fn thousand(files: &Files) -> mesh_quality::Table {
-    let rows: String = (0..1_000).map(|id| format!("{id}\n")).collect();
+    let rows: String = (0..1_000).map(|id| format!("{id}\n")).collect::<Vec<_>>().concat();
     table("t", &files.write("t.csv", format!("id\n{rows}")))
 }
 

@@ -33,7 +33,7 @@ async fn samples_show_declared_values_that_everybody_may_see() {
 #[tokio::test(flavor = "multi_thread")]
 async fn samples_are_few_and_of_every_rule_that_fails() {
     let files = Files::new();
-    let rows: String = (0..50).map(|id| format!("{id}\n")).collect();
+    let rows: String = (0..50).map(|id| format!("{id}\n")).collect::<Vec<_>>().concat();
     let many = table("many", &files.write("many.csv", format!("id\n{rows}")));
     let rules = vec![rule("a", "id < 0"), rule("passes", "id >= 0"), rule("b", "id > 99"), rule("c", "id = 7")];
     let found = outcome(vec![many], rules, vec![]).await;
