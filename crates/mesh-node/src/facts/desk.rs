@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use mesh_access::AccessRecord;
 use mesh_event::command::CommandError;
-use mesh_event::{Envelope, FeedId, SignedFact};
-use mesh_governance::{FactCase, admit_fact};
+use mesh_event::signed::Payload as _;
+use mesh_event::{Envelope, Fact, FeedId, SignedFact};
+use mesh_governance::{FactCase, admit_fact, read};
 use mesh_model::{Class, Code, DomainName, NodeId, UnixMs};
 use mesh_proto::status::MeshError;
 use mesh_proto::v1::StateFactRequest;
@@ -18,7 +19,7 @@ use crate::clock::now_unix_ms;
 use crate::core::Core;
 use crate::feeds;
 use crate::publish::{Publisher, Route};
-use crate::replicas::forks;
+use crate::replicas::{forks, writers};
 
 /// How long a home may take to say what it has: those that don't answer are named, and nobody waits longer for them.
 pub(crate) const ASKING: Duration = Duration::from_secs(2);
@@ -52,6 +53,32 @@ impl FactDesk {
     /// For other nodes: nothing is passed on.
     pub fn of_home(core: Arc<Core>) -> Self {
         Self { publisher: Publisher::of_home(Arc::clone(&core)), core }
+    }
+
+    /// Whether a node wrote the feed that a fact belongs to in an epoch that ended: only such a node may say that it took the fact before.
+    ///
+    /// # Errors
+    /// [`Code::Malformed`]; [`Code::NotCaughtUp`] while this node does not know who wrote each of them.
+    pub(crate) fn was_home(&self, node: NodeId, envelope: &[u8]) -> Result<bool, MeshError> {
+        let core = &self.core;
+        let malformed = |error: &dyn std::fmt::Display| MeshError::new(Code::Malformed, error.to_string());
+        let envelope = Envelope::parse(envelope.to_vec()).map_err(|error| malformed(&error))?;
+        let domain = Fact::decode(envelope.payload()).map_err(|error| malformed(&error))?.domain;
+        let record = read::domain(&core.state, &domain).map_err(|e| core.state_error(&e))?;
+        let Some(in_force) = record.and_then(|record| record.delegation) else { return Ok(false) };
+        let mut is_known = true;
+        for epoch in (1..in_force.epoch).rev() {
+            match writers::of(core, &FeedId { domain: domain.clone(), epoch })? {
+                Some(delegated) if delegated.node == node => return Ok(true),
+                Some(_) => {}
+                None => is_known = false,
+            }
+        }
+        if is_known {
+            return Ok(false);
+        }
+        let text = format!("this node does not know yet who wrote the feed of {domain} before; nothing happened");
+        Err(MeshError::new(Code::NotCaughtUp, text))
     }
 
     /// Takes a fact, here or at its domain's home. It is durable when this returns. The same fact again is answered with the first result.

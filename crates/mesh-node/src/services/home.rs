@@ -89,9 +89,10 @@ impl HomeService for Service {
     }
 
     async fn state_fact(&self, request: Request<StateFactRequest>) -> Result<Response<StateFactResponse>, Status> {
-        PeerIdentity::of(request.extensions())?;
+        let peer = PeerIdentity::of(request.extensions())?.node_id;
         let within = deadline(&self.core, &request);
-        let request = request.into_inner();
+        let mut request = request.into_inner();
+        request.carried = request.carried && self.facts.was_home(peer, &request.envelope)?;
         Ok(Response::new(access::stated(&self.facts.state(request, within).await?)))
     }
 

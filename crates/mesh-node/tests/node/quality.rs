@@ -1,15 +1,17 @@
 //! What was measured about a product: stated anywhere, the same on every node, by those who may.
 
-use crate::support::{Mesh, descriptor, domain_of, holds, keypair, until};
+use crate::support::{DEADLINE, Mesh, descriptor, domain_of, holds, keypair, until};
+use mesh_client::access::random_fact_id;
 use mesh_client::quality::QualityView;
 use mesh_event::fact::{CheckKind, CheckVerdict, FactBody, PrivateText, QualityCheck, QualityRun};
-use mesh_event::{FeedId, descriptor_digest};
+use mesh_event::{Fact, FeedId, Signer as _, descriptor_digest};
 use mesh_measure::Standing;
 use mesh_model::{
     Code, Descriptor, Digest, FactId, Name, OutputPort, PortKind, ProductId, QualityRule, Severity, UnixMs,
 };
 use mesh_node::clock::now_unix_ms;
 use mesh_proto::status::MeshError;
+use mesh_proto::v1::StateFactRequest;
 
 const DETAILS: &str = r#"{"reasons":[{"check":"email_valid","why":"jane(at)example.org"}],"rows":[],"cut":false}"#;
 
@@ -160,6 +162,16 @@ async fn a_run_that_does_not_follow_is_refused_and_changes_nothing() {
     let week = 7 * 86_400_000;
     assert_eq!(refused!("owner", other(run(CheckVerdict::Failed, now - week - 60_000))), Code::BadRun, "too old");
     assert_eq!(refused!("owner", other(run(CheckVerdict::Failed, now + 3_600_000))), Code::BadRun, "not yet");
+    // That it was taken before is believed of a node that wrote the feed before, and of no other.
+    let late = other(run(CheckVerdict::Failed, now - week - 60_000));
+    let owner = keypair("owner");
+    let (mesh_id, domain, id) = (mesh.genesis.mesh_id, domain_of(1), random_fact_id());
+    let body = FactBody::ReportQuality(Box::new(late));
+    let fact = Fact { mesh_id, domain: domain.clone(), id, author: owner.public_key(), body };
+    let envelope = fact.sign(&[&owner]).unwrap().into_bytes();
+    let request = StateFactRequest { envelope, attachments: Vec::new(), carried: true };
+    let carried = mesh.node(3).core().forward.state_fact(1, &domain, request, DEADLINE).await;
+    assert_eq!(carried.unwrap_err().code, Code::BadRun);
     let view = shown(&mesh, 3).await;
     assert_eq!((view.runs.len(), view.incidents.len(), view.places.len()), (1, 0, 1));
     let missing = mesh.client(3).quality(&"domain_1/none".parse().unwrap(), 0, None).await.unwrap_err();
