@@ -82,11 +82,19 @@ impl PortMeasures {
         now.checked_sub(due).filter(|over| *over > 0)
     }
 
+    /// Takes what a run says of each promise that it names.
+    fn look(&mut self, run: &QualityRun, id: FactId, at: UnixMs) {
+        for check in &run.checks {
+            let timeline = self.promises.entry(check.name.clone()).or_insert_with(|| Timeline::new(check, at));
+            timeline.take(check, id, at);
+        }
+    }
+
     fn take(&mut self, run: &QualityRun, id: FactId, at: UnixMs) {
         self.last_ended = run.ended_unix_ms;
         // What could not look at anything says nothing: it ends no promise, and is no look.
         if !run.checks.iter().any(|check| matches!(check.verdict, CheckVerdict::Passed | CheckVerdict::Failed)) {
-            self.name(run, id, at);
+            self.look(run, id, at);
             return;
         }
         self.last_taken = at;
@@ -96,21 +104,12 @@ impl PortMeasures {
                 timeline.end(id, at);
             }
         }
-        self.name(run, id, at);
+        self.look(run, id, at);
         while self.promises.len() > MOST_PROMISES {
             let gone = self.promises.iter().filter(|(name, _)| !named.contains(name.as_str()));
             let oldest = gone.min_by_key(|(_, timeline)| timeline.last_unix_ms).map(|(name, _)| name.clone());
             let Some(oldest) = oldest else { break };
             self.promises.remove(&oldest);
-        }
-    }
-}
-
-impl PortMeasures {
-    fn name(&mut self, run: &QualityRun, id: FactId, at: UnixMs) {
-        for check in &run.checks {
-            let timeline = self.promises.entry(check.name.clone()).or_insert_with(|| Timeline::new(check, at));
-            timeline.take(check, id, at);
         }
     }
 }

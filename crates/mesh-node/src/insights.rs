@@ -83,11 +83,7 @@ pub fn at(core: &Arc<Core>, moments: &[UnixMs]) -> Result<Found, MeshError> {
             }
             Ok::<_, MeshError>(reach)
         })??;
-        match reach {
-            Reach::Home => {}
-            Reach::Copy => _ = found.from_copies.insert(domain),
-            Reach::Part => _ = found.unreached.insert(domain),
-        }
+        reach.note(domain, &mut found.from_copies, &mut found.unreached);
     }
     for (moment, kept) in moments.iter().zip(kept) {
         history.kept = kept;

@@ -12,7 +12,7 @@ use mesh_proto::status::MeshError;
 use mesh_proto::v1;
 
 use crate::core::Core;
-use crate::facts::{ASKING, AtHome, FactDesk, Reach, is_from_copy};
+use crate::facts::{ASKING, AtHome, FactDesk, is_from_copy};
 use crate::services::quality as wire;
 
 /// Domains that are read from the ledger at once.
@@ -109,11 +109,7 @@ impl QualityDesk {
                         found.items.extend(incidents(&core, &book.measures, ended, now)?);
                         Ok::<_, MeshError>(reach)
                     })??;
-                    match reach {
-                        Reach::Home => {}
-                        Reach::Copy => _ = found.from_copies.insert(domain),
-                        Reach::Part => _ = found.unreached.insert(domain),
-                    }
+                    reach.note(domain, &mut found.from_copies, &mut found.unreached);
                 }
                 found.items.sort_by_key(|(_, incident)| incident.order());
                 found.cut = found.items.len() > limit;

@@ -232,7 +232,7 @@ fn readable(output: &OutputPort) -> Option<String> {
     output.location.clone().filter(|location| has_files && location.starts_with("s3://"))
 }
 
-/// The program that reads runs in the same folder, but says paths as they are given.
+/// What another program says of a file has to name it wherever that is read.
 fn absolute(path: &str) -> String {
     if path.contains("://") || Path::new(path).is_absolute() {
         return path.to_owned();

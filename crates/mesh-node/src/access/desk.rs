@@ -13,7 +13,7 @@ use tracing::debug;
 
 use super::query::AccessQuery;
 use crate::core::Core;
-use crate::facts::{ASKING, AtHome, FactDesk, Reach, is_from_copy};
+use crate::facts::{ASKING, AtHome, FactDesk, is_from_copy};
 use crate::services::access as wire;
 
 /// Domains that are read from the ledger at once.
@@ -195,11 +195,7 @@ impl AccessDesk {
                         listed.items.extend(found.into_iter().take(limit).map(|record| wire::item(record, now)));
                         reach
                     })?;
-                    match reach {
-                        Reach::Home => {}
-                        Reach::Copy => _ = listed.from_copies.insert(domain),
-                        Reach::Part => _ = listed.unreached.insert(domain),
-                    }
+                    reach.note(domain, &mut listed.from_copies, &mut listed.unreached);
                 }
                 Ok(listed)
             })

@@ -1,6 +1,6 @@
 //! The book of each domain that was asked about, as far as the feeds that are here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mesh_event::event::NO_LEAF;
@@ -30,6 +30,22 @@ pub enum Reach {
     Copy,
     /// Less: it may lack whatever.
     Part,
+}
+
+impl Reach {
+    /// Remembers of a domain that an answer rests on less than all of its feed.
+    pub(crate) fn note(
+        self,
+        domain: DomainName,
+        from_copies: &mut BTreeSet<DomainName>,
+        unreached: &mut BTreeSet<DomainName>,
+    ) {
+        match self {
+            Self::Home => {}
+            Self::Copy => _ = from_copies.insert(domain),
+            Self::Part => _ = unreached.insert(domain),
+        }
+    }
 }
 
 /// One domain's book, and where in the domain's feeds it stands.
